@@ -1,0 +1,3 @@
+//! Wheelhouse: a terminal cockpit for releases.
+
+pub mod demo;

@@ -1,0 +1,3 @@
+//! Parse, log, run, exit code; nothing else.
+
+fn main() {}
