@@ -1,1 +1,1 @@
-#[test] fn nothing() {}
+//! A placeholder until the first real test lands.
