@@ -40,6 +40,8 @@ pub struct State {
     pub size: (u16, u16),
     /// How it looks.
     pub look: Look,
+    /// Local time's zone.
+    pub zone: jiff::tz::TimeZone,
     /// The keys.
     pub keymap: Keymap,
     /// Set in the demo only.
@@ -140,6 +142,8 @@ pub struct Setup {
     pub keymap: Keymap,
     /// How it looks.
     pub look: Look,
+    /// Local time's zone.
+    pub zone: jiff::tz::TimeZone,
     /// Whether it is the demo.
     pub is_demo: bool,
     /// What the configuration warned of.
@@ -178,6 +182,7 @@ impl State {
             },
             size: (80, 24),
             look: setup.look,
+            zone: setup.zone,
             keymap: setup.keymap,
             demo: setup.is_demo.then(Demo::default),
         }
