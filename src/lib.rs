@@ -1,3 +1,4 @@
 //! Wheelhouse: a terminal cockpit for releases.
 
+pub mod config;
 pub mod demo;
