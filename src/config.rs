@@ -23,7 +23,9 @@ mod problem;
 mod root;
 mod secret;
 mod selector;
+mod traffic;
 mod walk;
+mod workload;
 
 /// A whole configuration file, checked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

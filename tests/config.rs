@@ -439,7 +439,17 @@ fn names_that_stand_twice_are_named_where_they_stand_again() {
         format!("{SMALL}[[environment.workload]]\nname = \"api\"\nlabels = {{ part = \"web\" }}\n");
     assert_eq!(
         refused(&labels).to_string(),
-        "config.toml:14:1: environment[0].workload[1]: the labels of the workload \"web\", expected labels that find other pods"
+        "config.toml:14:1: environment[0].workload[1]: the labels of the workload \"web\", expected labels that find other pods, or deployments in both"
+    );
+    let part = |name: &str, deployment: &str| {
+        format!(
+            "[[environment.workload]]\nname = \"{name}\"\nlabels = {{ part = \"x\" }}\ndeployments = [\"{deployment}\"]\n"
+        )
+    };
+    accepted(&format!("{SMALL}{}{}", part("api", "a"), part("jobs", "b")));
+    assert_eq!(
+        refused(&format!("{SMALL}{}{}", part("api", "a"), part("jobs", "a"))).to_string(),
+        "config.toml:18:1: environment[0].workload[2]: the Deployment \"a\" of the workload \"api\", expected each Deployment in one workload"
     );
     let key = refused("title = \"a\"\ntitle = \"b\"\n").to_string();
     assert_eq!(key, "config.toml:2:1: duplicate key");
@@ -498,7 +508,10 @@ fn deep_nesting_is_a_problem_and_not_a_crash() {
         format!("[[{}a]]\nb = 1", "a.".repeat(100_000)),
     ] {
         let printed = refused(&text).to_string();
-        assert!(printed.contains("cannot recurse further"), "{printed}");
+        assert!(
+            printed.contains("nested too deeply, expected at most 80 levels"),
+            "{printed}"
+        );
         assert!(printed.len() < 100_000, "{}", printed.len());
     }
 }
@@ -652,7 +665,7 @@ fn loaded(file: &Path, user: u32) -> Result<(Config, Vec<Problem>), Problems> {
     let file = file.to_path_buf();
     std::thread::spawn(move || sender.send(load(&file, user)));
     receiver
-        .recv_timeout(Duration::from_secs(10))
+        .recv_timeout(Duration::from_secs(20))
         .expect("it hangs")
 }
 
@@ -785,6 +798,37 @@ fn a_large_file_is_refused_unread() {
     );
     assert_eq!(full.metadata().unwrap().len(), 1 << 20);
     assert!(loaded(&full, user()).is_ok());
+}
+
+#[test]
+fn the_worst_file_of_the_largest_size_is_read_in_time() {
+    let fill = |piece: &dyn Fn(usize) -> String| {
+        let mut text = String::new();
+        for number in 0.. {
+            let piece = piece(number);
+            if text.len() + piece.len() + 2 > 1 << 20 {
+                break;
+            }
+            text.push_str(&piece);
+        }
+        text
+    };
+    for text in [
+        fill(&|_| "=".to_owned()),
+        fill(&|_| "é ".to_owned()),
+        fill(&|_| "a=\n".to_owned()),
+        fill(&|_| "[".to_owned()),
+        fill(&|_| "[[environment]]\n".to_owned()),
+        fill(&|number| {
+            let head = if number == 0 { SMALL } else { "" };
+            format!("{head}[[environment.workload]]\nname='w{number}'\nlabels={{a='b'}}\n")
+        }),
+        format!("ui = {{{}", fill(&|number| format!("k{number}=1,"))),
+        format!("keys={{{}}}", fill(&|number| format!("k{number}='a',"))),
+    ] {
+        let (_directory, file) = written(&text[..text.len().min(1 << 20)], 0o600);
+        assert!(loaded(&file, user()).is_err(), "{}", &text[..20]);
+    }
 }
 
 #[test]

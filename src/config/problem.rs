@@ -111,12 +111,18 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
-/// Finds the place of a byte offset without counting from the top each time.
+/// Finds the place of a byte offset without counting from the top each time: a file may be one
+/// long line with a hundred thousand problems.
 #[derive(Debug)]
 pub(super) struct Lines<'t> {
     text: &'t str,
     starts: Vec<usize>,
+    /// How many characters begin before each block of [`BLOCK`] bytes.
+    counts: Vec<usize>,
 }
+
+/// The bytes that are counted again for each place.
+const BLOCK: usize = 256;
 
 impl<'t> Lines<'t> {
     pub(super) fn new(text: &'t str) -> Self {
@@ -124,26 +130,50 @@ impl<'t> Lines<'t> {
         let first = if text.starts_with('\u{feff}') { 3 } else { 0 };
         let breaks = text.match_indices('\n').map(|(at, _)| at + 1);
         let starts = std::iter::once(first).chain(breaks).collect();
-        Self { text, starts }
+        let mut counts = vec![0];
+        let mut total = 0;
+        for block in text.as_bytes().chunks(BLOCK) {
+            total += beginnings(block);
+            counts.push(total);
+        }
+        Self {
+            text,
+            starts,
+            counts,
+        }
     }
 
     pub(super) fn place(&self, offset: usize) -> Place {
-        let mut offset = offset.min(self.text.len());
-        while !self.text.is_char_boundary(offset) {
-            offset -= 1;
-        }
-        let line = self.starts.partition_point(|start| *start <= offset).max(1);
+        let line = self.line(offset);
         let start = self.starts.get(line - 1).copied().unwrap_or(0);
-        let before = self.text.get(start..offset).unwrap_or("");
+        let before = self.characters(offset.max(start)) - self.characters(start);
         Place {
             line,
-            column: before.chars().count() + 1,
+            column: before + 1,
         }
+    }
+
+    pub(super) fn line(&self, offset: usize) -> usize {
+        self.starts.partition_point(|start| *start <= offset).max(1)
+    }
+
+    /// How many characters begin before this offset.
+    fn characters(&self, offset: usize) -> usize {
+        let offset = offset.min(self.text.len());
+        let block = offset / BLOCK;
+        let rest = self.text.as_bytes().get(block * BLOCK..offset);
+        self.counts.get(block).copied().unwrap_or(0) + rest.map_or(0, beginnings)
     }
 
     pub(super) fn slice(&self, span: &Range<usize>) -> &'t str {
         self.text.get(span.clone()).unwrap_or("")
     }
+}
+
+/// The bytes that begin a character of UTF-8.
+fn beginnings(bytes: &[u8]) -> usize {
+    let begins = |byte: &&u8| (**byte & 0b1100_0000) != 0b1000_0000;
+    bytes.iter().filter(begins).count()
 }
 
 /// A piece of the file in quotes, shortened; cleaned again (to no effect) when it is printed.

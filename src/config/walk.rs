@@ -3,6 +3,7 @@
 //! Readers return `None` where they reported a problem and carry on; what `None` spoiled is never
 //! returned, because a file with problems yields no configuration.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use toml::Spanned;
@@ -17,7 +18,9 @@ use super::secret;
 pub(super) struct Walk<'t> {
     file: &'t str,
     lines: Lines<'t>,
-    broken: Vec<usize>,
+    /// The offsets of the errors of syntax, and their lines.
+    broken: BTreeSet<usize>,
+    broken_lines: BTreeSet<usize>,
     /// What makes an inline secret worse: who else can read the file, and the command against it.
     exposure: Option<&'t str>,
     pub(super) problems: Vec<Problem>,
@@ -44,7 +47,8 @@ impl<'t> Walk<'t> {
         Self {
             file,
             lines: Lines::new(text),
-            broken: Vec::new(),
+            broken: BTreeSet::new(),
+            broken_lines: BTreeSet::new(),
             exposure,
             problems: Vec::new(),
             warnings: Vec::new(),
@@ -55,16 +59,18 @@ impl<'t> Walk<'t> {
     pub(super) fn syntax(&mut self, mut errors: Vec<Error>) {
         let start = |error: &Error| error.span().map_or(0, |span| span.start);
         errors.sort_by_key(start);
-        let mut last = 0;
         for error in errors {
-            let place = self.lines.place(start(&error));
-            self.broken.push(start(&error));
-            if place.line == last {
+            self.broken.insert(start(&error));
+            if !self.broken_lines.insert(self.lines.line(start(&error))) {
                 continue;
             }
-            last = place.line;
+            let place = self.lines.place(start(&error));
             let (found, expected) = match error.message().split_once(", expected ") {
                 Some((found, expected)) => (found, expected),
+                // The parser has two messages for it, and gives its limit in neither.
+                None if error.message().contains("recurs") => {
+                    ("nested too deeply", "at most 80 levels")
+                }
                 None => (error.message(), ""),
             };
             let advice = found
@@ -90,13 +96,15 @@ impl<'t> Walk<'t> {
         expected: &str,
         advice: Option<String>,
     ) {
-        let place = self.lines.place(span.start);
-        let spoilt = |at: &usize| {
-            (span.start..=span.end).contains(at) || self.lines.place(*at).line == place.line
-        };
-        if self.broken.iter().any(spoilt) {
+        let is_spoilt = self
+            .broken
+            .range(span.start..=span.end.max(span.start))
+            .next()
+            .is_some();
+        if is_spoilt || self.broken_lines.contains(&self.lines.line(span.start)) {
             return;
         }
+        let place = self.lines.place(span.start);
         let problem = self.problem_at(place, path, found, expected);
         self.problems.push(Problem { advice, ..problem });
     }
