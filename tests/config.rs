@@ -374,6 +374,15 @@ fn each_wrong_value_is_found_where_it_stands() {
 }
 
 #[test]
+fn a_selector_with_escapes_is_placed_at_its_beginning() {
+    let lines = spoiled("\"app=shop\"", "\"\\u0061pp=shop tier\"");
+    assert!(
+        lines[0].starts_with("config.toml:6:12: environment[0].selector: found \"app=shop tier\""),
+        "{lines:?}"
+    );
+}
+
+#[test]
 fn ui_links_and_keys_of_the_wrong_shape_are_refused() {
     for (section, said) in [
         (
@@ -447,6 +456,17 @@ fn names_that_stand_twice_are_named_where_they_stand_again() {
         )
     };
     accepted(&format!("{SMALL}{}{}", part("api", "a"), part("jobs", "b")));
+    let bare = part("cron", "c").replace("deployments = [\"c\"]\n", "");
+    for text in [
+        format!("{SMALL}{}{bare}", part("api", "a")),
+        format!("{SMALL}{bare}{}", part("api", "a")),
+    ] {
+        let printed = refused(&text).to_string();
+        assert!(
+            printed.contains("environment[0].workload[2]: the labels of the workload"),
+            "{printed}"
+        );
+    }
     assert_eq!(
         refused(&format!("{SMALL}{}{}", part("api", "a"), part("jobs", "a"))).to_string(),
         "config.toml:18:1: environment[0].workload[2]: the Deployment \"a\" of the workload \"api\", expected each Deployment in one workload"
@@ -491,6 +511,16 @@ fn an_error_of_syntax_has_its_place_and_does_not_hide_the_rest() {
         lines[1].starts_with("config.toml:4:8: environment[0].tier: found \"prod\""),
         "{printed}"
     );
+    let array = spoiled(
+        "[\"blue\", \"green\"]",
+        "[\n\"blue\",\n\"green\"\n\"red\"\n]",
+    );
+    assert_eq!(
+        array.len(),
+        1,
+        "the array is not judged by what is left of it: {array:#?}"
+    );
+    assert!(array[0].contains("missing comma"), "{array:#?}");
     let open = refused("title = \"a\"\nx = [1,\n[[environment]]\nname = \"a\"\n").to_string();
     assert!(
         open.contains("is a `[` of an earlier line still open?"),
@@ -663,7 +693,7 @@ fn written(text: impl AsRef<[u8]>, mode: u32) -> (tempfile::TempDir, PathBuf) {
 fn loaded(file: &Path, user: u32) -> Result<(Config, Vec<Problem>), Problems> {
     let (sender, receiver) = std::sync::mpsc::channel();
     let file = file.to_path_buf();
-    std::thread::spawn(move || sender.send(load(&file, user)));
+    std::thread::spawn(move || drop(sender.send(load(&file, user))));
     receiver
         .recv_timeout(Duration::from_secs(20))
         .expect("it hangs")

@@ -57,14 +57,18 @@ fn read(file: &Path) -> Result<(Vec<u8>, Metadata), Refusal> {
     let opened = File::open(file)?;
     let metadata = opened.metadata()?;
     allowed(&metadata)?;
+    Ok((bounded(opened)?, metadata))
+}
+
+/// Bounded by what is read, not by what the file claims: files of /proc say 0, others grow.
+fn bounded(source: impl Read) -> Result<Vec<u8>, Refusal> {
     let mut bytes = Vec::new();
-    // Bounded by what is read, not by what it claims: files of /proc say 0, others grow.
-    opened.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    source.take(LARGEST + 1).read_to_end(&mut bytes)?;
     let length = bytes.len() as u64;
     if length > LARGEST {
         return Err(too_large(length));
     }
-    Ok((bytes, metadata))
+    Ok(bytes)
 }
 
 fn allowed(metadata: &Metadata) -> Result<(), Refusal> {
@@ -169,4 +173,15 @@ fn shell_word(file: &Path) -> String {
         return text.into_owned();
     }
     format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_longer_than_it_says_is_refused() {
+        assert!(bounded(io::repeat(b'#')).is_err());
+        assert!(bounded(io::repeat(b'#').take(LARGEST)).is_ok_and(|bytes| bytes.len() == 1 << 20));
+    }
 }
