@@ -16,6 +16,8 @@ const TIERS: [(&str, Tier); 3] = [
     ("production", Tier::Production),
 ];
 
+const ONE_TIER: &str = "one of development, staging, production";
+
 const KEYS: [&str; 9] = [
     "name",
     "tier",
@@ -51,12 +53,9 @@ fn environment(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Environment> {
     let name = section.required(walk, "name", "a name, such as \"staging\"", |walk, node| {
         walk.text(node, NAME)
     });
-    let tier = section.required(
-        walk,
-        "tier",
-        "one of development, staging, production",
-        |walk, node| walk.choice(node, &TIERS),
-    );
+    let tier = section.required(walk, "tier", ONE_TIER, |walk, node| {
+        walk.choice(node, &TIERS)
+    });
     let context = section.optional(walk, "context", |walk, node| walk.text(node, LINE));
     let kubeconfig = section.optional(walk, "kubeconfig", |walk, node| walk.text(node, PATH));
     let namespace = section.required(walk, "namespace", "the namespace", |walk, node| {
