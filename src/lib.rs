@@ -1,6 +1,7 @@
 //! Wheelhouse: a terminal cockpit for releases.
 
 pub mod app;
+pub mod config;
 pub mod demo;
 pub mod estate;
 pub mod ui;
