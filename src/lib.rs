@@ -1,3 +1,5 @@
 //! Wheelhouse: a terminal cockpit for releases.
 
+pub mod app;
 pub mod demo;
+pub mod tui;
