@@ -16,6 +16,8 @@ mod pods;
 mod traffic;
 mod words;
 
+pub use words::age;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 

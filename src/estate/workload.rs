@@ -1,16 +1,17 @@
 //! Kubernetes objects as far as the cockpit looks at them. Field names are the API's own.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{Keyed, Safe};
 
-/// Labels or a selector: sorted pairs.
+/// Labels or a selector: sorted pairs, shared by the many objects that carry the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
-pub struct Labels(Vec<(Safe, Safe)>);
+pub struct Labels(Arc<[(Safe, Safe)]>);
 
 impl FromIterator<(Safe, Safe)> for Labels {
     fn from_iter<I: IntoIterator<Item = (Safe, Safe)>>(pairs: I) -> Self {

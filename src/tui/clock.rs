@@ -2,6 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::estate::{Moment, Now};
+
 /// A moment, in milliseconds since some fixed start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Millis(pub u64);
@@ -41,5 +45,24 @@ impl Clock {
     #[must_use]
     pub fn instant(&self, at: Millis) -> Instant {
         self.0 + Duration::from_millis(at.0)
+    }
+}
+
+/// Milliseconds since the machine was started. Counts suspend, which `Instant` does not on Linux
+/// (rust-lang/rust#87906): for ages and leases.
+#[must_use]
+pub fn boot() -> Moment {
+    let time = clock_gettime(ClockId::Boottime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    let millis = u64::try_from(time.tv_nsec / 1_000_000).unwrap_or(0);
+    Moment(seconds * 1_000 + millis)
+}
+
+/// The present by both clocks.
+#[must_use]
+pub fn now() -> Now {
+    Now {
+        wall: jiff::Timestamp::now(),
+        at: boot(),
     }
 }

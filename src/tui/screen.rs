@@ -105,6 +105,13 @@ impl Screen {
         self.is_pending()
     }
 
+    /// Sends `bytes` that draw nothing (a clipboard's), behind what waits.
+    pub fn send(&mut self, bytes: &[u8]) {
+        self.pending.drain(..self.sent);
+        self.sent = 0;
+        self.pending.extend_from_slice(bytes);
+    }
+
     /// Gives the terminal what waits, as much as it takes. True when nothing waits any more.
     ///
     /// # Errors

@@ -265,6 +265,15 @@ pub fn forget_stdio() {
     }
 }
 
+/// Points standard output and error at /dev/null: their reader is gone, and the process is not.
+pub fn forget_output() {
+    let Ok(null) = File::options().read(true).write(true).open("/dev/null") else {
+        return;
+    };
+    let _ = rustix::stdio::dup2_stdout(&null);
+    let _ = rustix::stdio::dup2_stderr(&null);
+}
+
 fn retry(mut attempt: impl FnMut() -> rustix::io::Result<usize>) -> io::Result<usize> {
     loop {
         match attempt() {
