@@ -18,7 +18,7 @@ pub enum Row {
 /// The cursor: an identity, and where it was last found.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Cursor {
-    /// What it is on; none until it was moved.
+    /// What it is on; none while there is nothing.
     pub on: Option<Row>,
     /// Where that was last found: when it goes, the cursor stays in its place.
     pub index: usize,
@@ -76,6 +76,7 @@ impl Environment {
     /// Finds the cursor again after the rows changed.
     pub fn settle_cursor(&mut self) {
         let Some(on) = &self.cursor.on else {
+            self.cursor.on = self.row(0);
             return;
         };
         match self.position(on) {

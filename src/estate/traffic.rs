@@ -190,7 +190,7 @@ impl Estate {
     pub fn tags(view: &ColourView) -> BTreeMap<String, u32> {
         let mut tags = BTreeMap::new();
         for (image, pods) in view.images.iter().flat_map(|(_, images)| images) {
-            *tags.entry(image.tag().to_owned()).or_default() += pods;
+            *tags.entry(image.short_tag().to_owned()).or_default() += pods;
         }
         tags
     }

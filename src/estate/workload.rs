@@ -74,6 +74,13 @@ impl Image {
         }
     }
 
+    /// The tag as people say it: a commit's hash by its first 7 digits, anything else whole.
+    pub fn short_tag(&self) -> &str {
+        let tag = self.tag();
+        let is_hash = tag.len() >= 12 && tag.bytes().all(|b| b.is_ascii_hexdigit());
+        if is_hash { &tag[..7] } else { tag }
+    }
+
     /// The first 12 digits of the digest that runs.
     pub fn short_digest(&self) -> Option<&str> {
         self.digest.as_ref().map(|d| short_digest(d))

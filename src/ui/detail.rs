@@ -486,7 +486,11 @@ impl Page<'_> {
             let is_current = set.revision == deployment.revision;
             let mark = if is_current { Mark::Live } else { Mark::Idle };
             let revision = set.revision.as_ref().map_or("?", |r| r.as_str());
-            let tags: Vec<_> = set.images.iter().map(|i| i.tag().to_owned()).collect();
+            let tags: Vec<_> = set
+                .images
+                .iter()
+                .map(|i| i.short_tag().to_owned())
+                .collect();
             let text = Text::default()
                 .add(
                     format!("{} {revision:>3}  ", self.theme.mark(mark)),

@@ -67,11 +67,9 @@ fn name(state: &State, room: u16) -> Text {
     let scope = &state.estate().scope;
     let short = format!(" {} · {} ", state.title, scope.name);
     let long = format!(" {} · {} @ {} ", state.title, scope.name, scope.context);
-    let text = match width(&long) <= usize::from(room) {
-        true => long,
-        false => short,
-    };
-    Text::plain(text)
+    let fits = |text: &String| width(text) <= usize::from(room);
+    let least = format!(" {} ", scope.name);
+    Text::plain([long, short].into_iter().find(fits).unwrap_or(least))
 }
 
 /// `k8s live`, or how stale and why not.

@@ -55,7 +55,6 @@ fn wide(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
         if place > 0 {
             canvas.symbol(x, top, borders.tees[0]);
             canvas.symbol(x, top + 1, borders.inner[1]);
-            canvas.symbol(x, top + 2, borders.tees[1]);
         }
         canvas.titled(
             x + 1,
@@ -67,10 +66,6 @@ fn wide(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
         canvas.text(x + 2, top + 1, third - 3, &said);
     }
     operation(canvas, top + 2);
-    // The divider of Operation was drawn over the feet of the columns.
-    for place in 1..3 {
-        canvas.symbol(area.x + place * third, top + 2, borders.tees[1]);
-    }
 }
 
 /// One panel of choice, the others as tabs in its title.
@@ -93,8 +88,8 @@ fn tabs(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
             Role::Title
         };
         let role = if panel == own { role } else { Role::Dim };
-        tabs.push(format!("{open}{key} {name}{close}"), role);
-        tabs.push("  ", Role::Dim);
+        let gap = if tabs.is_empty() { "" } else { "  " };
+        tabs.push(format!("{gap}{open}{key} {name}{close}"), role);
     }
     canvas.divider(area.y, &Text::default());
     let room = area.width.saturating_sub(2);
@@ -130,10 +125,9 @@ fn tabs(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
 }
 
 fn operation(canvas: &mut Canvas<'_>, y: u16) {
-    let said = Text::default().add("Operation", Role::Title).add(
-        "  not connected: this version watches, it does not act",
-        Role::Dim,
-    );
+    let said = Text::default()
+        .add("Operation", Role::Title)
+        .add("  none: this version only watches", Role::Dim);
     canvas.divider(y, &said);
 }
 

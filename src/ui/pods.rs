@@ -196,7 +196,6 @@ fn cell(state: &State, group: Group, room: usize, theme: &Theme) -> Text {
 
 /// What a row of the list is drawn from.
 struct Drawn<'a> {
-    row: usize,
     name: &'a Safe,
     /// The reason's line, for a pod in trouble.
     reason: Option<why::Why>,
@@ -214,10 +213,9 @@ fn pods(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
     let heads = environment.workload_rows();
     let cursor = environment.cursor.index.saturating_sub(heads);
     let first = cursor.saturating_sub(usize::from(area.height));
-    let window: Vec<Drawn<'_>> = (environment.pods_from(first).zip(first..))
+    let window: Vec<Drawn<'_>> = (environment.pods_from(first))
         .take(usize::from(area.height) * 2)
-        .map(|(name, row)| Drawn {
-            row,
+        .map(|name| Drawn {
             name,
             reason: reason(&environment.estate, name),
         })
@@ -283,9 +281,7 @@ fn pod_row(
     let text = pod_line(state, pod, drawn.reason.as_ref(), area.width, &theme);
     canvas.text(area.x + 2, area.y, area.width.saturating_sub(3), &text);
     let row = Row::Pod(drawn.name.clone());
-    let is_default =
-        environment.cursor.on.is_none() && drawn.row == 0 && environment.workload_rows() == 0;
-    if is_on(state, &row) || (is_default && state.panel == Panel::Pods) {
+    if is_on(state, &row) {
         canvas.select(Rect {
             x: area.x + 1,
             width: area.width.saturating_sub(2),
@@ -310,10 +306,16 @@ fn pod_line(
         None if pod.is_finished() => Mark::Dot,
         None => Mark::Ok,
     };
-    let name = usize::from(width).saturating_sub(46).clamp(16, 48);
+    let words_room = if width < 78 { 16 } else { 24 };
+    let name = usize::from(width)
+        .saturating_sub(words_room + 27)
+        .clamp(14, 48);
     let mut text = Text::default()
         .add(format!("{} ", theme.mark(mark)), Theme::role(mark))
-        .add(column(&pod.name, name, theme), Role::Plain)
+        .add(
+            column(&shown_name(estate, pod, name), name, theme),
+            Role::Plain,
+        )
         .add("  ", Role::Plain);
     if estate.scope.traffic.is_some() {
         let colour = estate.index.group(&pod.name).and_then(|g| g.colour);
@@ -326,13 +328,13 @@ fn pod_line(
     let said = match reason {
         Some(why) => {
             let age = words::age_of(why.since, estate, state.now);
-            fit(&format!("{} {age}", why.short), 22, theme)
+            fit(&format!("{} {age}", why.short), words_room, theme)
         }
         None if pod.is_finished() => "finished".to_owned(),
         None => "ready".to_owned(),
     };
     text.push(
-        column(&said, 22, theme),
+        column(&said, words_room, theme),
         if reason.is_some() {
             Theme::role(mark)
         } else {
@@ -357,7 +359,22 @@ fn pod_line(
     if let Some(image) = pod.main_container().map(|c| &c.image)
         && width >= 130
     {
-        text.push(format!("   {}", fit(image.tag(), 16, theme)), Role::Dim);
+        text.push(
+            format!("   {}", fit(image.short_tag(), 16, theme)),
+            Role::Dim,
+        );
     }
     text
+}
+
+/// A name that does not fit is told by its workload and its own last part: `frontend…k9n9q`.
+fn shown_name(estate: &Estate, pod: &Pod, room: usize) -> String {
+    let group = estate.index.group(&pod.name).and_then(|g| g.workload);
+    let suffix = pod.name.rsplit('-').next();
+    match (group, suffix) {
+        (Some(workload), Some(suffix)) if super::canvas::width(&pod.name) > room => {
+            format!("{} {suffix}", estate.scope.workloads[workload].name)
+        }
+        _ => pod.name.to_string(),
+    }
 }

@@ -26,13 +26,14 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
     if is_small && estate.live_colour().is_some() {
         lines.push(small(estate, &theme));
     } else {
-        let width = views
-            .iter()
-            .map(|v| super::canvas::width(v.name))
-            .max()
-            .unwrap_or(0);
+        let widest =
+            |width: &dyn Fn(&ServiceView<'_>) -> usize| views.iter().map(width).max().unwrap_or(0);
+        let key = estate.scope.traffic.as_ref().map_or("", |t| t.key.as_str());
+        let name = widest(&|v| super::canvas::width(v.name)).min(32);
+        let selector = widest(&|v| rest(v, key).width());
         for view in &views {
-            lines.push(service_line(state, view, width.min(32), area.width, &theme));
+            let columns = [name, selector];
+            lines.push(service_line(state, view, columns, area.width, &theme));
         }
         if estate.scope.traffic.is_some() {
             lines.extend((0..2).map(|colour| colour_line(state, Some(colour), area.width, &theme)));
@@ -76,7 +77,7 @@ fn is_stale(state: &State) -> bool {
 fn service_line(
     state: &State,
     view: &ServiceView<'_>,
-    name: usize,
+    [name, selector]: [usize; 2],
     room: u16,
     theme: &Theme,
 ) -> Text {
@@ -92,9 +93,7 @@ fn service_line(
         };
         return text.add(format!("{} {said}", theme.mark(mark)), Theme::role(mark));
     }
-    for (key, value) in view.rest_of_selector(&switch.key).iter() {
-        text.push(format!("{key}={value}  "), Role::Dim);
-    }
+    text = text.append(rest(view, &switch.key).pad(selector));
     match &view.live {
         Live::Colour(colour) => {
             text.push(format!("{}=", switch.key), Role::Plain);
@@ -141,6 +140,15 @@ fn service_line(
         if text.width() + short.len() <= usize::from(room) - 2 {
             text.push(short, Role::Dim);
         }
+    }
+    text
+}
+
+/// The selector's other pairs.
+fn rest(view: &ServiceView<'_>, key: &str) -> Text {
+    let mut text = Text::default();
+    for (key, value) in view.rest_of_selector(key).iter() {
+        text.push(format!("{key}={value}  "), Role::Dim);
     }
     text
 }
@@ -213,7 +221,10 @@ fn images(view: &ColourView, room: usize, theme: &Theme) -> Text {
                 text.push(format!("{workload} "), Role::Dim);
             }
             for (image, pods) in images {
-                text.push(super::canvas::fit(image.tag(), 12, theme), Role::Plain);
+                text.push(
+                    super::canvas::fit(image.short_tag(), 16, theme),
+                    Role::Plain,
+                );
                 if with_digest && let Some(digest) = image.short_digest() {
                     text.push(format!(" {digest}"), Role::Dim);
                 }
@@ -232,7 +243,7 @@ fn images(view: &ColourView, room: usize, theme: &Theme) -> Text {
     }
     if let [(tag, _)] = tags.iter().collect::<Vec<_>>()[..] {
         let digests = say(true, false);
-        let same = Text::plain(super::canvas::fit(tag, 12, theme));
+        let same = Text::plain(super::canvas::fit(tag, 16, theme));
         return if digests.width() <= room {
             digests
         } else {
