@@ -18,7 +18,7 @@ use ratatui::layout::Size;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fs::{Mode, OFlags, open},
-    io::Errno,
+    io::{Errno, retry_on_intr},
     process::getpgrp,
     termios::{self, OptionalActions, Termios},
 };
@@ -202,7 +202,7 @@ impl Device {
 
     /// Sets the modes at once: the draining kinds would wait for a reader that may never read.
     pub(super) fn set_modes(&self, modes: &Termios) -> Result<(), HangUp> {
-        termios::tcsetattr(self, OptionalActions::Now, modes).map_err(|_| HangUp)
+        retry_on_intr(|| termios::tcsetattr(self, OptionalActions::Now, modes)).map_err(|_| HangUp)
     }
 }
 

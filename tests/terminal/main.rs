@@ -1,0 +1,12 @@
+//! The terminal layer on real pseudo-terminals and against every byte: rows T of the fault matrix.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests: a failure is a panic"
+)]
+
+mod decoder;
+mod keys;
+mod screen;
