@@ -139,19 +139,19 @@ async fn run(tty: &mut Tty, mut signals: Signals) -> Result<u8, HangUp> {
         Depth::Ansi16
     };
     let mut screen = Screen::new(depth);
-    let guard = Guard::enter(tty, &mut screen, Some("probe \u{1b}]0;evil\u{7}"))?;
+    let guard = Guard::enter(tty, &mut screen, Some("probe \u{1b}]evil\u{7}"))?;
     let (mut decoder, mut state, mut inputs) = (Decoder::new(), State::default(), Vec::new());
     let mut area = Rect::from((ratatui::layout::Position::ORIGIN, tty.size()));
     let mut is_dirty = true;
     let mut buf = [0; 4096];
     loop {
         if guard.is_entered() {
-            if (is_dirty || screen.needs_frame()) && !screen.is_pending() {
+            // First what waited, or a state that changed meanwhile would wait for the next event.
+            screen.flush(tty, clock.now())?;
+            while (is_dirty || screen.needs_frame()) && !screen.is_pending() {
                 is_dirty = false;
                 screen.frame(area, |area, buf| draw(&state, area, buf));
-            }
-            if screen.flush(tty, clock.now())? && screen.needs_frame() {
-                continue;
+                screen.flush(tty, clock.now())?;
             }
         }
         let is_ours = guard.is_entered();

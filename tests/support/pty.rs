@@ -64,7 +64,8 @@ impl vt100::Callbacks for Extra {
     }
 
     fn copy_to_clipboard(&mut self, _: &mut vt100::Screen, _: &[u8], data: &[u8]) {
-        self.clipboard.push(String::from_utf8_lossy(data).into_owned());
+        self.clipboard
+            .push(String::from_utf8_lossy(data).into_owned());
     }
 
     fn unhandled_csi(
@@ -133,8 +134,12 @@ impl Pty {
         }
         command.env("TERM", "xterm-256color");
         command.env("LANG", "C.UTF-8");
-        env.iter().for_each(|(name, value)| command.env(name, value));
-        let child = pair.slave.spawn_command(command).expect("the program starts");
+        env.iter()
+            .for_each(|(name, value)| command.env(name, value));
+        let child = pair
+            .slave
+            .spawn_command(command)
+            .expect("the program starts");
         let master = Arc::new(own_copy(pair.master.as_raw_fd().expect("a descriptor")));
         rustix::io::ioctl_fionbio(&master, true).expect("a master that does not block");
         let shared = Arc::new(Shared::new(size));
@@ -144,7 +149,15 @@ impl Pty {
         });
         let pid = Pid::from_raw(child.process_id().expect("a pid").cast_signed()).expect("a pid");
         let slave = pair.master.tty_name().expect("a name");
-        Self { master: Some(master), slave, shared, reader: Some(reader), child, pid, exit: None }
+        Self {
+            master: Some(master),
+            slave,
+            shared,
+            reader: Some(reader),
+            child,
+            pid,
+            exit: None,
+        }
     }
 
     /// Types `bytes`.
@@ -153,7 +166,10 @@ impl Pty {
         let mut left = bytes.as_ref();
         let until = Instant::now() + SOON;
         while !left.is_empty() {
-            assert!(Instant::now() < until, "the program does not read its input");
+            assert!(
+                Instant::now() < until,
+                "the program does not read its input"
+            );
             match rustix::io::write(master, left) {
                 Ok(n) => left = &left[n..],
                 Err(rustix::io::Errno::AGAIN) => await_fd(master, PollFlags::OUT, LOOK),
@@ -165,9 +181,16 @@ impl Pty {
     /// Changes the window; the kernel sends SIGWINCH.
     pub fn resize(&self, columns: u16, rows: u16) {
         let size = pty_size((columns, rows));
-        let size = Winsize { ws_row: size.rows, ws_col: size.cols, ws_xpixel: 0, ws_ypixel: 0 };
+        let size = Winsize {
+            ws_row: size.rows,
+            ws_col: size.cols,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
         // The screen first: the program may answer before the lock is free again.
-        self.lock().parser.set_size(at_least_one(rows), at_least_one(columns));
+        self.lock()
+            .parser
+            .set_size(at_least_one(rows), at_least_one(columns));
         rustix::termios::tcsetwinsize(self.master(), size).expect("a new size");
     }
 
@@ -182,20 +205,34 @@ impl Pty {
         let mut seen = self.lock();
         while !is_so(seen.parser.screen(), seen.parser.callbacks()) {
             let left = until.saturating_duration_since(Instant::now());
-            let text = || seen.parser.screen().contents();
-            assert!(!left.is_zero(), "waited {limit:?} for {what}; the screen says:\n{}", text());
-            seen = self.shared.changed.wait_timeout(seen, left).expect("the lock").0;
+            let text = || text_of(seen.parser.screen());
+            assert!(
+                !left.is_zero(),
+                "waited {limit:?} for {what}; the screen says:\n{}",
+                text()
+            );
+            seen = self
+                .shared
+                .changed
+                .wait_timeout(seen, left)
+                .expect("the lock")
+                .0;
         }
     }
 
     /// Waits until the screen shows `text`.
     pub fn wait_text(&self, text: &str) {
-        self.wait_for(text, SOON, |screen, _| screen.contents().contains(text));
+        self.wait_for(text, SOON, |screen, _| text_of(screen).contains(text));
     }
 
-    /// The text of the screen.
+    /// The text of the screen, lines without blanks at their ends.
     pub fn text(&self) -> String {
-        self.lock().parser.screen().contents()
+        text_of(self.lock().parser.screen())
+    }
+
+    /// How many bytes the program wrote that are ready to be read: while stalled, what fits.
+    pub fn backlog(&self) -> u64 {
+        rustix::io::ioctl_fionread(self.master()).expect("a count")
     }
 
     /// Looks at the screen: cells, attributes, modes.
@@ -239,7 +276,10 @@ impl Pty {
         let nonblocking = (rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY).bits();
         let mut options = fs::OpenOptions::new();
         options.write(true).custom_flags(nonblocking.cast_signed());
-        options.open(&self.slave).and_then(|mut tty| tty.write_all(bytes)).expect("a scribble");
+        options
+            .open(&self.slave)
+            .and_then(|mut tty| tty.write_all(bytes))
+            .expect("a scribble");
     }
 
     /// Hangs up: closes the master for good.
@@ -258,7 +298,9 @@ impl Pty {
 
     /// Whether the line echoes and edits, as a shell wants it.
     pub fn is_cooked(&self) -> bool {
-        self.modes().local_modes.contains(LocalModes::ICANON | LocalModes::ECHO)
+        self.modes()
+            .local_modes
+            .contains(LocalModes::ICANON | LocalModes::ECHO)
     }
 
     /// Sends a signal to the program.
@@ -284,15 +326,24 @@ impl Pty {
             await_fd(&process, PollFlags::IN, left);
         }
         let status = self.child.wait().expect("its status");
-        let exit = Exit { code: status.exit_code(), signal: status.signal().map(str::to_owned) };
+        let exit = Exit {
+            code: status.exit_code(),
+            signal: status.signal().map(str::to_owned),
+        };
         self.exit.insert(exit).clone()
     }
 
     /// Waits until everything the program wrote before it ended has been read.
     pub fn wait_end_of_output(&self) {
         let seen = self.lock();
-        let waited = self.shared.changed.wait_timeout_while(seen, SOON, |seen| !seen.is_over);
-        assert!(!waited.expect("the lock").1.timed_out(), "the output does not end");
+        let waited = self
+            .shared
+            .changed
+            .wait_timeout_while(seen, SOON, |seen| !seen.is_over);
+        assert!(
+            !waited.expect("the lock").1.timed_out(),
+            "the output does not end"
+        );
     }
 
     /// Whether the program has ended.
@@ -308,14 +359,32 @@ impl Pty {
     /// The resident memory of the program, in bytes.
     pub fn resident(&self) -> u64 {
         let status = proc_file(self.pid, "status");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS");
-        line.split_whitespace().nth(1).and_then(|n| n.parse::<u64>().ok()).expect("a number") * 1024
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS:"))
+            .expect("VmRSS");
+        line.split_whitespace()
+            .nth(1)
+            .and_then(|n| n.parse::<u64>().ok())
+            .expect("a number")
+            * 1024
+    }
+
+    /// How many typed bytes the program has not read yet.
+    pub fn unread(&self) -> u64 {
+        let nonblocking = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
+        let flags = nonblocking | rustix::fs::OFlags::RDWR;
+        let slave = rustix::fs::open(&self.slave, flags, rustix::fs::Mode::empty()).expect("slave");
+        rustix::io::ioctl_fionread(&slave).expect("a count")
     }
 
     /// How many write calls the program made so far, those to pipes and files included.
     pub fn write_calls(&self) -> u64 {
         let io = proc_file(self.pid, "io");
-        let line = io.lines().find_map(|line| line.strip_prefix("syscw: ")).expect("syscw");
+        let line = io
+            .lines()
+            .find_map(|line| line.strip_prefix("syscw: "))
+            .expect("syscw");
         line.parse().expect("a number")
     }
 
@@ -356,9 +425,17 @@ impl Shared {
     fn new((columns, rows): (u16, u16)) -> Self {
         let (columns, rows) = (at_least_one(columns), at_least_one(rows));
         let parser = vt100::Parser::new_with_callbacks(rows, columns, 0, Extra::default());
-        let seen =
-            Seen { parser, raw: Vec::new(), chunks: Vec::new(), pace: Pace::Free, is_over: false };
-        Self { seen: Mutex::new(seen), changed: Condvar::new() }
+        let seen = Seen {
+            parser,
+            raw: Vec::new(),
+            chunks: Vec::new(),
+            pace: Pace::Free,
+            is_over: false,
+        };
+        Self {
+            seen: Mutex::new(seen),
+            changed: Condvar::new(),
+        }
     }
 
     /// Waits for the turn to read and says how many bytes; none when it is over.
@@ -373,7 +450,9 @@ impl Shared {
                     const STEPS: u32 = 20;
                     let step = Duration::from_secs(1) / STEPS;
                     let pace = seen.pace;
-                    let waited = self.changed.wait_timeout_while(seen, step, |s| s.pace == pace);
+                    let waited = self
+                        .changed
+                        .wait_timeout_while(seen, step, |s| s.pace == pace);
                     seen = waited.ok()?.0;
                     if seen.pace == pace {
                         return Some((rate / 20).max(1));
@@ -384,8 +463,13 @@ impl Shared {
     }
 
     fn note(&self, bytes: &[u8]) {
-        let Ok(mut seen) = self.seen.lock() else { return };
-        seen.chunks.push(Chunk { at: Instant::now(), len: bytes.len() });
+        let Ok(mut seen) = self.seen.lock() else {
+            return;
+        };
+        seen.chunks.push(Chunk {
+            at: Instant::now(),
+            len: bytes.len(),
+        });
         seen.raw.extend_from_slice(bytes);
         seen.parser.process(bytes);
         drop(seen);
@@ -433,10 +517,24 @@ pub fn wait_until(what: &str, limit: Duration, mut is_so: impl FnMut() -> bool) 
     }
 }
 
+/// The text of a screen, lines without blanks at their ends.
+pub fn text_of(screen: &vt100::Screen) -> String {
+    let text = screen.contents();
+    text.lines()
+        .map(str::trim_end)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
 /// The processor time of a process so far.
 pub fn cpu_of(pid: Pid) -> Duration {
     let stat = proc_file(pid, "stat");
-    let fields: Vec<&str> = stat.rsplit_once(')').expect("a name").1.split_whitespace().collect();
+    let fields: Vec<&str> = stat
+        .rsplit_once(')')
+        .expect("a name")
+        .1
+        .split_whitespace()
+        .collect();
     // utime and stime, in the hundredths of a second that Linux promises to programs.
     let ticks = |n: usize| fields[n].parse::<u64>().expect("a number");
     Duration::from_millis((ticks(11) + ticks(12)) * 10)
@@ -454,7 +552,12 @@ fn proc_file(pid: Pid, name: &str) -> String {
 }
 
 fn pty_size((cols, rows): (u16, u16)) -> PtySize {
-    PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }
+    PtySize {
+        rows,
+        cols,
+        pixel_width: 0,
+        pixel_height: 0,
+    }
 }
 
 fn at_least_one(n: u16) -> NonZeroU16 {

@@ -7,6 +7,12 @@
     reason = "tests: a failure is a panic"
 )]
 
+#[path = "../support/pty.rs"]
+mod pty;
+
 mod decoder;
+mod device;
+mod jobs;
 mod keys;
+mod probe;
 mod screen;
