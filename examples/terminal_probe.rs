@@ -46,15 +46,14 @@ impl State {
         self.say(line);
     }
 
+    #[expect(clippy::panic, reason = "to see what a panic leaves behind")]
     fn press(&mut self, key: Key) {
         self.count += 1;
         match key.to_string().as_str() {
             "q" => self.is_over = true,
             "f" => self.is_flooded = !self.is_flooded,
-            "p" => std::panic::panic_any("asked to panic"),
-            "t" => drop(std::thread::spawn(|| {
-                std::panic::panic_any("a task panics")
-            })),
+            "p" => panic!("asked to panic"),
+            "t" => drop(std::thread::spawn(|| panic!("a task panics"))),
             "c" => self.say(format!("child sees {}", child_terminals())),
             "ctrl-l" => self.wants_repaint = true,
             "ctrl-z" => self.wants_stop = true,

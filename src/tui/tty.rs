@@ -73,7 +73,20 @@ impl Tty {
     /// # Errors
     /// When the process has no terminal, or it cannot be opened.
     pub fn open() -> io::Result<Self> {
-        let device = Arc::new(Device { fd: open_device()? });
+        Self::of(open_device()?)
+    }
+
+    /// Opens the terminal at `path`: for tests, which have no terminal but make some. Must be
+    /// called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn open_at(path: &Path) -> io::Result<Self> {
+        Self::of(open_path(path)?)
+    }
+
+    fn of(fd: OwnedFd) -> io::Result<Self> {
+        let device = Arc::new(Device { fd });
         #[expect(
             deprecated,
             reason = "its successor is unsafe, which is forbidden here; what it asks for holds: \

@@ -10,104 +10,37 @@
     reason = "a harness of tests: a failure is a panic, and not every test uses all of it"
 )]
 
+mod process;
+mod reader;
+
 use std::{
     fs,
     io::Write,
-    num::NonZeroU16,
     os::{fd::OwnedFd, unix::fs::OpenOptionsExt},
     path::{Path, PathBuf},
-    sync::{Arc, Condvar, Mutex, MutexGuard},
+    sync::{Arc, MutexGuard},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
 use portable_pty::{Child, CommandBuilder, PtySize, native_pty_system};
 use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
+    event::PollFlags,
     process::{Pid, PidfdFlags, Signal, pidfd_open},
     termios::{LocalModes, Termios, Winsize},
 };
 
+pub use process::Process;
+pub use reader::{Chunk, Extra, text_of};
+use reader::{LOOK, Pace, Seen, Shared, at_least_one, await_fd, read_all};
+
 /// The limit of a wait that ought to be short; generous, since the machine may be busy.
 pub const SOON: Duration = Duration::from_secs(10);
-/// How long the reader sleeps at most before it looks at its orders again.
-const LOOK: Duration = Duration::from_millis(10);
-
-/// One read of the terminal: when, and how many bytes.
-#[derive(Clone, Copy, Debug)]
-pub struct Chunk {
-    pub at: Instant,
-    pub len: usize,
-}
-
 /// How the program ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exit {
     pub code: u32,
     pub signal: Option<String>,
-}
-
-/// What vt100 does not model but a test may ask about.
-#[derive(Default)]
-pub struct Extra {
-    pub title: String,
-    pub clipboard: Vec<String>,
-    /// The private modes that are on, 2026 and 1004 among them.
-    pub modes: Vec<u16>,
-    /// Queries that the program sent, as `n`, `c`, `t`, `$p`: it must send none.
-    pub queries: Vec<String>,
-}
-
-impl vt100::Callbacks for Extra {
-    fn set_window_title(&mut self, _: &mut vt100::Screen, title: &[u8]) {
-        self.title = String::from_utf8_lossy(title).into_owned();
-    }
-
-    fn copy_to_clipboard(&mut self, _: &mut vt100::Screen, _: &[u8], data: &[u8]) {
-        self.clipboard
-            .push(String::from_utf8_lossy(data).into_owned());
-    }
-
-    fn unhandled_csi(
-        &mut self,
-        _: &mut vt100::Screen,
-        i1: Option<u8>,
-        i2: Option<u8>,
-        params: &[&[u16]],
-        last: char,
-    ) {
-        let numbers = params.iter().filter_map(|p| p.first().copied());
-        match (i1, last) {
-            (Some(b'?'), 'h') => self.modes.extend(numbers),
-            (Some(b'?'), 'l') => numbers.for_each(|n| self.modes.retain(|on| *on != n)),
-            (_, 'n' | 'c' | 'p' | 'q') => self.queries.push(format!("{i1:?}{i2:?}{last}")),
-            _ => {}
-        }
-    }
-}
-
-/// How the reader reads.
-#[derive(Clone, Copy, PartialEq)]
-enum Pace {
-    Free,
-    /// So many bytes a second.
-    Slow(usize),
-    Stalled,
-    /// The master is to be closed.
-    Closed,
-}
-
-struct Seen {
-    parser: vt100::Parser<Extra>,
-    raw: Vec<u8>,
-    chunks: Vec<Chunk>,
-    pace: Pace,
-    is_over: bool,
-}
-
-struct Shared {
-    seen: Mutex<Seen>,
-    changed: Condvar,
 }
 
 /// A program on its own terminal. Dropping it kills the program.
@@ -251,9 +184,17 @@ impl Pty {
         self.lock().raw.len()
     }
 
-    /// Every read so far. The kernel may join writes; [`Pty::write_calls`] counts the program's.
+    /// Every read so far. The kernel may join writes; [`Process::write_calls`] counts the program's.
     pub fn chunks(&self) -> Vec<Chunk> {
         self.lock().chunks.clone()
+    }
+
+    /// How many typed bytes the program has not read yet.
+    pub fn unread(&self) -> u64 {
+        let nonblocking = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
+        let flags = nonblocking | rustix::fs::OFlags::RDWR;
+        let slave = rustix::fs::open(&self.slave, flags, rustix::fs::Mode::empty()).expect("slave");
+        rustix::io::ioctl_fionread(&slave).expect("a count")
     }
 
     /// Stops reading, as a dead connection does.
@@ -351,46 +292,9 @@ impl Pty {
         self.exit.is_some() || self.child.try_wait().expect("its state").is_some()
     }
 
-    /// The processor time of the program so far.
-    pub fn cpu(&self) -> Duration {
-        cpu_of(self.pid)
-    }
-
-    /// The resident memory of the program, in bytes.
-    pub fn resident(&self) -> u64 {
-        let status = proc_file(self.pid, "status");
-        let line = status
-            .lines()
-            .find(|line| line.starts_with("VmRSS:"))
-            .expect("VmRSS");
-        line.split_whitespace()
-            .nth(1)
-            .and_then(|n| n.parse::<u64>().ok())
-            .expect("a number")
-            * 1024
-    }
-
-    /// How many typed bytes the program has not read yet.
-    pub fn unread(&self) -> u64 {
-        let nonblocking = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
-        let flags = nonblocking | rustix::fs::OFlags::RDWR;
-        let slave = rustix::fs::open(&self.slave, flags, rustix::fs::Mode::empty()).expect("slave");
-        rustix::io::ioctl_fionread(&slave).expect("a count")
-    }
-
-    /// How many write calls the program made so far, those to pipes and files included.
-    pub fn write_calls(&self) -> u64 {
-        let io = proc_file(self.pid, "io");
-        let line = io
-            .lines()
-            .find_map(|line| line.strip_prefix("syscw: "))
-            .expect("syscw");
-        line.parse().expect("a number")
-    }
-
-    /// Whether the program is stopped, as by Ctrl-Z.
-    pub fn is_stopped(&self) -> bool {
-        state_of(self.pid) == "T"
+    /// The process of the program.
+    pub fn process(&self) -> Process {
+        Process(self.pid)
     }
 
     fn master(&self) -> &OwnedFd {
@@ -421,91 +325,12 @@ impl Drop for Pty {
     }
 }
 
-impl Shared {
-    fn new((columns, rows): (u16, u16)) -> Self {
-        let (columns, rows) = (at_least_one(columns), at_least_one(rows));
-        let parser = vt100::Parser::new_with_callbacks(rows, columns, 0, Extra::default());
-        let seen = Seen {
-            parser,
-            raw: Vec::new(),
-            chunks: Vec::new(),
-            pace: Pace::Free,
-            is_over: false,
-        };
-        Self {
-            seen: Mutex::new(seen),
-            changed: Condvar::new(),
-        }
-    }
-
-    /// Waits for the turn to read and says how many bytes; none when it is over.
-    fn turn(&self) -> Option<usize> {
-        let mut seen = self.seen.lock().ok()?;
-        loop {
-            match seen.pace {
-                Pace::Closed => return None,
-                Pace::Free => return Some(64 * 1024),
-                Pace::Stalled => seen = self.changed.wait(seen).ok()?,
-                Pace::Slow(rate) => {
-                    const STEPS: u32 = 20;
-                    let step = Duration::from_secs(1) / STEPS;
-                    let pace = seen.pace;
-                    let waited = self
-                        .changed
-                        .wait_timeout_while(seen, step, |s| s.pace == pace);
-                    seen = waited.ok()?.0;
-                    if seen.pace == pace {
-                        return Some((rate / 20).max(1));
-                    }
-                }
-            }
-        }
-    }
-
-    fn note(&self, bytes: &[u8]) {
-        let Ok(mut seen) = self.seen.lock() else {
-            return;
-        };
-        seen.chunks.push(Chunk {
-            at: Instant::now(),
-            len: bytes.len(),
-        });
-        seen.raw.extend_from_slice(bytes);
-        seen.parser.process(bytes);
-        drop(seen);
-        self.changed.notify_all();
-    }
-}
-
-fn read_all(master: &OwnedFd, shared: &Shared) {
-    let mut buf = vec![0; 64 * 1024];
-    while let Some(most) = shared.turn() {
-        match rustix::io::read(master, &mut buf[..most]) {
-            Ok(n) if n > 0 => shared.note(&buf[..n]),
-            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => {
-                await_fd(master, PollFlags::IN, LOOK);
-            }
-            // EIO: the last one on the other side is gone.
-            _ => break,
-        }
-    }
-    if let Ok(mut seen) = shared.seen.lock() {
-        seen.is_over = true;
-    }
-    shared.changed.notify_all();
-}
-
 /// A descriptor of our own for one that a library holds. Going through the process is the way
 /// without `unsafe`.
 fn own_copy(raw: i32) -> OwnedFd {
     use rustix::process::{PidfdGetfdFlags, getpid, pidfd_getfd};
     let me = pidfd_open(getpid(), PidfdFlags::empty()).expect("this process");
     pidfd_getfd(me, raw, PidfdGetfdFlags::empty()).expect("a copy of the descriptor")
-}
-
-fn await_fd(fd: &OwnedFd, what: PollFlags, limit: Duration) {
-    let limit = Timespec::try_from(limit).ok();
-    let _ = poll(&mut [PollFd::new(fd, what)], limit.as_ref());
 }
 
 /// Waits until `is_so`, looking every few milliseconds: for what no event tells.
@@ -517,40 +342,6 @@ pub fn wait_until(what: &str, limit: Duration, mut is_so: impl FnMut() -> bool) 
     }
 }
 
-/// The text of a screen, lines without blanks at their ends.
-pub fn text_of(screen: &vt100::Screen) -> String {
-    let text = screen.contents();
-    text.lines()
-        .map(str::trim_end)
-        .collect::<Vec<_>>()
-        .join("\n")
-}
-
-/// The processor time of a process so far.
-pub fn cpu_of(pid: Pid) -> Duration {
-    let stat = proc_file(pid, "stat");
-    let fields: Vec<&str> = stat
-        .rsplit_once(')')
-        .expect("a name")
-        .1
-        .split_whitespace()
-        .collect();
-    // utime and stime, in the hundredths of a second that Linux promises to programs.
-    let ticks = |n: usize| fields[n].parse::<u64>().expect("a number");
-    Duration::from_millis((ticks(11) + ticks(12)) * 10)
-}
-
-/// The state letter of a process: R, S, T, Z.
-pub fn state_of(pid: Pid) -> String {
-    let stat = proc_file(pid, "stat");
-    let after = stat.rsplit_once(')').expect("a name").1;
-    after.split_whitespace().next().expect("a state").to_owned()
-}
-
-fn proc_file(pid: Pid, name: &str) -> String {
-    fs::read_to_string(format!("/proc/{pid}/{name}")).expect("the process is there")
-}
-
 fn pty_size((cols, rows): (u16, u16)) -> PtySize {
     PtySize {
         rows,
@@ -558,8 +349,4 @@ fn pty_size((cols, rows): (u16, u16)) -> PtySize {
         pixel_width: 0,
         pixel_height: 0,
     }
-}
-
-fn at_least_one(n: u16) -> NonZeroU16 {
-    NonZeroU16::new(n).unwrap_or(NonZeroU16::MIN)
 }

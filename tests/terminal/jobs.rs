@@ -2,11 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use rustix::process::Pid;
-
 use crate::{
     probe::{SIZE, path, start},
-    pty::{Pty, SOON, state_of, text_of, wait_until},
+    pty::{Process, Pty, SOON, text_of, wait_until},
 };
 
 /// An interactive shell without anybody's settings, in which `$PROBE` is the probe.
@@ -24,19 +22,9 @@ fn shell() -> Pty {
 }
 
 /// The process that the shell runs as its job.
-fn job(pty: &Pty) -> Pid {
-    let mut found = None;
-    wait_until("the job", SOON, || {
-        let shell = pty.pid().as_raw_nonzero();
-        let children = std::fs::read_to_string(format!("/proc/{shell}/task/{shell}/children"));
-        found = children
-            .unwrap()
-            .split_whitespace()
-            .next()
-            .and_then(|pid| pid.parse().ok());
-        found.is_some()
-    });
-    Pid::from_raw(found.unwrap()).unwrap()
+fn job(pty: &Pty) -> Process {
+    wait_until("the job", SOON, || !pty.process().children().is_empty());
+    Process(pty.process().children()[0])
 }
 
 /// Types a command and waits for the prompt behind what it prints.
@@ -49,15 +37,15 @@ fn run(pty: &Pty, command: &str, answer: &str) {
     });
 }
 
-fn start_probe(pty: &Pty) -> Pid {
+fn start_probe(pty: &Pty) -> Process {
     pty.send("$PROBE\r");
     pty.wait_text("count 0 size 80x24");
     job(pty)
 }
 
-fn stop(pty: &Pty, job: Pid) {
+fn stop(pty: &Pty, job: Process) {
     pty.send("\x1a");
-    wait_until("the job to stop", SOON, || state_of(job) == "T");
+    wait_until("the job to stop", SOON, || job.is_stopped());
     pty.wait_for("the shell's screen", SOON, |screen, extra| {
         !screen.alternate_screen() && !screen.hide_cursor() && !extra.modes.contains(&1004)
     });
@@ -94,8 +82,8 @@ fn t14_ctrl_z_leaves_a_clean_shell_and_fg_paints_all_again() {
 fn t14_sigtstp_from_outside_leaves_a_clean_shell_too() {
     let pty = shell();
     let probe = start_probe(&pty);
-    rustix::process::kill_process(probe, rustix::process::Signal::TSTP).unwrap();
-    wait_until("the job to stop", SOON, || state_of(probe) == "T");
+    rustix::process::kill_process(probe.0, rustix::process::Signal::TSTP).unwrap();
+    wait_until("the job to stop", SOON, || probe.is_stopped());
     run(&pty, "echo al$((1+1))ive", "al2ive");
     pty.send("fg\r");
     pty.wait_for("the probe", SOON, |screen, _| screen.alternate_screen());
@@ -111,14 +99,13 @@ fn t14_continued_in_the_background_it_stays_silent_until_fg() {
     run(&pty, "echo be$((1+1))fore", "be2fore");
     let before = String::from_utf8(pty.raw()).unwrap().len();
     pty.send("bg\r");
-    wait_until("the job to run", SOON, || state_of(probe) != "T");
+    wait_until("the job to run", SOON, || !probe.is_stopped());
     let since = Instant::now();
     wait_until("it to have its chance", SOON, || {
         since.elapsed() > Duration::from_millis(700)
     });
-    assert_ne!(
-        state_of(probe),
-        "T",
+    assert!(
+        !probe.is_stopped(),
         "it touched the terminal and was stopped for it"
     );
     run(&pty, "echo af$((1+1))ter", "af2ter");
@@ -144,7 +131,7 @@ fn ctrl_z_without_a_shell_to_come_back_from_only_repaints() {
     pty.wait_text("key ctrl-z");
     pty.send("x");
     pty.wait_text("key x");
-    assert!(!pty.is_stopped());
+    assert!(!pty.process().is_stopped());
     assert!(pty.screen(|screen, _| screen.alternate_screen()) && !pty.is_cooked());
 }
 
@@ -161,8 +148,7 @@ fn t15_children_do_not_inherit_the_terminal() {
 fn the_shells_own_description_stays_blocking() {
     let pty = shell();
     start_probe(&pty);
-    let shell = pty.pid().as_raw_nonzero();
-    let flags = std::fs::read_to_string(format!("/proc/{shell}/fdinfo/0")).unwrap();
+    let flags = pty.process().file("fdinfo/0");
     let flags = flags
         .lines()
         .find_map(|line| line.strip_prefix("flags:"))
