@@ -68,16 +68,20 @@ impl State {
     }
 }
 
-/// The descriptors beyond the standard three that a child of ours got.
+/// How many terminals a child of ours got, its standard descriptors being none.
 fn child_terminals() -> String {
     let listed = std::process::Command::new("sh")
-        .args(["-c", "ls /proc/$$/fd | tr '\\n' ' '"])
+        .args(["-c", "for fd in /proc/$$/fd/*; do readlink $fd; done"])
         .stdin(std::process::Stdio::null())
         .output();
-    listed.map_or_else(
-        |e| e.to_string(),
-        |out| String::from_utf8_lossy(&out.stdout).into_owned(),
-    )
+    let is_terminal = |path: &&str| path.starts_with("/dev/tty") || path.starts_with("/dev/pts/");
+    match listed {
+        Ok(out) if out.stdout.starts_with(b"/dev/null\n") => {
+            let paths = String::from_utf8_lossy(&out.stdout);
+            format!("{} terminals", paths.lines().filter(is_terminal).count())
+        }
+        other => format!("{other:?}"),
+    }
 }
 
 fn draw(state: &State, area: Rect, buf: &mut Buffer) {
