@@ -5,20 +5,22 @@
 //! split sequence from turning into live keys: an ESC waits [`ESC_WAIT`] for company, a sequence
 //! that lost its ESC is still taken for [`PATIENCE`], and everything unknown is swallowed whole.
 
+mod paste;
 mod sequence;
 
 use std::mem;
 
 use super::clock::Millis;
 use crate::app::key::{Key, KeyCode};
+use paste::Paste;
 use sequence::Csi;
+
+pub use paste::PASTE_LIMIT;
 
 /// How long a lone ESC waits before it is the key Esc, in milliseconds.
 pub const ESC_WAIT: u64 = 50;
 /// How long an unfinished sequence, string or paste waits for its next byte, in milliseconds.
 pub const PATIENCE: u64 = 1000;
-/// The most bytes of a paste that are kept; the rest is swallowed.
-pub const PASTE_LIMIT: usize = 64 * 1024;
 /// The longest string (OSC, DCS and kin) that enjoys the whole patience.
 const STRING_LIMIT: usize = 64 * 1024;
 /// The patience with a string beyond its limit.
@@ -26,7 +28,6 @@ const LONG_STRING_WAIT: u64 = 100;
 
 const ESC: u8 = 0x1b;
 const CTRL_C: u8 = 0x03;
-const PASTE_END: &[u8] = b"\x1b[201~";
 
 /// What a person did at the terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,14 +71,6 @@ enum State {
         need: u8,
     },
     Paste(Paste),
-}
-
-#[derive(Clone, Debug, Default)]
-struct Paste {
-    bytes: Vec<u8>,
-    /// How much of [`PASTE_END`] the last bytes match.
-    matched: usize,
-    ctrl_c: bool,
 }
 
 /// The decoder. Feed it what was read; when [`Decoder::deadline`] passes, call
@@ -151,8 +144,8 @@ impl Decoder {
                     self.orphan_until = Some(self.last.plus(PATIENCE));
                 }
                 State::Paste(paste) => {
-                    let ctrl_c = paste.ctrl_c;
-                    out.push(paste.into_input());
+                    let ctrl_c = paste.has_ctrl_c();
+                    out.push(Input::Paste(paste.into_text()));
                     if ctrl_c {
                         out.push(Input::Key(Key::ctrl('c')));
                     }
@@ -365,46 +358,10 @@ impl Decoder {
 
     fn paste(&mut self, byte: u8, mut paste: Paste, out: &mut Vec<Input>) {
         if paste.take(byte) {
-            out.push(paste.into_input());
+            out.push(Input::Paste(paste.into_text()));
         } else {
             self.state = State::Paste(paste);
         }
-    }
-}
-
-impl Paste {
-    /// Takes a byte; true when it completed the end mark.
-    fn take(&mut self, byte: u8) -> bool {
-        if byte == PASTE_END[self.matched] {
-            self.matched += 1;
-            return self.matched == PASTE_END.len();
-        }
-        // What looked like the end mark was text. Only its first byte is an ESC, so no shorter
-        // match can hide in it but one that starts with this very byte.
-        let matched = mem::take(&mut self.matched);
-        PASTE_END[..matched].iter().for_each(|&b| self.keep(b));
-        if byte == ESC {
-            self.matched = 1;
-        } else {
-            self.keep(byte);
-        }
-        false
-    }
-
-    fn keep(&mut self, byte: u8) {
-        self.ctrl_c |= byte == CTRL_C;
-        if self.bytes.len() < PASTE_LIMIT {
-            self.bytes.push(byte);
-        }
-    }
-
-    fn into_input(self) -> Input {
-        Input::Paste(
-            self.bytes
-                .utf8_chunks()
-                .map(|chunk| chunk.valid())
-                .collect(),
-        )
     }
 }
 

@@ -6,7 +6,11 @@
 
 mod encode;
 
-use ratatui::{buffer::Buffer, layout::Rect, style::Color};
+use ratatui::{
+    buffer::{Buffer, CellWidth},
+    layout::Rect,
+    style::Color,
+};
 
 use super::{
     clock::Millis,
@@ -15,6 +19,9 @@ use super::{
 
 /// How long a terminal takes no byte, in milliseconds, before its screen is not believed.
 const STALL: u64 = 2000;
+
+/// Stands in `shown` for the covered half of a wide character; a private character of one column.
+const HALF: &str = "\u{e000}";
 
 /// How many colours may leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +39,8 @@ pub struct Screen {
     /// What the terminal shows once it has taken everything pending.
     shown: Buffer,
     next: Buffer,
+    /// The cells of `next` that wide characters cover, from the second on.
+    halves: Vec<usize>,
     is_stale: bool,
     /// Leads the next frame: what switches the terminal over.
     prologue: Vec<u8>,
@@ -50,6 +59,7 @@ impl Screen {
             depth,
             shown: Buffer::empty(Rect::ZERO),
             next: Buffer::empty(Rect::ZERO),
+            halves: Vec::new(),
             is_stale: true,
             prologue: Vec::new(),
             pending: Vec::new(),
@@ -101,7 +111,6 @@ impl Screen {
         draw(area, &mut self.next);
         self.filter();
         self.encode();
-        std::mem::swap(&mut self.shown, &mut self.next);
         self.is_pending()
     }
 
@@ -118,27 +127,33 @@ impl Screen {
     /// [`HangUp`] when the terminal is gone.
     pub fn flush(&mut self, tty: &Tty, now: Millis) -> Result<bool, HangUp> {
         while self.is_pending() {
-            let written = tty.write(&self.pending[self.sent..])?;
+            let written = tty.write(self.pending())?;
+            self.accept(written, now);
             if written == 0 {
-                self.note_stall(now);
                 return Ok(false);
             }
-            self.sent += written;
-            self.progress = Some(now);
         }
-        self.drained();
         Ok(true)
+    }
+
+    /// Notes that the terminal took so many of the bytes that wait; 0 when it had no room.
+    pub fn accept(&mut self, bytes: usize, now: Millis) {
+        let waits_since = *self.progress.get_or_insert(now);
+        if bytes == 0 {
+            self.has_stalled |= now.since(waits_since) >= STALL;
+            return;
+        }
+        self.progress = Some(now);
+        self.sent = self.pending.len().min(self.sent.saturating_add(bytes));
+        if !self.is_pending() {
+            self.drained();
+        }
     }
 
     /// The bytes that wait: what a frame costs.
     #[must_use]
     pub fn pending(&self) -> &[u8] {
         &self.pending[self.sent..]
-    }
-
-    fn note_stall(&mut self, now: Millis) {
-        let since = *self.progress.get_or_insert(now);
-        self.has_stalled |= now.since(since) >= STALL;
     }
 
     fn drained(&mut self) {
@@ -151,13 +166,31 @@ impl Screen {
         self.is_repair = repair;
     }
 
-    /// The last filter: whatever a view asked for, no other colour leaves, and cells that differ in
-    /// nothing else are no difference.
+    /// The last filter, whatever a view asked for: no other colour leaves, nothing commands the
+    /// terminal, and no wide character reaches over what was drawn on its second half.
     fn filter(&mut self) {
-        for cell in &mut self.next.content {
+        let width = usize::from(self.next.area.width);
+        self.halves.clear();
+        for i in 0..self.next.content.len() {
+            let cell = &mut self.next.content[i];
             cell.fg = self.depth.keep(cell.fg);
             cell.bg = self.depth.keep(cell.bg);
             cell.underline_color = Color::Reset;
+            if let [b' '..=b'~'] = cell.symbol().as_bytes() {
+                continue;
+            }
+            if cell.symbol().is_empty() || cell.symbol().chars().any(char::is_control) {
+                cell.set_symbol("?");
+            }
+            let others = 1..usize::from(cell.cell_width());
+            let is_whole = |half: usize| {
+                i % width + half < width && self.next.content[i + half].symbol() == " "
+            };
+            if others.clone().all(is_whole) {
+                self.halves.extend(others.map(|half| i + half));
+            } else {
+                self.next.content[i].set_symbol(" ");
+            }
         }
     }
 
@@ -170,6 +203,12 @@ impl Screen {
         self.sent = 0;
         self.pending.append(&mut self.prologue);
         encode::frame(&mut self.pending, whole, self.shown.diff_iter(&self.next));
+        std::mem::swap(&mut self.shown, &mut self.next);
+        // What a terminal leaves on the other half of a wide character that it overwrites, each
+        // decides by itself: equal to nothing, so that it is painted when it comes to light.
+        for &half in &self.halves {
+            self.shown.content[half].set_symbol(HALF);
+        }
     }
 }
 

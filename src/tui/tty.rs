@@ -18,7 +18,7 @@ use ratatui::layout::Size;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fs::{Mode, OFlags, open},
-    io::Errno,
+    io::{Errno, retry_on_intr},
     process::getpgrp,
     termios::{self, OptionalActions, Termios},
 };
@@ -73,7 +73,20 @@ impl Tty {
     /// # Errors
     /// When the process has no terminal, or it cannot be opened.
     pub fn open() -> io::Result<Self> {
-        let device = Arc::new(Device { fd: open_device()? });
+        Self::of(open_device()?)
+    }
+
+    /// Opens the terminal at `path`: for tests, which have no terminal but make some. Must be
+    /// called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn open_at(path: &Path) -> io::Result<Self> {
+        Self::of(open_path(path)?)
+    }
+
+    fn of(fd: OwnedFd) -> io::Result<Self> {
+        let device = Arc::new(Device { fd });
         #[expect(
             deprecated,
             reason = "its successor is unsafe, which is forbidden here; what it asks for holds: \
@@ -202,7 +215,7 @@ impl Device {
 
     /// Sets the modes at once: the draining kinds would wait for a reader that may never read.
     pub(super) fn set_modes(&self, modes: &Termios) -> Result<(), HangUp> {
-        termios::tcsetattr(self, OptionalActions::Now, modes).map_err(|_| HangUp)
+        retry_on_intr(|| termios::tcsetattr(self, OptionalActions::Now, modes)).map_err(|_| HangUp)
     }
 }
 

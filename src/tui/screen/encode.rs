@@ -57,7 +57,7 @@ pub(super) fn frame<'a>(
         };
         select(out, pen, wanted);
         pen = wanted;
-        let symbol = printable(cell.symbol());
+        let symbol = cell.symbol();
         out.extend_from_slice(symbol.as_bytes());
         // Terminals disagree about the width of what is not one plain column.
         let is_plain = symbol.chars().count() == 1 && symbol.width() == 1;
@@ -65,15 +65,6 @@ pub(super) fn frame<'a>(
     }
     select(out, pen, PLAIN);
     out.extend_from_slice(SYNC_END);
-}
-
-/// The symbol, unless it would command the terminal: `Cell::set_symbol` lets everything through.
-fn printable(symbol: &str) -> &str {
-    match symbol {
-        "" => " ",
-        _ if symbol.chars().any(char::is_control) => "?",
-        _ => symbol,
-    }
 }
 
 fn move_to(out: &mut Vec<u8>, x: u16, y: u16) {
@@ -91,8 +82,12 @@ fn select(out: &mut Vec<u8>, from: Pen, to: Pen) {
         return;
     }
     out.extend_from_slice(b"\x1b[");
-    // Bold and dim share one off code, so whatever loses an attribute starts from nothing.
-    let loses = to == PLAIN || !to.modifier.contains(from.modifier);
+    // Bold and dim share one off code, and on some terminals one place, of which the last one said
+    // wins: whatever loses an attribute or changes these two starts from nothing.
+    let intensity = Modifier::BOLD.union(Modifier::DIM);
+    let (was, becomes) = (from.modifier & intensity, to.modifier & intensity);
+    let loses =
+        to == PLAIN || !to.modifier.contains(from.modifier) || (was != becomes && !was.is_empty());
     let from = if loses { PLAIN } else { from };
     let mut codes = loses
         .then_some(0)
