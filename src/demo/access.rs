@@ -14,8 +14,17 @@ pub(super) enum User {
 }
 
 impl User {
-    /// The user behind an `Authorization` header.
-    pub(super) fn of(estate: &Estate, authorization: &str) -> Result<Self, Refusal> {
+    /// The user behind an `Authorization` header. Where there is none it is whom the path names, or the
+    /// operator: client-go, and so kubectl, sends no credentials to a server without TLS, and the
+    /// estate has nothing to protect from the machine that it runs on.
+    pub(super) fn of(
+        estate: &Estate,
+        authorization: Option<&str>,
+        named: Option<User>,
+    ) -> Result<Self, Refusal> {
+        let Some(authorization) = authorization else {
+            return Ok(named.unwrap_or(User::Operator));
+        };
         let token = authorization
             .strip_prefix("Bearer ")
             .unwrap_or_default()
@@ -25,6 +34,19 @@ impl User {
             _ if token == estate.viewer_token() => Ok(User::Viewer),
             _ => Err(Refusal::unauthorized()),
         }
+    }
+
+    /// Takes `/as/{user}` off the front of a path.
+    pub(super) fn in_path(path: &str) -> (Option<User>, &str) {
+        for user in [User::Operator, User::Viewer] {
+            if let Some(rest) = path
+                .strip_prefix("/as/")
+                .and_then(|rest| rest.strip_prefix(user.name()))
+            {
+                return (Some(user), rest);
+            }
+        }
+        (None, path)
     }
 
     pub(super) fn name(self) -> &'static str {

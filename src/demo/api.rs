@@ -118,7 +118,11 @@ async fn serve(estate: &Estate, request: Request) -> Result<Response, Refusal> {
     let response = match target.ok_or_else(Refusal::no_such_path)? {
         Target::Open(response) => response,
         target => {
-            let user = User::of(estate, header(&parts, &header::AUTHORIZATION))?;
+            let authorization = parts
+                .headers
+                .get(header::AUTHORIZATION)
+                .map(|value| value.to_str().unwrap_or_default());
+            let user = User::of(estate, authorization, User::in_path(parts.uri.path()).0)?;
             allow(user, verb, &target)?;
             let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &())
                 .await
@@ -258,9 +262,8 @@ fn allow(user: User, verb: &str, target: &Target) -> Result<(), Refusal> {
 }
 
 fn target(parts: &Parts) -> Option<Target> {
-    let path: Vec<&str> = parts
-        .uri
-        .path()
+    let (_, path) = User::in_path(parts.uri.path());
+    let path: Vec<&str> = path
         .split('/')
         .filter(|segment| !segment.is_empty())
         .collect();

@@ -35,7 +35,8 @@ impl World {
         let spec = deployment.value();
         let current = tree::number(&spec, "/spec/replicas").unwrap_or(1);
         let ready = tree::number(&spec, "/status/readyReplicas").unwrap_or(0);
-        let cpu = self.usage(&deployment, &spec, ready);
+        let least = tree::number(&value, "/spec/minReplicas").unwrap_or(1);
+        let cpu = self.usage(&deployment, &spec, least, ready);
         let memory = 52 + self.random.range(0, 4);
         let wanted = self.wanted(scaler, &value, current, cpu);
         let time = self.time();
@@ -76,7 +77,7 @@ impl World {
     }
 
     /// Average CPU in percent of the request: traffic is shared by the pods that are ready.
-    fn usage(&mut self, deployment: &Object, spec: &Value, ready: i64) -> i64 {
+    fn usage(&mut self, deployment: &Object, spec: &Value, least: i64, ready: i64) -> i64 {
         let labels = tree::strings(spec, "/spec/template/metadata/labels");
         let is_live = self
             .store
@@ -89,7 +90,11 @@ impl World {
                     && !selector.is_empty()
                     && selector.iter().all(|pair| labels.contains(pair))
             });
-        let busy = if is_live { 140 * self.load / 100 } else { 0 };
+        let busy = if is_live {
+            45 * least * self.load / 100
+        } else {
+            0
+        };
         4 + busy / ready.max(1) + self.random.range(0, 6)
     }
 

@@ -1,6 +1,7 @@
 //! Requests that change something.
 
 use super::api::{Call, json};
+use super::clock::wall;
 use super::estate::Estate;
 use super::fields::Author;
 use super::kind::Kind;
@@ -59,7 +60,7 @@ pub(super) fn answer(estate: &Estate, call: &Call, body: &[u8]) -> Result<Respon
 fn create(estate: &Estate, call: &Call, body: &[u8], author: &Author) -> Result<Response, Refusal> {
     let body = parse(call, body)?;
     let object = estate.with(|world| world.create(call.kind, &call.namespace, body, author))?;
-    Ok(read::answer(call, 201, &object))
+    Ok(read::answer(call, 201, &object, estate.wall()))
 }
 
 fn parse(call: &Call, body: &[u8]) -> Result<Value, Refusal> {
@@ -107,7 +108,9 @@ fn replace(
         };
         Ok(match door {
             Door::Scale => json(200, read::scale(&object).to_string().into_bytes()),
-            Door::Main | Door::Status => read::answer(call, 200, &object),
+            Door::Main | Door::Status => {
+                read::answer(call, 200, &object, wall(world.epoch, world.now))
+            }
         })
     })
 }
@@ -125,7 +128,12 @@ fn create_by_apply(
     let mut next = patch::apply(&call.content, &value!({}), body, author)?;
     tree::set(&mut next, "/metadata/name", call.name.clone());
     let object = world.create(call.kind, &call.namespace, next, author)?;
-    Ok(read::answer(call, 201, &object))
+    Ok(read::answer(
+        call,
+        201,
+        &object,
+        wall(world.epoch, world.now),
+    ))
 }
 
 fn rescale(
@@ -195,7 +203,7 @@ fn delete(
     })?;
     match left {
         Some(object) if call.kind == Kind::Pod || object.is_deleting => {
-            Ok(read::answer(call, 200, &object))
+            Ok(read::answer(call, 200, &object, estate.wall()))
         }
         _ => Ok(json(
             200,

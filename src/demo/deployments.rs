@@ -408,7 +408,7 @@ impl Counts {
         deployment: &Value,
         late: &str,
     ) -> (&'static str, &'static str, &'static str, String) {
-        let (name, set) = (tree::text(deployment, "/metadata/name"), &self.set);
+        let set = &self.set;
         let is_complete = self.updated == self.wanted
             && self.total == self.wanted
             && self.available == self.wanted;
@@ -419,7 +419,8 @@ impl Counts {
         let is_new = observed != tree::number(deployment, "/metadata/generation");
         let reason = old.map_or("", |condition| tree::text(condition, "/reason"));
         let since = old.map_or("", |condition| tree::text(condition, "/lastUpdateTime"));
-        let is_done = reason == "NewReplicaSetAvailable" && !is_new && self.updated == self.wanted;
+        // Scaling a finished rollout does not begin another.
+        let is_done = reason == "NewReplicaSetAvailable" && self.total == self.updated;
         let is_late = reason == "ProgressDeadlineExceeded" && !is_new
             || matches!(reason, "ReplicaSetUpdated" | "NewReplicaSetCreated")
                 && since < late
@@ -438,7 +439,6 @@ impl Counts {
                 format!("Created new replica set {set:?}"),
             )
         } else {
-            let _ = name;
             (
                 "Progressing",
                 "True",

@@ -1,6 +1,6 @@
 //! The world shared by requests and by the task that moves it on.
 
-use super::clock::Clock;
+use super::clock::{Clock, wall};
 use super::random::Random;
 use super::world::World;
 use super::{Fault, Options};
@@ -97,6 +97,11 @@ impl Estate {
         let mut world = self.0.world.lock().unwrap_or_else(PoisonError::into_inner);
         world.advance(self.0.clock.now());
         act(&mut world)
+    }
+
+    /// The wall-clock time of the estate.
+    pub(super) fn wall(&self) -> Timestamp {
+        self.with(|world| wall(world.epoch, world.now))
     }
 
     pub(super) fn clock(&self) -> Clock {

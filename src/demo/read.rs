@@ -11,6 +11,7 @@ use super::world::World;
 use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
 use serde_json::{Value, json as value};
 use std::sync::Arc;
 
@@ -22,13 +23,13 @@ pub(super) fn get(estate: &Estate, call: &Call) -> Result<Response, Refusal> {
     if call.part == "scale" {
         return Ok(json(200, scale(&object).to_string().into_bytes()));
     }
-    Ok(answer(call, 200, &object))
+    Ok(answer(call, 200, &object, estate.wall()))
 }
 
 /// One object in the form that was asked for.
-pub(super) fn answer(call: &Call, code: u16, object: &Object) -> Response {
+pub(super) fn answer(call: &Call, code: u16, object: &Object, now: Timestamp) -> Response {
     let mut out = Vec::with_capacity(object.bytes.len() + 64);
-    Shape::of(&call.accept).write(object, &mut out);
+    Shape::of(&call.accept, now).write(object, &mut out);
     json(code, out)
 }
 
@@ -71,7 +72,7 @@ pub(super) fn list(estate: &Estate, call: &Call) -> Result<Response, Refusal> {
     let objects = page.objects.iter().map(Arc::as_ref);
     Ok(json(
         200,
-        Shape::of(&call.accept).list(call.kind, &meta, objects),
+        Shape::of(&call.accept, estate.wall()).list(call.kind, &meta, objects),
     ))
 }
 

@@ -3,6 +3,7 @@
 
 use super::fields::Author;
 use super::kind::Kind;
+use super::queue::Task;
 use super::random::hex_of;
 use super::store::Key;
 use super::tree;
@@ -47,6 +48,8 @@ impl World {
         self.upgrade("development", "digital-wall-development", "b6d81b3");
         self.advance(-10 * MINUTE);
         self.upgrade("production", "digital-wall-green", "e4d909c");
+        self.advance(-20_000);
+        self.later(self.now + 5_000, Task::Traffic);
         self.advance(0);
         self.forget_old_events();
     }

@@ -83,16 +83,25 @@ impl Serving {
 
     /// A kubeconfig with the contexts `prod-eu`, `staging-eu` and `dev-eu` for `demo-operator`.
     pub fn kubeconfig(&self) -> String {
-        kubeconfig(self.addr, "demo-operator", &self.operator_token)
+        kubeconfig(
+            &format!("http://{}", self.addr),
+            "demo-operator",
+            &self.operator_token,
+        )
     }
 
-    /// As [`Serving::kubeconfig`], for `demo-viewer`.
+    /// As [`Serving::kubeconfig`], for `demo-viewer`; its URL says so too, for clients that send no
+    /// token without TLS.
     pub fn viewer_kubeconfig(&self) -> String {
-        kubeconfig(self.addr, "demo-viewer", &self.viewer_token)
+        kubeconfig(
+            &format!("http://{}/as/demo-viewer", self.addr),
+            "demo-viewer",
+            &self.viewer_token,
+        )
     }
 }
 
-fn kubeconfig(addr: SocketAddr, user: &str, token: &str) -> String {
+fn kubeconfig(server: &str, user: &str, token: &str) -> String {
     let places = [
         ("prod-eu", "production"),
         ("staging-eu", "staging"),
@@ -100,7 +109,7 @@ fn kubeconfig(addr: SocketAddr, user: &str, token: &str) -> String {
     ];
     let clusters: String = places
         .iter()
-        .map(|(name, _)| format!("- name: {name}\n  cluster:\n    server: http://{addr}\n"))
+        .map(|(name, _)| format!("- name: {name}\n  cluster:\n    server: {server}\n"))
         .collect();
     let contexts: String = places
         .iter()

@@ -3,6 +3,7 @@
 use super::kind::Kind;
 use super::store::Object;
 use super::table;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// What the `Accept` header asks for.
@@ -10,19 +11,20 @@ use serde_json::{Value, json};
 pub(super) enum Shape {
     Full,
     Metadata,
-    Table,
+    /// With ages as of this time.
+    Table(Timestamp),
 }
 
 impl Shape {
     /// The first of the accepted media types that we know.
-    pub(super) fn of(accept: &str) -> Self {
+    pub(super) fn of(accept: &str, now: Timestamp) -> Self {
         for media in accept.split(',') {
             let is = |wanted: &str| media.split(';').any(|part| part.trim() == wanted);
             if is("as=PartialObjectMetadata") || is("as=PartialObjectMetadataList") {
                 return Shape::Metadata;
             }
             if is("as=Table") {
-                return Shape::Table;
+                return Shape::Table(now);
             }
             if is("application/json") || is("*/*") {
                 return Shape::Full;
@@ -36,8 +38,8 @@ impl Shape {
         match self {
             Shape::Full => object.write(out),
             Shape::Metadata => out.extend_from_slice(metadata(object).to_string().as_bytes()),
-            Shape::Table => {
-                let table = table::table(object.kind, &[object], &object.version.to_string());
+            Shape::Table(now) => {
+                let table = table::table(object.kind, &[object], &object.version.to_string(), now);
                 out.extend_from_slice(table.to_string().as_bytes());
             }
         }
@@ -56,10 +58,10 @@ impl Shape {
                 "PartialObjectMetadataList".to_owned(),
                 "meta.k8s.io/v1".to_owned(),
             ),
-            Shape::Table => {
+            Shape::Table(now) => {
                 let objects: Vec<&Object> = objects.collect();
                 let version = meta["resourceVersion"].as_str().unwrap_or_default();
-                let mut table = table::table(kind, &objects, version);
+                let mut table = table::table(kind, &objects, version, now);
                 table["metadata"] = meta.clone();
                 return table.to_string().into_bytes();
             }

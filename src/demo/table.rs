@@ -4,10 +4,11 @@ use super::kind::Kind;
 use super::shape;
 use super::store::Object;
 use super::tree;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// The table of `objects`.
-pub(super) fn table(kind: Kind, objects: &[&Object], version: &str) -> Value {
+pub(super) fn table(kind: Kind, objects: &[&Object], version: &str, now: Timestamp) -> Value {
     let columns = columns(kind).iter().map(|name| {
         let format = if *name == "Name" { "name" } else { "" };
         let column = if matches!(*name, "Age" | "Last Seen") {
@@ -19,7 +20,7 @@ pub(super) fn table(kind: Kind, objects: &[&Object], version: &str) -> Value {
     });
     let rows = objects
         .iter()
-        .map(|object| json!({"cells": cells(object), "object": shape::metadata(object)}));
+        .map(|object| json!({"cells": cells(object, now), "object": shape::metadata(object)}));
     json!({
         "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": {"resourceVersion": version},
         "columnDefinitions": columns.collect::<Vec<_>>(), "rows": rows.collect::<Vec<_>>(),
@@ -39,11 +40,17 @@ fn columns(kind: Kind) -> &'static [&'static str] {
     }
 }
 
-fn cells(object: &Object) -> Vec<Value> {
+fn cells(object: &Object, now: Timestamp) -> Vec<Value> {
     let value = object.value();
     let text = |pointer: &str| json!(tree::text(&value, pointer));
     let count = |pointer: &str| json!(tree::number(&value, pointer).unwrap_or(0).to_string());
-    let (name, age) = (json!(object.name), text("/metadata/creationTimestamp"));
+    let (name, age) = (
+        json!(object.name),
+        json!(since(
+            tree::text(&value, "/metadata/creationTimestamp"),
+            now
+        )),
+    );
     match object.kind {
         Kind::Pod => {
             let states = tree::list(&value, "/status/containerStatuses");
@@ -129,7 +136,7 @@ fn cells(object: &Object) -> Vec<Value> {
             );
             vec![
                 name,
-                text("/lastTimestamp"),
+                json!(since(tree::text(&value, "/lastTimestamp"), now)),
                 text("/type"),
                 text("/reason"),
                 json!(about),
@@ -155,4 +162,26 @@ fn pod_status(object: &Object, value: &Value) -> String {
     reason
         .unwrap_or_else(|| tree::text(value, "/status/phase"))
         .to_owned()
+}
+
+/// As kubectl shortens it: two units while they are small, one later.
+fn since(time: &str, now: Timestamp) -> String {
+    let Ok(time) = time.parse::<Timestamp>() else {
+        return "<unknown>".to_owned();
+    };
+    let seconds = now.duration_since(time).as_secs().max(0);
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    let two = |large: i64, unit: &str, small: i64, small_unit: &str| match small {
+        0 => format!("{large}{unit}"),
+        _ => format!("{large}{unit}{small}{small_unit}"),
+    };
+    match seconds {
+        0..120 => format!("{seconds}s"),
+        120..600 => two(minutes, "m", seconds % 60, "s"),
+        600..10_800 => format!("{minutes}m"),
+        10_800..28_800 => two(hours, "h", minutes % 60, "m"),
+        28_800..172_800 => format!("{hours}h"),
+        172_800..691_200 => two(days, "d", hours % 24, "h"),
+        _ => format!("{days}d"),
+    }
 }

@@ -1,6 +1,7 @@
 //! Watches: changes of a kind as they come, bookmarks, and the ways in which a watch ends.
 
 use super::api::Call;
+use super::clock::wall;
 use super::estate::{Estate, Visit};
 use super::kind::Kind;
 use super::refusal::Refusal;
@@ -71,7 +72,7 @@ pub(super) fn answer(estate: &Estate, call: &Call) -> Result<Response, Refusal> 
 }
 
 fn open(estate: &Estate, world: &mut World, call: &Call, selector: Selector, asked: u64) -> Watch {
-    let shape = Shape::of(&call.accept);
+    let shape = Shape::of(&call.accept, wall(world.epoch, world.now));
     let matching = |object: &&Arc<Object>| selector.matches(object);
     let first = (asked == 0).then(|| {
         let mut out = Vec::new();
@@ -164,6 +165,9 @@ impl Watch {
             let Some(changes) = world.store.since(self.kind, self.cursor) else {
                 return gone;
             };
+            if let Shape::Table(now) = &mut self.shape {
+                *now = wall(world.epoch, world.now);
+            }
             let mut out = Vec::new();
             changes.for_each(|change| self.show(change, &mut out));
             self.cursor = self.cursor.max(world.store.version());

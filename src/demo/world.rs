@@ -72,7 +72,6 @@ impl World {
         world.fill(options.pods);
         world.advance(0);
         world.play(scenario);
-        world.later(world.now + 3_000, Task::Traffic);
         if world.churn > 0 {
             world.later(world.now + 1_000, Task::Churn);
         }
