@@ -126,7 +126,7 @@ mod tests {
     fn lines_are_split_bounded_and_cleaned() {
         let mut line = Vec::new();
         let (lines, used) = split(&mut line, b"one\r\n\x1b[31mtwo\n\xff\xfe\nrest");
-        assert_eq!(used, 20);
+        assert_eq!(used, 21);
         let texts: Vec<&str> = lines.iter().map(|l| l.as_str()).collect();
         assert_eq!(texts, ["one", "two", "\u{fffd}\u{fffd}"]);
         assert_eq!(line, b"rest");
