@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use wheelhouse::estate::{Fault, FaultKind};
 
 use super::cockpit::{Kubeconfig, TOKEN};
 
-fn authority() -> CertifiedIssuer<'static, KeyPair> {
+fn authority(name: &str) -> CertifiedIssuer<'static, KeyPair> {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
@@ -47,14 +48,12 @@ fn serve(params: CertificateParams, issuer: &CertifiedIssuer<'static, KeyPair>) 
     url
 }
 
-async fn pulse(params: CertificateParams, is_trusted: bool) -> Result<(), Fault> {
-    let issuer = authority();
+/// Of a server whose certificate is signed by one authority, while the kubeconfig trusts that one or
+/// another of the name `trusted`.
+async fn pulse(params: CertificateParams, trusted: Option<&str>) -> Result<(), Fault> {
+    let issuer = authority("one");
     let url = serve(params, &issuer);
-    let trusted = if is_trusted {
-        issuer.pem()
-    } else {
-        authority().pem()
-    };
+    let trusted = trusted.map_or_else(|| issuer.pem(), |name| authority(name).pem());
     let data = base64::engine::general_purpose::STANDARD.encode(trusted);
     let kubeconfig = Kubeconfig::new(&url, TOKEN);
     let text = std::fs::read_to_string(kubeconfig.path()).unwrap();
@@ -72,15 +71,15 @@ fn params(name: &str) -> CertificateParams {
     CertificateParams::new(vec![name.to_owned()]).unwrap()
 }
 
-async fn refusal(params: CertificateParams, is_trusted: bool) -> String {
-    let fault = pulse(params, is_trusted).await.unwrap_err();
+async fn refusal(params: CertificateParams, trusted: Option<&str>) -> String {
+    let fault = pulse(params, trusted).await.unwrap_err();
     assert_eq!(fault.kind, FaultKind::Tls, "{}", fault.what);
     fault.what.to_string()
 }
 
 #[tokio::test]
 async fn a_certificate_of_the_kubeconfigs_authority_is_accepted() {
-    pulse(params("127.0.0.1"), true).await.unwrap();
+    pulse(params("127.0.0.1"), None).await.unwrap();
 }
 
 #[tokio::test]
@@ -88,7 +87,7 @@ async fn n04_an_expired_certificate_is_refused_with_its_date() {
     let mut old = params("127.0.0.1");
     old.not_before = rcgen::date_time_ymd(2019, 1, 1);
     old.not_after = rcgen::date_time_ymd(2020, 2, 3);
-    let what = refusal(old, true).await;
+    let what = refusal(old, None).await;
     assert!(what.contains("expired (2020-02-03T00:00:00Z)"), "{what}");
 }
 
@@ -96,7 +95,7 @@ async fn n04_an_expired_certificate_is_refused_with_its_date() {
 async fn n04_a_certificate_from_the_future_hints_at_the_clock() {
     let mut new = params("127.0.0.1");
     new.not_before = rcgen::date_time_ymd(2090, 1, 1);
-    let what = refusal(new, true).await;
+    let what = refusal(new, None).await;
     assert!(
         what.contains("not valid yet (2090-01-01T00:00:00Z)") && what.contains("clock"),
         "{what}"
@@ -105,7 +104,7 @@ async fn n04_a_certificate_from_the_future_hints_at_the_clock() {
 
 #[tokio::test]
 async fn n04_a_certificate_for_another_name_says_for_which() {
-    let what = refusal(params("api.other.example"), true).await;
+    let what = refusal(params("api.other.example"), None).await;
     assert!(
         what.contains("another name") && what.contains("api.other.example"),
         "{what}"
@@ -114,6 +113,12 @@ async fn n04_a_certificate_for_another_name_says_for_which() {
 
 #[tokio::test]
 async fn n04_a_certificate_of_an_unknown_authority_is_refused() {
-    let what = refusal(params("127.0.0.1"), false).await;
+    let what = refusal(params("127.0.0.1"), Some("two")).await;
     assert!(what.contains("unknown authority"), "{what}");
+}
+
+#[tokio::test]
+async fn n04_a_cluster_that_was_set_up_anew_is_named_as_such() {
+    let what = refusal(params("127.0.0.1"), Some("one")).await;
+    assert!(what.contains("is the cluster a new one?"), "{what}");
 }
