@@ -89,7 +89,7 @@ async fn a_feed_with_an_object_that_cannot_be_read_opens_once_it_can() {
     let bad = json!({"metadata": {"name": "a", "resourceVersion": "101"}, "spec": 5});
     let mut good = pod("a");
     good["metadata"]["resourceVersion"] = json!("102");
-    let lines = vec![event("MODIFIED", &bad), event("MODIFIED", &good)];
+    let lines = [event("MODIFIED", &bad), event("MODIFIED", &good)];
     let server = Server::start(move |asked| match asked.watches("pods") {
         true if asked.count == 1 => Answer::Lines(lines[..1].to_vec()),
         true => Answer::Lines(lines[1..].to_vec()),
