@@ -3,4 +3,5 @@
 //! Values in, values out: no task is spawned here, nothing is retried but a refused credential, and
 //! every error is a [`Fault`](crate::estate::Fault) in words.
 
+pub mod demo;
 pub mod kubernetes;

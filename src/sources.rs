@@ -17,6 +17,7 @@ use crate::estate::Kind;
 use crate::estate::feed::PULSE_MS;
 
 pub mod kubernetes;
+mod log;
 
 /// How often what is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -101,7 +101,7 @@ impl<T: Keyed> Table<T> {
     }
 
     /// All objects, by name.
-    pub fn iter(&self) -> impl Iterator<Item = &T> {
+    pub fn iter(&self) -> impl Iterator<Item = &T> + Clone {
         self.rows.values().map(|row| &row.value)
     }
 

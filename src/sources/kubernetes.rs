@@ -23,6 +23,7 @@ use futures::stream::{BoxStream, SelectAll, StreamExt as _};
 use tokio::sync::mpsc::Sender;
 use tokio::time::Instant;
 
+pub use super::log::{Shared, log};
 use super::{Pace, is_selected, period};
 use crate::clients::kubernetes::{self, Backoff, Cluster, Pulse, Target, Watch};
 use crate::estate::{Fault, FaultKind, Kind, Moment, Observation, Safe, Seen};
@@ -38,15 +39,22 @@ pub fn boottime() -> Moment {
     Moment(seconds * 1_000 + nanos / 1_000_000)
 }
 
-/// Observes `target` until the receiver is gone or the task is aborted.
+/// Observes `target` until the receiver is gone or the task is aborted; the connection is shared
+/// with the logs of the environment.
 pub async fn run(
     environment: usize,
     target: Target,
     selector: String,
+    shared: Shared,
     out: Sender<Observation>,
     clock: fn() -> Moment,
 ) {
-    run_at(Pace::default(), environment, target, selector, out, clock).await;
+    let outlet = Outlet {
+        environment,
+        out,
+        clock,
+    };
+    observe(Pace::default(), target, selector, &shared, outlet).await;
 }
 
 /// As [`run`], at a pace of the caller's.
@@ -63,8 +71,13 @@ pub async fn run_at(
         out,
         clock,
     };
+    observe(pace, target, selector, &Shared::default(), outlet).await;
+}
+
+async fn observe(pace: Pace, target: Target, selector: String, shared: &Shared, outlet: Outlet) {
     // Gone: the receiver does not exist any more, and neither does anybody to tell.
     if let Ok(cluster) = connect(&pace, &target, &outlet).await {
+        shared.publish(&cluster);
         let _ = Observing::new(pace, cluster, selector, outlet).run().await;
     }
 }

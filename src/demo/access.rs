@@ -1,0 +1,89 @@
+//! Who may do what: two users, one rule each, asked alike by requests and by reviews.
+
+use super::discovery::REVIEWS;
+use super::estate::Estate;
+use super::refusal::Refusal;
+use super::tree;
+use serde_json::{Value, json};
+
+/// A user of the estate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum User {
+    Operator,
+    Viewer,
+}
+
+impl User {
+    /// The user behind an `Authorization` header.
+    pub(super) fn of(estate: &Estate, authorization: &str) -> Result<Self, Refusal> {
+        let token = authorization
+            .strip_prefix("Bearer ")
+            .unwrap_or_default()
+            .trim();
+        match token {
+            _ if token == estate.operator_token() => Ok(User::Operator),
+            _ if token == estate.viewer_token() => Ok(User::Viewer),
+            _ => Err(Refusal::unauthorized()),
+        }
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            User::Operator => "demo-operator",
+            User::Viewer => "demo-viewer",
+        }
+    }
+
+    /// Whether the user may `verb` the resource; subresources that open a connection count as writes.
+    pub(super) fn may(self, verb: &str, subresource: &str) -> bool {
+        match self {
+            User::Operator => true,
+            User::Viewer => {
+                matches!(verb, "get" | "list" | "watch") && subresource != "portforward"
+            }
+        }
+    }
+}
+
+/// Answers the review `plural` of `group` about `user`; nothing where there is no such review.
+pub(super) fn review(user: User, group: &str, plural: &str, body: &Value) -> Option<Value> {
+    let (_, _, kind) = REVIEWS
+        .into_iter()
+        .find(|(known, name, _)| *known == group && *name == plural)?;
+    let mut answer = body.clone();
+    tree::set(&mut answer, "/kind", kind);
+    tree::set(&mut answer, "/apiVersion", format!("{group}/v1"));
+    tree::default(&mut answer, "/metadata", json!({}));
+    let status = match kind {
+        "SelfSubjectAccessReview" => {
+            let verb = tree::text(body, "/spec/resourceAttributes/verb");
+            let subresource = tree::text(body, "/spec/resourceAttributes/subresource");
+            let verb = if verb.is_empty() {
+                tree::text(body, "/spec/nonResourceAttributes/verb")
+            } else {
+                verb
+            };
+            match user.may(verb, subresource) {
+                true => {
+                    json!({"allowed": true, "reason": format!("RBAC: allowed by ClusterRoleBinding \"{}\"", user.name())})
+                }
+                false => json!({"allowed": false}),
+            }
+        }
+        "SelfSubjectRulesReview" => {
+            let verbs: &[&str] = if user == User::Operator {
+                &["*"]
+            } else {
+                &["get", "list", "watch"]
+            };
+            json!({"incomplete": false, "resourceRules": [{"verbs": verbs, "apiGroups": ["*"], "resources": ["*"]}],
+                "nonResourceRules": [{"verbs": ["get"], "nonResourceURLs": ["/healthz", "/livez", "/readyz", "/version", "/api", "/apis"]}]})
+        }
+        _ => {
+            json!({"userInfo": {"username": user.name(), "uid": super::random::hex_of(user.name(), 32),
+            "groups": ["digital-wall", "system:authenticated"]}})
+        }
+    };
+    tree::set(&mut answer, "/status", status);
+    Some(answer)
+}

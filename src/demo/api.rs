@@ -1,0 +1,428 @@
+//! The Kubernetes API: from a request to what it means, and back to a response.
+
+use super::access::{self, User};
+use super::discovery;
+use super::estate::Estate;
+use super::faults::Effect;
+use super::kind::Kind;
+use super::refusal::Refusal;
+use super::{change, forward, logs, read, stream, watch};
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequestParts, Query, Request, State, ws::WebSocketUpgrade};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+use tokio::time::Duration;
+
+/// The most that a request may send, as the API server's limit.
+const BODY_LIMIT: usize = 3 * 1024 * 1024;
+
+/// A request for a resource.
+#[derive(Debug, Clone)]
+pub(super) struct Call {
+    pub(super) verb: &'static str,
+    pub(super) kind: Kind,
+    pub(super) namespace: String,
+    pub(super) name: String,
+    pub(super) part: String,
+    pub(super) params: Params,
+    pub(super) accept: String,
+    pub(super) content: String,
+    agent: String,
+}
+
+/// Query parameters.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Params(Vec<(String, String)>);
+
+impl Params {
+    fn of(parts: &Parts) -> Self {
+        Query::try_from_uri(&parts.uri)
+            .map(|Query(pairs)| Self(pairs))
+            .unwrap_or_default()
+    }
+
+    pub(super) fn text(&self, key: &str) -> &str {
+        self.0
+            .iter()
+            .find(|(name, _)| name == key)
+            .map_or("", |(_, value)| value)
+    }
+
+    pub(super) fn is_set(&self, key: &str) -> bool {
+        matches!(self.text(key), "true" | "1" | "True")
+    }
+
+    pub(super) fn number(&self, key: &str) -> Option<u64> {
+        self.text(key).parse().ok()
+    }
+}
+
+impl Call {
+    /// Who the write will be attributed to.
+    pub(super) fn manager(&self) -> String {
+        let named = self.params.text("fieldManager");
+        let name = if named.is_empty() {
+            self.agent.split('/').next().unwrap_or_default()
+        } else {
+            named
+        };
+        if name.is_empty() {
+            "unknown".to_owned()
+        } else {
+            name.chars().take(128).collect()
+        }
+    }
+}
+
+/// Where a path leads.
+enum Target {
+    Open(Response),
+    Document(Value),
+    Review {
+        group: String,
+        plural: String,
+    },
+    Resource {
+        kind: Kind,
+        namespace: String,
+        name: String,
+        part: String,
+    },
+}
+
+/// Answers any request of the Kubernetes API.
+pub(super) async fn answer(State(estate): State<Estate>, request: Request) -> Response {
+    let visit = estate.visit();
+    let answer = serve(&estate, request).await;
+    drop(visit);
+    answer.unwrap_or_else(|refusal| refuse(&refusal))
+}
+
+async fn serve(estate: &Estate, request: Request) -> Result<Response, Refusal> {
+    let (mut parts, body) = request.into_parts();
+    let params = Params::of(&parts);
+    let target = target(&parts);
+    let (verb, plural) = (
+        verb(&parts, &params, target.as_ref()),
+        plural(target.as_ref()),
+    );
+    if estate.with(|world| world.faults.is_away(world.now)) {
+        return Ok(stream::broken());
+    }
+    let effects = estate.with(|world| world.faults.meet(verb, plural));
+    if let Some(response) = before(&effects).await {
+        return Ok(response);
+    }
+    let response = match target.ok_or_else(Refusal::no_such_path)? {
+        Target::Open(response) => response,
+        target => {
+            let user = User::of(estate, header(&parts, &header::AUTHORIZATION))?;
+            allow(user, verb, &target)?;
+            let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &())
+                .await
+                .ok();
+            let bytes = axum::body::to_bytes(body, BODY_LIMIT).await.map_err(|_| {
+                Refusal::new(
+                    413,
+                    "RequestEntityTooLarge",
+                    "Request entity too large: limit is 3145728",
+                )
+            })?;
+            perform(
+                estate,
+                user,
+                verb,
+                target,
+                Asked {
+                    parts,
+                    params,
+                    bytes,
+                    upgrade,
+                },
+            )?
+        }
+    };
+    Ok(after(&effects, response).await)
+}
+
+/// The rest of a request.
+struct Asked {
+    parts: Parts,
+    params: Params,
+    bytes: Bytes,
+    upgrade: Option<WebSocketUpgrade>,
+}
+
+fn perform(
+    estate: &Estate,
+    user: User,
+    verb: &'static str,
+    target: Target,
+    asked: Asked,
+) -> Result<Response, Refusal> {
+    let accept = header(&asked.parts, &header::ACCEPT).to_owned();
+    match target {
+        Target::Open(response) => Ok(response),
+        Target::Document(document) => {
+            let is_aggregated = document["kind"] == "APIGroupDiscoveryList";
+            let content = if is_aggregated {
+                discovery::AGGREGATED
+            } else {
+                "application/json"
+            };
+            Ok(([(header::CONTENT_TYPE, content)], document.to_string()).into_response())
+        }
+        Target::Review { group, plural } => {
+            let body: Value = serde_json::from_slice(&asked.bytes).map_err(|error| {
+                Refusal::bad_request(format!("error decoding the review: {error}"))
+            })?;
+            let review =
+                access::review(user, &group, &plural, &body).ok_or_else(Refusal::no_such_path)?;
+            Ok(json(201, review.to_string().into_bytes()))
+        }
+        Target::Resource {
+            kind,
+            namespace,
+            name,
+            part,
+        } => {
+            let content = header(&asked.parts, &header::CONTENT_TYPE);
+            let content = content
+                .split(';')
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .to_owned();
+            let agent = header(&asked.parts, &header::USER_AGENT).to_owned();
+            let call = Call {
+                verb,
+                kind,
+                namespace,
+                name,
+                part,
+                params: asked.params,
+                accept,
+                content,
+                agent,
+            };
+            resource(estate, &call, &asked.bytes, asked.upgrade)
+        }
+    }
+}
+
+fn resource(
+    estate: &Estate,
+    call: &Call,
+    body: &[u8],
+    upgrade: Option<WebSocketUpgrade>,
+) -> Result<Response, Refusal> {
+    match (call.kind, call.part.as_str(), call.verb) {
+        (Kind::Pod, "log", "get") => logs::answer(estate, call),
+        (Kind::Pod, "portforward", _) => forward::answer(estate, call, upgrade),
+        (_, _, "watch") => watch::answer(estate, call),
+        (_, _, "list") => read::list(estate, call),
+        (_, _, "get") => read::get(estate, call),
+        _ => change::answer(estate, call, body),
+    }
+}
+
+fn allow(user: User, verb: &str, target: &Target) -> Result<(), Refusal> {
+    let Target::Resource {
+        kind,
+        namespace,
+        name,
+        part,
+    } = target
+    else {
+        return Ok(());
+    };
+    if user.may(verb, part) {
+        return Ok(());
+    }
+    let facts = kind.facts();
+    let resource = if part.is_empty() {
+        facts.plural.to_owned()
+    } else {
+        format!("{}/{part}", facts.plural)
+    };
+    Err(Refusal::forbidden(
+        user.name(),
+        verb,
+        facts.group,
+        &resource,
+        namespace,
+        name,
+    ))
+}
+
+fn target(parts: &Parts) -> Option<Target> {
+    let path: Vec<&str> = parts
+        .uri
+        .path()
+        .split('/')
+        .filter(|segment| !segment.is_empty())
+        .collect();
+    match path.as_slice() {
+        ["version"] => {
+            return Some(Target::Open(json(
+                200,
+                discovery::version().to_string().into_bytes(),
+            )));
+        }
+        ["healthz" | "livez" | "readyz"] => return Some(Target::Open("ok".into_response())),
+        _ => {}
+    }
+    if let Some(document) = discovery::answer(&path, header(parts, &header::ACCEPT)) {
+        return Some(Target::Document(document));
+    }
+    let (group, version, rest) = match path.as_slice() {
+        ["api", version, rest @ ..] => ("", *version, rest),
+        ["apis", group, version, rest @ ..] => (*group, *version, rest),
+        _ => return None,
+    };
+    if let ([plural], "POST") = (rest, parts.method.as_str())
+        && discovery::REVIEWS
+            .iter()
+            .any(|(known, name, _)| known == &group && name == plural)
+    {
+        return Some(Target::Review {
+            group: group.to_owned(),
+            plural: (*plural).to_owned(),
+        });
+    }
+    resource_at(group, version, rest)
+}
+
+fn resource_at(group: &str, version: &str, rest: &[&str]) -> Option<Target> {
+    let (namespace, rest) = match rest {
+        ["namespaces", namespace, rest @ ..]
+            if !rest.is_empty() && !matches!(rest, ["status" | "finalize"]) =>
+        {
+            (*namespace, rest)
+        }
+        rest => ("", rest),
+    };
+    let (plural, name, part) = match rest {
+        [plural] => (*plural, "", ""),
+        [plural, name] => (*plural, *name, ""),
+        [plural, name, part] => (*plural, *name, *part),
+        _ => return None,
+    };
+    let kind = Kind::find(group, version, plural)?;
+    let facts = kind.facts();
+    let is_placed = facts.namespaced || namespace.is_empty();
+    let has_part = match part {
+        "" => true,
+        "status" => facts.status,
+        "scale" => facts.scale,
+        "log" | "portforward" | "eviction" => kind == Kind::Pod,
+        _ => false,
+    };
+    let (namespace, name, part) = (namespace.to_owned(), name.to_owned(), part.to_owned());
+    (is_placed && has_part).then_some(Target::Resource {
+        kind,
+        namespace,
+        name,
+        part,
+    })
+}
+
+fn verb(parts: &Parts, params: &Params, target: Option<&Target>) -> &'static str {
+    let is_named = matches!(target, Some(Target::Resource { name, .. }) if !name.is_empty());
+    let is_resource = matches!(target, Some(Target::Resource { .. }));
+    match (&parts.method, is_named) {
+        (&Method::GET, _) if is_resource && params.is_set("watch") => "watch",
+        (&Method::GET | &Method::HEAD, true) => "get",
+        (&Method::GET | &Method::HEAD, false) if is_resource => "list",
+        (&Method::POST, _) => "create",
+        (&Method::PUT, _) => "update",
+        (&Method::PATCH, _) => "patch",
+        (&Method::DELETE, true) => "delete",
+        (&Method::DELETE, false) => "deletecollection",
+        _ => "get",
+    }
+}
+
+fn plural(target: Option<&Target>) -> &'static str {
+    match target {
+        Some(Target::Resource { kind, .. }) => kind.facts().plural,
+        _ => "",
+    }
+}
+
+/// What faults do instead of the request.
+async fn before(effects: &[Effect]) -> Option<Response> {
+    for effect in effects {
+        match effect {
+            Effect::Slow(late) => tokio::time::sleep(Duration::from_millis(*late)).await,
+            Effect::Status {
+                code,
+                retry_after,
+                is_applied: false,
+            } => {
+                return Some(refuse(&Refusal::fault(*code, *retry_after)));
+            }
+            Effect::Cut { is_applied: false } => return Some(stream::broken()),
+            Effect::Html => {
+                let page = "<!DOCTYPE html><html><body><h1>Sign in to continue</h1></body></html>";
+                return Some(
+                    ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response(),
+                );
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// What faults do to the answer of a request that took effect.
+async fn after(effects: &[Effect], response: Response) -> Response {
+    let mut response = response;
+    for effect in effects {
+        match effect {
+            Effect::Status {
+                code,
+                retry_after,
+                is_applied: true,
+            } => {
+                return refuse(&Refusal::fault(*code, *retry_after));
+            }
+            Effect::Cut { is_applied: true } => return stream::broken(),
+            Effect::Truncate => response = stream::truncated(response).await,
+            _ => {}
+        }
+    }
+    response
+}
+
+fn header<'a>(parts: &'a Parts, name: &HeaderName) -> &'a str {
+    parts
+        .headers
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+}
+
+/// A JSON response.
+pub(super) fn json(code: u16, body: Vec<u8>) -> Response {
+    let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (
+        status,
+        [(header::CONTENT_TYPE, "application/json")],
+        Body::from(body),
+    )
+        .into_response()
+}
+
+/// The response that a refusal is.
+pub(super) fn refuse(refusal: &Refusal) -> Response {
+    let mut response = json(refusal.code, refusal.body().to_string().into_bytes());
+    if let Some(seconds) = refusal.retry_after {
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, seconds.into());
+    }
+    response
+}

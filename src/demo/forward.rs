@@ -1,0 +1,119 @@
+//! Port-forwarding over a websocket: two channels a port, data and error, as `v4.channel.k8s.io` has it.
+
+use super::api::Call;
+use super::estate::Estate;
+use super::pods::{Sim, Stage};
+use super::refusal::Refusal;
+use super::{app, logs};
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::response::Response;
+
+/// One forwarded port and what was sent to it so far.
+struct Port {
+    number: u16,
+    buffer: Vec<u8>,
+}
+
+/// Answers `GET …/pods/{name}/portforward`.
+pub(super) fn answer(
+    estate: &Estate,
+    call: &Call,
+    upgrade: Option<WebSocketUpgrade>,
+) -> Result<Response, Refusal> {
+    let sim = estate.with(|world| logs::sim_of(world, call))?;
+    let numbers: Option<Vec<u16>> = call
+        .params
+        .text("ports")
+        .split(',')
+        .map(|port| port.parse().ok())
+        .collect();
+    let numbers = numbers.filter(|numbers| !numbers.is_empty() && numbers.len() < 100);
+    let numbers = numbers.ok_or_else(|| {
+        Refusal::bad_request("query parameter \"ports\" is missing or no list of ports")
+    })?;
+    if !matches!(sim.stage, Stage::Running | Stage::Ending) && sim.bound.is_some() {
+        return Err(Refusal::bad_request(format!(
+            "unable to forward port because pod is not running. Current status={:?}",
+            "Pending"
+        )));
+    }
+    let upgrade = upgrade.ok_or_else(|| Refusal::bad_request("Upgrade request required"))?;
+    let upgrade = upgrade.protocols(["v4.channel.k8s.io", "portforward.k8s.io"]);
+    let (estate, call) = (estate.clone(), call.clone());
+    Ok(upgrade.on_upgrade(move |socket| async move {
+        let visit = estate.visit();
+        // The client went away: nobody is left to tell.
+        let _ = carry(&estate, &call, sim, numbers, socket).await;
+        drop(visit);
+    }))
+}
+
+async fn carry(
+    estate: &Estate,
+    call: &Call,
+    sim: Sim,
+    numbers: Vec<u16>,
+    mut socket: WebSocket,
+) -> Result<(), axum::Error> {
+    let mut ports: Vec<Port> = numbers
+        .into_iter()
+        .map(|number| Port {
+            number,
+            buffer: Vec::new(),
+        })
+        .collect();
+    for (index, port) in ports.iter().enumerate() {
+        for channel in [index * 2, index * 2 + 1] {
+            send(&mut socket, channel, &port.number.to_le_bytes()).await?;
+        }
+    }
+    while let Some(message) = socket.recv().await {
+        let data = match message? {
+            Message::Binary(data) => data,
+            Message::Close(_) => break,
+            _ => continue,
+        };
+        let Some((channel, rest)) = data.split_first() else {
+            continue;
+        };
+        let index = usize::from(*channel) / 2;
+        let Some(port) = ports.get_mut(index).filter(|_| channel % 2 == 0) else {
+            continue;
+        };
+        let listens = sim.container() == "frontend" && port.number == 3000
+            || sim.container() != "frontend" && port.number == 8000;
+        if !listens {
+            let (number, uid) = (port.number, &sim.uid);
+            let error = format!(
+                "error forwarding port {number} to pod {uid}, uid : failed to execute portforward in network namespace: \
+                 failed to connect to localhost:{number} inside namespace: dial tcp4 127.0.0.1:{number}: connect: connection refused"
+            );
+            send(&mut socket, index * 2 + 1, error.as_bytes()).await?;
+            break;
+        }
+        port.buffer.extend_from_slice(rest);
+        loop {
+            let answer = estate.with(|world| match logs::sim_of(world, call) {
+                Ok(now) if now.uid == sim.uid => Ok(app::answer(world, &now, &mut port.buffer)),
+                _ => Err(()),
+            });
+            match answer {
+                Ok(None) => break,
+                Ok(Some((bytes, closes))) => {
+                    send(&mut socket, index * 2, &bytes).await?;
+                    if closes {
+                        return socket.send(Message::Close(None)).await;
+                    }
+                }
+                Err(()) => return socket.send(Message::Close(None)).await,
+            }
+        }
+    }
+    socket.send(Message::Close(None)).await
+}
+
+async fn send(socket: &mut WebSocket, channel: usize, bytes: &[u8]) -> Result<(), axum::Error> {
+    let mut frame = vec![u8::try_from(channel).unwrap_or(u8::MAX)];
+    frame.extend_from_slice(bytes);
+    socket.send(Message::Binary(frame.into())).await
+}
