@@ -1,6 +1,6 @@
 //! A response body that cannot hang for ever, grow without bound or outlive a renewal.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -54,6 +54,17 @@ impl Guarded {
             alarm,
             cut,
         }
+    }
+
+    /// Reads it to its end.
+    pub(super) async fn collect(mut self) -> Result<Vec<u8>, BoxError> {
+        let mut all = Vec::new();
+        while let Some(frame) = poll_fn(|cx| Pin::new(&mut self).poll_frame(cx)).await {
+            if let Ok(data) = frame?.into_data() {
+                all.extend_from_slice(&data);
+            }
+        }
+        Ok(all)
     }
 
     /// Counts `bytes` and tells the fault if they are too many.

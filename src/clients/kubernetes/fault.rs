@@ -267,6 +267,10 @@ pub(super) fn tls(host: &str, error: &rustls::Error) -> Fault {
                 )
             }
             Cert::NotValidYet => "is not valid yet: is this machine's clock wrong?".into(),
+            // What a cluster that was set up anew under its old names looks like.
+            Cert::BadSignature => {
+                "is not signed by the authority of the kubeconfig: is the cluster a new one?".into()
+            }
             Cert::UnknownIssuer => "is from an unknown authority".into(),
             Cert::NotValidForName => "is for another name".into(),
             Cert::NotValidForNameContext { presented, .. } => {

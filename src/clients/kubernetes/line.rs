@@ -30,6 +30,9 @@ const MARGIN: i64 = 60;
 const RENEWAL: Duration = Duration::from_secs(30);
 /// A failed attempt to get a credential answers for all who ask so soon after it.
 const FAILURE: Duration = Duration::from_secs(15);
+/// Bytes read of a refusal, and kept of its words.
+const REFUSAL: usize = 1 << 20;
+const LINE: usize = 4096;
 /// The longest that a server may make us wait by Retry-After.
 const LONGEST_HOLD: Duration = Duration::from_secs(120);
 
@@ -205,7 +208,13 @@ impl Line {
             response = self.send(&client, request).await?;
         }
         self.note(&purpose, &response);
-        self.guard(&purpose, response, cut)
+        let is_refused = response.status().is_client_error() || response.status().is_server_error();
+        let guarded = self.guard(&purpose, response, cut)?;
+        if is_refused {
+            in_kubes_words(guarded).await
+        } else {
+            Ok(guarded)
+        }
     }
 
     async fn send(
@@ -277,12 +286,19 @@ impl Line {
             },
             Purpose::Log if is_stream => Expect::Anything,
             _ if status == StatusCode::SWITCHING_PROTOCOLS => Expect::Anything,
-            _ => Expect::Document {
-                size: limits.body,
-                idle: limits.idle,
-                too_large: fault::too_large(&host, limits.body),
-                too_slow: fault::slow(&host, limits.idle),
-            },
+            _ => {
+                let size = if is_stream {
+                    limits.body
+                } else {
+                    limits.body.min(REFUSAL)
+                };
+                Expect::Document {
+                    size,
+                    idle: limits.idle,
+                    too_large: fault::too_large(&host, size),
+                    too_slow: fault::slow(&host, limits.idle),
+                }
+            }
         };
         Ok(response.map(|body| Guarded::new(body, expect, cut)))
     }
@@ -323,6 +339,27 @@ impl Purpose {
             Self::Read
         }
     }
+}
+
+/// A refusal as a `Status` that has its code: kube takes any JSON for one, and what a proxy says has none.
+async fn in_kubes_words(response: Response<Guarded>) -> Result<Response<Guarded>, BoxError> {
+    #[derive(serde::Deserialize)]
+    struct Coded {
+        code: Option<u16>,
+    }
+    let (mut parts, body) = response.into_parts();
+    let mut said = body.collect().await?;
+    let coded = serde_json::from_slice::<Coded>(&said).ok();
+    if coded.and_then(|coded| coded.code).unwrap_or(0) == 0 {
+        let code = parts.status.as_u16();
+        let message = String::from_utf8_lossy(&said[..said.len().min(LINE)]);
+        let status = serde_json::json!({"kind": "Status", "status": "Failure", "code": code, "message": message});
+        said = status.to_string().into_bytes();
+    }
+    // It was decompressed, and maybe replaced: what the head says of its length is no more true.
+    parts.headers.remove(http::header::CONTENT_LENGTH);
+    let body = Guarded::new(Body::from(said), Expect::Anything, None);
+    Ok(Response::from_parts(parts, body))
 }
 
 /// The same request once more, if it is a read: a write is never sent twice from here.

@@ -45,8 +45,12 @@ async fn open(
 }
 
 struct Reading<R> {
-    /// None once the end was told.
+    /// None once the end was met.
     reader: Option<R>,
+    /// What broke it off, until it is told.
+    broken: Option<Fault>,
+    /// The end was told.
+    is_over: bool,
     line: Vec<u8>,
     host: String,
 }
@@ -57,6 +61,8 @@ fn chunks<R: AsyncBufRead + Unpin + Send + 'static>(
 ) -> BoxStream<'static, LogChunk> {
     let reading = Reading {
         reader: Some(reader),
+        broken: None,
+        is_over: false,
         line: Vec::new(),
         host,
     };
@@ -64,29 +70,29 @@ fn chunks<R: AsyncBufRead + Unpin + Send + 'static>(
 }
 
 async fn next<R: AsyncBufRead + Unpin>(mut reading: Reading<R>) -> Option<(LogChunk, Reading<R>)> {
-    let mut reader = reading.reader.take()?;
-    loop {
-        let ended = match reader.fill_buf().await {
-            Ok([]) => None,
+    while let Some(mut reader) = reading.reader.take() {
+        match reader.fill_buf().await {
+            Ok([]) => {}
             Ok(bytes) => {
                 let (lines, used) = split(&mut reading.line, bytes);
                 reader.consume_unpin(used);
-                if lines.is_empty() {
-                    continue;
-                }
                 reading.reader = Some(reader);
-                return Some((LogChunk::Lines(lines), reading));
+                if !lines.is_empty() {
+                    return Some((LogChunk::Lines(lines), reading));
+                }
             }
-            Err(e) => Some(broken(&reading.host, e)),
-        };
-        if reading.line.is_empty() {
-            return Some((LogChunk::Ended(ended), reading));
+            Err(e) => reading.broken = Some(broken(&reading.host, e)),
         }
-        // The last line has no line break; the end is met again on the next call.
+    }
+    if !reading.line.is_empty() {
+        // The last line has no line break.
         let last = Safe::from_bytes(&std::mem::take(&mut reading.line));
-        reading.reader = Some(reader);
         return Some((LogChunk::Lines(vec![last]), reading));
     }
+    if std::mem::replace(&mut reading.is_over, true) {
+        return None;
+    }
+    Some((LogChunk::Ended(reading.broken.take()), reading))
 }
 
 /// Takes whole lines off `bytes`, up to [`CHUNK`]; what is left of a line stays in `line`, bounded.
@@ -126,7 +132,7 @@ mod tests {
     fn lines_are_split_bounded_and_cleaned() {
         let mut line = Vec::new();
         let (lines, used) = split(&mut line, b"one\r\n\x1b[31mtwo\n\xff\xfe\nrest");
-        assert_eq!(used, 20);
+        assert_eq!(used, 21);
         let texts: Vec<&str> = lines.iter().map(|l| l.as_str()).collect();
         assert_eq!(texts, ["one", "two", "\u{fffd}\u{fffd}"]);
         assert_eq!(line, b"rest");

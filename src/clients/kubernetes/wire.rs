@@ -51,8 +51,8 @@ pub(super) trait Projected: Keyed + Clone + Send + 'static {
 /// One object as it came.
 #[derive(Clone)]
 pub(super) struct Row<P> {
-    /// Name and resourceVersion, for the watcher.
-    meta: ObjectMeta,
+    /// Name and resourceVersion, for the watcher. Boxed: it has room for much else.
+    meta: Box<ObjectMeta>,
     /// The object, none if it is not of interest, or why it cannot be read.
     pub(super) read: Result<Option<P>, String>,
 }
@@ -106,12 +106,12 @@ fn named(meta: &Meta) -> Result<(), String> {
     Ok(())
 }
 
-fn known_by(name: &Option<Safe>, version: &Option<Safe>) -> ObjectMeta {
-    ObjectMeta {
+fn known_by(name: &Option<Safe>, version: &Option<Safe>) -> Box<ObjectMeta> {
+    Box::new(ObjectMeta {
         name: name.as_ref().map(ToString::to_string),
         resource_version: version.as_ref().map(ToString::to_string),
         ..ObjectMeta::default()
-    }
+    })
 }
 
 impl<P: Projected> kube::Resource for Row<P> {
