@@ -114,7 +114,11 @@ fn unready<'a>(pod: &Pod, events: impl Iterator<Item = &'a Event>) -> Option<Wor
     let words = match said {
         Some(event) => event.message.to_string(),
         None if waiting.restarts > 0 => format!("{} restarted, not ready yet", waiting.name),
-        None => format!("{} is not ready yet", waiting.name),
+        // No probe was said to have failed: it has just started.
+        None => {
+            let words = format!("{probe}{} is not ready yet", waiting.name);
+            return Some(("starting".into(), words));
+        }
     };
     let words = words
         .trim_start_matches("Readiness probe failed: ")

@@ -318,6 +318,7 @@ impl Cockpit {
 
     /// Folds an event in and does what the state answers.
     fn fold(&mut self, event: Event, at_once: bool) -> Next {
+        self.tick();
         let command = update(&mut self.state, event);
         match at_once {
             true => self.at_once(),

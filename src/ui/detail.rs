@@ -75,8 +75,8 @@ impl Page<'_> {
         }
         let below = self.lines.len().saturating_sub(first + height);
         if below > 0 {
-            let said = Text::default().add(format!(" {below} more lines, pgdn "), Role::Dim);
-            canvas.text_right(area.x + 1, canvas.area.bottom() - 2, area.width - 2, &said);
+            let said = Text::default().add(format!(" {below} lines below "), Role::Dim);
+            canvas.text_right(area.x + 1, area.y - 1, area.width - 2, &said);
         }
     }
 

@@ -171,12 +171,9 @@ fn cell(state: &State, group: Group, room: usize, theme: &Theme) -> Text {
             Role::Warn,
         );
     } else if deployment.updated < deployment.desired {
-        let said = format!(
-            "  {} rolling {}/{}",
-            theme.mark(Mark::Waiting),
-            deployment.updated,
-            desired
-        );
+        let word = if room < 30 { "" } else { "rolling " };
+        let (mark, updated) = (theme.mark(Mark::Waiting), deployment.updated);
+        let said = format!("  {mark} {word}{updated}/{desired}");
         text.push(said, Role::Warn);
     }
     let scaler = (estate.autoscalers.value.iter())

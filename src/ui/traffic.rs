@@ -23,23 +23,36 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
     let views = estate.service_views();
     let is_small = area.height < 18;
     let mut lines = Vec::new();
-    if is_small && estate.live_colour().is_some() {
+    let is_brief = is_small && estate.live_colour().is_some();
+    if is_brief {
         lines.push(small(estate, &theme));
+    }
+    let widest =
+        |width: &dyn Fn(&ServiceView<'_>) -> usize| views.iter().map(width).max().unwrap_or(0);
+    let key = estate.scope.traffic.as_ref().map_or("", |t| t.key.as_str());
+    let name = widest(&|v| super::canvas::width(v.name)).min(32);
+    // In a narrow window who changed it says more than the keys that never change.
+    let selector = if area.width < 70 {
+        0
     } else {
-        let widest =
-            |width: &dyn Fn(&ServiceView<'_>) -> usize| views.iter().map(width).max().unwrap_or(0);
-        let key = estate.scope.traffic.as_ref().map_or("", |t| t.key.as_str());
-        let name = widest(&|v| super::canvas::width(v.name)).min(32);
-        let selector = widest(&|v| rest(v, key).width());
-        for view in &views {
-            let columns = [name, selector];
-            lines.push(service_line(state, view, columns, area.width, &theme));
-        }
-        if estate.scope.traffic.is_some() {
-            lines.extend((0..2).map(|colour| colour_line(state, Some(colour), area.width, &theme)));
-        } else {
-            lines.push(colour_line(state, None, area.width, &theme));
-        }
+        widest(&|v| rest(v, key).width())
+    };
+    for view in &views {
+        lines.push(service_line(
+            state,
+            view,
+            [name, selector],
+            area.width,
+            &theme,
+        ));
+    }
+    if !is_brief {
+        let colours: &[Option<usize>] = match estate.scope.traffic {
+            Some(_) => &[Some(0), Some(1)],
+            None => &[None],
+        };
+        let line = |colour: &Option<usize>| colour_line(state, &views, *colour, area.width, &theme);
+        lines.extend(colours.iter().map(line));
     }
     lines.extend(troubles(state, &views, &theme));
     let most = usize::from(area.height.saturating_sub(6).max(2));
@@ -93,7 +106,9 @@ fn service_line(
         };
         return text.add(format!("{} {said}", theme.mark(mark)), Theme::role(mark));
     }
-    text = text.append(rest(view, &switch.key).pad(selector));
+    if selector > 0 {
+        text = text.append(rest(view, &switch.key).pad(selector));
+    }
     match &view.live {
         Live::Colour(colour) => {
             text.push(format!("{}=", switch.key), Role::Plain);
@@ -116,32 +131,47 @@ fn service_line(
             Role::Bad,
         ),
     }
-    text.push("  endpoints", Role::Dim);
-    for colour in 0..2 {
-        text.push(
-            format!(" {} ", switch.colours[colour].to_uppercase()),
-            Role::Dim,
-        );
-        text.push(view.ready[colour].to_string(), endpoint_role(view, colour));
+    if let Some(loud) = mismatch(view, estate) {
+        text.push(format!("  {} {loud}", theme.mark(Mark::Bad)), Role::Bad);
     }
-    if view.foreign > 0 {
-        text.push(format!(" other {}", view.foreign), Role::Bad);
-    }
-    if let Some(manager) = view.changed {
-        let age = words::age_of(manager.at, estate, state.now);
-        let said = Text::default().add(
-            format!("  changed {age} ago by {}", manager.name),
-            Role::Dim,
-        );
-        if text.width() + said.width() <= usize::from(room) - 2 {
-            return text.pad(usize::from(room) - 2 - said.width()).append(said);
-        }
-        let short = format!("  {age} {}", manager.name);
-        if text.width() + short.len() <= usize::from(room) - 2 {
-            text.push(short, Role::Dim);
+    let Some(manager) = view.changed else {
+        return text;
+    };
+    let age = words::age_of(manager.at, estate, state.now);
+    let room = usize::from(room) - 2;
+    let by = &manager.name;
+    for said in [
+        format!("  changed {age} ago by {by}"),
+        format!("  {age} ago by {by}"),
+        format!("  {age} {by}"),
+    ] {
+        let said = Text::default().add(said, Role::Dim);
+        if text.width() + said.width() <= room {
+            return text.pad(room - said.width()).append(said);
         }
     }
     text
+}
+
+/// What the Service's endpoints contradict (SAFETY, rule 10).
+fn mismatch(view: &ServiceView<'_>, estate: &Estate) -> Option<String> {
+    let Live::Colour(live) = view.live else {
+        return None;
+    };
+    let other = 1 - live;
+    let name = |colour| words::colour_word(estate, colour);
+    match () {
+        () if !estate.is_listed(Kind::EndpointSlices) => None,
+        () if view.ready[live] == 0 => Some(format!("no ready endpoint of {}", name(live))),
+        () if view.ready[other] > 0 => Some(format!(
+            "{} of {} still serve",
+            view.ready[other],
+            name(other)
+        )),
+        () if view.serving[other] > 0 => Some(format!("{} draining", name(other))),
+        () if view.foreign > 0 => Some(format!("{} endpoints of no colour", view.foreign)),
+        () => None,
+    }
 }
 
 /// The selector's other pairs.
@@ -153,24 +183,27 @@ fn rest(view: &ServiceView<'_>, key: &str) -> Text {
     text
 }
 
-fn endpoint_role(view: &ServiceView<'_>, colour: usize) -> Role {
-    let is_live = view.live == Live::Colour(colour);
-    match (is_live, view.ready[colour]) {
-        (true, 0) => Role::Bad,
-        (false, 1..) => Role::Warn,
-        _ => Role::Plain,
-    }
-}
-
 /// `BLUE   ● LIVE   ready 5/5   ↺ 0   frontend 4f2a91c   backend 4f2a91c   2d`
-fn colour_line(state: &State, colour: Option<usize>, room: u16, theme: &Theme) -> Text {
+fn colour_line(
+    state: &State,
+    views: &[ServiceView<'_>],
+    colour: Option<usize>,
+    room: u16,
+    theme: &Theme,
+) -> Text {
     let estate = state.estate();
     let view = estate.colour_view(colour);
     let mut text = Text::plain(" ");
     if let Some(colour) = colour {
         let is_live = estate.live_colour() == Some(colour);
         let name = words::colour_word(estate, colour);
-        text.push(column(&name, 8, theme), colour_role(colour));
+        let widest = (0..2)
+            .map(|c| super::canvas::width(&words::colour_word(estate, c)))
+            .max();
+        text.push(
+            column(&name, widest.unwrap_or(0) + 2, theme),
+            colour_role(colour),
+        );
         let (mark, said) = match (is_live, estate.live_colour()) {
             (true, _) => (Mark::Live, "LIVE"),
             (false, Some(_)) => (Mark::Idle, "idle"),
@@ -185,16 +218,22 @@ fn colour_line(state: &State, colour: Option<usize>, room: u16, theme: &Theme) -
     }
     text.push("ready ", Role::Dim);
     let ready = format!("{}/{}", view.ready, view.desired);
-    text.push(column(&ready, 7, theme), ready_role(&view));
-    text.push(format!("{} ", theme.mark(Mark::Restarts)), Role::Dim);
-    text.push(
-        column(&view.restarts.to_string(), 4, theme),
-        if view.restarts > 0 {
-            Role::Warn
-        } else {
-            Role::Dim
-        },
-    );
+    text.push(column(&ready, 6, theme), ready_role(&view));
+    if let Some(colour) = colour {
+        text.push("endpoints ", Role::Dim);
+        text.push(column(&endpoints(views, colour), 6, theme), Role::Plain);
+    }
+    if room >= 98 {
+        text.push(format!("{} ", theme.mark(Mark::Restarts)), Role::Dim);
+        text.push(
+            column(&view.restarts.to_string(), 4, theme),
+            if view.restarts > 0 {
+                Role::Warn
+            } else {
+                Role::Dim
+            },
+        );
+    }
     if view.is_mixed() {
         text.push(format!("{} mixed ", theme.mark(Mark::Look)), Role::Warn);
     }
@@ -205,6 +244,12 @@ fn colour_line(state: &State, colour: Option<usize>, room: u16, theme: &Theme) -
         .add(since, Role::Dim)
 }
 
+/// Ready endpoints of a colour, a number a Service: `3+2`.
+fn endpoints(views: &[ServiceView<'_>], colour: usize) -> String {
+    let counts: Vec<_> = views.iter().map(|v| v.ready[colour].to_string()).collect();
+    counts.join("+")
+}
+
 fn ready_role(view: &ColourView) -> Role {
     match (view.ready, view.desired) {
         (ready, desired) if ready < desired => Role::Bad,
@@ -212,50 +257,52 @@ fn ready_role(view: &ColourView) -> Role {
     }
 }
 
-/// Each workload's tag and digest; where there is no room, tags alone.
+/// Each workload's tag and digest, as long as there is room for; tags go last.
 fn images(view: &ColourView, room: usize, theme: &Theme) -> Text {
-    let say = |with_digest: bool, with_name: bool| {
-        let mut text = Text::default();
-        for (workload, images) in &view.images {
-            if with_name {
-                text.push(format!("{workload} "), Role::Dim);
+    let tags: Vec<String> = Estate::tags(view).into_keys().collect();
+    let long = spelled(view, true, true, 12, theme);
+    let forms = match tags.as_slice() {
+        [tag] => {
+            let lead = || Text::plain(format!("{tag}  "));
+            let digests = |digits| lead().append(spelled(view, false, false, digits, theme));
+            [long, digests(12), digests(7), Text::plain(tag.clone())]
+        }
+        _ => [
+            long,
+            spelled(view, false, true, 7, theme),
+            spelled(view, true, true, 0, theme),
+            spelled(view, false, true, 0, theme),
+        ],
+    };
+    let fitting = forms.into_iter().find(|form| form.width() <= room);
+    fitting.unwrap_or_else(|| Text::plain(super::canvas::fit(&tags.join(" "), room, theme)))
+}
+
+/// Images with the workload's name, the tag, and so many digits of the digest.
+fn spelled(view: &ColourView, name: bool, tag: bool, digits: usize, theme: &Theme) -> Text {
+    let mut text = Text::default();
+    for (workload, images) in &view.images {
+        if name {
+            text.push(format!("{workload} "), Role::Dim);
+        }
+        for (image, pods) in images {
+            if tag {
+                let tag = super::canvas::fit(image.short_tag(), 16, theme);
+                text.push(format!("{tag} "), Role::Plain);
             }
-            for (image, pods) in images {
-                text.push(
-                    super::canvas::fit(image.short_tag(), 16, theme),
-                    Role::Plain,
-                );
-                if with_digest && let Some(digest) = image.short_digest() {
-                    text.push(format!(" {digest}"), Role::Dim);
-                }
-                if images.len() > 1 {
-                    text.push(format!(" ×{pods}"), Role::Warn);
-                }
-                text.push("  ", Role::Plain);
+            if digits > 0
+                && let Some(digest) = image.short_digest()
+            {
+                let digest = digest.get(..digits).unwrap_or(digest);
+                text.push(format!("{digest} "), Role::Dim);
+            }
+            if images.len() > 1 {
+                text.push(format!("×{pods} "), Role::Warn);
             }
         }
-        text
-    };
-    let tags = Estate::tags(view);
-    let long = say(true, true);
-    if long.width() <= room {
-        return long;
+        text.push(" ", Role::Plain);
     }
-    if let [(tag, _)] = tags.iter().collect::<Vec<_>>()[..] {
-        let digests = say(true, false);
-        let same = Text::plain(super::canvas::fit(tag, 16, theme));
-        return if digests.width() <= room {
-            digests
-        } else {
-            same
-        };
-    }
-    let middle = say(false, true);
-    if middle.width() <= room {
-        middle
-    } else {
-        say(false, false)
-    }
+    text
 }
 
 /// The whole panel in a line: `BLUE ● LIVE 5/5  4f2a91c     GREEN ○ idle 4/5  9b1e07d`.
@@ -276,10 +323,12 @@ fn small(estate: &Estate, theme: &Theme) -> Text {
             ready_role(&view),
         );
         let tags: Vec<_> = Estate::tags(&view).into_keys().collect();
-        text.push(
-            format!("  {}     ", super::canvas::fit(&tags.join(" "), 8, theme)),
-            Role::Plain,
-        );
+        let tag = match tags.as_slice() {
+            [tag] => super::canvas::fit(tag, 8, theme),
+            [] => String::new(),
+            _ => "mixed".to_owned(),
+        };
+        text.push(format!("  {tag}     "), Role::Plain);
     }
     text
 }
