@@ -43,6 +43,18 @@ impl Text {
         self.0.iter().map(|p| width(&p.0)).sum()
     }
 
+    /// The line without spaces at its end.
+    pub fn trim(mut self) -> Self {
+        while let Some(Piece(words, _)) = self.0.last_mut() {
+            words.truncate(words.trim_end().len());
+            if !words.is_empty() {
+                break;
+            }
+            self.0.pop();
+        }
+        self
+    }
+
     /// The line, filled with spaces up to `columns`.
     pub fn pad(mut self, columns: usize) -> Self {
         let missing = columns.saturating_sub(self.width());

@@ -57,7 +57,9 @@ impl Page<'_> {
             .map(|(_, line)| *line);
         let height = usize::from(area.height);
         let most = self.lines.len().saturating_sub(height);
-        let natural = chosen.unwrap_or(0).saturating_sub(height / 2).min(most);
+        // The page begins at its top for as long as the chosen line is on it.
+        let last = height.saturating_sub(2);
+        let natural = chosen.unwrap_or(0).saturating_sub(last).min(most);
         let scrolled = i64::try_from(natural).unwrap_or(0) + i64::from(level.scroll);
         let first = usize::try_from(scrolled.max(0)).unwrap_or(0).min(most);
         for (y, (place, line)) in

@@ -18,7 +18,12 @@ pub fn title(state: &State, theme: &Theme) -> Text {
     if let Some(mark) = mark {
         text.push(format!("{} {said}  ", theme.mark(mark)), Theme::role(mark));
     }
-    text.push(format!("{} pods", estate.pods.value.len()), Role::Dim);
+    let count = estate.pods.value.len();
+    match estate.is_listed(Kind::Pods) {
+        true => text.push(format!("{count} pods"), Role::Dim),
+        false if count > 0 => text.push(format!("{count} pods so far"), Role::Dim),
+        false => {}
+    }
     match estate.index.trouble() {
         0 => {}
         n => text.push(

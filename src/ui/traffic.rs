@@ -207,7 +207,7 @@ fn colour_line(
         let (mark, said) = match (is_live, estate.live_colour()) {
             (true, _) => (Mark::Live, "LIVE"),
             (false, Some(_)) => (Mark::Idle, "idle"),
-            (false, None) => (Mark::Unknown, "?"),
+            (false, None) => (Mark::Unknown, "unknown"),
         };
         let role = if is_live { Role::Focus } else { Role::Plain };
         text.push(format!("{} ", theme.mark(mark)), Role::Plain);
@@ -217,11 +217,13 @@ fn colour_line(
         text.push("in place   ", Role::Plain);
     }
     text.push("ready ", Role::Dim);
-    let ready = format!("{}/{}", view.ready, view.desired);
-    text.push(column(&ready, 6, theme), ready_role(&view));
+    text.push(column(&ready(estate, &view), 5, theme), ready_role(&view));
     if let Some(colour) = colour {
-        text.push("endpoints ", Role::Dim);
-        text.push(column(&endpoints(views, colour), 6, theme), Role::Plain);
+        text.push("  endpoints ", Role::Dim);
+        text.push(
+            column(&endpoints(estate, views, colour), 5, theme),
+            Role::Plain,
+        );
     }
     if room >= 98 {
         text.push(format!("{} ", theme.mark(Mark::Restarts)), Role::Dim);
@@ -237,7 +239,7 @@ fn colour_line(
     if view.is_mixed() {
         text.push(format!("{} mixed ", theme.mark(Mark::Look)), Role::Warn);
     }
-    let since = words::age_of(view.since, estate, state.now);
+    let since = super::canvas::right(&words::age_of(view.since, estate, state.now), 4, theme);
     let left = usize::from(room).saturating_sub(2 + text.width() + since.len() + 2);
     text = text.append(images(&view, left, theme));
     text.pad(usize::from(room).saturating_sub(2 + since.len()))
@@ -245,9 +247,23 @@ fn colour_line(
 }
 
 /// Ready endpoints of a colour, a number a Service: `3+2`.
-fn endpoints(views: &[ServiceView<'_>], colour: usize) -> String {
+fn endpoints(estate: &Estate, views: &[ServiceView<'_>], colour: usize) -> String {
+    if !estate.is_listed(Kind::EndpointSlices) {
+        return "?".to_owned();
+    }
     let counts: Vec<_> = views.iter().map(|v| v.ready[colour].to_string()).collect();
     counts.join("+")
+}
+
+/// `5/5`; a question mark for what was not listed yet, since missing is not zero.
+fn ready(estate: &Estate, view: &ColourView) -> String {
+    let known = |kind, count: u32| match estate.is_listed(kind) {
+        true => count.to_string(),
+        false => "?".to_owned(),
+    };
+    let ready = known(Kind::Pods, view.ready);
+    let desired = known(Kind::Deployments, view.desired);
+    format!("{ready}/{desired}")
 }
 
 fn ready_role(view: &ColourView) -> Role {
@@ -263,8 +279,12 @@ fn images(view: &ColourView, room: usize, theme: &Theme) -> Text {
     let long = spelled(view, true, true, 12, theme);
     let forms = match tags.as_slice() {
         [tag] => {
-            let lead = || Text::plain(format!("{tag}  "));
-            let digests = |digits| lead().append(spelled(view, false, false, digits, theme));
+            let lead = || Text::plain(format!("{tag} "));
+            let digests = |digits| {
+                lead()
+                    .append(spelled(view, false, false, digits, theme))
+                    .trim()
+            };
             [long, digests(12), digests(7), Text::plain(tag.clone())]
         }
         _ => [
@@ -300,9 +320,11 @@ fn spelled(view: &ColourView, name: bool, tag: bool, digits: usize, theme: &Them
                 text.push(format!("×{pods} "), Role::Warn);
             }
         }
-        text.push(" ", Role::Plain);
+        if name || tag {
+            text.push(" ", Role::Plain);
+        }
     }
-    text
+    text.trim()
 }
 
 /// The whole panel in a line: `BLUE ● LIVE 5/5  4f2a91c     GREEN ○ idle 4/5  9b1e07d`.
