@@ -3,6 +3,7 @@
 use super::action::Action;
 use super::fields::Author;
 use super::kind::Kind;
+use super::queue::Task;
 use super::store::Object;
 use super::tree;
 use super::world::World;
@@ -56,7 +57,8 @@ impl World {
                     self.faults.clear();
                 }
             }
-            Action::Away { lasting } => self.faults.leave(self.now + lasting),
+            // Whoever asked for it is answered first.
+            Action::Away { lasting } => self.later(self.now + 50, Task::Leave(*lasting)),
             Action::Fault {
                 effect,
                 victims,
@@ -72,6 +74,12 @@ impl World {
             Action::DropWatches => self.faults.silent_below = self.faults.all_watches(),
             Action::CloseWatches => self.faults.closed_below = self.faults.all_watches(),
         }
+        self.store.wake();
+    }
+
+    /// Refuses connections and breaks those there are.
+    pub(super) fn leave(&mut self, lasting: i64) {
+        self.faults.leave(self.now + lasting);
         self.store.wake();
     }
 

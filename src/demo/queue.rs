@@ -18,6 +18,8 @@ pub(super) enum Task {
     Churn,
     /// A step of the scenario that was chosen as the nth.
     Step(u64, usize),
+    /// The API goes away for so many milliseconds.
+    Leave(i64),
     /// A trouble of this number ends.
     Mend(u64),
 }

@@ -3,7 +3,7 @@
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::header;
 use axum::response::Response;
-use futures::stream;
+use futures::stream::{self, StreamExt};
 use std::io;
 
 /// A body made of what `next` yields from one state to the next; an error ends the connection.
@@ -36,8 +36,11 @@ pub(super) async fn truncated(response: Response) -> Response {
         .headers
         .insert(header::CONTENT_LENGTH, bytes.len().into());
     let half = bytes.slice(..bytes.len() / 2);
-    Response::from_parts(
-        parts,
-        Body::from_stream(stream::iter([Ok(half), Err(reset())])),
-    )
+    // The pause between lets the half out of the server's buffer.
+    let cut = stream::once(async {
+        tokio::task::yield_now().await;
+        Err(reset())
+    });
+    let torn = stream::once(async { Ok(half) }).chain(cut);
+    Response::from_parts(parts, Body::from_stream(torn))
 }

@@ -38,6 +38,8 @@ struct Watch {
     first: Option<Vec<u8>>,
     bookmark: Option<Instant>,
     deadline: Instant,
+    /// It is time for a bookmark or for the end.
+    rings: bool,
     is_over: bool,
 }
 
@@ -110,6 +112,7 @@ fn open(estate: &Estate, world: &mut World, call: &Call, selector: Selector, ask
             .is_set("allowWatchBookmarks")
             .then_some(now + BOOKMARKS),
         deadline: now + Duration::from_secs(seconds),
+        rings: false,
         is_over: false,
     }
 }
@@ -134,10 +137,7 @@ async fn next(mut watch: Watch) -> Option<(io::Result<Bytes>, Watch)> {
                 return Some((Err(stream::reset()), watch));
             }
             Look::Silence => std::future::pending().await,
-            Look::Nothing => {}
-        }
-        if let Some(bytes) = watch.wait().await {
-            return Some((Ok(Bytes::from(bytes)), watch));
+            Look::Nothing => watch.wait().await,
         }
     }
 }
@@ -171,35 +171,37 @@ impl Watch {
             let mut out = Vec::new();
             changes.for_each(|change| self.show(change, &mut out));
             self.cursor = self.cursor.max(world.store.version());
-            if out.is_empty() {
-                Look::Nothing
-            } else {
-                Look::Events(out)
+            if std::mem::take(&mut self.rings) {
+                self.ring(&mut out);
+            }
+            match (out.is_empty(), self.is_over) {
+                (true, false) => Look::Nothing,
+                (true, true) => Look::End,
+                (false, _) => Look::Events(out),
             }
         })
     }
 
     /// Waits for a change, a bookmark's time or the end.
-    async fn wait(&mut self) -> Option<Vec<u8>> {
+    async fn wait(&mut self) {
         let wake = self
             .bookmark
             .map_or(self.deadline, |at| at.min(self.deadline));
         tokio::select! {
             biased;
-            _ = self.latest.changed() => return None,
-            () = tokio::time::sleep_until(wake) => {}
+            _ = self.latest.changed() => {}
+            () = tokio::time::sleep_until(wake) => self.rings = true,
         }
+    }
+
+    /// Says how far the client has seen, where it wants to know; the end comes with it.
+    fn ring(&mut self, out: &mut Vec<u8>) {
         let now = Instant::now();
         self.is_over = now >= self.deadline;
-        let is_told = self.bookmark.is_some();
-        if is_told {
-            self.bookmark = Some(now + BOOKMARKS);
+        if let Some(at) = &mut self.bookmark {
+            *at = now + BOOKMARKS;
+            out.extend_from_slice(&bookmark(self.kind, self.cursor));
         }
-        Some(if is_told {
-            bookmark(self.kind, self.cursor)
-        } else {
-            Vec::new()
-        })
     }
 
     fn show(&self, change: &Change, out: &mut Vec<u8>) {

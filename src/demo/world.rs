@@ -98,6 +98,7 @@ impl World {
             Task::Traffic => self.move_traffic(),
             Task::Churn => self.churn_pods(),
             Task::Step(chosen, index) => self.play_step(chosen, index),
+            Task::Leave(lasting) => self.leave(lasting),
             Task::Mend(number) => self.mend(number),
         }
     }
