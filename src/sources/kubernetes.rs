@@ -19,7 +19,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use futures::stream::{BoxStream, SelectAll, StreamExt as _};
+use futures::stream::{BoxStream, SelectAll, Stream, StreamExt as _};
 use tokio::sync::mpsc::Sender;
 use tokio::time::Instant;
 
@@ -296,13 +296,22 @@ impl Observing {
             tokio::time::sleep(pause).await;
             kubernetes::watch(&cluster, kind, &how)
         };
-        let seen = AssertUnwindSafe(seen.into_stream().flatten()).catch_unwind();
-        let given = seen.map(move |seen| match seen {
-            Ok(seen) => Given::Seen(kind, seen),
-            Err(panic) => Given::Ended(kind, words(panic.as_ref())),
-        });
-        self.streams.push(given.boxed());
+        self.streams
+            .push(caught(kind, seen.into_stream().flatten()));
     }
+}
+
+/// The stream with its panic, if it comes to one, as its last word.
+fn caught(
+    kind: Kind,
+    seen: impl Stream<Item = Seen> + Send + 'static,
+) -> BoxStream<'static, Given> {
+    let seen = AssertUnwindSafe(seen).catch_unwind();
+    seen.map(move |seen| match seen {
+        Ok(seen) => Given::Seen(kind, seen),
+        Err(panic) => Given::Ended(kind, words(panic.as_ref())),
+    })
+    .boxed()
 }
 
 /// The words of a panic.
@@ -310,4 +319,60 @@ fn words(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
     text.or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "panicked".into())
+}
+
+#[cfg(test)]
+#[allow(clippy::panic, clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use futures::stream;
+
+    #[tokio::test]
+    async fn a_panic_in_one_stream_leaves_the_others_running() {
+        let breaking = stream::iter(0..2).map(|n| match n {
+            0 => Seen::Opened(Kind::Events),
+            _ => panic!("a defect of ours"),
+        });
+        let mut streams = SelectAll::new();
+        streams.push(caught(Kind::Events, breaking));
+        streams.push(caught(
+            Kind::Pods,
+            stream::iter([0; 3]).map(|_| Seen::Opened(Kind::Pods)),
+        ));
+        let given: Vec<Given> = streams.collect().await;
+        let of = |kind: Kind| {
+            given
+                .iter()
+                .filter(move |g| matches!(g, Given::Seen(k, _) if *k == kind))
+        };
+        assert_eq!((of(Kind::Events).count(), of(Kind::Pods).count()), (1, 3));
+        let is_told =
+            |g: &Given| matches!(g, Given::Ended(Kind::Events, why) if why == "a defect of ours");
+        assert!(given.iter().any(is_told));
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_stopped_is_told_and_started_again() {
+        let (out, mut sent) = tokio::sync::mpsc::channel(8);
+        let target = Target::default();
+        let folder = std::env::temp_dir().join(format!("wheelhouse-{}", std::process::id()));
+        std::fs::write(&folder, "current-context: a\ncontexts: [{name: a, context: {cluster: c}}]\nclusters: [{name: c, cluster: {server: 'http://127.0.0.1:9'}}]").unwrap();
+        let target = Target {
+            kubeconfig: Some(folder.clone()),
+            ..target
+        };
+        let cluster = kubernetes::connect(&target).await.unwrap();
+        std::fs::remove_file(folder).unwrap();
+        let outlet = Outlet {
+            environment: 0,
+            out,
+            clock: boottime,
+        };
+        let mut observing = Observing::new(Pace::default(), cluster, String::new(), outlet);
+        let ended = Given::Ended(Kind::Pods, "a defect".into());
+        assert!(matches!(observing.pass(ended).await, Ok(false)));
+        assert_eq!(observing.streams.len(), 1);
+        let told = sent.recv().await.unwrap().seen;
+        assert!(matches!(told, Seen::Failed(Kind::Pods, f) if f.kind == FaultKind::Stopped));
+    }
 }

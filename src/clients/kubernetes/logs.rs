@@ -103,7 +103,7 @@ fn split(line: &mut Vec<u8>, bytes: &[u8]) -> (Vec<Safe>, usize) {
         let rest = &bytes[used..];
         let end = rest.iter().position(|b| *b == b'\n');
         let piece = &rest[..end.unwrap_or(rest.len())];
-        let room = LINE.saturating_sub(line.len()) + 1;
+        let room = (LINE + 1).saturating_sub(line.len());
         line.extend_from_slice(&piece[..piece.len().min(room)]);
         used += piece.len() + usize::from(end.is_some());
         if end.is_some() {
