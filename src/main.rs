@@ -1,3 +1,5 @@
 //! Parse, log, run, exit code; nothing else.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    wheelhouse::cli::main()
+}

@@ -1,0 +1,25 @@
+//! What the cockpit is and how it answers: one owned state, one function that folds every event into
+//! it, one table of keys and commands. Pure: no clock, no I/O, no terminal.
+
+pub mod action;
+pub mod command;
+pub mod edit;
+pub mod event;
+pub mod filter;
+pub mod key;
+pub mod keymap;
+pub mod logs;
+pub mod palette;
+pub mod rows;
+pub mod state;
+pub mod update;
+pub mod view;
+
+pub use action::Action;
+pub use command::Command;
+pub use event::Event;
+pub use key::{Key, KeyCode};
+pub use keymap::{Binding, Context, Keymap};
+pub use state::{Demo, Environment, Look, Notice, Overlay, Panel, Setup, State};
+pub use update::{settle, update};
+pub use view::{Item, Level, View};

@@ -1,0 +1,222 @@
+//! What a person can mean: every action, with the stable name that help, palette, config and docs share.
+
+use serde::Serialize;
+
+use super::state::Panel;
+
+/// What a person meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+pub enum Action {
+    /// Ends the cockpit (operations go on in their workers).
+    Quit,
+    /// One level back; at the root, `q` quits and Esc does nothing.
+    Back,
+    /// Closes what is open, then detaches.
+    Interrupt,
+    /// One level back, never further than the root.
+    Escape,
+    /// The keys of this view.
+    Help,
+    /// Commands by name.
+    Palette,
+    /// Narrow the list.
+    Filter,
+    /// Choose an environment.
+    Environments,
+    /// Focus that panel.
+    Focus(Panel),
+    /// The next panel.
+    NextPanel,
+    /// The panel before.
+    PreviousPanel,
+    /// One up.
+    Up,
+    /// One down.
+    Down,
+    /// To the left, or to BLUE.
+    Left,
+    /// To the right, or to GREEN.
+    Right,
+    /// To the first.
+    Top,
+    /// To the last.
+    Bottom,
+    /// A page up.
+    PageUp,
+    /// A page down.
+    PageDown,
+    /// Half a page up.
+    HalfUp,
+    /// Half a page down.
+    HalfDown,
+    /// A level down, into what is selected.
+    Open,
+    /// The log of the selected pod or container.
+    Logs,
+    /// The log of its previous run.
+    PreviousLogs,
+    /// Follow the log's end, or stop following.
+    Follow,
+    /// Ask the API again, with new credentials.
+    Reconnect,
+    /// Copy the selected name.
+    Copy,
+    /// UTC or local time.
+    LocalTime,
+    /// Draw everything anew.
+    Repaint,
+    /// Stop like any job; `fg` comes back.
+    Suspend,
+    /// Break something in the demo.
+    InjectFault,
+}
+
+impl Action {
+    /// Every action, in the order of the help.
+    pub const ALL: &'static [Self] = &[
+        Self::Up,
+        Self::Down,
+        Self::Left,
+        Self::Right,
+        Self::Top,
+        Self::Bottom,
+        Self::PageUp,
+        Self::PageDown,
+        Self::HalfUp,
+        Self::HalfDown,
+        Self::Open,
+        Self::Escape,
+        Self::Back,
+        Self::Focus(Panel::Traffic),
+        Self::Focus(Panel::Runs),
+        Self::Focus(Panel::Pods),
+        Self::Focus(Panel::Alerts),
+        Self::Focus(Panel::Timeline),
+        Self::NextPanel,
+        Self::PreviousPanel,
+        Self::Logs,
+        Self::PreviousLogs,
+        Self::Follow,
+        Self::Filter,
+        Self::Palette,
+        Self::Environments,
+        Self::Help,
+        Self::Reconnect,
+        Self::Copy,
+        Self::LocalTime,
+        Self::Repaint,
+        Self::Suspend,
+        Self::InjectFault,
+        Self::Interrupt,
+        Self::Quit,
+    ];
+
+    /// Its stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Quit => "quit",
+            Self::Back => "back",
+            Self::Interrupt => "interrupt",
+            Self::Escape => "escape",
+            Self::Help => "help",
+            Self::Palette => "palette",
+            Self::Filter => "filter",
+            Self::Environments => "environments",
+            Self::Focus(Panel::Traffic) => "traffic",
+            Self::Focus(Panel::Runs) => "runs",
+            Self::Focus(Panel::Pods) => "pods",
+            Self::Focus(Panel::Alerts) => "alerts",
+            Self::Focus(Panel::Timeline) => "timeline",
+            Self::NextPanel => "next-panel",
+            Self::PreviousPanel => "previous-panel",
+            Self::Up => "up",
+            Self::Down => "down",
+            Self::Left => "left",
+            Self::Right => "right",
+            Self::Top => "top",
+            Self::Bottom => "bottom",
+            Self::PageUp => "page-up",
+            Self::PageDown => "page-down",
+            Self::HalfUp => "half-up",
+            Self::HalfDown => "half-down",
+            Self::Open => "open",
+            Self::Logs => "logs",
+            Self::PreviousLogs => "previous-logs",
+            Self::Follow => "follow",
+            Self::Reconnect => "reconnect",
+            Self::Copy => "copy",
+            Self::LocalTime => "local-time",
+            Self::Repaint => "repaint",
+            Self::Suspend => "suspend",
+            Self::InjectFault => "inject-fault",
+        }
+    }
+
+    /// The action of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|a| a.name() == name)
+    }
+
+    /// Whether it changes anything outside the cockpit. None does yet; the table's test keeps such
+    /// actions off bare keys.
+    pub fn mutates(self) -> bool {
+        match self {
+            Self::Quit
+            | Self::Back
+            | Self::Interrupt
+            | Self::Escape
+            | Self::Help
+            | Self::Palette
+            | Self::Filter
+            | Self::Environments
+            | Self::Focus(_)
+            | Self::NextPanel
+            | Self::PreviousPanel
+            | Self::Up
+            | Self::Down
+            | Self::Left
+            | Self::Right
+            | Self::Top
+            | Self::Bottom
+            | Self::PageUp
+            | Self::PageDown
+            | Self::HalfUp
+            | Self::HalfDown
+            | Self::Open
+            | Self::Logs
+            | Self::PreviousLogs
+            | Self::Follow
+            | Self::Reconnect
+            | Self::Copy
+            | Self::LocalTime
+            | Self::Repaint
+            | Self::Suspend
+            // It opens a menu, and only ever reaches the demo's own estate.
+            | Self::InjectFault => false,
+        }
+    }
+
+    /// Whether the palette offers it: what only moves is not worth a name there.
+    pub fn is_command(self) -> bool {
+        !matches!(
+            self,
+            Self::Up
+                | Self::Down
+                | Self::Left
+                | Self::Right
+                | Self::Top
+                | Self::Bottom
+                | Self::PageUp
+                | Self::PageDown
+                | Self::HalfUp
+                | Self::HalfDown
+                | Self::Open
+                | Self::Escape
+                | Self::Back
+                | Self::Interrupt
+                | Self::Palette
+                | Self::NextPanel
+                | Self::PreviousPanel
+        )
+    }
+}

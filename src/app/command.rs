@@ -1,0 +1,39 @@
+//! What the shell is to do: returned by [`update`](super::update()), performed by `tui`.
+
+use serde::Serialize;
+
+use crate::estate::LogTarget;
+
+/// What the shell is to do.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub enum Command {
+    /// End, leaving the terminal as it was found.
+    Quit,
+    /// Stop the process like any job.
+    Suspend,
+    /// Draw everything anew.
+    Repaint,
+    /// Start watching an environment, if that was not done yet.
+    Watch {
+        /// Its place in the configuration.
+        environment: usize,
+    },
+    /// Connect to an environment anew, with fresh credentials.
+    Reconnect {
+        /// Its place in the configuration.
+        environment: usize,
+    },
+    /// Stream a log; the one streamed before ends.
+    OpenLog {
+        /// The environment's place in the configuration.
+        environment: usize,
+        /// Which log.
+        target: LogTarget,
+    },
+    /// Stop streaming the log.
+    CloseLog,
+    /// Hand text to the terminal's clipboard.
+    Copy(String),
+    /// Break something in the demo's estate, by the fault's name there.
+    Inject(String),
+}

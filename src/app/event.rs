@@ -1,0 +1,25 @@
+//! Everything that can happen to the state.
+
+use serde::Serialize;
+
+use super::Key;
+use crate::estate::{Now, Observation, Safe};
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub enum Event {
+    /// A key.
+    Key(Key),
+    /// Text pasted in one piece: never keys.
+    Paste(Safe),
+    /// The terminal's size in columns and rows.
+    Resized(u16, u16),
+    /// The time.
+    Tick(Now),
+    /// A source saw something.
+    Observed(Observation),
+    /// Something worth a line at the foot of the screen.
+    Told(Safe),
+    /// What the demo's estate can break: name and description.
+    Faults(Vec<(Safe, Safe)>),
+}

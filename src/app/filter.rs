@@ -1,0 +1,53 @@
+//! Narrowing a list by typing: fuzzy, smart-case, best match not first but in place.
+
+use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
+use nucleo_matcher::{Config, Matcher, Utf32Str};
+
+/// Which of `names` match `text`, in their own order.
+pub fn matching<'a, T>(text: &str, names: impl Iterator<Item = (T, &'a str)>) -> Vec<T> {
+    let pattern = Pattern::parse(text, CaseMatching::Smart, Normalization::Smart);
+    let mut matcher = Matcher::new(Config::DEFAULT);
+    let mut buffer = Vec::new();
+    names
+        .filter(|(_, name)| {
+            let haystack = Utf32Str::new(name, &mut buffer);
+            pattern.score(haystack, &mut matcher).is_some()
+        })
+        .map(|(it, _)| it)
+        .collect()
+}
+
+/// Which of `names` match `text`, the best match first.
+pub fn ranked<'a, T>(text: &str, names: impl Iterator<Item = (T, &'a str)>) -> Vec<T> {
+    let pattern = Pattern::parse(text, CaseMatching::Smart, Normalization::Smart);
+    let mut matcher = Matcher::new(Config::DEFAULT);
+    let mut buffer = Vec::new();
+    let mut scored: Vec<(u32, T)> = names
+        .filter_map(|(it, name)| {
+            let score = pattern.score(Utf32Str::new(name, &mut buffer), &mut matcher)?;
+            Some((score, it))
+        })
+        .collect();
+    scored.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
+    scored.into_iter().map(|(_, it)| it).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAMES: [&str; 3] = ["frontend-6b9f", "backend-77aa", "backend-6b11"];
+
+    #[test]
+    fn letters_in_order_match_and_keep_the_lists_order() {
+        let kept = matching("bk6", NAMES.iter().map(|n| (*n, *n)));
+        assert_eq!(kept, ["backend-6b11"]);
+        let kept = matching("end", NAMES.iter().map(|n| (*n, *n)));
+        assert_eq!(kept, NAMES);
+    }
+
+    #[test]
+    fn an_empty_filter_keeps_all() {
+        assert_eq!(matching("", NAMES.iter().map(|n| (*n, *n))).len(), 3);
+    }
+}

@@ -1,0 +1,125 @@
+//! Commands by name, with completion and history.
+
+use serde::Serialize;
+
+use super::edit::Edit;
+use super::keymap::{BINDINGS, Context, Keymap};
+use super::{Action, filter};
+use crate::estate::Safe;
+
+/// How many commands are remembered.
+const HISTORY: usize = 50;
+
+/// Something the palette offers.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Offer {
+    /// What is typed for it.
+    pub name: String,
+    /// What it does.
+    pub help: String,
+    /// The key that does the same.
+    pub key: Option<String>,
+    /// What it means.
+    pub choice: Choice,
+}
+
+/// What choosing an offer means.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub enum Choice {
+    /// An action.
+    Act(Action),
+    /// Go to that environment.
+    Environment(usize),
+}
+
+/// The open palette.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Palette {
+    /// What was typed.
+    pub input: Edit,
+    /// The chosen line of the offers that match.
+    pub chosen: usize,
+}
+
+/// Everything that can be chosen in `context`.
+pub fn offers(
+    keymap: &Keymap,
+    context: Context,
+    is_demo: bool,
+    environments: &[&Safe],
+) -> Vec<Offer> {
+    let mut offers: Vec<Offer> = (keymap.bindings(context, is_demo).into_iter())
+        .filter(|(b, _)| b.action.is_command())
+        .map(|(b, keys)| Offer {
+            name: b.action.name().to_owned(),
+            help: b.help.to_owned(),
+            key: keys.first().map(ToString::to_string),
+            choice: Choice::Act(b.action),
+        })
+        .collect();
+    offers.extend(environments.iter().enumerate().map(|(place, name)| Offer {
+        name: format!("environment {name}"),
+        help: format!("go to {name}"),
+        key: None,
+        choice: Choice::Environment(place),
+    }));
+    offers.push(Offer {
+        name: Action::Quit.name().to_owned(),
+        help: "end the cockpit".to_owned(),
+        key: (BINDINGS.iter().find(|b| b.action == Action::Back))
+            .and_then(|b| keymap.keys_of(b).first().map(ToString::to_string)),
+        choice: Choice::Act(Action::Quit),
+    });
+    offers
+}
+
+/// The offers that match what was typed: the best first; with nothing typed, the latest used first.
+pub fn matching(offers: Vec<Offer>, typed: &str, history: &[String]) -> Vec<Offer> {
+    if typed.trim().is_empty() {
+        let mut offers = offers;
+        let used = |o: &Offer| {
+            history
+                .iter()
+                .rev()
+                .position(|h| *h == o.name)
+                .unwrap_or(usize::MAX)
+        };
+        offers.sort_by_key(used);
+        return offers;
+    }
+    let names: Vec<(usize, String)> = (offers.iter().enumerate())
+        .map(|(n, o)| (n, o.name.clone()))
+        .collect();
+    let places = filter::ranked(typed, names.iter().map(|(n, name)| (*n, name.as_str())));
+    places.into_iter().map(|n| offers[n].clone()).collect()
+}
+
+/// Remembers a command, the latest last, once.
+pub fn remember(history: &mut Vec<String>, name: &str) {
+    history.retain(|h| h != name);
+    history.push(name.to_owned());
+    if history.len() > HISTORY {
+        history.remove(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn typing_finds_and_history_leads() {
+        let production = Safe::new("production");
+        let all = || offers(&Keymap::default(), Context::Home, false, &[&production]);
+        let found = matching(all(), "prod", &[]);
+        assert_eq!(found[0].choice, Choice::Environment(0));
+        let mut history = Vec::new();
+        remember(&mut history, "repaint");
+        remember(&mut history, "help");
+        let recent = matching(all(), "", &history);
+        assert_eq!(
+            (recent[0].name.as_str(), recent[1].name.as_str()),
+            ("help", "repaint")
+        );
+    }
+}

@@ -1,0 +1,240 @@
+//! The one owned state. Views read it, [`update`](super::update()) writes it, nobody else has it.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::edit::Edit;
+use super::palette::Palette;
+use super::rows::Cursor;
+use super::{Context, Keymap, Level, View};
+use crate::estate::{Estate, Moment, Now, Safe, Scope, Tier};
+
+/// The cockpit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    /// What is being released.
+    pub title: Safe,
+    /// The environments, in the order of the configuration. Never empty.
+    pub environments: Vec<Environment>,
+    /// The one on the screen.
+    pub selected: usize,
+    /// The focused panel of the first screen.
+    pub panel: Panel,
+    /// Levels below the first screen.
+    pub levels: Vec<Level>,
+    /// What is laid over the screen.
+    pub overlay: Option<Overlay>,
+    /// What the list is narrowed to.
+    pub filter: Edit,
+    /// Whether keys go to the filter.
+    pub is_filtering: bool,
+    /// Commands chosen in the palette, the latest last.
+    pub history: Vec<String>,
+    /// A line at the foot of the screen, for a while.
+    pub notice: Option<Notice>,
+    /// What the configuration warned of.
+    pub warnings: Vec<Safe>,
+    /// The present.
+    pub now: Now,
+    /// The terminal's columns and rows.
+    pub size: (u16, u16),
+    /// How it looks.
+    pub look: Look,
+    /// Local time's zone.
+    pub zone: jiff::tz::TimeZone,
+    /// The keys.
+    pub keymap: Keymap,
+    /// Set in the demo only.
+    pub demo: Option<Demo>,
+}
+
+/// An environment and where the eye is in it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Environment {
+    /// The world as observed.
+    pub estate: Estate,
+    /// Whether it is watched: from the first visit on.
+    pub is_watched: bool,
+    /// Whether acts need a window to be opened first.
+    pub is_read_only: bool,
+    /// The cursor among its pods.
+    pub cursor: Cursor,
+    /// The Service under the cursor, by its place in the switch.
+    pub service: usize,
+    /// Pods that the filter leaves, in order; none: no filter.
+    pub narrowed: Option<Vec<Safe>>,
+}
+
+/// The panels of the first screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+pub enum Panel {
+    /// Who is live. Always on the screen.
+    Traffic,
+    /// Workflow runs.
+    Runs,
+    /// Pods.
+    Pods,
+    /// Alerts.
+    Alerts,
+    /// What changed.
+    Timeline,
+}
+
+impl Panel {
+    /// In the order of Tab.
+    pub const ALL: [Self; 5] = [
+        Self::Traffic,
+        Self::Runs,
+        Self::Pods,
+        Self::Alerts,
+        Self::Timeline,
+    ];
+}
+
+/// What is laid over the screen.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub enum Overlay {
+    /// The keys; scrolled by so many lines.
+    Help(usize),
+    /// Commands by name.
+    Palette(Palette),
+    /// The environments, with one chosen.
+    Environments(usize),
+    /// What the demo can break, with one chosen.
+    Faults(usize),
+}
+
+/// A line at the foot of the screen.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Notice {
+    /// What it says.
+    pub text: Safe,
+    /// When it goes.
+    pub until: Moment,
+}
+
+/// How the screen looks, as decided once from options, configuration and environment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Look {
+    /// No glyphs beyond ASCII.
+    pub ascii: bool,
+    /// No colours (NO_COLOR).
+    pub mono: bool,
+    /// Local time instead of UTC.
+    pub local_time: bool,
+}
+
+/// The demo's own.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Demo {
+    /// What its estate can break: name and description.
+    pub faults: Vec<(Safe, Safe)>,
+}
+
+/// What the state is made from.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// What is being released.
+    pub title: Safe,
+    /// The environments, and whether each is read-only.
+    pub environments: Vec<(Scope, bool)>,
+    /// The keys.
+    pub keymap: Keymap,
+    /// How it looks.
+    pub look: Look,
+    /// Local time's zone.
+    pub zone: jiff::tz::TimeZone,
+    /// Whether it is the demo.
+    pub is_demo: bool,
+    /// What the configuration warned of.
+    pub warnings: Vec<Safe>,
+}
+
+impl State {
+    /// A cockpit that has seen nothing yet. The first production environment is on the screen, else the first.
+    pub fn new(setup: Setup) -> Self {
+        let environments: Vec<Environment> = (setup.environments.into_iter())
+            .map(|(scope, is_read_only)| Environment {
+                estate: Estate::new(scope),
+                is_watched: false,
+                is_read_only,
+                cursor: Cursor::default(),
+                service: 0,
+                narrowed: None,
+            })
+            .collect();
+        let production = |e: &Environment| e.estate.scope.tier == Tier::Production;
+        Self {
+            title: setup.title,
+            selected: environments.iter().position(production).unwrap_or(0),
+            environments,
+            panel: Panel::Pods,
+            levels: Vec::new(),
+            overlay: None,
+            filter: Edit::default(),
+            is_filtering: false,
+            history: Vec::new(),
+            notice: None,
+            warnings: setup.warnings,
+            now: Now {
+                wall: Timestamp::UNIX_EPOCH,
+                at: Moment(0),
+            },
+            size: (80, 24),
+            look: setup.look,
+            zone: setup.zone,
+            keymap: setup.keymap,
+            demo: setup.is_demo.then(Demo::default),
+        }
+    }
+
+    /// The environment on the screen.
+    pub fn environment(&self) -> &Environment {
+        &self.environments[self.selected]
+    }
+
+    /// The environment on the screen.
+    pub fn environment_mut(&mut self) -> &mut Environment {
+        &mut self.environments[self.selected]
+    }
+
+    /// The estate on the screen.
+    pub fn estate(&self) -> &Estate {
+        &self.environment().estate
+    }
+
+    /// The level on the screen; none on the first screen.
+    pub fn view(&self) -> Option<&View> {
+        self.levels.last().map(|l| &l.view)
+    }
+
+    /// Where keys are looked up.
+    pub fn context(&self) -> Context {
+        match (&self.overlay, self.view()) {
+            (Some(_), _) => Context::Overlay,
+            (None, None) => Context::Home,
+            (None, Some(View::Log(_))) => Context::Log,
+            (None, Some(_)) => Context::Detail,
+        }
+    }
+
+    /// Shows `text` at the foot for a while.
+    pub fn tell(&mut self, text: &str) {
+        self.notice = Some(Notice {
+            text: Safe::new(text),
+            until: Moment(self.now.at.0 + NOTICE_MS),
+        });
+    }
+
+    /// The moment at which the screen changes by itself: ages go in steps of 10 s, notices go.
+    pub fn wakes_at(&self) -> Moment {
+        let step = Moment((self.now.at.0 / AGE_STEP_MS + 1) * AGE_STEP_MS);
+        let notice = self.notice.as_ref().map(|n| n.until);
+        notice.map_or(step, |until| step.min(until))
+    }
+}
+
+/// How long a notice stays.
+const NOTICE_MS: u64 = 6_000;
+/// The step in which ages are shown.
+const AGE_STEP_MS: u64 = 10_000;

@@ -1,0 +1,499 @@
+//! The fold: what an event does to the state, and what the shell is to do about it.
+
+use super::keymap::Context;
+use super::logs::LogView;
+use super::palette::{self, Choice, Palette};
+use super::rows::{self, Row};
+use super::state::{Demo, Overlay, Panel, State};
+use super::view::{self, Item, Level, View};
+use super::{Action, Command, Event, Key, KeyCode};
+use crate::estate::{LogTarget, Observation, Safe, Seen};
+
+/// Folds `event` in.
+pub fn update(state: &mut State, event: Event) -> Option<Command> {
+    match event {
+        Event::Key(key) => on_key(state, key),
+        Event::Paste(text) => {
+            on_paste(state, &text);
+            None
+        }
+        Event::Resized(columns, rows) => {
+            state.size = (columns, rows);
+            None
+        }
+        Event::Tick(now) => {
+            state.now = now;
+            if state.notice.as_ref().is_some_and(|n| n.until <= now.at) {
+                state.notice = None;
+            }
+            None
+        }
+        Event::Observed(observation) => {
+            observe(state, observation);
+            None
+        }
+        Event::Told(text) => {
+            state.tell(&text);
+            None
+        }
+        Event::Faults(faults) => {
+            if let Some(demo) = &mut state.demo {
+                demo.faults = faults;
+            }
+            None
+        }
+    }
+}
+
+/// Derives what depends on more than one event: once before a frame, however many events came.
+pub fn settle(state: &mut State) {
+    rows::narrow(state);
+    state.environment_mut().settle_cursor();
+}
+
+fn observe(state: &mut State, observation: Observation) {
+    let now = state.now;
+    if let Seen::Log(target, chunk) = observation.seen {
+        if let Some(View::Log(log)) = state.levels.last_mut().map(|l| &mut l.view)
+            && log.target == target
+            && observation.environment == state.selected
+        {
+            log.take(chunk);
+        }
+        return;
+    }
+    if let Some(environment) = state.environments.get_mut(observation.environment) {
+        let at = crate::estate::Now {
+            at: observation.at,
+            ..now
+        };
+        environment.estate.apply(observation.seen, at);
+    }
+}
+
+fn on_paste(state: &mut State, text: &Safe) {
+    match &mut state.overlay {
+        Some(Overlay::Palette(palette)) => palette.input.paste(text),
+        None if state.is_filtering => state.filter.paste(text),
+        _ => state.tell("pasted text is ignored here: it never acts as keys"),
+    }
+}
+
+fn on_key(state: &mut State, key: Key) -> Option<Command> {
+    if let Some(Overlay::Palette(_)) = state.overlay
+        && let Some(done) = palette_key(state, key)
+    {
+        return done;
+    }
+    if state.is_filtering && state.overlay.is_none() && filter_key(state, key) {
+        return None;
+    }
+    let action = state
+        .keymap
+        .action(state.context(), key, state.demo.is_some())?;
+    act(state, action)
+}
+
+/// Keys that the filter takes for itself while it is typed.
+fn filter_key(state: &mut State, key: Key) -> bool {
+    match key.code {
+        KeyCode::Enter => state.is_filtering = false,
+        KeyCode::Esc => {
+            state.is_filtering = false;
+            state.filter.set("");
+        }
+        KeyCode::Backspace if state.filter.text().is_empty() => state.is_filtering = false,
+        _ => return state.filter.key(key),
+    }
+    true
+}
+
+/// Keys that the palette takes for itself; none: they mean what they mean elsewhere.
+fn palette_key(state: &mut State, key: Key) -> Option<Option<Command>> {
+    let found = offers(state);
+    let Some(Overlay::Palette(palette)) = &mut state.overlay else {
+        return None;
+    };
+    let last = found.len().saturating_sub(1);
+    match key.code {
+        KeyCode::Enter => {
+            let offer = found.into_iter().nth(palette.chosen.min(last));
+            state.overlay = None;
+            return Some(offer.and_then(|offer| {
+                palette::remember(&mut state.history, &offer.name);
+                match offer.choice {
+                    Choice::Act(action) => act(state, action),
+                    Choice::Environment(place) => go_to(state, place),
+                }
+            }));
+        }
+        KeyCode::Tab => {
+            if let Some(offer) = found.get(palette.chosen.min(last)) {
+                palette.input.set(&offer.name);
+                palette.chosen = 0;
+            }
+        }
+        KeyCode::Up => palette.chosen = palette.chosen.min(last).saturating_sub(1),
+        KeyCode::Down => palette.chosen = (palette.chosen + 1).min(last),
+        KeyCode::Backspace if palette.input.text().is_empty() => state.overlay = None,
+        _ => {
+            if !palette.input.key(key) {
+                return None;
+            }
+            palette.chosen = 0;
+        }
+    }
+    Some(None)
+}
+
+/// What the open palette offers for what was typed.
+pub fn offers(state: &State) -> Vec<palette::Offer> {
+    let typed = match &state.overlay {
+        Some(Overlay::Palette(palette)) => palette.input.text(),
+        _ => "",
+    };
+    let context = match state.view() {
+        None => Context::Home,
+        Some(View::Log(_)) => Context::Log,
+        Some(_) => Context::Detail,
+    };
+    let names: Vec<&Safe> = state
+        .environments
+        .iter()
+        .map(|e| &e.estate.scope.name)
+        .collect();
+    let offers = palette::offers(&state.keymap, context, state.demo.is_some(), &names);
+    palette::matching(offers, typed, &state.history)
+}
+
+/// Does what `action` means here.
+fn act(state: &mut State, action: Action) -> Option<Command> {
+    match action {
+        Action::Quit => return Some(Command::Quit),
+        Action::Back => {
+            let is_root = state.overlay.is_none() && state.levels.is_empty();
+            return if is_root {
+                Some(Command::Quit)
+            } else {
+                back(state)
+            };
+        }
+        Action::Interrupt => {
+            let is_open = state.overlay.is_some() || state.is_filtering;
+            return if is_open {
+                back(state)
+            } else {
+                Some(Command::Quit)
+            };
+        }
+        Action::Escape => return back(state),
+        Action::Help => state.overlay = Some(Overlay::Help(0)),
+        Action::Palette => state.overlay = Some(Overlay::Palette(Palette::default())),
+        Action::Filter => {
+            state.overlay = None;
+            state.is_filtering = true;
+        }
+        Action::Environments => state.overlay = Some(Overlay::Environments(state.selected)),
+        Action::Focus(panel) => state.panel = panel,
+        Action::NextPanel => step_panel(state, 1),
+        Action::PreviousPanel => step_panel(state, Panel::ALL.len() - 1),
+        Action::Up => travel(state, -1),
+        Action::Down => travel(state, 1),
+        Action::Top => travel(state, i64::MIN / 2),
+        Action::Bottom => travel(state, i64::MAX / 2),
+        Action::PageUp => travel(state, -page(state)),
+        Action::PageDown => travel(state, page(state)),
+        Action::HalfUp => travel(state, -page(state) / 2),
+        Action::HalfDown => travel(state, page(state) / 2),
+        Action::Left => state.environment_mut().cursor.colour = 0,
+        Action::Right => {
+            let is_switched = state.estate().scope.traffic.is_some();
+            state.environment_mut().cursor.colour = usize::from(is_switched);
+        }
+        Action::Open => return open(state),
+        Action::Logs => return open_log(state, false),
+        Action::PreviousLogs => return open_log(state, true),
+        Action::Follow => {
+            if let Some(View::Log(log)) = state.levels.last_mut().map(|l| &mut l.view) {
+                log.follow(!log.is_following);
+            }
+        }
+        Action::Reconnect => {
+            state.tell("connecting anew, with fresh credentials");
+            return Some(Command::Reconnect {
+                environment: state.selected,
+            });
+        }
+        Action::Copy => return copy(state),
+        Action::LocalTime => state.look.local_time = !state.look.local_time,
+        Action::Repaint => return Some(Command::Repaint),
+        Action::Suspend => return Some(Command::Suspend),
+        Action::InjectFault => match &state.demo {
+            Some(Demo { faults }) if !faults.is_empty() => state.overlay = Some(Overlay::Faults(0)),
+            _ => state.tell("the demo's estate has not said yet what it can break"),
+        },
+    }
+    None
+}
+
+/// One level back.
+fn back(state: &mut State) -> Option<Command> {
+    if state.overlay.take().is_some() {
+        return None;
+    }
+    if state.is_filtering || !state.filter.text().is_empty() {
+        state.is_filtering = false;
+        state.filter.set("");
+        return None;
+    }
+    let left = state.levels.pop()?;
+    matches!(left.view, View::Log(_)).then_some(Command::CloseLog)
+}
+
+fn step_panel(state: &mut State, by: usize) {
+    let at = Panel::ALL
+        .iter()
+        .position(|p| *p == state.panel)
+        .unwrap_or(0);
+    state.panel = Panel::ALL[(at + by) % Panel::ALL.len()];
+}
+
+/// Rows of a page: what is left of the screen below Traffic, roughly.
+fn page(state: &State) -> i64 {
+    i64::from(state.size.1.saturating_sub(10).max(4))
+}
+
+/// Moves whatever moves here.
+fn travel(state: &mut State, by: i64) {
+    let faults = state.demo.as_ref().map_or(0, |d| d.faults.len());
+    let environments = state.environments.len();
+    match &mut state.overlay {
+        Some(Overlay::Help(line)) => *line = shifted(*line, by, HELP_LINES),
+        Some(Overlay::Palette(_)) => {}
+        Some(Overlay::Environments(chosen)) => *chosen = shifted(*chosen, by, environments),
+        Some(Overlay::Faults(chosen)) => *chosen = shifted(*chosen, by, faults),
+        None => travel_below(state, by),
+    }
+}
+
+/// More lines than any help has.
+const HELP_LINES: usize = 200;
+
+fn travel_below(state: &mut State, by: i64) {
+    let Some(level) = state.levels.last() else {
+        match state.panel {
+            Panel::Pods => state.environment_mut().move_cursor(by),
+            Panel::Traffic => {
+                let services = state
+                    .estate()
+                    .scope
+                    .traffic
+                    .as_ref()
+                    .map_or(0, |t| t.services.len());
+                let environment = state.environment_mut();
+                environment.service = shifted(environment.service, by, services);
+            }
+            // Nothing to move over until their sources are connected.
+            Panel::Runs | Panel::Alerts | Panel::Timeline => {}
+        }
+        return;
+    };
+    let items = view::items(state.estate(), &level.view);
+    let Some(level) = state.levels.last_mut() else {
+        return;
+    };
+    if let View::Log(log) = &mut level.view {
+        if by >= i64::MAX / 4 {
+            log.follow(true);
+        } else {
+            log.scroll(by);
+        }
+        return;
+    }
+    let at = level.position(&items);
+    let to = shifted(at, by, items.len());
+    if at == to || by.abs() > 1 {
+        // At the end of the items the page itself goes on.
+        let by = i32::try_from(by.clamp(-10_000, 10_000)).unwrap_or(0);
+        level.scroll = if by < -5_000 {
+            0
+        } else {
+            (level.scroll + by).clamp(-10_000, 10_000)
+        };
+    }
+    level.cursor = items.get(to).cloned();
+}
+
+fn shifted(at: usize, by: i64, count: usize) -> usize {
+    let last = i64::try_from(count.saturating_sub(1)).unwrap_or(0);
+    let at = i64::try_from(at)
+        .unwrap_or(0)
+        .saturating_add(by)
+        .clamp(0, last);
+    usize::try_from(at).unwrap_or(0)
+}
+
+/// A level down.
+fn open(state: &mut State) -> Option<Command> {
+    match &state.overlay {
+        Some(Overlay::Environments(chosen)) => {
+            let place = *chosen;
+            state.overlay = None;
+            return go_to(state, place);
+        }
+        Some(Overlay::Faults(chosen)) => {
+            let faults = state.demo.as_ref().map(|d| &d.faults);
+            let name = faults
+                .and_then(|f| f.get(*chosen))
+                .map(|(name, _)| name.to_string());
+            state.overlay = None;
+            return name.map(Command::Inject);
+        }
+        Some(Overlay::Help(_) | Overlay::Palette(_)) => {
+            state.overlay = None;
+            return None;
+        }
+        None => {}
+    }
+    let next = match state.levels.last() {
+        None => home_target(state),
+        Some(level) => match chosen_item(state, level) {
+            Some(Item::Container(_)) => return open_log(state, false),
+            Some(Item::Pod(name)) => Some(View::Pod(name)),
+            None => None,
+        },
+    };
+    if let Some(view) = next {
+        state.levels.push(Level::new(view));
+        state.filter.set("");
+        state.is_filtering = false;
+    }
+    None
+}
+
+/// What Enter on the first screen goes into.
+fn home_target(state: &mut State) -> Option<View> {
+    let environment = state.environment();
+    let unconnected = match state.panel {
+        Panel::Traffic => {
+            let switch = environment.estate.scope.traffic.as_ref();
+            let service = switch.and_then(|t| t.services.get(environment.service));
+            return service.cloned().map(View::Service);
+        }
+        Panel::Pods => {
+            let row = environment.cursor.on.clone().or_else(|| environment.row(0));
+            return match row? {
+                Row::Pod(name) => Some(View::Pod(name)),
+                Row::Workload(workload) => {
+                    let group = environment.group_under(workload);
+                    let deployment = environment.estate.deployments_of(group).next();
+                    deployment.map(|d| View::Deployment(d.name.clone()))
+                }
+            };
+        }
+        Panel::Runs => "Runs",
+        Panel::Alerts => "Alerts",
+        Panel::Timeline => "Timeline",
+    };
+    state.tell(&format!("{unconnected} is not connected in this version"));
+    None
+}
+
+fn chosen_item(state: &State, level: &Level) -> Option<Item> {
+    let items = view::items(state.estate(), &level.view);
+    let at = level.position(&items);
+    items.into_iter().nth(at)
+}
+
+/// Goes to another environment, and has it watched from now on.
+fn go_to(state: &mut State, place: usize) -> Option<Command> {
+    if place >= state.environments.len() {
+        return None;
+    }
+    let had_log = state.levels.iter().any(|l| matches!(l.view, View::Log(_)));
+    if place != state.selected {
+        state.levels.clear();
+        state.filter.set("");
+        state.is_filtering = false;
+    }
+    state.selected = place;
+    let environment = state.environment_mut();
+    if !environment.is_watched {
+        environment.is_watched = true;
+        return Some(Command::Watch { environment: place });
+    }
+    (had_log && state.levels.is_empty()).then_some(Command::CloseLog)
+}
+
+/// The log of what is selected: a container, or a pod's first container that is no init container.
+fn open_log(state: &mut State, previous: bool) -> Option<Command> {
+    let Some((pod, container)) = log_target(state) else {
+        state.tell("choose a pod or a container first");
+        return None;
+    };
+    let target = LogTarget {
+        pod,
+        container,
+        previous,
+    };
+    state.filter.set("");
+    let level = Level::new(View::Log(LogView::new(target.clone())));
+    match state.view() {
+        // The log of another run replaces the one on the screen.
+        Some(View::Log(_)) => {
+            state.levels.pop();
+            state.levels.push(level);
+        }
+        _ => state.levels.push(level),
+    }
+    Some(Command::OpenLog {
+        environment: state.selected,
+        target,
+    })
+}
+
+fn log_target(state: &State) -> Option<(Safe, Safe)> {
+    let pod = match state.levels.last() {
+        None => match state.environment().cursor.on.clone()? {
+            Row::Pod(name) if state.panel == Panel::Pods => name,
+            _ => return None,
+        },
+        Some(level) => match (&level.view, chosen_item(state, level)) {
+            (View::Log(log), _) => {
+                return Some((log.target.pod.clone(), log.target.container.clone()));
+            }
+            (View::Pod(pod), Some(Item::Container(container))) => {
+                return Some((pod.clone(), container));
+            }
+            (View::Pod(pod), _) => pod.clone(),
+            (_, Some(Item::Pod(pod))) => pod,
+            _ => return None,
+        },
+    };
+    let container = state
+        .estate()
+        .pods
+        .value
+        .get(&pod)?
+        .main_container()?
+        .name
+        .clone();
+    Some((pod, container))
+}
+
+/// The name that is selected.
+fn copy(state: &mut State) -> Option<Command> {
+    let text = match state.levels.last() {
+        None => match home_target(state)? {
+            View::Pod(name) | View::Service(name) | View::Deployment(name) => name,
+            View::Log(_) => return None,
+        },
+        Some(level) => match (chosen_item(state, level), &level.view) {
+            (Some(Item::Container(name) | Item::Pod(name)), _) => name,
+            (None, View::Pod(name) | View::Service(name) | View::Deployment(name)) => name.clone(),
+            (None, View::Log(log)) => log.lines.back()?.clone(),
+        },
+    };
+    state.tell("sent to the terminal's clipboard");
+    Some(Command::Copy(text.to_string()))
+}

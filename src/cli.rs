@@ -1,0 +1,192 @@
+//! The command line: the cockpit by default, `status` as text or JSON, `demo`, `init`.
+//!
+//! The only place that names [`crate::demo`], and the only one that prints.
+
+pub mod exit;
+
+mod demo;
+mod init;
+mod logging;
+mod manners;
+mod output;
+mod setup;
+mod status;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::config;
+use crate::tui::{self, Ending, Outside};
+use exit::Exit;
+use output::{complain, say};
+use setup::Loaded;
+
+/// A terminal cockpit for releases: workflow runs, pod health, alerts and blue-green traffic on one screen.
+#[derive(Debug, Parser)]
+#[command(version, after_help = exit::TABLE)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Verb>,
+    /// The configuration file (else $WHEELHOUSE_CONFIG, else the standard place).
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// When to use colours.
+    #[arg(
+        long,
+        visible_alias = "colour",
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto"
+    )]
+    color: When,
+    /// Draw with plain ASCII.
+    #[arg(long, global = true)]
+    ascii: bool,
+    /// Lines of text instead of a screen (also ACCESSIBLE=1).
+    #[arg(long, global = true)]
+    plain: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum When {
+    /// As terminal and environment say.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Print what the cockpit shows, as text or JSON, and answer with the exit code.
+    Status(status::Arguments),
+    /// Try it: a simulated blue-green estate on this machine; needs no network and no configuration.
+    Demo(demo::Arguments),
+    /// Write a commented configuration file to start from.
+    Init(init::Arguments),
+}
+
+/// The program.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let text = error.render().to_string();
+            let is_wrong = error.use_stderr();
+            if is_wrong {
+                complain(&text)
+            } else {
+                say(&text)
+            }
+            return if is_wrong { Exit::Usage } else { Exit::Ok }.into();
+        }
+    };
+    // Whoever builds a TLS client finds one provider: the tree has no other.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let _log = logging::start();
+    run(&arguments).into()
+}
+
+fn run(arguments: &Arguments) -> Exit {
+    match &arguments.command {
+        None => match load(arguments) {
+            Ok(loaded) if wants_plain(arguments) => {
+                status::run(&loaded, &status::Arguments::default())
+            }
+            Ok(loaded) => cockpit(arguments, loaded, None),
+            Err(exit) => exit,
+        },
+        Some(Verb::Status(wanted)) => match load(arguments) {
+            Ok(loaded) => status::run(&loaded, wanted),
+            Err(exit) => exit,
+        },
+        Some(Verb::Demo(wanted)) => demo::run(arguments, wanted),
+        Some(Verb::Init(wanted)) => init::run(arguments.config.as_deref(), wanted),
+    }
+}
+
+fn wants_plain(arguments: &Arguments) -> bool {
+    arguments.plain || std::env::var_os("ACCESSIBLE").is_some_and(|v| !v.is_empty() && v != "0")
+}
+
+/// The configuration, or the words why there is none.
+fn load(arguments: &Arguments) -> Result<Loaded, Exit> {
+    let variable = std::env::var_os("WHEELHOUSE_CONFIG");
+    let standard = config::standard();
+    let file = config::find(
+        arguments.config.as_deref(),
+        variable.as_deref(),
+        standard.as_deref(),
+    );
+    let file = file.map_err(|missing| {
+        complain(&format!("{missing}\n"));
+        Exit::Usage
+    })?;
+    let user = rustix::process::getuid().as_raw();
+    let loaded = config::load(&file, user).map_err(|problems| problems.to_string());
+    let loaded = loaded.and_then(|(config, warnings)| setup::loaded(config, &warnings, &file));
+    loaded.map_err(|problems| {
+        complain(&format!("{}\n", problems.trim_end()));
+        Exit::Usage
+    })
+}
+
+/// Runs the cockpit on this terminal.
+fn cockpit(
+    arguments: &Arguments,
+    loaded: Loaded,
+    control: Option<crate::clients::demo::Control>,
+) -> Exit {
+    let manners = match manners::of_this_process(arguments, &loaded) {
+        Ok(manners) => manners,
+        Err(why) => {
+            complain(&format!(
+                "wheelhouse: {why}; `wheelhouse status` prints the same as text\n"
+            ));
+            return Exit::Usage;
+        }
+    };
+    let is_demo = control.is_some();
+    let (state, wires) = loaded.state(manners.look, is_demo);
+    let outside = Outside { wires, control };
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(exit) => return exit,
+    };
+    install_panic_hook();
+    let ended = runtime.block_on(tui::run(state, outside, manners.terminal));
+    runtime.shutdown_timeout(std::time::Duration::from_millis(300));
+    match ended {
+        Ok(Ending::Quit) => Exit::Ok,
+        Ok(Ending::HungUp) => Exit::Signal(1),
+        Ok(Ending::Signal(number)) => Exit::Signal(number),
+        Err(error) => {
+            complain(&format!(
+                "wheelhouse: no terminal here: {error}; `wheelhouse status` prints the same as text\n"
+            ));
+            Exit::Usage
+        }
+    }
+}
+
+/// The panic report leaves the screen first; a panic in a task only reaches the log.
+fn install_panic_hook() {
+    let (panics, errors) = color_eyre::config::HookBuilder::default().into_hooks();
+    let _ = errors.install();
+    tui::guard::install_panic_hook(move |info| panics.panic_report(info).to_string());
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Exit> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
+    runtime.map_err(|error| {
+        complain(&format!("wheelhouse: cannot start: {error}\n"));
+        Exit::Bad
+    })
+}

@@ -1,0 +1,150 @@
+//! The JSON of `status`, shape `wheelhouse.status/v1`.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::estate::{Check, Estate, Kind, Live, Now, Safe, Verdict, why};
+
+/// The version of the shape.
+pub(super) const SCHEMA: &str = "wheelhouse.status/v1";
+
+/// All of it.
+pub(super) fn render(title: &Safe, estates: &[Estate], now: Now) -> String {
+    let verdict = estates
+        .iter()
+        .map(|e| e.verdict(now))
+        .fold(Verdict::Ok, Verdict::and);
+    let value = json!({
+        "schema": SCHEMA,
+        "at": now.wall.to_string(),
+        "title": title,
+        "verdict": verdict.word(),
+        "environments": estates.iter().map(|e| environment(e, now)).collect::<Vec<_>>(),
+    });
+    format!("{value:#}\n")
+}
+
+fn environment(estate: &Estate, now: Now) -> Value {
+    let scope = &estate.scope;
+    let verdict = estate.verdict(now);
+    let colours: &[Option<usize>] = if scope.traffic.is_some() {
+        &[Some(0), Some(1)]
+    } else {
+        &[None]
+    };
+    json!({
+        "name": scope.name,
+        "tier": scope.tier,
+        "context": scope.context,
+        "namespace": scope.namespace,
+        "verdict": verdict.word(),
+        "why": verdict.why(),
+        "cluster": {
+            "version": estate.cluster.version,
+            "clock_skew_ms": estate.cluster.skew_ms,
+            "fault": estate.cluster.fault,
+        },
+        "feeds": Kind::ALL.map(|kind| feed(estate, kind, now)),
+        "live": estate.live_colour().map(|c| colour_name(estate, Some(c))),
+        "services": services(estate),
+        "colours": colours.iter().map(|c| colour(estate, *c)).collect::<Vec<_>>(),
+        "pods": { "total": estate.pods.value.len(), "not_ready": not_ready(estate) },
+        "checks": estate.checks(now).iter().map(Check::to_json).collect::<Vec<_>>(),
+    })
+}
+
+fn feed(estate: &Estate, kind: Kind, now: Now) -> Value {
+    json!({
+        "kind": kind,
+        "currency": estate.currency(kind, now.at),
+        "age_ms": estate.age(kind, now.at),
+        "fault": estate.fault(kind),
+    })
+}
+
+fn colour_name(estate: &Estate, colour: Option<usize>) -> Option<&Safe> {
+    Some(&estate.scope.traffic.as_ref()?.colours[colour?])
+}
+
+fn services(estate: &Estate) -> Vec<Value> {
+    let views = estate.service_views();
+    let rows = views.iter().map(|view| {
+        let pairs = view.service.map(|s| {
+            s.selector
+                .iter()
+                .cloned()
+                .collect::<std::collections::BTreeMap<_, _>>()
+        });
+        let live = match view.live {
+            Live::Colour(colour) => colour_name(estate, Some(colour)),
+            _ => None,
+        };
+        let endpoints = (0..2).map(|c| {
+            json!({
+                "colour": colour_name(estate, Some(c)),
+                "ready": view.ready[c],
+                "serving": view.serving[c],
+            })
+        });
+        json!({
+            "name": view.name,
+            "uid": view.service.map(|s| &s.uid),
+            "selector": pairs,
+            "live": live,
+            "endpoints": endpoints.collect::<Vec<_>>(),
+            "endpoints_of_no_colour": view.foreign,
+            "changed": view.changed.map(|m| json!({"by": m.name, "at": m.at})),
+        })
+    });
+    rows.collect()
+}
+
+fn colour(estate: &Estate, colour: Option<usize>) -> Value {
+    let view = estate.colour_view(colour);
+    let images = view.images.iter().flat_map(|(workload, runs)| {
+        runs.iter().map(move |(image, pods)| {
+            json!({
+                "workload": workload,
+                "image": image.name,
+                "tag": image.tag(),
+                "digest": image.digest,
+                "pods": pods,
+            })
+        })
+    });
+    json!({
+        "colour": colour_name(estate, colour),
+        "is_live": colour.is_none() || estate.live_colour() == colour,
+        "ready": view.ready,
+        "desired": view.desired,
+        "restarts": view.restarts,
+        "images": images.collect::<Vec<_>>(),
+        "since": view.since,
+    })
+}
+
+fn not_ready(estate: &Estate) -> Vec<Value> {
+    let names = estate.index.ordered().take(estate.index.trouble());
+    let rows = names.filter_map(|name| {
+        let pod = estate.pods.value.get(name)?;
+        let why = why::not_ready(pod, estate.events.value.iter())?;
+        Some(json!({
+            "name": name,
+            "colour": colour_name(estate, estate.index.group(name)?.colour),
+            "reason": why.short,
+            "detail": why.detail,
+            "since": why.since,
+        }))
+    });
+    rows.collect()
+}
+
+trait ToJson {
+    fn to_json(&self) -> Value;
+}
+
+impl<T: Serialize> ToJson for T {
+    fn to_json(&self) -> Value {
+        serde_json::to_value(self).unwrap_or(Value::Null)
+    }
+}

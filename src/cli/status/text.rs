@@ -1,0 +1,157 @@
+//! The text of `status`: a few lines an environment, words only, nothing to decode.
+
+use std::fmt::Write as _;
+
+use crate::estate::{ColourView, Estate, Live, Now, Safe, ServiceView, Verdict, why};
+
+/// All of it.
+pub(super) fn render(title: &Safe, estates: &[Estate], now: Now) -> String {
+    let mut out = String::new();
+    for (place, estate) in estates.iter().enumerate() {
+        if place > 0 {
+            out.push('\n');
+        }
+        environment(&mut out, title, estate, now);
+    }
+    out
+}
+
+fn environment(out: &mut String, title: &Safe, estate: &Estate, now: Now) {
+    let scope = &estate.scope;
+    let verdict = estate.verdict(now);
+    let live = match (&scope.traffic, estate.live_colour()) {
+        (None, _) => "in place".to_owned(),
+        (Some(t), Some(colour)) => format!("{} live", t.colours[colour].to_uppercase()),
+        (Some(_), None) => "no one colour live".to_owned(),
+    };
+    let word = verdict.word();
+    let (name, context, namespace) = (&scope.name, &scope.context, &scope.namespace);
+    line(
+        out,
+        0,
+        &format!("{name}: {word}, {live} ({title} @ {context}, namespace {namespace})"),
+    );
+    for view in estate.service_views() {
+        line(out, 1, &service(estate, &view, now));
+    }
+    let colours: &[Option<usize>] = if scope.traffic.is_some() {
+        &[Some(0), Some(1)]
+    } else {
+        &[None]
+    };
+    for colour in colours {
+        line(out, 1, &colour_line(estate, *colour, now));
+    }
+    for name in estate.index.ordered().take(estate.index.trouble()).take(20) {
+        if let Some(words) = trouble(estate, name, now) {
+            line(out, 1, &words);
+        }
+    }
+    if estate.index.trouble() > 20 {
+        line(
+            out,
+            1,
+            &format!("and {} more pods not ready", estate.index.trouble() - 20),
+        );
+    }
+    for check in estate.checks(now) {
+        if let Some(why) = check.verdict.why() {
+            line(
+                out,
+                1,
+                &format!(
+                    "{} {} {}: {why}",
+                    check.verdict.word(),
+                    check.name,
+                    check.of
+                ),
+            );
+        }
+    }
+    if verdict == Verdict::Ok {
+        line(out, 1, "OK");
+    }
+}
+
+fn line(out: &mut String, depth: usize, words: &str) {
+    let _ = writeln!(out, "{:1$}{words}", "", depth * 2);
+}
+
+/// An age in the words of the screen; a dash where it is not known.
+fn age(at: Option<jiff::Timestamp>, estate: &Estate, now: Now) -> String {
+    let seconds = at.map(|at| (estate.server_time(now).as_second() - at.as_second()).max(0));
+    seconds.map_or_else(|| "-".to_owned(), crate::ui::age)
+}
+
+fn service(estate: &Estate, view: &ServiceView<'_>, now: Now) -> String {
+    let Some(switch) = &estate.scope.traffic else {
+        return view.name.to_string();
+    };
+    let selector = view.service.map(|s| {
+        let pairs: Vec<_> = s.selector.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        pairs.join(",")
+    });
+    let live = match &view.live {
+        Live::Colour(colour) => format!("{} live", switch.colours[*colour].to_uppercase()),
+        Live::Foreign(value) => format!("names neither colour: {value}"),
+        Live::NoKey => format!("no {} in the selector", switch.key),
+        Live::Absent => "there is no such Service".to_owned(),
+        Live::Unknown => "not seen".to_owned(),
+    };
+    let endpoints: Vec<_> = (0..2)
+        .map(|c| format!("{} {}", switch.colours[c].to_uppercase(), view.ready[c]))
+        .collect();
+    let changed = view
+        .changed
+        .map(|m| format!(", changed {} ago by {}", age(m.at, estate, now), m.name));
+    format!(
+        "{}: {live}, selector {}, endpoints {}{}",
+        view.name,
+        selector.unwrap_or_else(|| "unknown".to_owned()),
+        endpoints.join(" "),
+        changed.unwrap_or_default()
+    )
+}
+
+fn colour_line(estate: &Estate, colour: Option<usize>, now: Now) -> String {
+    let view: ColourView = estate.colour_view(colour);
+    let name = match (colour, &estate.scope.traffic) {
+        (Some(colour), Some(switch)) => {
+            let is_live = estate.live_colour() == Some(colour);
+            let word = if is_live { "LIVE" } else { "idle" };
+            format!("{} {word}", switch.colours[colour].to_uppercase())
+        }
+        _ => "in place".to_owned(),
+    };
+    let mut images = Vec::new();
+    for (workload, runs) in &view.images {
+        for (image, pods) in runs {
+            let digest = image
+                .short_digest()
+                .map(|d| format!(" ({d})"))
+                .unwrap_or_default();
+            images.push(format!("{workload} {}{digest} on {pods}", image.tag()));
+        }
+    }
+    let (ready, desired, restarts) = (view.ready, view.desired, view.restarts);
+    let since = age(view.since, estate, now);
+    format!(
+        "{name}: ready {ready}/{desired}, restarts {restarts}, {}, since {since}",
+        images.join(", ")
+    )
+}
+
+fn trouble(estate: &Estate, name: &Safe, now: Now) -> Option<String> {
+    let pod = estate.pods.value.get(name)?;
+    let why = why::not_ready(pod, estate.events.value.iter())?;
+    let colour = (estate.index.group(name)?.colour).zip(estate.scope.traffic.as_ref());
+    let colour = colour
+        .map(|(c, t)| format!(" {}", t.colours[c].to_uppercase()))
+        .unwrap_or_default();
+    Some(format!(
+        "pod {name}{colour}: {} for {}: {}",
+        why.short,
+        age(why.since, estate, now),
+        why.detail
+    ))
+}

@@ -1,0 +1,7 @@
+//! The only place that names the network crates: what is asked of the world, and what is understood.
+//!
+//! Values in, values out: no task is spawned here, nothing is retried but a refused credential, and
+//! every error is a [`Fault`](crate::estate::Fault) in words.
+
+pub mod demo;
+pub mod kubernetes;

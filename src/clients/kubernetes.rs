@@ -1,0 +1,187 @@
+//! A cluster as one namespace of it is seen: connect, pulse, watch, logs.
+//!
+//! One [`Cluster`] is shared by everything that speaks to it. Its credential and its connections are
+//! renewed underneath (`line`), so that watches survive a token's end without listing again.
+
+mod backoff;
+mod body;
+mod exec;
+mod fault;
+mod intern;
+mod kubeconfig;
+mod line;
+mod logs;
+mod proxy;
+mod recent;
+mod watch;
+mod wire;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::client::Body;
+
+use crate::estate::{Fault, FaultKind, Safe};
+pub use backoff::Backoff;
+pub use logs::logs;
+pub use proxy::{Proxies, proxy_for};
+pub use watch::{Watch, watch};
+
+use line::Line;
+
+/// Where to connect.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Target {
+    /// The kubeconfig; none for `$KUBECONFIG`, `~/.kube/config` or, inside a pod, its service account.
+    pub kubeconfig: Option<PathBuf>,
+    /// The context; none for the current one.
+    pub context: Option<String>,
+    /// The namespace.
+    pub namespace: String,
+}
+
+/// What is borne before an answer counts as failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// To a connection, TLS included.
+    pub connect: Duration,
+    /// To the head of a response.
+    pub head: Duration,
+    /// Between two parts of a body that is no stream.
+    pub idle: Duration,
+    /// For an exec credential plugin.
+    pub plugin: Duration,
+    /// Bytes of a body that is no stream, after decompression.
+    pub body: usize,
+    /// Bytes of one line of a stream.
+    pub line: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            head: Duration::from_secs(45),
+            idle: Duration::from_secs(30),
+            plugin: Duration::from_secs(15),
+            body: 64 << 20,
+            line: 16 << 20,
+        }
+    }
+}
+
+/// A cluster that can be asked.
+#[derive(Clone)]
+pub struct Cluster {
+    client: kube::Client,
+    line: Arc<Line>,
+    namespace: String,
+}
+
+impl std::fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Cluster({}, {})", self.line.host(), self.namespace)
+    }
+}
+
+/// A sign of life.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pulse {
+    /// The server's clock, by the reply's Date header (whole seconds).
+    pub server: Option<Timestamp>,
+    /// The server's version, where it tells.
+    pub version: Option<Safe>,
+}
+
+/// Reads the kubeconfig and gets a credential; the network is not touched but by a plugin.
+///
+/// # Errors
+/// `Config` in words where the kubeconfig cannot be used, `LoginNeeded` where a plugin gives no credential.
+pub async fn connect(target: &Target) -> Result<Cluster, Fault> {
+    connect_within(target, Limits::default()).await
+}
+
+/// As [`connect`], with limits of the caller's.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn connect_within(target: &Target, limits: Limits) -> Result<Cluster, Fault> {
+    // Both TLS users of the tree find the same provider; whoever comes second is refused, which is fine.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let line = Arc::new(Line::open(target.clone(), limits).await?);
+    let client = kube::Client::new(line::Carrier(line.clone()), target.namespace.clone());
+    Ok(Cluster {
+        client,
+        line,
+        namespace: target.namespace.clone(),
+    })
+}
+
+impl Cluster {
+    /// Host and port of the server, for people.
+    pub fn host(&self) -> String {
+        self.line.host()
+    }
+
+    /// The namespace that is looked at.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// Lets go of idle connections: the next request opens a new one.
+    pub async fn drop_connections(&self) {
+        self.line.drop_connections().await;
+    }
+
+    /// Ends the open watches, which then resume on new connections, and every pause before a retry.
+    pub fn resume_watches(&self) {
+        self.line.cut();
+    }
+
+    /// Asks for the version, the cheapest question that needs the whole way there and back.
+    ///
+    /// # Errors
+    /// What is wrong with the way, the credential or the answer. A 403 or 404 is a sign of life.
+    pub async fn pulse(&self, limit: Duration) -> Result<Pulse, Fault> {
+        // A plugin may take longer than a pulse; it is bounded by itself.
+        self.line.ready().await?;
+        let slow = || fault::slow(&self.line.host(), limit);
+        (tokio::time::timeout(limit, self.ask_version()).await).unwrap_or_else(|_| Err(slow()))
+    }
+
+    async fn ask_version(&self) -> Result<Pulse, Fault> {
+        let host = self.line.host();
+        let request = (http::Request::get("/version").body(Body::empty()))
+            .map_err(|e| fault::words(FaultKind::Config, e))?;
+        let response = (self.client.send(request).await).map_err(|e| fault::of(&host, &e))?;
+        let server = (response.headers().get(http::header::DATE))
+            .and_then(|date| jiff::fmt::rfc2822::parse(date.to_str().ok()?).ok())
+            .map(|date| date.timestamp());
+        let status = response.status();
+        let body =
+            (response.into_body().collect_bytes().await).map_err(|e| fault::of(&host, &e))?;
+        if !status.is_success() && ![403, 404].contains(&status.as_u16()) {
+            return Err(fault::by_body(&host, status.as_u16(), &body));
+        }
+        let version = serde_json::from_slice::<Version>(&body);
+        match version {
+            Ok(version) => Ok(Pulse {
+                server,
+                version: version.git_version,
+            }),
+            Err(_) if !status.is_success() => Ok(Pulse {
+                server,
+                version: None,
+            }),
+            Err(e) => Err(fault::not_json(&host, &e)),
+        }
+    }
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Version {
+    git_version: Option<Safe>,
+}

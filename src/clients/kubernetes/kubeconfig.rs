@@ -1,0 +1,170 @@
+//! From kubeconfig and context to kube's `Config`, field by field.
+//!
+//! kube's own loader is not used: with a proxy set it refuses the whole file for a stray comma in
+//! NO_PROXY, and sends what NO_PROXY exempts to the proxy all the same (see `proxy`).
+
+use base64::Engine as _;
+use kube::config::{AuthInfo, Cluster, ExecAuthCluster, ExecConfig, Kubeconfig};
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+
+use super::fault::words;
+use super::proxy::{Proxies, proxy_for};
+use super::{Limits, Target};
+use crate::estate::{Fault, FaultKind};
+
+/// What is needed to build a client. The plugin has been taken out of `config`: it is run by `exec`.
+pub(super) struct Loaded {
+    pub(super) config: kube::Config,
+    pub(super) plugin: Option<ExecConfig>,
+}
+
+/// Reads the kubeconfig. Blocks: files only.
+pub(super) fn load(target: &Target, limits: &Limits) -> Result<Loaded, Fault> {
+    let mut config = match read(target)? {
+        Some(kubeconfig) => choose(kubeconfig, target)?,
+        None => kube::Config::incluster().map_err(config_fault)?,
+    };
+    config.default_namespace = target.namespace.clone();
+    config.connect_timeout = Some(limits.connect);
+    // Up to 15 hidden retries of any method, POST and PATCH too: never.
+    config.default_retry = false;
+    let plugin = config.auth_info.exec.take();
+    Ok(Loaded { config, plugin })
+}
+
+/// The kubeconfig; none where there is none and this is a pod.
+fn read(target: &Target) -> Result<Option<Kubeconfig>, Fault> {
+    if let Some(path) = &target.kubeconfig {
+        return Kubeconfig::read_from(path).map(Some).map_err(config_fault);
+    }
+    match Kubeconfig::read() {
+        Ok(kubeconfig) => Ok(Some(kubeconfig)),
+        Err(_) if target.context.is_none() && is_in_pod() => Ok(None),
+        Err(e) => Err(config_fault(e)),
+    }
+}
+
+fn is_in_pod() -> bool {
+    std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
+        && std::env::var_os("KUBECONFIG").is_none()
+}
+
+fn choose(kubeconfig: Kubeconfig, target: &Target) -> Result<kube::Config, Fault> {
+    let names = || {
+        let names: Vec<&str> = kubeconfig
+            .contexts
+            .iter()
+            .map(|c| c.name.as_str())
+            .collect();
+        if names.is_empty() {
+            "none".into()
+        } else {
+            names.join(", ")
+        }
+    };
+    let Some(name) = (target.context.as_ref()).or(kubeconfig.current_context.as_ref()) else {
+        let what = format!("the kubeconfig has no current context; it has: {}", names());
+        return Err(words(FaultKind::Config, what));
+    };
+    let context = (kubeconfig.contexts.iter())
+        .find(|c| &c.name == name)
+        .and_then(|c| c.context.as_ref())
+        .ok_or_else(|| {
+            let what = format!(
+                "the kubeconfig has no context {name:?}; it has: {}",
+                names()
+            );
+            words(FaultKind::Config, what)
+        })?;
+    let cluster = (kubeconfig.clusters.iter())
+        .find(|c| c.name == context.cluster)
+        .and_then(|c| c.cluster.as_ref())
+        .ok_or_else(|| {
+            let what = format!(
+                "context {name:?} names cluster {:?}, which the kubeconfig lacks",
+                context.cluster
+            );
+            words(FaultKind::Config, what)
+        })?;
+    // kubectl bears a user that does not exist, too.
+    let user = (context.user.as_ref())
+        .and_then(|user| kubeconfig.auth_infos.iter().find(|a| &a.name == user))
+        .and_then(|named| named.auth_info.clone())
+        .unwrap_or_default();
+    build(cluster, user)
+}
+
+fn build(cluster: &Cluster, mut user: AuthInfo) -> Result<kube::Config, Fault> {
+    let server = (cluster.server.as_deref())
+        .ok_or_else(|| words(FaultKind::Config, "the kubeconfig's cluster has no server"))?;
+    let url: http::Uri = server.parse().map_err(|e| {
+        words(
+            FaultKind::Config,
+            format_args!("the kubeconfig's server {server:?} is no URL: {e}"),
+        )
+    })?;
+    if !matches!(url.scheme_str(), Some("http" | "https")) {
+        let what = format_args!("the kubeconfig's server {server:?} is neither https nor http");
+        return Err(words(FaultKind::Config, what));
+    }
+    let proxy = proxy_for(
+        &url,
+        cluster.proxy_url.as_deref(),
+        &Proxies::from_environment(),
+    );
+    if let Some(exec) = user.exec.as_mut().filter(|exec| exec.provide_cluster_info) {
+        exec.cluster = Some(ExecAuthCluster::try_from(cluster).map_err(config_fault)?);
+    }
+    let mut config = kube::Config::new(url);
+    config.root_cert = authorities(cluster)?;
+    config.proxy_url = proxy.map_err(|e| words(FaultKind::Config, e))?;
+    config.tls_server_name = cluster.tls_server_name.clone();
+    config.accept_invalid_certs = cluster.insecure_skip_tls_verify.unwrap_or(false);
+    config.disable_compression = cluster.disable_compression.unwrap_or(false);
+    config.auth_info = user;
+    Ok(config)
+}
+
+/// The certificate authorities; none for those of the system.
+fn authorities(cluster: &Cluster) -> Result<Option<Vec<Vec<u8>>>, Fault> {
+    let fault = |e: &dyn std::fmt::Display| {
+        words(
+            FaultKind::Config,
+            format_args!("the kubeconfig's certificate authority: {e}"),
+        )
+    };
+    let pem = match (
+        &cluster.certificate_authority_data,
+        &cluster.certificate_authority,
+    ) {
+        (Some(data), _) => (base64::engine::general_purpose::STANDARD)
+            .decode(data.trim())
+            .map_err(|e| fault(&e))?,
+        (None, Some(path)) => {
+            std::fs::read(path).map_err(|e| fault(&format_args!("{path}: {e}")))?
+        }
+        (None, None) => return Ok(None),
+    };
+    let certificates = CertificateDer::pem_slice_iter(&pem)
+        .map(|c| c.map(|c| c.to_vec()))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|e| fault(&e))?;
+    if certificates.is_empty() {
+        return Err(fault(&"no certificate in it"));
+    }
+    Ok(Some(certificates))
+}
+
+/// kube's words with their causes, which it leaves out of its own Display now and then.
+pub(super) fn config_fault(error: impl std::error::Error) -> Fault {
+    let mut what = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_words = cause.to_string();
+        if !what.contains(&cause_words) {
+            what = format!("{what}: {cause_words}");
+        }
+        source = cause.source();
+    }
+    words(FaultKind::Config, what)
+}

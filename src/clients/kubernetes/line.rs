@@ -1,0 +1,413 @@
+//! The line to one API server: every request passes here, so that credential, connections and
+//! limits are looked after in one place.
+//!
+//! kube's client is rebuilt underneath when its credential ends or is refused, and watches know
+//! nothing of it: they keep their place and do not list again.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use base64::Engine as _;
+use http::{Method, Request, Response, StatusCode};
+use jiff::Timestamp;
+use kube::client::{Body, ClientBuilder};
+use tokio::sync::{Mutex, watch};
+use tokio::time::{Instant, timeout};
+use tower::BoxError;
+
+use super::body::{Cut, Expect, Guarded};
+use super::exec::Credential;
+use super::fault::{self, Trouble};
+use super::kubeconfig::{Loaded, config_fault, load};
+use super::{Limits, Target, exec};
+use crate::estate::{Fault, FaultKind, Kind};
+
+/// A credential that ends this soon is renewed before use.
+const MARGIN: i64 = 60;
+/// A refused credential is fetched again at once, but not more often than this.
+const RENEWAL: Duration = Duration::from_secs(30);
+/// A failed attempt to get a credential answers for all who ask so soon after it.
+const FAILURE: Duration = Duration::from_secs(15);
+/// Bytes read of a refusal, and kept of its words.
+const REFUSAL: usize = 1 << 20;
+const LINE: usize = 4096;
+/// The longest that a server may make us wait by Retry-After.
+const LONGEST_HOLD: Duration = Duration::from_secs(120);
+
+/// The line.
+pub(super) struct Line {
+    target: Target,
+    pub(super) limits: Limits,
+    host: StdMutex<String>,
+    state: Mutex<State>,
+    /// Counts, for each kind, the watches that the server accepted.
+    opened: [watch::Sender<u64>; Kind::ALL.len()],
+    /// Counts the calls of [`Line::cut`].
+    cuts: watch::Sender<u64>,
+    /// Reads wait until then, because the server said so.
+    hold: StdMutex<Option<Instant>>,
+}
+
+#[derive(Default)]
+struct State {
+    built: Option<Built>,
+    serial: u64,
+    /// The server refused the credential, and no new one was got since.
+    refused: bool,
+    renewed: Option<Instant>,
+    failed: Option<(Instant, Fault)>,
+}
+
+struct Built {
+    client: kube::Client,
+    config: kube::Config,
+    expires: Option<Timestamp>,
+}
+
+impl Line {
+    pub(super) async fn open(target: Target, limits: Limits) -> Result<Self, Fault> {
+        let line = Self {
+            target,
+            limits,
+            host: StdMutex::default(),
+            state: Mutex::default(),
+            opened: std::array::from_fn(|_| watch::Sender::new(0)),
+            cuts: watch::Sender::new(0),
+            hold: StdMutex::default(),
+        };
+        line.ready().await?;
+        Ok(line)
+    }
+
+    /// Host and port.
+    pub(super) fn host(&self) -> String {
+        self.host
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Makes sure that there is a client with a valid credential.
+    pub(super) async fn ready(&self) -> Result<(), Fault> {
+        self.current().await.map(|_| ())
+    }
+
+    /// Tells when the server accepts a watch of `kind`.
+    pub(super) fn openings(&self, kind: Kind) -> watch::Receiver<u64> {
+        self.opened[kind as usize].subscribe()
+    }
+
+    /// Tells when open watches are cut.
+    pub(super) fn cuts(&self) -> watch::Receiver<u64> {
+        self.cuts.subscribe()
+    }
+
+    /// Ends every open watch cleanly.
+    pub(super) fn cut(&self) {
+        self.cuts.send_modify(|n| *n += 1);
+    }
+
+    /// Starts a new pool of connections with the same credential.
+    pub(super) async fn drop_connections(&self) {
+        let mut state = self.state.lock().await;
+        if let Some(built) = &mut state.built
+            && let Ok(client) = client_of(built.config.clone()).await
+        {
+            built.client = client;
+        }
+    }
+
+    async fn current(&self) -> Result<(kube::Client, u64), Fault> {
+        let mut state = self.state.lock().await;
+        let soon = Timestamp::now().as_second() + MARGIN;
+        let is_ending = |b: &Built| b.expires.is_some_and(|at| at.as_second() <= soon);
+        match &state.built {
+            Some(built) if !state.refused && !is_ending(built) => {
+                Ok((built.client.clone(), state.serial))
+            }
+            _ => self.renew(&mut state).await,
+        }
+    }
+
+    /// A new client in place of the one of `serial`, whose credential was refused; none if that was
+    /// tried just now.
+    async fn replace(&self, serial: u64) -> Result<Option<kube::Client>, Fault> {
+        let mut state = self.state.lock().await;
+        if state.serial == serial {
+            if (state.renewed).is_some_and(|at| at.elapsed() < RENEWAL) {
+                return Ok(None);
+            }
+            // Whoever asks next goes on with it, should this one be given up on half-way.
+            state.refused = true;
+            state.renewed = Some(Instant::now());
+            return self.renew(&mut state).await.map(|(client, _)| Some(client));
+        }
+        Ok(state.built.as_ref().map(|built| built.client.clone()))
+    }
+
+    async fn renew(&self, state: &mut State) -> Result<(kube::Client, u64), Fault> {
+        if let Some((at, fault)) = &state.failed
+            && at.elapsed() < FAILURE
+        {
+            return Err(fault.clone());
+        }
+        match self.build().await {
+            Ok(built) => {
+                let client = built.client.clone();
+                state.built = Some(built);
+                state.serial += 1;
+                state.refused = false;
+                state.failed = None;
+                Ok((client, state.serial))
+            }
+            Err(fault) => {
+                state.failed = Some((Instant::now(), fault.clone()));
+                Err(fault)
+            }
+        }
+    }
+
+    async fn build(&self) -> Result<Built, Fault> {
+        let (target, limits) = (self.target.clone(), self.limits);
+        let read = tokio::task::spawn_blocking(move || load(&target, &limits));
+        let Loaded { mut config, plugin } = (timeout(limits.plugin, read).await)
+            .map_err(|_| fault::words(FaultKind::Config, "the kubeconfig cannot be read in time"))?
+            .map_err(|e| fault::words(FaultKind::Stopped, e))??;
+        let authority = config.cluster_url.authority().map(ToString::to_string);
+        *(self.host.lock()).unwrap_or_else(PoisonError::into_inner) = authority.unwrap_or_default();
+        let mut expires = None;
+        if let Some(plugin) = plugin {
+            let credential = exec::run(&plugin, limits.plugin).await?;
+            expires = credential.expires;
+            put(&mut config, credential);
+        }
+        let client = client_of(config.clone()).await?;
+        Ok(Built {
+            client,
+            config,
+            expires,
+        })
+    }
+
+    /// Carries one request to the server and guards the reply.
+    async fn carry(&self, request: Request<Body>) -> Result<Response<Guarded>, BoxError> {
+        let purpose = Purpose::of(&request);
+        if purpose != Purpose::Other {
+            self.wait_while_held().await;
+        }
+        let cut = self.cut_of(&purpose);
+        let again = copy(&request);
+        let (client, serial) = self.current().await.map_err(Trouble)?;
+        let mut response = self.send(&client, request).await?;
+        if response.status() == StatusCode::UNAUTHORIZED
+            && let Some(request) = again
+            && let Some(client) = self.replace(serial).await.map_err(Trouble)?
+        {
+            response = self.send(&client, request).await?;
+        }
+        self.note(&purpose, &response);
+        let is_refused = response.status().is_client_error() || response.status().is_server_error();
+        let guarded = self.guard(&purpose, response, cut)?;
+        if is_refused {
+            in_kubes_words(guarded).await
+        } else {
+            Ok(guarded)
+        }
+    }
+
+    async fn send(
+        &self,
+        client: &kube::Client,
+        request: Request<Body>,
+    ) -> Result<Response<Body>, BoxError> {
+        let limit = self.limits.head;
+        match timeout(limit, client.send(request)).await {
+            Ok(answer) => Ok(answer?),
+            Err(_) => Err(Trouble(fault::slow(&self.host(), limit)).into()),
+        }
+    }
+
+    async fn wait_while_held(&self) {
+        let held = *self.hold.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(until) = held {
+            tokio::time::sleep_until(until).await;
+        }
+    }
+
+    fn cut_of(&self, purpose: &Purpose) -> Option<Cut> {
+        let mut cuts = self.cuts();
+        match purpose {
+            // An error means that the line is gone: then nobody reads any more, either.
+            Purpose::Watch(_) => Some(Box::pin(async move {
+                let _ = cuts.changed().await;
+            })),
+            Purpose::Read | Purpose::Log | Purpose::Other => None,
+        }
+    }
+
+    fn note(&self, purpose: &Purpose, response: &Response<Body>) {
+        match (purpose, response.status()) {
+            (Purpose::Watch(Some(kind)), status) if status.is_success() => {
+                self.opened[*kind as usize].send_modify(|n| *n += 1);
+            }
+            (_, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) => {
+                let seconds = (response.headers().get(http::header::RETRY_AFTER))
+                    .and_then(|value| value.to_str().ok()?.trim().parse().ok());
+                if let Some(seconds) = seconds {
+                    let pause = Duration::from_secs(seconds).min(LONGEST_HOLD);
+                    *(self.hold.lock()).unwrap_or_else(PoisonError::into_inner) =
+                        Some(Instant::now() + pause);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn guard(
+        &self,
+        purpose: &Purpose,
+        response: Response<Body>,
+        cut: Option<Cut>,
+    ) -> Result<Response<Guarded>, BoxError> {
+        let (host, limits, status) = (self.host(), &self.limits, response.status());
+        let is_page = (response.headers().get(http::header::CONTENT_TYPE))
+            .and_then(|value| value.to_str().ok())
+            .is_some_and(|value| value.trim_start().starts_with("text/html"));
+        if status.is_success() && is_page {
+            return Err(Trouble(fault::web_page(&host, status.as_u16())).into());
+        }
+        let is_stream = status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS;
+        let expect = match purpose {
+            Purpose::Watch(_) if is_stream => Expect::Lines {
+                size: limits.line,
+                too_large: fault::too_large(&host, limits.line),
+            },
+            Purpose::Log if is_stream => Expect::Anything,
+            _ if status == StatusCode::SWITCHING_PROTOCOLS => Expect::Anything,
+            _ => {
+                let size = if is_stream {
+                    limits.body
+                } else {
+                    limits.body.min(REFUSAL)
+                };
+                Expect::Document {
+                    size,
+                    idle: limits.idle,
+                    too_large: fault::too_large(&host, size),
+                    too_slow: fault::slow(&host, limits.idle),
+                }
+            }
+        };
+        Ok(response.map(|body| Guarded::new(body, expect, cut)))
+    }
+}
+
+/// What a request is for; its limits follow from it.
+#[derive(Debug, PartialEq, Eq)]
+enum Purpose {
+    /// A watch, of one of our kinds or of something else.
+    Watch(Option<Kind>),
+    /// A container's log.
+    Log,
+    /// A list or a get.
+    Read,
+    /// A write, an upgrade or a pulse.
+    Other,
+}
+
+impl Purpose {
+    fn of<B>(request: &Request<B>) -> Self {
+        let path = request.uri().path();
+        let query = request.uri().query().unwrap_or_default();
+        if request.method() != Method::GET || request.headers().contains_key(http::header::UPGRADE)
+        {
+            Self::Other
+        } else if query
+            .split('&')
+            .any(|pair| pair == "watch=true" || pair == "watch=1")
+        {
+            let last = path.rsplit('/').next().unwrap_or_default();
+            Self::Watch(Kind::ALL.into_iter().find(|kind| kind.plural() == last))
+        } else if path == "/version" {
+            // A pulse is never held back: it would look like a server that does not answer.
+            Self::Other
+        } else if path.ends_with("/log") {
+            Self::Log
+        } else {
+            Self::Read
+        }
+    }
+}
+
+/// A refusal as a `Status` that has its code: kube takes any JSON for one, and what a proxy says has none.
+async fn in_kubes_words(response: Response<Guarded>) -> Result<Response<Guarded>, BoxError> {
+    #[derive(serde::Deserialize)]
+    struct Coded {
+        code: Option<u16>,
+    }
+    let (mut parts, body) = response.into_parts();
+    let mut said = body.collect().await?;
+    let coded = serde_json::from_slice::<Coded>(&said).ok();
+    if coded.and_then(|coded| coded.code).unwrap_or(0) == 0 {
+        let code = parts.status.as_u16();
+        let message = String::from_utf8_lossy(&said[..said.len().min(LINE)]);
+        let status = serde_json::json!({"kind": "Status", "status": "Failure", "code": code, "message": message});
+        said = status.to_string().into_bytes();
+    }
+    // It was decompressed, and maybe replaced: what the head says of its length is no more true.
+    parts.headers.remove(http::header::CONTENT_LENGTH);
+    let body = Guarded::new(Body::from(said), Expect::Anything, None);
+    Ok(Response::from_parts(parts, body))
+}
+
+/// The same request once more, if it is a read: a write is never sent twice from here.
+fn copy(request: &Request<Body>) -> Option<Request<Body>> {
+    if request.method() != Method::GET {
+        return None;
+    }
+    let mut again = Request::new(request.body().try_clone()?);
+    *again.uri_mut() = request.uri().clone();
+    *again.headers_mut() = request.headers().clone();
+    Some(again)
+}
+
+fn put(config: &mut kube::Config, credential: Credential) {
+    if let Some((certificate, key)) = credential.certificate {
+        let encode = |pem: String| base64::engine::general_purpose::STANDARD.encode(pem);
+        config.auth_info.client_certificate_data = Some(encode(certificate));
+        config.auth_info.client_key_data = Some(encode(key).into());
+    }
+    config.auth_info.token = credential.token.map(|token| token.trim().to_owned().into());
+}
+
+/// Builds kube's client; it may read the system's certificates: not on a worker thread.
+async fn client_of(config: kube::Config) -> Result<kube::Client, Fault> {
+    let build = move || ClientBuilder::try_from(config).map(ClientBuilder::build);
+    match tokio::task::spawn_blocking(build).await {
+        Ok(Ok(client)) => Ok(client),
+        Ok(Err(kube::Error::Service(e))) => Err(fault::words(FaultKind::Config, e)),
+        Ok(Err(e)) => Err(config_fault(e)),
+        Err(e) => Err(fault::words(FaultKind::Stopped, e)),
+    }
+}
+
+/// The line as the service under a kube client.
+#[derive(Clone)]
+pub(super) struct Carrier(pub(super) Arc<Line>);
+
+impl tower::Service<Request<Body>> for Carrier {
+    type Response = Response<Guarded>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let line = self.0.clone();
+        Box::pin(async move { line.carry(request).await })
+    }
+}

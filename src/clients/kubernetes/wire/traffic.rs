@@ -1,0 +1,191 @@
+//! Services and EndpointSlices: who gets the traffic, and who says so.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Meta, Pairs, Place, PortName, Projected, empty};
+use crate::estate::{Endpoint, FieldManager, Safe, Service, Slice};
+
+#[derive(Deserialize)]
+pub(in super::super) struct WireService {
+    metadata: Option<ServiceMeta>,
+    spec: Option<ServiceSpec>,
+}
+
+/// `metadata` with the field managers, which are read of Services alone.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ServiceMeta {
+    name: Option<Safe>,
+    uid: Option<Safe>,
+    resource_version: Option<Safe>,
+    creation_timestamp: Option<Timestamp>,
+    managed_fields: Option<Vec<Managed>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Managed {
+    manager: Option<Safe>,
+    operation: Option<Safe>,
+    time: Option<Timestamp>,
+    fields_v1: Option<Fields>,
+}
+
+#[derive(Deserialize)]
+struct Fields {
+    #[serde(rename = "f:spec")]
+    spec: Option<BTreeMap<String, Value>>,
+}
+
+#[derive(Default, Deserialize)]
+struct ServiceSpec {
+    #[serde(default)]
+    selector: Pairs,
+    #[serde(rename = "type")]
+    kind: Option<Safe>,
+    ports: Option<Vec<ServicePort>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ServicePort {
+    name: Option<Safe>,
+    port: Option<i64>,
+    target_port: Option<PortName>,
+}
+
+impl Projected for Service {
+    const PLACE: Place = Place {
+        group: "",
+        version: "v1",
+        kind: "Service",
+        plural: "services",
+    };
+    type Wire = WireService;
+
+    fn meta(wire: &mut WireService) -> Meta {
+        let meta = wire.metadata.get_or_insert_default();
+        Meta {
+            name: meta.name.clone(),
+            uid: meta.uid.take(),
+            resource_version: meta.resource_version.clone(),
+            creation_timestamp: meta.creation_timestamp,
+            ..Meta::default()
+        }
+    }
+
+    fn project(meta: Meta, wire: WireService) -> Option<Self> {
+        let spec = wire.spec.unwrap_or_default();
+        let managed = wire
+            .metadata
+            .and_then(|m| m.managed_fields)
+            .unwrap_or_default();
+        Some(Self {
+            name: meta.name(),
+            uid: meta.uid.unwrap_or_else(empty),
+            resource_version: meta.resource_version.unwrap_or_else(empty),
+            selector: spec.selector.0,
+            kind: spec.kind.unwrap_or_else(|| "ClusterIP".into()),
+            ports: (spec.ports.into_iter().flatten().map(port)).collect(),
+            created: meta.creation_timestamp,
+            managers: managed.into_iter().map(manager).collect(),
+        })
+    }
+}
+
+fn port(wire: ServicePort) -> Safe {
+    let name = wire
+        .name
+        .map_or_else(String::new, |name| format!("{name} "));
+    let port = wire.port.unwrap_or(0);
+    match wire.target_port {
+        Some(target) => format!("{name}{port}→{target}").into(),
+        None => format!("{name}{port}").into(),
+    }
+}
+
+fn manager(wire: Managed) -> FieldManager {
+    let spec = wire
+        .fields_v1
+        .and_then(|fields| fields.spec)
+        .unwrap_or_default();
+    let selector = spec.get("f:selector").and_then(Value::as_object);
+    let keys = selector.into_iter().flat_map(|map| map.keys());
+    FieldManager {
+        name: wire.manager.unwrap_or_else(empty),
+        operation: wire.operation.unwrap_or_else(empty),
+        at: wire.time,
+        selector_keys: keys
+            .filter_map(|key| key.strip_prefix("f:"))
+            .map(Safe::from)
+            .collect(),
+        owns_spec: spec.keys().any(|key| key != "f:selector"),
+    }
+}
+
+#[derive(Deserialize)]
+pub(in super::super) struct WireSlice {
+    metadata: Option<Meta>,
+    endpoints: Option<Vec<WireEndpoint>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireEndpoint {
+    addresses: Option<Vec<Safe>>,
+    conditions: Option<EndpointConditions>,
+    target_ref: Option<TargetRef>,
+}
+
+#[derive(Default, Deserialize)]
+struct EndpointConditions {
+    ready: Option<bool>,
+    serving: Option<bool>,
+    terminating: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct TargetRef {
+    uid: Option<Safe>,
+}
+
+impl Projected for Slice {
+    const PLACE: Place = Place {
+        group: "discovery.k8s.io",
+        version: "v1",
+        kind: "EndpointSlice",
+        plural: "endpointslices",
+    };
+    type Wire = WireSlice;
+
+    fn meta(wire: &mut WireSlice) -> Meta {
+        wire.metadata.take().unwrap_or_default()
+    }
+
+    fn project(meta: Meta, wire: WireSlice) -> Option<Self> {
+        let label = |key: &str| meta.labels.0.get(key).cloned();
+        Some(Self {
+            name: meta.name(),
+            service: label("kubernetes.io/service-name").unwrap_or_else(empty),
+            managed_by: label("endpointslice.kubernetes.io/managed-by"),
+            endpoints: (wire.endpoints.into_iter().flatten().map(endpoint)).collect(),
+        })
+    }
+}
+
+fn endpoint(wire: WireEndpoint) -> Endpoint {
+    let conditions = wire.conditions.unwrap_or_default();
+    // Unset counts as ready, and serving as ready (the API's own rule; SAFETY, rule 10).
+    let ready = conditions.ready.unwrap_or(true);
+    Endpoint {
+        ready,
+        serving: conditions.serving.unwrap_or(ready),
+        terminating: conditions.terminating.unwrap_or(false),
+        target: wire.target_ref.and_then(|target| target.uid),
+        address: (wire.addresses.into_iter().flatten().next()).unwrap_or_else(empty),
+    }
+}

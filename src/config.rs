@@ -1,0 +1,156 @@
+//! The configuration: which environments there are, and how the screen looks.
+//!
+//! It is found ([`find`]), read with limits ([`load`]) and checked as a whole ([`Config::parse`]):
+//! every problem of a file is reported at once, each with its place and what was expected there.
+//! What an accepted configuration holds is printable and fits the grammar of its use, so that it
+//! may go into a request or onto the screen as it stands.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+pub use find::{Missing, Named, find, standard};
+pub use load::load;
+pub use problem::{Place, Problem, Problems};
+
+mod environment;
+mod find;
+mod grammar;
+mod load;
+mod nearest;
+mod problem;
+mod root;
+mod secret;
+mod selector;
+mod traffic;
+mod walk;
+mod workload;
+
+/// A whole configuration file, checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Config {
+    /// The name of the product, for the header.
+    pub title: String,
+    /// How the screen looks.
+    pub ui: Ui,
+    /// Keys that differ from the built-in ones, in the order of the file.
+    pub keys: Vec<KeyBinding>,
+    /// The environments, in the order of the file; never empty.
+    pub environments: Vec<Environment>,
+}
+
+/// How the screen looks, where that is not found out by itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Ui {
+    /// Whether borders and marks are plain ASCII.
+    pub ascii: Switch,
+    /// Whether colours are used.
+    pub colour: Switch,
+    /// The clock that times are shown in.
+    pub time: Time,
+    /// Scheme and host, in lower case, of the sites that links may lead to.
+    pub links: Vec<String>,
+}
+
+/// Something that is found out by itself, or fixed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub enum Switch {
+    /// As the terminal and its environment say.
+    #[default]
+    Auto,
+    /// In any case.
+    Always,
+    /// In no case.
+    Never,
+}
+
+/// The clock that times are shown in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub enum Time {
+    /// Coordinated universal time, marked `Z`.
+    #[default]
+    Utc,
+    /// The time zone of the machine.
+    Local,
+}
+
+/// A key that is to mean another command; names of keys and commands are checked by their table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KeyBinding {
+    /// The key as it is written, such as `ctrl-l`.
+    pub key: String,
+    /// The stable name of a command, such as `repaint`.
+    pub command: String,
+    /// Where the key stands in the file.
+    pub place: Place,
+}
+
+/// A place that releases go to: a namespace of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Environment {
+    /// The name that people use and type; unique in the file.
+    pub name: String,
+    /// How much care it takes.
+    pub tier: Tier,
+    /// The kube context; the current one where there is none.
+    pub context: Option<String>,
+    /// The kubeconfig file, absolute; the usual ones where there is none.
+    pub kubeconfig: Option<PathBuf>,
+    /// The namespace.
+    pub namespace: String,
+    /// The label selector of what is watched; empty for everything in the namespace.
+    pub selector: String,
+    /// Whether changes need a window that is opened on purpose.
+    pub read_only: bool,
+    /// How traffic is switched between two colours; absent where deploys are in place.
+    pub traffic: Option<Traffic>,
+    /// The parts that run there, in the order of the file; never empty.
+    pub workloads: Vec<Workload>,
+}
+
+/// How much care an environment takes, from least to most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tier {
+    /// Enter confirms.
+    Development,
+    /// A question confirms.
+    Staging,
+    /// Typed text confirms, and changes are off until they are switched on.
+    Production,
+}
+
+/// How traffic is switched: one key of the selectors of some Services.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Traffic {
+    /// The key of the Services' selectors that holds the colour.
+    pub key: String,
+    /// The two values of that key.
+    pub colours: [String; 2],
+    /// The Services that are switched together, in this order; never empty.
+    pub services: Vec<String>,
+}
+
+/// A part of the product: its Deployments and pods.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Workload {
+    /// The name that is shown; unique in its environment.
+    pub name: String,
+    /// The labels which, with the colour, find its Deployments and pods; never empty.
+    pub labels: BTreeMap<String, String>,
+    /// The names of its Deployments, where the labels do not say enough.
+    pub deployments: Vec<String>,
+}
+
+impl Config {
+    /// Reads a configuration from its text; `file` is only for the messages.
+    ///
+    /// The second value holds the warnings, by place.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the text, at once.
+    pub fn parse(text: &str, file: &str) -> Result<(Self, Vec<Problem>), Problems> {
+        root::read(text, file, None)
+    }
+}

@@ -1,0 +1,124 @@
+//! What the text of each kind of value may look like, with the words that say so.
+
+use super::problem::is_printable;
+
+/// A rule for text: what it accepts, and the words for what it expects.
+#[derive(Clone, Copy)]
+pub(super) struct Grammar {
+    pub(super) expected: &'static str,
+    pub(super) accepts: fn(&str) -> bool,
+}
+
+pub(super) const TITLE: Grammar = Grammar {
+    expected: "1 to 64 printable characters",
+    accepts: |text| is_line(text, 64),
+};
+
+pub(super) const LINE: Grammar = Grammar {
+    expected: "1 to 253 printable characters without a space at either end",
+    accepts: |text| is_line(text, 253),
+};
+
+/// RFC 1123 label: namespaces, and the names that people type in confirmations.
+pub(super) const NAME: Grammar = Grammar {
+    expected: "lower-case letters, digits and `-`, at most 63, with a letter or digit at both ends",
+    accepts: is_dns_label,
+};
+
+/// RFC 1035 label: Services must begin with a letter.
+pub(super) const SERVICE: Grammar = Grammar {
+    expected: "the name of a Service: lower-case letters, digits and `-`, at most 63, beginning with a letter",
+    accepts: |text| {
+        is_dns_label(text) && text.starts_with(|first: char| first.is_ascii_lowercase())
+    },
+};
+
+/// RFC 1123 subdomain: most other objects.
+pub(super) const OBJECT: Grammar = Grammar {
+    expected: "the name of an object: lower-case letters, digits, `-` and `.`, at most 253",
+    accepts: is_dns_subdomain,
+};
+
+pub(super) const LABEL_KEY: Grammar = Grammar {
+    expected: "a label key, such as `version` or `app.kubernetes.io/name`",
+    accepts: is_label_key,
+};
+
+pub(super) const LABEL_VALUE: Grammar = Grammar {
+    expected: "a label value: letters, digits, `-`, `_` and `.`, at most 63, with a letter or digit at both ends",
+    accepts: is_label_name,
+};
+
+/// Absolute, since `~` and variables are for shells and a relative path depends on where one stands.
+pub(super) const PATH: Grammar = Grammar {
+    expected: "an absolute path (`~` and variables are not expanded)",
+    accepts: |text| text.starts_with('/') && is_line(text, 4095),
+};
+
+pub(super) const LINK: Grammar = Grammar {
+    expected: "a scheme and host, such as `https://github.com`, without a path",
+    accepts: is_origin,
+};
+
+fn is_line(text: &str, longest: usize) -> bool {
+    !text.is_empty()
+        && text.trim() == text
+        && text.chars().count() <= longest
+        && text.chars().all(is_printable)
+}
+
+fn is_dns_label(text: &str) -> bool {
+    text.len() <= 63
+        && is_framed(
+            text,
+            |byte| byte.is_ascii_lowercase() || byte.is_ascii_digit(),
+            |byte| byte == b'-',
+        )
+}
+
+fn is_dns_subdomain(text: &str) -> bool {
+    text.len() <= 253 && text.split('.').all(is_dns_label)
+}
+
+pub(super) fn is_label_key(text: &str) -> bool {
+    match text.split_once('/') {
+        Some((prefix, name)) => is_dns_subdomain(prefix) && is_label_name(name),
+        None => is_label_name(text),
+    }
+}
+
+/// The part of a label key after the prefix, and every value but the empty one.
+pub(super) fn is_label_name(text: &str) -> bool {
+    text.len() <= 63
+        && is_framed(
+            text,
+            |byte| byte.is_ascii_alphanumeric(),
+            |byte| b"-_.".contains(&byte),
+        )
+}
+
+/// Not empty, `end` at both ends, `end` or `between` elsewhere.
+fn is_framed(text: &str, end: fn(u8) -> bool, between: fn(u8) -> bool) -> bool {
+    let bytes = text.as_bytes();
+    bytes.first().copied().is_some_and(end)
+        && bytes.last().copied().is_some_and(end)
+        && bytes.iter().all(|byte| end(*byte) || between(*byte))
+}
+
+fn is_origin(text: &str) -> bool {
+    let Some(rest) = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"))
+    else {
+        return false;
+    };
+    let (host, port) = match rest.split_once(':') {
+        Some((host, port)) => (host, Some(port)),
+        None => (rest, None),
+    };
+    let is_port = |port: &str| {
+        port.bytes().all(|byte| byte.is_ascii_digit())
+            && port.parse::<u16>().is_ok_and(|port| port > 0)
+    };
+    is_dns_subdomain(&host.to_ascii_lowercase()) && port.is_none_or(is_port)
+}

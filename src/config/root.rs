@@ -1,0 +1,150 @@
+//! Reads the file as a whole, and all of its tables but the environments.
+
+use toml::de::DeTable;
+
+use super::environment;
+use super::grammar::{LINE, LINK, TITLE};
+use super::problem::{Problem, Problems};
+use super::secret;
+use super::walk::{Node, Section, Walk};
+use super::{Config, KeyBinding, Switch, Time, Ui};
+
+/// Sections of later versions: a file that has them already is not wrong.
+const LATER: [(&str, &str); 3] = [
+    ("github", "runs come with a later one"),
+    ("prometheus", "queries come with a later one"),
+    ("alertmanager", "alerts come with a later one"),
+];
+
+/// Reads the text; `exposure` says who else can read the file, should it hold a secret.
+pub(super) fn read(
+    text: &str,
+    file: &str,
+    exposure: Option<&str>,
+) -> Result<(Config, Vec<Problem>), Problems> {
+    let mut walk = Walk::new(file, text, exposure);
+    // Recovery keeps what can be read after an error of syntax, and bounds the nesting.
+    let (table, errors) = DeTable::parse_recoverable(text);
+    walk.syntax(errors);
+    let config = config(&mut walk, &Section::root(&table));
+    match config {
+        Some(config) if walk.problems.is_empty() => {
+            walk.warnings.sort_by_key(|warning| warning.place);
+            Ok((config, walk.warnings))
+        }
+        _ => Err(Problems::sorted(file, walk.problems)),
+    }
+}
+
+fn config(walk: &mut Walk<'_>, root: &Section<'_>) -> Option<Config> {
+    root.only(
+        walk,
+        &[
+            "title",
+            "environment",
+            "ui",
+            "keys",
+            "github",
+            "prometheus",
+            "alertmanager",
+        ],
+    );
+    for (name, reason) in LATER {
+        let _ = root.optional(walk, name, |walk, node| later(walk, node, reason));
+    }
+    let title = root.required(walk, "title", "the name of the product", |walk, node| {
+        walk.text(node, TITLE)
+    });
+    let ui = root.optional(walk, "ui", ui);
+    let keys = root.optional(walk, "keys", keys);
+    let environments = root.required(
+        walk,
+        "environment",
+        "at least one [[environment]]",
+        environment::all,
+    );
+    Some(Config {
+        title: title?,
+        ui: ui?.unwrap_or_default(),
+        keys: keys?.unwrap_or_default(),
+        environments: environments?,
+    })
+}
+
+fn later(walk: &mut Walk<'_>, node: &Node<'_>, reason: &str) -> Option<()> {
+    let section = walk.section(node, "a table")?;
+    let name = &node.path;
+    walk.warn(
+        name,
+        &node.span,
+        format!("`[{name}]` is not read by this version ({reason})"),
+    );
+    secret::search(walk, &section);
+    Some(())
+}
+
+fn ui(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Ui> {
+    let section = walk.section(node, "a table")?;
+    section.only(walk, &["ascii", "colour", "time", "links"]);
+    let ascii = section.optional(walk, "ascii", ascii);
+    let colour = section.optional(walk, "colour", |walk, node| {
+        let choices = [
+            ("auto", Switch::Auto),
+            ("always", Switch::Always),
+            ("never", Switch::Never),
+        ];
+        walk.choice(node, &choices)
+    });
+    let time = section.optional(walk, "time", |walk, node| {
+        walk.choice(node, &[("utc", Time::Utc), ("local", Time::Local)])
+    });
+    let links = section.optional(walk, "links", links);
+    Some(Ui {
+        ascii: ascii?.unwrap_or_default(),
+        colour: colour?.unwrap_or_default(),
+        time: time?.unwrap_or_default(),
+        links: links?.unwrap_or_default(),
+    })
+}
+
+fn ascii(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Switch> {
+    match (node.value.as_bool(), node.value.as_str()) {
+        (Some(true), _) => Some(Switch::Always),
+        (Some(false), _) => Some(Switch::Never),
+        (None, Some("auto")) => Some(Switch::Auto),
+        (None, _) => {
+            walk.mismatch(node, "\"auto\", true or false");
+            None
+        }
+    }
+}
+
+fn links(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Vec<String>> {
+    let items = walk.items(node, "an array of sites")?;
+    let sites: Vec<_> = items.iter().map(|item| walk.text(item, LINK)).collect();
+    sites
+        .into_iter()
+        .map(|site| Some(site?.to_ascii_lowercase()))
+        .collect()
+}
+
+fn keys(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Vec<KeyBinding>> {
+    let section = walk.section(node, "a table of keys and commands")?;
+    let mut bindings = Vec::new();
+    for (key, span, node) in section.entries() {
+        if !(LINE.accepts)(key) {
+            walk.wrong(
+                &node.path,
+                &span,
+                "not the name of a key".to_owned(),
+                LINE.expected,
+            );
+        }
+        bindings.push(walk.text(&node, LINE).map(|command| KeyBinding {
+            key: key.to_owned(),
+            command,
+            place: walk.place(&span),
+        }));
+    }
+    bindings.into_iter().collect()
+}

@@ -1,0 +1,29 @@
+//! The world as observed, as plain data: what runs, what is ready and why not, who gets the traffic.
+//!
+//! Nothing here reads a clock, a file or a socket. Sources send [`Observation`]s; they are folded
+//! into an estate; views and checks read. A feed that failed keeps its last good value and ages.
+
+pub mod feed;
+pub mod health;
+pub mod observation;
+pub mod safe;
+pub mod scope;
+pub mod table;
+pub mod traffic;
+pub mod verdict;
+pub mod why;
+pub mod workload;
+
+mod fold;
+mod pods;
+
+pub use feed::{Currency, Fault, FaultKind, Feed, Moment, Now};
+pub use fold::{Cluster, Estate, SKEW_SHOWN_MS};
+pub use observation::{Change, Delta, Kind, LogChunk, LogTarget, Observation, Seen};
+pub use pods::{Group, PodIndex, Tally};
+pub use safe::Safe;
+pub use scope::{Scope, Tier, TrafficSwitch, WorkloadScope};
+pub use table::{Keyed, Table, Turnover};
+pub use traffic::{ColourView, Live, ServiceView};
+pub use verdict::{Check, Verdict};
+pub use workload::*;

@@ -1,0 +1,343 @@
+//! One environment as observed, folded from [`Observation`]s.
+
+use std::collections::BTreeSet;
+
+use super::feed::{Currency, Fault, Feed, Moment, Now};
+use super::{
+    Autoscaler, Deployment, Event, Kind, Pod, PodIndex, ReplicaSet, Safe, Scope, Seen, Service,
+    Slice, Table,
+};
+
+/// An environment as observed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Estate {
+    /// What it consists of, by configuration.
+    pub scope: Scope,
+    /// Services.
+    pub services: Feed<Table<Service>>,
+    /// EndpointSlices.
+    pub slices: Feed<Table<Slice>>,
+    /// Deployments.
+    pub deployments: Feed<Table<Deployment>>,
+    /// Pods.
+    pub pods: Feed<Table<Pod>>,
+    /// ReplicaSets.
+    pub replica_sets: Feed<Table<ReplicaSet>>,
+    /// HorizontalPodAutoscalers.
+    pub autoscalers: Feed<Table<Autoscaler>>,
+    /// Events.
+    pub events: Feed<Table<Event>>,
+    /// Pods, counted and ordered.
+    pub index: PodIndex,
+    /// The API server.
+    pub cluster: Cluster,
+    open: BTreeSet<Kind>,
+}
+
+/// The API server as far as it was seen.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Cluster {
+    /// Its version, such as `v1.37.2`.
+    pub version: Option<Safe>,
+    /// When it last answered.
+    pub answered: Option<Moment>,
+    /// Why it does not.
+    pub fault: Option<Fault>,
+    /// Server clock minus ours in milliseconds, at the last answer that said.
+    pub skew_ms: Option<i64>,
+}
+
+impl Estate {
+    /// An environment of which nothing was seen yet.
+    pub fn new(scope: Scope) -> Self {
+        Self {
+            scope,
+            services: Feed::default(),
+            slices: Feed::default(),
+            deployments: Feed::default(),
+            pods: Feed::default(),
+            replica_sets: Feed::default(),
+            autoscalers: Feed::default(),
+            events: Feed::default(),
+            index: PodIndex::default(),
+            cluster: Cluster::default(),
+            open: BTreeSet::new(),
+        }
+    }
+
+    /// Folds in what was seen at `now`. A log is not the estate's and changes nothing.
+    pub fn apply(&mut self, seen: Seen, now: Now) {
+        let at = now.at;
+        match seen {
+            Seen::Pods(delta) => {
+                let (index, scope) = (&mut self.index, &self.scope);
+                let ended = (self.pods.value)
+                    .apply(delta, |table, turnover| index.turn(table, &turnover, scope));
+                self.took(Kind::Pods, ended, at);
+            }
+            Seen::Deployments(delta) => {
+                let ended = self.deployments.value.apply(delta, |_, _| ());
+                self.took(Kind::Deployments, ended, at);
+            }
+            Seen::ReplicaSets(delta) => {
+                let ended = self.replica_sets.value.apply(delta, |_, _| ());
+                self.took(Kind::ReplicaSets, ended, at);
+            }
+            Seen::Services(delta) => {
+                let ended = self.services.value.apply(delta, |_, _| ());
+                self.took(Kind::Services, ended, at);
+            }
+            Seen::Slices(delta) => {
+                let ended = self.slices.value.apply(delta, |_, _| ());
+                self.took(Kind::EndpointSlices, ended, at);
+            }
+            Seen::Autoscalers(delta) => {
+                let ended = self.autoscalers.value.apply(delta, |_, _| ());
+                self.took(Kind::HorizontalPodAutoscalers, ended, at);
+            }
+            Seen::Events(delta) => {
+                let ended = self.events.value.apply(delta, |_, _| ());
+                self.took(Kind::Events, ended, at);
+            }
+            Seen::Opened(kind) => {
+                self.open.insert(kind);
+                self.feed_mut(kind).confirm(at);
+            }
+            Seen::Failed(kind, fault) => {
+                self.open.remove(&kind);
+                self.feed_mut(kind).fail(fault);
+            }
+            Seen::Pulse { server } => self.answered(server.map(|s| (s, now.wall)), at),
+            Seen::NoPulse(fault) => {
+                for kind in Kind::ALL {
+                    self.feed_mut(kind).fail(fault.clone());
+                }
+                self.cluster.fault = Some(fault);
+            }
+            Seen::Version(version) => self.cluster.version = Some(version),
+            Seen::Log(..) => {}
+        }
+    }
+
+    /// A delta of `kind` was folded in.
+    fn took(&mut self, kind: Kind, ended: bool, at: Moment) {
+        let open = self.open.contains(&kind);
+        let feed = self.feed_mut(kind);
+        if ended {
+            feed.listed();
+        }
+        if ended || open {
+            feed.confirm(at);
+        }
+    }
+
+    /// The server answered: what is watched through it is current.
+    fn answered(&mut self, clocks: Option<(jiff::Timestamp, jiff::Timestamp)>, at: Moment) {
+        for kind in Kind::ALL {
+            if self.open.contains(&kind) {
+                self.feed_mut(kind).confirm(at);
+            }
+        }
+        self.cluster.answered = Some(at);
+        self.cluster.fault = None;
+        if let Some((server, ours)) = clocks {
+            // The Date header has whole seconds: half of one is its expected error.
+            self.cluster.skew_ms = Some(server.as_millisecond() + 500 - ours.as_millisecond());
+        }
+    }
+
+    fn feed_mut(&mut self, kind: Kind) -> &mut dyn Ageing {
+        match kind {
+            Kind::Services => &mut self.services,
+            Kind::EndpointSlices => &mut self.slices,
+            Kind::Deployments => &mut self.deployments,
+            Kind::Pods => &mut self.pods,
+            Kind::ReplicaSets => &mut self.replica_sets,
+            Kind::HorizontalPodAutoscalers => &mut self.autoscalers,
+            Kind::Events => &mut self.events,
+        }
+    }
+
+    fn feed(&self, kind: Kind) -> &dyn Ageing {
+        match kind {
+            Kind::Services => &self.services,
+            Kind::EndpointSlices => &self.slices,
+            Kind::Deployments => &self.deployments,
+            Kind::Pods => &self.pods,
+            Kind::ReplicaSets => &self.replica_sets,
+            Kind::HorizontalPodAutoscalers => &self.autoscalers,
+            Kind::Events => &self.events,
+        }
+    }
+
+    /// How current what is known of `kind` is.
+    pub fn currency(&self, kind: Kind, now: Moment) -> Currency {
+        self.feed(kind).currency(now)
+    }
+
+    /// Milliseconds since `kind` was current.
+    pub fn age(&self, kind: Kind, now: Moment) -> Option<u64> {
+        self.feed(kind).age(now)
+    }
+
+    /// What is wrong with the feed of `kind`.
+    pub fn fault(&self, kind: Kind) -> Option<&Fault> {
+        self.feed(kind).fault()
+    }
+
+    /// Whether a whole listing of `kind` was ever seen: only then is missing known to be absent.
+    pub fn is_listed(&self, kind: Kind) -> bool {
+        self.feed(kind).is_listed()
+    }
+
+    /// The server's time, as well as it is known.
+    pub fn server_time(&self, now: Now) -> jiff::Timestamp {
+        let skew = self
+            .cluster
+            .skew_ms
+            .filter(|ms| ms.abs() > SKEW_SHOWN_MS)
+            .unwrap_or(0);
+        let shifted = now
+            .wall
+            .checked_add(jiff::SignedDuration::from_millis(skew));
+        shifted.unwrap_or(now.wall)
+    }
+}
+
+/// Clocks that differ by more than this are worth a word (TERMINAL: skew above 2 s is shown).
+pub const SKEW_SHOWN_MS: i64 = 2_000;
+
+/// A feed without its value's type.
+trait Ageing {
+    fn listed(&mut self);
+    fn confirm(&mut self, at: Moment);
+    fn fail(&mut self, fault: Fault);
+    fn currency(&self, now: Moment) -> Currency;
+    fn age(&self, now: Moment) -> Option<u64>;
+    fn fault(&self) -> Option<&Fault>;
+    fn is_listed(&self) -> bool;
+}
+
+impl<T> Ageing for Feed<T> {
+    fn listed(&mut self) {
+        self.listed = true;
+    }
+    fn confirm(&mut self, at: Moment) {
+        Feed::confirm(self, at);
+    }
+    fn fail(&mut self, fault: Fault) {
+        Feed::fail(self, fault);
+    }
+    fn currency(&self, now: Moment) -> Currency {
+        Feed::currency(self, now)
+    }
+    fn age(&self, now: Moment) -> Option<u64> {
+        Feed::age(self, now)
+    }
+    fn fault(&self) -> Option<&Fault> {
+        self.fault.as_ref()
+    }
+    fn is_listed(&self) -> bool {
+        self.listed
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::super::pods::tests::{pod, scope};
+    use super::*;
+    use crate::estate::{Change, Delta, FaultKind};
+
+    pub(crate) fn now(ms: u64) -> Now {
+        Now {
+            wall: jiff::Timestamp::from_millisecond(
+                1_790_000_000_000 + i64::try_from(ms).unwrap_or(0),
+            )
+            .unwrap_or(jiff::Timestamp::UNIX_EPOCH),
+            at: Moment(ms),
+        }
+    }
+
+    fn fault() -> Fault {
+        Fault {
+            kind: FaultKind::Unreachable,
+            what: "connection refused".into(),
+        }
+    }
+
+    fn listed() -> Estate {
+        let mut estate = Estate::new(scope());
+        for delta in [
+            Delta::Began,
+            Delta::Page(vec![pod("a", "frontend", "blue", true)]),
+            Delta::Ended,
+        ] {
+            estate.apply(Seen::Pods(delta), now(0));
+        }
+        estate.apply(Seen::Opened(Kind::Pods), now(1));
+        estate
+    }
+
+    #[test]
+    fn a_pulse_confirms_only_what_is_open() {
+        let mut estate = listed();
+        estate.apply(Seen::Pulse { server: None }, now(60_000));
+        assert_eq!(estate.currency(Kind::Pods, Moment(60_000)), Currency::Live);
+        assert_eq!(
+            estate.currency(Kind::Services, Moment(60_000)),
+            Currency::Waiting
+        );
+        estate.apply(Seen::Failed(Kind::Pods, fault()), now(61_000));
+        estate.apply(Seen::Pulse { server: None }, now(70_000));
+        assert_eq!(estate.currency(Kind::Pods, Moment(70_000)), Currency::Stale);
+        estate.apply(Seen::Opened(Kind::Pods), now(71_000));
+        assert_eq!(estate.currency(Kind::Pods, Moment(71_000)), Currency::Live);
+    }
+
+    #[test]
+    fn no_pulse_makes_all_stale_and_keeps_the_values() {
+        let mut estate = listed();
+        estate.apply(Seen::NoPulse(fault()), now(5_000));
+        assert_eq!(estate.currency(Kind::Pods, Moment(5_000)), Currency::Stale);
+        assert_eq!(estate.pods.value.len(), 1);
+        assert_eq!(estate.age(Kind::Pods, Moment(9_000)), Some(8_999));
+        estate.apply(Seen::Pulse { server: None }, now(10_000));
+        assert_eq!(estate.currency(Kind::Pods, Moment(10_000)), Currency::Live);
+    }
+
+    #[test]
+    fn a_page_before_the_listing_ended_is_not_live() {
+        let mut estate = Estate::new(scope());
+        estate.apply(Seen::Pods(Delta::Began), now(0));
+        estate.apply(
+            Seen::Pods(Delta::Page(vec![pod("a", "frontend", "blue", true)])),
+            now(1),
+        );
+        assert_eq!(estate.currency(Kind::Pods, Moment(2)), Currency::Waiting);
+        assert_eq!(estate.pods.value.len(), 1, "shown as it comes");
+    }
+
+    #[test]
+    fn changes_while_open_confirm_the_feed() {
+        let mut estate = listed();
+        let change = Change::Applied(pod("a", "frontend", "blue", false));
+        estate.apply(Seen::Pods(Delta::Changes(vec![change])), now(19_000));
+        assert_eq!(estate.age(Kind::Pods, Moment(19_500)), Some(500));
+        assert_eq!(estate.index.trouble(), 1);
+    }
+
+    #[test]
+    fn m07_a_skewed_clock_is_measured_and_corrected() {
+        let mut estate = listed();
+        let ours = now(1_000);
+        let server = ours.wall + jiff::SignedDuration::from_secs(300);
+        estate.apply(
+            Seen::Pulse {
+                server: Some(server),
+            },
+            ours,
+        );
+        assert_eq!(estate.cluster.skew_ms, Some(300_500));
+        assert!(estate.server_time(ours) > ours.wall + jiff::SignedDuration::from_secs(299));
+    }
+}

@@ -1,0 +1,68 @@
+//! What the configuration says an environment consists of, as far as observing it needs.
+
+use serde::Serialize;
+
+use super::{Labels, Safe};
+
+/// How much friction an environment deserves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tier {
+    /// Break it freely.
+    Development,
+    /// Colleagues notice.
+    Staging,
+    /// Customers notice.
+    Production,
+}
+
+/// One environment: a namespace in a cluster, its workloads and its traffic switch.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Scope {
+    /// The environment's name.
+    pub name: Safe,
+    /// How much friction it deserves.
+    pub tier: Tier,
+    /// The kube context it is reached by, as named for people.
+    pub context: Safe,
+    /// The namespace.
+    pub namespace: Safe,
+    /// The parts that make up the application, in display order.
+    pub workloads: Vec<WorkloadScope>,
+    /// The blue-green switch; none where the environment has one colour.
+    pub traffic: Option<TrafficSwitch>,
+}
+
+/// A part of the application, found by labels.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct WorkloadScope {
+    /// The part's name, such as `frontend`.
+    pub name: Safe,
+    /// The labels that its pods and Deployments carry, besides the colour.
+    pub labels: Labels,
+    /// Deployments by name, where labels do not tell.
+    pub deployments: Vec<Safe>,
+}
+
+/// The Services whose selectors decide which colour is live.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TrafficSwitch {
+    /// The selector key that names the colour.
+    pub key: Safe,
+    /// The two colours.
+    pub colours: [Safe; 2],
+    /// The Services, in the order in which they are flipped.
+    pub services: Vec<Safe>,
+}
+
+impl TrafficSwitch {
+    /// Which of the two colours `value` is.
+    pub fn colour(&self, value: &str) -> Option<usize> {
+        self.colours.iter().position(|c| c.as_str() == value)
+    }
+
+    /// The colour of an object with `labels`.
+    pub fn colour_of(&self, labels: &Labels) -> Option<usize> {
+        self.colour(labels.get(&self.key)?)
+    }
+}

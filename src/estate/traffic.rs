@@ -1,0 +1,225 @@
+//! Who gets the traffic: read from the Services' selectors and from what their EndpointSlices serve.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{
+    Deployment, Estate, FieldManager, Group, Image, Kind, Labels, Safe, Service, TrafficSwitch,
+};
+
+/// What a Service's selector says.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Live {
+    /// It names one of the two colours (its place in the switch).
+    Colour(usize),
+    /// The colour key has another value.
+    Foreign(Safe),
+    /// The colour key is missing: both colours, or none, are selected.
+    NoKey,
+    /// There is no such Service.
+    Absent,
+    /// Not known yet.
+    Unknown,
+}
+
+/// A Service of the switch and what it does.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServiceView<'a> {
+    /// Its configured name.
+    pub name: &'a Safe,
+    /// The object, once it was seen.
+    pub service: Option<&'a Service>,
+    /// What its selector says.
+    pub live: Live,
+    /// Endpoints that are ready, by colour.
+    pub ready: [u32; 2],
+    /// Endpoints that still serve, by colour (ready, or terminating and draining).
+    pub serving: [u32; 2],
+    /// Ready endpoints whose pod is of no colour, or not known.
+    pub foreign: u32,
+    /// The manager of the selector's colour key, and when it last wrote.
+    pub changed: Option<&'a FieldManager>,
+}
+
+/// A colour of an environment, over all its workloads.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ColourView {
+    /// Its place in the switch.
+    pub colour: usize,
+    /// Ready pods.
+    pub ready: u32,
+    /// What the Deployments ask for.
+    pub desired: u32,
+    /// Restarts.
+    pub restarts: u64,
+    /// Each workload's images, with the number of pods that run each.
+    pub images: Vec<(Safe, Vec<(Image, u32)>)>,
+    /// When its newest revision was made.
+    pub since: Option<Timestamp>,
+}
+
+impl Estate {
+    /// The Services of the switch, in the order of the configuration.
+    pub fn service_views(&self) -> Vec<ServiceView<'_>> {
+        let Some(switch) = &self.scope.traffic else {
+            return Vec::new();
+        };
+        (switch.services.iter())
+            .map(|name| self.service_view(name, switch))
+            .collect()
+    }
+
+    fn service_view<'a>(&'a self, name: &'a Safe, switch: &TrafficSwitch) -> ServiceView<'a> {
+        let service = self.services.value.get(name);
+        let mut view = ServiceView {
+            name,
+            service,
+            live: self.live(service, switch),
+            ready: [0; 2],
+            serving: [0; 2],
+            foreign: 0,
+            changed: service.and_then(|s| changed(s, &switch.key)),
+        };
+        for endpoint in (self.slices.value.iter())
+            .filter(|slice| slice.service == *name)
+            .flat_map(|slice| &slice.endpoints)
+        {
+            let colour = (endpoint.target.as_ref())
+                .and_then(|uid| self.index.name_of(uid))
+                .and_then(|pod| self.index.group(pod)?.colour);
+            match colour {
+                Some(c) => {
+                    view.ready[c] += u32::from(endpoint.ready);
+                    view.serving[c] += u32::from(endpoint.serving);
+                }
+                None => view.foreign += u32::from(endpoint.ready),
+            }
+        }
+        view
+    }
+
+    fn live(&self, service: Option<&Service>, switch: &TrafficSwitch) -> Live {
+        let Some(service) = service else {
+            return match self.is_listed(Kind::Services) {
+                true => Live::Absent,
+                false => Live::Unknown,
+            };
+        };
+        match service.selector.get(&switch.key) {
+            None => Live::NoKey,
+            Some(value) => switch
+                .colour(value)
+                .map_or_else(|| Live::Foreign(value.clone()), Live::Colour),
+        }
+    }
+
+    /// The live colour, where all Services of the switch agree on one.
+    pub fn live_colour(&self) -> Option<usize> {
+        let mut views = self.service_views().into_iter();
+        let Live::Colour(first) = views.next()?.live else {
+            return None;
+        };
+        views
+            .all(|v| v.live == Live::Colour(first))
+            .then_some(first)
+    }
+
+    /// The Deployments of `group`.
+    pub fn deployments_of(&self, group: Group) -> impl Iterator<Item = &Deployment> {
+        (self.deployments.value.iter()).filter(move |d| self.deployment_group(d) == group)
+    }
+
+    /// Which part of the application a Deployment is: by name where configured, else by its pods' labels.
+    pub fn deployment_group(&self, deployment: &Deployment) -> Group {
+        let labels = &deployment.template_labels;
+        let workload = (self.scope.workloads.iter()).position(|w| match w.deployments.is_empty() {
+            true => w.labels.selects(labels),
+            false => w.deployments.contains(&deployment.name),
+        });
+        let traffic = self.scope.traffic.as_ref();
+        Group {
+            workload,
+            colour: traffic.and_then(|t| t.colour_of(labels)),
+        }
+    }
+
+    /// A colour over all configured workloads; `None` for an environment of one colour.
+    pub fn colour_view(&self, colour: Option<usize>) -> ColourView {
+        let mut view = ColourView {
+            colour: colour.unwrap_or(0),
+            ready: 0,
+            desired: 0,
+            restarts: 0,
+            images: Vec::new(),
+            since: None,
+        };
+        for (place, workload) in self.scope.workloads.iter().enumerate() {
+            let group = Group {
+                workload: Some(place),
+                colour,
+            };
+            for deployment in self.deployments_of(group) {
+                view.desired += deployment.desired;
+                view.since = view.since.max(self.revision_made(deployment));
+            }
+            if let Some(tally) = self.index.tally(group) {
+                view.ready += tally.ready;
+                view.restarts += tally.restarts;
+                let images = tally.images.iter().map(|(i, n)| (i.clone(), *n)).collect();
+                view.images.push((workload.name.clone(), images));
+            }
+        }
+        view
+    }
+
+    /// When the newest ReplicaSet of `deployment` was made; its own age where none was seen.
+    pub fn revision_made(&self, deployment: &Deployment) -> Option<Timestamp> {
+        let owned =
+            (self.replica_sets.value.iter()).filter(|r| r.owner.as_ref() == Some(&deployment.name));
+        let current = owned.filter(|r| r.revision == deployment.revision);
+        current
+            .filter_map(|r| r.created)
+            .max()
+            .or(deployment.created)
+    }
+
+    /// Tags that run in a colour, with the number of pods: more than one of a workload is a mixed version.
+    pub fn tags(view: &ColourView) -> BTreeMap<String, u32> {
+        let mut tags = BTreeMap::new();
+        for (image, pods) in view.images.iter().flat_map(|(_, images)| images) {
+            *tags.entry(image.short_tag().to_owned()).or_default() += pods;
+        }
+        tags
+    }
+}
+
+impl ColourView {
+    /// Whether a workload runs more than one image at once.
+    pub fn is_mixed(&self) -> bool {
+        self.images.iter().any(|(_, images)| images.len() > 1)
+    }
+}
+
+impl ServiceView<'_> {
+    /// The selector, without the key that names the colour.
+    pub fn rest_of_selector(&self, key: &str) -> Labels {
+        let pairs = self
+            .service
+            .map(|s| &s.selector)
+            .into_iter()
+            .flat_map(Labels::iter);
+        pairs.filter(|(k, _)| k.as_str() != key).cloned().collect()
+    }
+}
+
+/// Who owns the selector's colour key; where several do, who wrote last.
+fn changed<'a>(service: &'a Service, key: &Safe) -> Option<&'a FieldManager> {
+    let owners = service
+        .managers
+        .iter()
+        .filter(|m| m.selector_keys.contains(key));
+    owners.max_by_key(|m| m.at)
+}

@@ -1,0 +1,229 @@
+//! Why a pod is not ready, in the words of whoever knows: kubelet, scheduler, probe.
+
+use jiff::Timestamp;
+
+use super::{Container, ContainerState, Ended, Event, Pod, Safe};
+
+/// Why a pod is not ready.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Why {
+    /// A word or two: `CrashLoopBackOff`, `readiness probe`, `unschedulable`.
+    pub short: Safe,
+    /// A sentence with the evidence.
+    pub detail: Safe,
+    /// Since when, where it is known.
+    pub since: Option<Timestamp>,
+}
+
+/// Why `pod` is not ready; none if it is, or if it finished. `events` are those of its namespace.
+pub fn not_ready<'a>(pod: &Pod, events: impl Iterator<Item = &'a Event> + Clone) -> Option<Why> {
+    if pod.is_finished() || (pod.ready && pod.deleting.is_none()) {
+        return None;
+    }
+    let (short, detail) = leaving(pod)
+        .or_else(|| unplaced(pod))
+        .or_else(|| failed(pod))
+        .or_else(|| pod.containers.iter().find_map(stuck))
+        .or_else(|| unready(pod, events))
+        .unwrap_or_else(|| starting(pod));
+    Some(Why {
+        short: Safe::new(&short),
+        detail: Safe::new(&detail),
+        since: pod.deleting.or(pod.ready_changed).or(pod.created),
+    })
+}
+
+type Words = (String, String);
+
+fn leaving(pod: &Pod) -> Option<Words> {
+    pod.deleting?;
+    Some(("terminating".into(), "it was asked to stop".into()))
+}
+
+fn unplaced(pod: &Pod) -> Option<Words> {
+    let why = pod.unschedulable.as_ref()?;
+    Some(("unschedulable".into(), why.to_string()))
+}
+
+fn failed(pod: &Pod) -> Option<Words> {
+    if pod.phase.as_str() != "Failed" {
+        return None;
+    }
+    let ended = (pod.containers.iter()).find_map(|c| match &c.state {
+        ContainerState::Terminated(ended) if ended.exit_code != 0 => Some((c, ended)),
+        _ => None,
+    });
+    let reason = pod.reason.as_ref().map(Safe::to_string);
+    Some((
+        "failed".into(),
+        match (reason, ended) {
+            (Some(reason), _) => reason,
+            (None, Some((container, ended))) => format!("{} {}", container.name, exit(ended)),
+            (None, None) => "the pod failed".into(),
+        },
+    ))
+}
+
+/// A container that waits for something that does not come by itself, or that ended badly.
+fn stuck(container: &Container) -> Option<Words> {
+    let name = &container.name;
+    match &container.state {
+        ContainerState::Waiting { reason, message } => {
+            if matches!(reason.as_str(), "ContainerCreating" | "PodInitializing") {
+                return None;
+            }
+            let last = container.last.as_ref().map(exit);
+            let words = match (reason.as_str(), last, message) {
+                ("CrashLoopBackOff", Some(last), _) => {
+                    format!("{name} {last}, {} restarts", container.restarts)
+                }
+                (_, _, Some(message)) => format!("{name}: {message}"),
+                (_, Some(last), None) => format!("{name} {last}"),
+                (_, None, None) => format!("{name} waits"),
+            };
+            Some((reason.to_string(), words))
+        }
+        ContainerState::Terminated(ended) if !(container.init && ended.exit_code == 0) => {
+            Some((ended.reason.to_string(), format!("{name} {}", exit(ended))))
+        }
+        _ => None,
+    }
+}
+
+/// How a container ended, in words: `OOMKilled (exit 137)`.
+pub fn exit(ended: &Ended) -> String {
+    let message = ended.message.as_ref().filter(|m| !m.is_empty());
+    let tail = message.map(|m| format!(": {m}")).unwrap_or_default();
+    format!("{} (exit {}){tail}", ended.reason, ended.exit_code)
+}
+
+/// Running, but not ready: the newest word of the probe, or a gate that is closed.
+fn unready<'a>(pod: &Pod, events: impl Iterator<Item = &'a Event>) -> Option<Words> {
+    if let Some(gate) = pod.gates.first() {
+        return Some(("readiness gate".into(), format!("{gate} is not True")));
+    }
+    let waiting = (pod.containers.iter())
+        .find(|c| !c.init && !c.ready && matches!(c.state, ContainerState::Running { .. }))?;
+    let probe = waiting
+        .probe
+        .as_ref()
+        .map_or(String::new(), |p| format!("{p} · "));
+    let said = events
+        .filter(|e| e.object_uid == pod.uid && e.reason.as_str() == "Unhealthy")
+        .max_by_key(|e| e.last);
+    let words = match said {
+        Some(event) => event.message.to_string(),
+        None if waiting.restarts > 0 => format!("{} restarted, not ready yet", waiting.name),
+        // No probe was said to have failed: it has just started.
+        None => {
+            let words = format!("{probe}{} is not ready yet", waiting.name);
+            return Some(("starting".into(), words));
+        }
+    };
+    let words = words
+        .trim_start_matches("Readiness probe failed: ")
+        .to_owned();
+    Some(("not ready".into(), format!("{probe}{words}")))
+}
+
+fn starting(pod: &Pod) -> Words {
+    let creating =
+        (pod.containers.iter()).find(|c| matches!(c.state, ContainerState::Waiting { .. }));
+    match creating {
+        Some(c) if c.init => (
+            "starting".into(),
+            format!("init container {} waits", c.name),
+        ),
+        Some(c) => (
+            "starting".into(),
+            format!("container {} is being created", c.name),
+        ),
+        None if pod.node.is_none() => ("pending".into(), "no node yet".into()),
+        None => ("starting".into(), format!("phase {}", pod.phase)),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::super::pods::tests::pod;
+    use super::*;
+
+    fn words(pod: &Pod, events: &[Event]) -> (String, String) {
+        let why = not_ready(pod, events.iter()).unwrap();
+        (why.short.to_string(), why.detail.to_string())
+    }
+
+    fn ended(reason: &str, exit_code: i32) -> Ended {
+        Ended {
+            reason: reason.into(),
+            exit_code,
+            at: None,
+            message: None,
+        }
+    }
+
+    #[test]
+    fn a_ready_pod_needs_no_reason() {
+        assert_eq!(
+            not_ready(&pod("a", "backend", "green", true), [].iter()),
+            None
+        );
+    }
+
+    #[test]
+    fn a_crash_loop_says_how_it_ended() {
+        let mut pod = pod("a", "backend", "green", false);
+        pod.containers[0].state = ContainerState::Waiting {
+            reason: "CrashLoopBackOff".into(),
+            message: Some("back-off 40s".into()),
+        };
+        pod.containers[0].last = Some(ended("OOMKilled", 137));
+        pod.containers[0].restarts = 4;
+        let (short, detail) = words(&pod, &[]);
+        assert_eq!(short, "CrashLoopBackOff");
+        assert_eq!(detail, "backend OOMKilled (exit 137), 4 restarts");
+    }
+
+    #[test]
+    fn an_image_that_cannot_be_pulled_says_which() {
+        let mut pod = pod("a", "backend", "green", false);
+        pod.containers[0].state = ContainerState::Waiting {
+            reason: "ImagePullBackOff".into(),
+            message: Some("Back-off pulling image \"ghcr.io/acme/x:1\"".into()),
+        };
+        let (short, detail) = words(&pod, &[]);
+        assert_eq!(short, "ImagePullBackOff");
+        assert!(detail.contains("ghcr.io/acme/x:1"), "{detail}");
+    }
+
+    #[test]
+    fn a_failing_probe_is_quoted_from_its_newest_event() {
+        let mut pod = pod("a", "backend", "green", false);
+        pod.containers[0].probe = Some("GET /ready".into());
+        let event = |second, message: &str| Event {
+            name: format!("e{second}").into(),
+            object_kind: "Pod".into(),
+            object: "a".into(),
+            object_uid: "uid-a".into(),
+            is_warning: true,
+            reason: "Unhealthy".into(),
+            message: message.into(),
+            count: 1,
+            last: Timestamp::from_second(second).ok(),
+        };
+        let events = [
+            event(2, "Readiness probe failed: 503"),
+            event(1, "Readiness probe failed: 500"),
+        ];
+        assert_eq!(words(&pod, &events).1, "GET /ready · 503");
+    }
+
+    #[test]
+    fn an_unschedulable_pod_quotes_the_scheduler() {
+        let mut pod = pod("a", "backend", "green", false);
+        pod.phase = "Pending".into();
+        pod.unschedulable = Some("0/3 nodes are available: 3 Insufficient cpu.".into());
+        assert_eq!(words(&pod, &[]).0, "unschedulable");
+    }
+}

@@ -1,0 +1,425 @@
+//! Kubernetes objects as far as the cockpit looks at them. Field names are the API's own.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{Keyed, Safe};
+
+/// Labels or a selector: sorted pairs, shared by the many objects that carry the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Labels(Arc<[(Safe, Safe)]>);
+
+impl FromIterator<(Safe, Safe)> for Labels {
+    fn from_iter<I: IntoIterator<Item = (Safe, Safe)>>(pairs: I) -> Self {
+        Self(
+            pairs
+                .into_iter()
+                .collect::<BTreeMap<_, _>>()
+                .into_iter()
+                .collect(),
+        )
+    }
+}
+
+impl Labels {
+    /// The value of `key`.
+    pub fn get(&self, key: &str) -> Option<&Safe> {
+        let place = self.0.binary_search_by(|(k, _)| k.as_str().cmp(key)).ok()?;
+        Some(&self.0[place].1)
+    }
+
+    /// Whether every pair of `self`, read as a selector, is among `labels`. An empty one selects nothing,
+    /// as a Service without a selector does.
+    pub fn selects(&self, labels: &Self) -> bool {
+        !self.0.is_empty() && self.0.iter().all(|(k, v)| labels.get(k) == Some(v))
+    }
+
+    /// The same map with `key` set to `value`.
+    pub fn with(&self, key: &Safe, value: &Safe) -> Self {
+        let pairs = self.0.iter().cloned();
+        pairs.chain([(key.clone(), value.clone())]).collect()
+    }
+
+    /// The pairs, sorted by key.
+    pub fn iter(&self) -> impl Iterator<Item = &(Safe, Safe)> {
+        self.0.iter()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// An image as it runs: what was asked for and what was pulled.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Image {
+    /// As in the spec: repository, tag or digest.
+    pub name: Safe,
+    /// `sha256:…` as pulled, once it was.
+    pub digest: Option<Safe>,
+}
+
+impl Image {
+    /// The tag, or the digest's head where the spec names a digest, or `latest`.
+    pub fn tag(&self) -> &str {
+        let last = self.name.rsplit('/').next().unwrap_or_default();
+        match last.split_once('@') {
+            Some((_, digest)) => short_digest(digest),
+            None => last.split_once(':').map_or("latest", |(_, tag)| tag),
+        }
+    }
+
+    /// The tag as people say it: a commit's hash by its first 7 digits, anything else whole.
+    pub fn short_tag(&self) -> &str {
+        let tag = self.tag();
+        let is_hash = tag.len() >= 12 && tag.bytes().all(|b| b.is_ascii_hexdigit());
+        if is_hash { &tag[..7] } else { tag }
+    }
+
+    /// The first 12 digits of the digest that runs.
+    pub fn short_digest(&self) -> Option<&str> {
+        self.digest.as_ref().map(|d| short_digest(d))
+    }
+}
+
+/// The first 12 digits of `sha256:…`.
+fn short_digest(digest: &str) -> &str {
+    let hex = digest.rsplit(':').next().unwrap_or(digest);
+    hex.char_indices()
+        .nth(12)
+        .map_or(hex, |(end, _)| &hex[..end])
+}
+
+/// A pod.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Pod {
+    /// Its name.
+    pub name: Safe,
+    /// Its uid.
+    pub uid: Safe,
+    /// Its labels.
+    pub labels: Labels,
+    /// When it was created.
+    pub created: Option<Timestamp>,
+    /// When it was asked to go.
+    pub deleting: Option<Timestamp>,
+    /// The node that runs it.
+    pub node: Option<Safe>,
+    /// `status.phase`: Pending, Running, Succeeded, Failed, Unknown.
+    pub phase: Safe,
+    /// The condition Ready.
+    pub ready: bool,
+    /// When Ready last changed.
+    pub ready_changed: Option<Timestamp>,
+    /// `status.reason` and `status.message` (Evicted and the like).
+    pub reason: Option<Safe>,
+    /// Why the scheduler found no node (condition PodScheduled).
+    pub unschedulable: Option<Safe>,
+    /// Readiness gates that are not True.
+    pub gates: Vec<Safe>,
+    /// The controller's name (a ReplicaSet's, as a rule).
+    pub owner: Option<Safe>,
+    /// Init containers first, then containers, as in the spec.
+    pub containers: Vec<Container>,
+}
+
+/// A container of a pod.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Container {
+    /// Its name.
+    pub name: Safe,
+    /// Whether it is an init container.
+    pub init: bool,
+    /// Its image.
+    pub image: Image,
+    /// Whether it is ready.
+    pub ready: bool,
+    /// How often it was restarted.
+    pub restarts: u32,
+    /// What it does now.
+    pub state: ContainerState,
+    /// How its previous run ended.
+    pub last: Option<Ended>,
+    /// The readiness probe in words: `GET /ready :8000 every 5s`.
+    pub probe: Option<Safe>,
+}
+
+/// What a container does now.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ContainerState {
+    /// No status yet.
+    Unknown,
+    /// Not running, because.
+    Waiting {
+        /// `ImagePullBackOff`, `CrashLoopBackOff`, …
+        reason: Safe,
+        /// The kubelet's words.
+        message: Option<Safe>,
+    },
+    /// Running since.
+    Running {
+        /// `startedAt`.
+        since: Option<Timestamp>,
+    },
+    /// Ended.
+    Terminated(Ended),
+}
+
+/// How a container ended.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Ended {
+    /// `OOMKilled`, `Error`, `Completed`, …
+    pub reason: Safe,
+    /// The exit code.
+    pub exit_code: i32,
+    /// When.
+    pub at: Option<Timestamp>,
+    /// The termination message.
+    pub message: Option<Safe>,
+}
+
+impl Pod {
+    /// Restarts of all its containers.
+    pub fn restarts(&self) -> u32 {
+        self.containers
+            .iter()
+            .map(|c| c.restarts)
+            .fold(0, u32::saturating_add)
+    }
+
+    /// Whether it ran to its end on purpose (a finished Job): neither ready nor in trouble.
+    pub fn is_finished(&self) -> bool {
+        self.phase.as_str() == "Succeeded"
+    }
+
+    /// The first container that is no init container.
+    pub fn main_container(&self) -> Option<&Container> {
+        self.containers.iter().find(|c| !c.init)
+    }
+}
+
+/// A Deployment.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Deployment {
+    /// Its name.
+    pub name: Safe,
+    /// Its uid.
+    pub uid: Safe,
+    /// The labels of its pod template.
+    pub template_labels: Labels,
+    /// When it was created.
+    pub created: Option<Timestamp>,
+    /// `metadata.generation`.
+    pub generation: i64,
+    /// `status.observedGeneration`.
+    pub observed_generation: i64,
+    /// `spec.replicas` (1 where it is not set).
+    pub desired: u32,
+    /// `status.replicas`.
+    pub replicas: u32,
+    /// `status.updatedReplicas`.
+    pub updated: u32,
+    /// `status.readyReplicas`.
+    pub ready: u32,
+    /// `status.availableReplicas`.
+    pub available: u32,
+    /// `spec.paused`.
+    pub paused: bool,
+    /// The conditions.
+    pub conditions: Vec<Condition>,
+    /// Container name and image of the template.
+    pub images: Vec<(Safe, Image)>,
+    /// The annotation `deployment.kubernetes.io/revision`.
+    pub revision: Option<Safe>,
+    /// The annotation `meta.helm.sh/release-name`.
+    pub helm_release: Option<Safe>,
+}
+
+/// A condition of an object's status.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Condition {
+    /// Its type, such as `Progressing`.
+    pub kind: Safe,
+    /// `True`, `False` or `Unknown`.
+    pub status: Safe,
+    /// A word for why.
+    pub reason: Option<Safe>,
+    /// A sentence for why.
+    pub message: Option<Safe>,
+    /// When it last changed.
+    pub since: Option<Timestamp>,
+}
+
+/// A ReplicaSet.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ReplicaSet {
+    /// Its name.
+    pub name: Safe,
+    /// The Deployment that owns it.
+    pub owner: Option<Safe>,
+    /// The annotation `deployment.kubernetes.io/revision`.
+    pub revision: Option<Safe>,
+    /// `spec.replicas`.
+    pub desired: u32,
+    /// `status.readyReplicas`.
+    pub ready: u32,
+    /// `status.availableReplicas`.
+    pub available: u32,
+    /// When it was created.
+    pub created: Option<Timestamp>,
+    /// Images of its template.
+    pub images: Vec<Image>,
+}
+
+/// A Service.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Service {
+    /// Its name.
+    pub name: Safe,
+    /// Its uid.
+    pub uid: Safe,
+    /// `metadata.resourceVersion`.
+    pub resource_version: Safe,
+    /// The whole selector.
+    pub selector: Labels,
+    /// `ClusterIP`, `NodePort`, `LoadBalancer`, `ExternalName`.
+    pub kind: Safe,
+    /// Its ports in words: `http 80→http`.
+    pub ports: Vec<Safe>,
+    /// When it was created.
+    pub created: Option<Timestamp>,
+    /// Who manages what, from `metadata.managedFields`.
+    pub managers: Vec<FieldManager>,
+}
+
+/// A field manager's entry. The API records when a manager last wrote any of its fields, not who
+/// the person was (SAFETY, Platform facts).
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FieldManager {
+    /// The manager's name, such as `kubectl-patch` or `helm`.
+    pub name: Safe,
+    /// `Apply` or `Update`.
+    pub operation: Safe,
+    /// When it last wrote.
+    pub at: Option<Timestamp>,
+    /// The selector keys that it owns.
+    pub selector_keys: Vec<Safe>,
+    /// Whether it owns anything else of `spec`.
+    pub owns_spec: bool,
+}
+
+/// An EndpointSlice.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Slice {
+    /// Its name.
+    pub name: Safe,
+    /// The Service, by the label `kubernetes.io/service-name`.
+    pub service: Safe,
+    /// Who maintains it, by the label `endpointslice.kubernetes.io/managed-by`.
+    pub managed_by: Option<Safe>,
+    /// Its endpoints.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// An endpoint. An unset `ready` counts as ready (SAFETY, rule 10).
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Endpoint {
+    /// Takes new connections.
+    pub ready: bool,
+    /// Serves, be it terminating.
+    pub serving: bool,
+    /// Is going.
+    pub terminating: bool,
+    /// The pod behind it, by uid.
+    pub target: Option<Safe>,
+    /// The first address.
+    pub address: Safe,
+}
+
+/// A HorizontalPodAutoscaler.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Autoscaler {
+    /// Its name.
+    pub name: Safe,
+    /// `spec.scaleTargetRef`'s kind.
+    pub target_kind: Safe,
+    /// `spec.scaleTargetRef`'s name.
+    pub target: Safe,
+    /// `spec.minReplicas` (1 where it is not set).
+    pub min: u32,
+    /// `spec.maxReplicas`.
+    pub max: u32,
+    /// `status.currentReplicas`.
+    pub current: u32,
+    /// `status.desiredReplicas`.
+    pub desired: u32,
+    /// Resource metrics: name, current and target utilisation in per cent.
+    pub metrics: Vec<(Safe, Option<i32>, Option<i32>)>,
+    /// The conditions.
+    pub conditions: Vec<Condition>,
+}
+
+/// An Event.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Event {
+    /// Its name.
+    pub name: Safe,
+    /// `involvedObject`'s kind.
+    pub object_kind: Safe,
+    /// `involvedObject`'s name.
+    pub object: Safe,
+    /// `involvedObject`'s uid.
+    pub object_uid: Safe,
+    /// Whether its type is `Warning`.
+    pub is_warning: bool,
+    /// A word for why.
+    pub reason: Safe,
+    /// In words.
+    pub message: Safe,
+    /// How often.
+    pub count: u32,
+    /// When it was last seen.
+    pub last: Option<Timestamp>,
+}
+
+impl Keyed for Pod {
+    fn key(&self) -> &Safe {
+        &self.name
+    }
+}
+impl Keyed for Deployment {
+    fn key(&self) -> &Safe {
+        &self.name
+    }
+}
+impl Keyed for ReplicaSet {
+    fn key(&self) -> &Safe {
+        &self.name
+    }
+}
+impl Keyed for Service {
+    fn key(&self) -> &Safe {
+        &self.name
+    }
+}
+impl Keyed for Slice {
+    fn key(&self) -> &Safe {
+        &self.name
+    }
+}
+impl Keyed for Autoscaler {
+    fn key(&self) -> &Safe {
+        &self.name
+    }
+}
+impl Keyed for Event {
+    fn key(&self) -> &Safe {
+        &self.name
+    }
+}

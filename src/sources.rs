@@ -1,0 +1,63 @@
+//! What is watched, and how often it is asked: all of it on this page.
+//!
+//! | kind | of the namespace | re-opened every |
+//! | --- | --- | --- |
+//! | Services, EndpointSlices | all (a selector would miss them; a namespace has few) | 25 s |
+//! | Deployments, Pods | those with the environment's labels | 35, 40 s |
+//! | ReplicaSets | those with the environment's labels | 45 s |
+//! | HorizontalPodAutoscalers, Events | all (they carry no labels of the application); the newest 500 Events of our kinds | 50, 55 s |
+//!
+//! The periods differ so that re-openings do not meet; a connection that died in silence is found one
+//! period and five seconds later, or with the first pulse that fails. The pulse: every 10 s, 5 s to
+//! answer. Failures: 0.8 s, doubling to 30 s, with jitter, and at once when the server is back.
+
+use std::time::Duration;
+
+use crate::estate::Kind;
+use crate::estate::feed::PULSE_MS;
+
+pub mod kubernetes;
+mod log;
+
+/// How often what is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Between two pulses.
+    pub pulse: Duration,
+    /// For the answer to a pulse.
+    pub answer: Duration,
+    /// The first and the longest pause after a failure.
+    pub pauses: [Duration; 2],
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            pulse: Duration::from_millis(PULSE_MS),
+            answer: Duration::from_secs(5),
+            pauses: [Duration::from_millis(800), Duration::from_secs(30)],
+        }
+    }
+}
+
+/// Seconds after which a watch of `kind` is opened again.
+pub fn period(kind: Kind) -> u32 {
+    match kind {
+        Kind::Services | Kind::EndpointSlices => 25,
+        Kind::Deployments => 35,
+        Kind::Pods => 40,
+        Kind::ReplicaSets => 45,
+        Kind::HorizontalPodAutoscalers => 50,
+        Kind::Events => 55,
+    }
+}
+
+/// Whether the environment's label selector applies to `kind`.
+pub fn is_selected(kind: Kind) -> bool {
+    match kind {
+        Kind::Deployments | Kind::Pods | Kind::ReplicaSets => true,
+        Kind::Services | Kind::EndpointSlices | Kind::HorizontalPodAutoscalers | Kind::Events => {
+            false
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The terminal and the loop: device, guard, input and screen, and the only place that performs a
+//! [`Command`](crate::app::Command).
+
+pub mod clock;
+pub mod guard;
+pub mod input;
+pub mod run;
+pub mod screen;
+pub mod tasks;
+pub mod tty;
+
+pub use run::{Ending, run};
+pub use tasks::{Outside, Wire};

@@ -1,0 +1,182 @@
+//! The tasks that the loop owns: sources, the log on the screen, the demo's control. Each speaks
+//! through the one bounded channel, and a panic in one ends that one only.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::sync::mpsc::Sender;
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
+
+use super::clock;
+use crate::app::Event;
+use crate::clients::demo::Control;
+use crate::clients::kubernetes::Target;
+use crate::estate::{Fault, FaultKind, LogTarget, Moment, Observation, Safe, Seen};
+use crate::sources;
+
+/// How an environment is reached.
+#[derive(Clone, Debug)]
+pub struct Wire {
+    /// The cluster and namespace.
+    pub target: Target,
+    /// The label selector of its workloads.
+    pub selector: String,
+}
+
+/// Everything outside the process that the cockpit may speak to.
+#[derive(Clone, Debug, Default)]
+pub struct Outside {
+    /// One wire an environment, in the order of the configuration.
+    pub wires: Vec<Wire>,
+    /// The demo's estate.
+    pub control: Option<Control>,
+}
+
+/// How long a source that stopped by a defect rests before it is started again.
+const REST: Duration = Duration::from_secs(5);
+
+/// The tasks under way.
+pub(super) struct Tasks {
+    outside: Outside,
+    set: JoinSet<()>,
+    /// Which environment's source a task is.
+    sources: HashMap<Id, usize>,
+    running: HashMap<usize, AbortHandle>,
+    shared: HashMap<usize, sources::kubernetes::Shared>,
+    log: Option<AbortHandle>,
+    out: Sender<Observation>,
+    told: Sender<Event>,
+}
+
+impl Tasks {
+    pub(super) fn new(outside: Outside, out: Sender<Observation>, told: Sender<Event>) -> Self {
+        Self {
+            outside,
+            set: JoinSet::new(),
+            sources: HashMap::new(),
+            running: HashMap::new(),
+            shared: HashMap::new(),
+            log: None,
+            out,
+            told,
+        }
+    }
+
+    /// Starts watching an environment, after `rest`; a source of it that runs is ended.
+    pub(super) fn watch(&mut self, environment: usize, rest: Option<Duration>) {
+        let Some(wire) = self.outside.wires.get(environment).cloned() else {
+            return;
+        };
+        if let Some(old) = self.running.remove(&environment) {
+            old.abort();
+        }
+        let shared = sources::kubernetes::Shared::default();
+        self.shared.insert(environment, shared.clone());
+        let out = self.out.clone();
+        let handle = self.set.spawn(async move {
+            if let Some(rest) = rest {
+                tokio::time::sleep(rest).await;
+            }
+            sources::kubernetes::run(
+                environment,
+                wire.target,
+                wire.selector,
+                shared,
+                out,
+                clock::boot,
+            )
+            .await;
+        });
+        self.sources.insert(handle.id(), environment);
+        self.running.insert(environment, handle);
+    }
+
+    /// Streams a log; the one streamed before ends.
+    pub(super) fn open_log(&mut self, environment: usize, target: LogTarget) {
+        self.close_log();
+        let Some(shared) = self.shared.get(&environment).cloned() else {
+            return;
+        };
+        let out = self.out.clone();
+        let log = self.set.spawn(sources::kubernetes::log(
+            environment,
+            shared,
+            target,
+            out,
+            clock::boot,
+        ));
+        self.log = Some(log);
+    }
+
+    /// Ends the log that is streamed.
+    pub(super) fn close_log(&mut self) {
+        if let Some(log) = self.log.take() {
+            log.abort();
+        }
+    }
+
+    /// Asks the demo's estate what it can break.
+    pub(super) fn ask_faults(&mut self) {
+        let Some(control) = self.outside.control.clone() else {
+            return;
+        };
+        let told = self.told.clone();
+        self.set.spawn(async move {
+            if let Ok(faults) = control.faults().await {
+                let _ = told.send(Event::Faults(faults)).await;
+            }
+        });
+    }
+
+    /// Has the demo's estate break something.
+    pub(super) fn inject(&mut self, name: String) {
+        let Some(control) = self.outside.control.clone() else {
+            return;
+        };
+        let told = self.told.clone();
+        self.set.spawn(async move {
+            let text = match control.inject(&name).await {
+                Ok(()) => format!("the demo's estate was told: {name}"),
+                Err(fault) => format!("the demo's estate refused: {}", fault.what),
+            };
+            let _ = told.send(Event::Told(Safe::new(&text))).await;
+        });
+    }
+
+    /// Waits for a task to end; what it means for the state, if anything.
+    pub(super) async fn ended(&mut self) -> Option<Observation> {
+        let ended = self.set.join_next_with_id().await;
+        let Some(ended) = ended else {
+            return std::future::pending().await;
+        };
+        let id = match &ended {
+            Ok((id, ())) => *id,
+            Err(error) => error.id(),
+        };
+        let environment = self.sources.remove(&id)?;
+        if ended.as_ref().is_err_and(JoinError::is_cancelled) {
+            return None;
+        }
+        tracing::error!(environment, ?ended, "a source stopped and is started again");
+        self.running.remove(&environment);
+        self.watch(environment, Some(REST));
+        Some(stopped(environment, clock::boot()))
+    }
+
+    /// Ends them all.
+    pub(super) fn abort(&mut self) {
+        self.set.abort_all();
+    }
+}
+
+fn stopped(environment: usize, at: Moment) -> Observation {
+    Observation {
+        environment,
+        at,
+        seen: Seen::NoPulse(Fault {
+            kind: FaultKind::Stopped,
+            what: "the source stopped by a defect of Wheelhouse; it starts again (see the log)"
+                .into(),
+        }),
+    }
+}

@@ -1,0 +1,76 @@
+//! `draw(&State)`: what the screen says, as a pure function of the state. No clock, no I/O.
+//!
+//! One file a panel. Everything is laid out in a frame of borders; Traffic is on the screen at every
+//! size; a panel with nothing to say shrinks to its title with the reason.
+
+pub mod theme;
+
+mod canvas;
+mod detail;
+mod frame;
+mod log;
+mod oneline;
+mod overlay;
+mod panels;
+mod pods;
+mod traffic;
+mod words;
+
+pub use words::age;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::app::{State, View};
+use canvas::Canvas;
+use theme::Theme;
+
+/// The smallest window that gets more than one line.
+const SMALLEST: (u16, u16) = (60, 15);
+
+/// Draws `state` into `buf`, whatever the size of `area`.
+pub fn draw(state: &State, area: Rect, buf: &mut Buffer) {
+    let area = area.intersection(buf.area);
+    if area.is_empty() {
+        return;
+    }
+    let theme = Theme::of(state);
+    let mut canvas = Canvas::new(buf, area, theme);
+    if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
+        oneline::draw(state, &mut canvas);
+        return;
+    }
+    frame::draw(state, &mut canvas);
+    let inner = canvas.area.inner(ratatui::layout::Margin::new(1, 1));
+    let used = traffic::draw(state, &mut canvas, inner);
+    let below = Rect {
+        y: inner.y + used,
+        height: inner.height.saturating_sub(used),
+        ..inner
+    };
+    match state.levels.last() {
+        None => panels::draw(state, &mut canvas, below),
+        Some(level) => match &level.view {
+            View::Log(view) => log::draw(state, view, level.scroll, &mut canvas, below),
+            _ => detail::draw(state, level, &mut canvas, below),
+        },
+    }
+    overlay::draw(state, &mut canvas);
+}
+
+/// The terminal window's title: plain ASCII, production in capitals.
+pub fn window_title(state: &State) -> String {
+    let estate = state.estate();
+    let live = words::live_word(estate);
+    let title = format!(
+        "{}{} {} - {live}",
+        if state.demo.is_some() { "DEMO " } else { "" },
+        words::tier_badge(estate.scope.tier),
+        estate.scope.name,
+    );
+    title
+        .chars()
+        .filter(|c| (' '..='~').contains(c))
+        .take(80)
+        .collect()
+}

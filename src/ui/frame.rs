@@ -1,0 +1,165 @@
+//! The frame: which environment, how current, what time, and the keys of the moment.
+
+use super::canvas::{Canvas, Text, width};
+use super::theme::{Role, Theme};
+use super::words;
+use crate::app::{Action, State};
+use crate::estate::{Kind, SKEW_SHOWN_MS, Tier};
+
+/// Draws the outer border with header and footer.
+pub fn draw(state: &State, canvas: &mut Canvas<'_>) {
+    border(canvas);
+    header(state, canvas);
+    footer(state, canvas);
+}
+
+fn border(canvas: &mut Canvas<'_>) {
+    let (area, borders) = (canvas.area, canvas.theme.borders());
+    let (right, bottom) = (area.right() - 1, area.bottom() - 1);
+    canvas.across(area.x, area.y, area.width, borders.outer[0]);
+    canvas.across(area.x, bottom, area.width, borders.outer[0]);
+    for y in area.y..=bottom {
+        canvas.symbol(area.x, y, borders.outer[1]);
+        canvas.symbol(right, y, borders.outer[1]);
+    }
+    canvas.symbol(area.x, area.y, borders.corners[0]);
+    canvas.symbol(right, area.y, borders.corners[1]);
+    canvas.symbol(area.x, bottom, borders.corners[2]);
+    canvas.symbol(right, bottom, borders.corners[3]);
+}
+
+/// The tier's word as loud as the tier deserves.
+fn badge(state: &State) -> Text {
+    let tier = state.estate().scope.tier;
+    let word = words::tier_badge(tier);
+    match tier {
+        Tier::Production => Text::default().add(format!(" {word} "), Role::Badge),
+        Tier::Staging | Tier::Development => Text::default().add(format!(" {word} "), Role::Focus),
+    }
+}
+
+fn header(state: &State, canvas: &mut Canvas<'_>) {
+    let area = canvas.area;
+    let (y, mut room) = (area.y, area.width.saturating_sub(4));
+    let mut left = area.x + 2;
+    // From the right: badge, clock, how current. The badge stands on both sides.
+    let badge = badge(state);
+    room -= canvas.text_right(left, y, room, &badge) + 1;
+    let used = canvas.text(left, y, room, &badge) + 1;
+    left += used;
+    room -= used;
+    if state.demo.is_some() {
+        let used = canvas.text(left, y, room, &Text::default().add(" DEMO ", Role::Badge)) + 1;
+        left += used;
+        room = room.saturating_sub(used);
+    }
+    let clock = Text::plain(format!(" {} ", words::clock(state)));
+    room = room.saturating_sub(canvas.text_right(left, y, room, &clock) + 1);
+    let health = health(state, &canvas.theme);
+    if usize::from(room) > health.width() + 24 {
+        room = room.saturating_sub(canvas.text_right(left, y, room, &health) + 1);
+    }
+    canvas.text(left, y, room, &name(state, room));
+}
+
+/// Title, environment and where it lives, as far as there is room.
+fn name(state: &State, room: u16) -> Text {
+    let scope = &state.estate().scope;
+    let short = format!(" {} · {} ", state.title, scope.name);
+    let long = format!(" {} · {} @ {} ", state.title, scope.name, scope.context);
+    let fits = |text: &String| width(text) <= usize::from(room);
+    let least = format!(" {} ", scope.name);
+    Text::plain([long, short].into_iter().find(fits).unwrap_or(least))
+}
+
+/// `k8s live`, or how stale and why not.
+fn health(state: &State, theme: &Theme) -> Text {
+    let estate = state.estate();
+    let (mark, said) = words::currency(estate, &Kind::ALL, state.now);
+    let mut text = Text::plain(" k8s ");
+    let role = mark.map_or(Role::Plain, Theme::role);
+    if let Some(mark) = mark {
+        text.push(format!("{} ", theme.mark(mark)), role);
+    }
+    text.push(format!("{said} "), role);
+    if let Some(skew) = estate.cluster.skew_ms.filter(|ms| ms.abs() > SKEW_SHOWN_MS) {
+        text.push(format!("clock off by {} s ", skew / 1_000), Role::Warn);
+    }
+    text
+}
+
+fn footer(state: &State, canvas: &mut Canvas<'_>) {
+    let area = canvas.area;
+    let (y, left) = (area.bottom() - 1, area.x + 2);
+    let mut room = area.width.saturating_sub(4);
+    if state.environment().is_read_only {
+        let said = Text::default().add(" READ-ONLY ", Role::Title);
+        room = room.saturating_sub(canvas.text_right(left, y, room, &said) + 1);
+    }
+    if state.is_filtering || !state.filter.text().is_empty() {
+        canvas.text(left, y, room, &filter(state));
+        return;
+    }
+    if let Some(notice) = &state.notice {
+        canvas.text(
+            left,
+            y,
+            room,
+            &Text::default().add(format!(" {} ", notice.text), Role::Focus),
+        );
+        return;
+    }
+    canvas.text(left, y, room, &keys(state, room));
+}
+
+fn filter(state: &State) -> Text {
+    let environment = state.environment();
+    let cursor = if state.is_filtering { "_" } else { "" };
+    let mut text = Text::default().add(format!(" /{}{cursor} ", state.filter.text()), Role::Focus);
+    if state.levels.is_empty() {
+        let (kept, all) = (environment.pod_count(), environment.estate.pods.value.len());
+        text.push(format!(" {kept}/{all} pods "), Role::Plain);
+    }
+    text.add(" Esc clears ", Role::Dim)
+}
+
+/// The keys worth a word here, as many as fit.
+fn keys(state: &State, room: u16) -> Text {
+    let mut text = Text::plain(" ");
+    for (binding, keys) in state.keymap.bindings(state.context(), state.demo.is_some()) {
+        let (Some(key), false) = (keys.first(), binding.footer.is_empty()) else {
+            continue;
+        };
+        if !applies(state, binding.action) {
+            continue;
+        }
+        let key = if key.to_string() == "enter" {
+            "Enter".to_owned()
+        } else {
+            key.to_string()
+        };
+        let more = format!("{key} {}  ", binding.footer);
+        if text.width() + width(&more) > usize::from(room) {
+            break;
+        }
+        text.push(key, Role::Title);
+        text.push(format!(" {}  ", binding.footer), Role::Dim);
+    }
+    text
+}
+
+/// Whether a key of the footer would do anything here.
+fn applies(state: &State, action: Action) -> bool {
+    match action {
+        Action::Environments => state.environments.len() > 1,
+        Action::Logs | Action::PreviousLogs => match state.levels.last() {
+            None => matches!(
+                state.environment().cursor.on,
+                Some(crate::app::rows::Row::Pod(_))
+            ),
+            Some(_) => true,
+        },
+        Action::Open => !matches!(state.view(), Some(crate::app::View::Log(_))),
+        _ => true,
+    }
+}

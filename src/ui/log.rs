@@ -1,0 +1,72 @@
+//! A container's log.
+
+use ratatui::layout::Rect;
+
+use super::canvas::{Canvas, Text};
+use super::theme::{Mark, Role};
+use crate::app::State;
+use crate::app::logs::LogView;
+use crate::estate::Safe;
+
+/// Draws `log` into `area`, whose first row is its divider; `shift` columns are scrolled away to the left.
+pub fn draw(state: &State, log: &LogView, shift: i32, canvas: &mut Canvas<'_>, area: Rect) {
+    if area.height < 3 {
+        return;
+    }
+    canvas.divider(area.y, &title(log, canvas));
+    let list = Rect {
+        y: area.y + 1,
+        height: area.height - 1,
+        ..area
+    };
+    let filter = state.filter.text().to_lowercase();
+    let kept: Vec<&Safe> = (log.lines.iter())
+        .filter(|line| filter.is_empty() || line.to_lowercase().contains(&filter))
+        .collect();
+    if kept.is_empty() {
+        let said = match (&log.ended, filter.is_empty()) {
+            (_, false) => "no line matches",
+            (Some(None), true) => "the log is empty",
+            (Some(Some(_)), true) => "no log to show",
+            (None, true) => "waiting for the first line",
+        };
+        canvas.text(
+            list.x + 1,
+            list.y,
+            list.width - 2,
+            &Text::default().add(said, Role::Dim),
+        );
+        return;
+    }
+    let height = usize::from(list.height);
+    let above = log.above.min(kept.len().saturating_sub(height));
+    let end = kept.len() - above;
+    let start = end.saturating_sub(height);
+    let shift = usize::try_from(shift).unwrap_or(0);
+    for (y, line) in (list.y..).zip(&kept[start..end]) {
+        let shown: String = line.chars().skip(shift).collect();
+        canvas.text(list.x + 1, y, list.width - 2, &Text::plain(shown));
+    }
+}
+
+fn title(log: &LogView, canvas: &Canvas<'_>) -> Text {
+    let target = &log.target;
+    let mut text = Text::default().add(format!("Log  {}", target.pod), Role::Focus);
+    text.push(format!("  {}", target.container), Role::Plain);
+    if target.previous {
+        text.push("  previous run", Role::Warn);
+    }
+    match &log.ended {
+        Some(Some(fault)) => {
+            let said = format!("  {} {}", canvas.theme.mark(Mark::Unknown), fault.what);
+            text.push(said, Role::Warn);
+        }
+        Some(None) => text.push("  ended", Role::Dim),
+        None if log.is_following => text.push("  following", Role::Dim),
+        None => text.push(format!("  held, {} below", log.above), Role::Warn),
+    }
+    if log.dropped > 0 {
+        text.push(format!("  {} older lines not kept", log.dropped), Role::Dim);
+    }
+    text
+}

@@ -1,0 +1,381 @@
+//! Traffic: who is live, by the Services' selectors and by what serves. On the screen at every size.
+
+use ratatui::layout::Rect;
+
+use super::canvas::{Canvas, Text, column};
+use super::theme::{Mark, Role, Theme, colour_role};
+use super::words;
+use crate::app::{Panel, State};
+use crate::estate::{ColourView, Currency, Estate, Kind, Live, ServiceView};
+
+/// The kinds that this panel is made of.
+const KINDS: [Kind; 4] = [
+    Kind::Services,
+    Kind::EndpointSlices,
+    Kind::Deployments,
+    Kind::Pods,
+];
+
+/// Draws it at the top of `area`; returns the rows used.
+pub fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
+    let estate = state.estate();
+    let theme = canvas.theme;
+    let views = estate.service_views();
+    let is_small = area.height < 18;
+    let mut lines = Vec::new();
+    let is_brief = is_small && estate.live_colour().is_some();
+    if is_brief {
+        lines.push(small(estate, &theme));
+    }
+    let widest =
+        |width: &dyn Fn(&ServiceView<'_>) -> usize| views.iter().map(width).max().unwrap_or(0);
+    let key = estate.scope.traffic.as_ref().map_or("", |t| t.key.as_str());
+    let name = widest(&|v| super::canvas::width(v.name)).min(32);
+    // In a narrow window who changed it says more than the keys that never change.
+    let selector = if area.width < 70 {
+        0
+    } else {
+        widest(&|v| rest(v, key).width())
+    };
+    for view in &views {
+        lines.push(service_line(
+            state,
+            view,
+            [name, selector],
+            area.width,
+            &theme,
+        ));
+    }
+    if !is_brief {
+        let colours: &[Option<usize>] = match estate.scope.traffic {
+            Some(_) => &[Some(0), Some(1)],
+            None => &[None],
+        };
+        let line = |colour: &Option<usize>| colour_line(state, &views, *colour, area.width, &theme);
+        lines.extend(colours.iter().map(line));
+    }
+    lines.extend(troubles(state, &views, &theme));
+    let most = usize::from(area.height.saturating_sub(6).max(2));
+    lines.truncate(most);
+    for (row, line) in (area.y..).zip(&lines) {
+        canvas.text(area.x + 1, row, area.width.saturating_sub(2), line);
+    }
+    let used = u16::try_from(lines.len()).unwrap_or(area.height);
+    if is_stale(state) {
+        canvas.dim(Rect {
+            height: used,
+            ..area
+        });
+    }
+    if state.panel == Panel::Traffic && state.levels.is_empty() && !is_small && !views.is_empty() {
+        let chosen = u16::try_from(state.environment().service).unwrap_or(0);
+        canvas.select(Rect {
+            y: area.y + chosen,
+            height: 1,
+            x: area.x + 1,
+            width: area.width.saturating_sub(2),
+        });
+    }
+    used
+}
+
+fn is_stale(state: &State) -> bool {
+    let at = state.now.at;
+    KINDS
+        .iter()
+        .any(|k| state.estate().currency(*k, at) == Currency::Stale)
+}
+
+/// `digital-wall-service  part=frontend  version=blue  endpoints BLUE 3 GREEN 0  changed 2d ago by kubectl-patch`
+fn service_line(
+    state: &State,
+    view: &ServiceView<'_>,
+    [name, selector]: [usize; 2],
+    room: u16,
+    theme: &Theme,
+) -> Text {
+    let estate = state.estate();
+    let Some(switch) = &estate.scope.traffic else {
+        return Text::default();
+    };
+    let mut text = Text::plain(column(view.name, name, theme)).add("  ", Role::Plain);
+    if view.service.is_none() {
+        let (mark, said) = match view.live {
+            Live::Absent => (Mark::Bad, "there is no such Service"),
+            _ => (Mark::Waiting, "waiting for the first answer"),
+        };
+        return text.add(format!("{} {said}", theme.mark(mark)), Theme::role(mark));
+    }
+    if selector > 0 {
+        text = text.append(rest(view, &switch.key).pad(selector));
+    }
+    match &view.live {
+        Live::Colour(colour) => {
+            text.push(format!("{}=", switch.key), Role::Plain);
+            text.push(switch.colours[*colour].to_string(), colour_role(*colour));
+        }
+        Live::Foreign(value) => text.push(
+            format!(
+                "{} {}={value} is neither colour",
+                theme.mark(Mark::Bad),
+                switch.key
+            ),
+            Role::Bad,
+        ),
+        _ => text.push(
+            format!(
+                "{} no {} in the selector",
+                theme.mark(Mark::Bad),
+                switch.key
+            ),
+            Role::Bad,
+        ),
+    }
+    if let Some(loud) = mismatch(view, estate) {
+        text.push(format!("  {} {loud}", theme.mark(Mark::Bad)), Role::Bad);
+    }
+    let Some(manager) = view.changed else {
+        return text;
+    };
+    let age = words::age_of(manager.at, estate, state.now);
+    let room = usize::from(room) - 2;
+    let by = &manager.name;
+    for said in [
+        format!("  changed {age} ago by {by}"),
+        format!("  {age} ago by {by}"),
+        format!("  {age} {by}"),
+    ] {
+        let said = Text::default().add(said, Role::Dim);
+        if text.width() + said.width() <= room {
+            return text.pad(room - said.width()).append(said);
+        }
+    }
+    text
+}
+
+/// What the Service's endpoints contradict (SAFETY, rule 10).
+fn mismatch(view: &ServiceView<'_>, estate: &Estate) -> Option<String> {
+    let Live::Colour(live) = view.live else {
+        return None;
+    };
+    let other = 1 - live;
+    let name = |colour| words::colour_word(estate, colour);
+    match () {
+        () if !estate.is_listed(Kind::EndpointSlices) => None,
+        () if view.ready[live] == 0 => Some(format!("no ready endpoint of {}", name(live))),
+        () if view.ready[other] > 0 => Some(format!(
+            "{} of {} still serve",
+            view.ready[other],
+            name(other)
+        )),
+        () if view.serving[other] > 0 => Some(format!("{} draining", name(other))),
+        () if view.foreign > 0 => Some(format!("{} endpoints of no colour", view.foreign)),
+        () => None,
+    }
+}
+
+/// The selector's other pairs.
+fn rest(view: &ServiceView<'_>, key: &str) -> Text {
+    let mut text = Text::default();
+    for (key, value) in view.rest_of_selector(key).iter() {
+        text.push(format!("{key}={value}  "), Role::Dim);
+    }
+    text
+}
+
+/// `BLUE   ● LIVE   ready 5/5   ↺ 0   frontend 4f2a91c   backend 4f2a91c   2d`
+fn colour_line(
+    state: &State,
+    views: &[ServiceView<'_>],
+    colour: Option<usize>,
+    room: u16,
+    theme: &Theme,
+) -> Text {
+    let estate = state.estate();
+    let view = estate.colour_view(colour);
+    let mut text = Text::plain(" ");
+    if let Some(colour) = colour {
+        let is_live = estate.live_colour() == Some(colour);
+        let name = words::colour_word(estate, colour);
+        let widest = (0..2)
+            .map(|c| super::canvas::width(&words::colour_word(estate, c)))
+            .max();
+        text.push(
+            column(&name, widest.unwrap_or(0) + 2, theme),
+            colour_role(colour),
+        );
+        let (mark, said) = match (is_live, estate.live_colour()) {
+            (true, _) => (Mark::Live, "LIVE"),
+            (false, Some(_)) => (Mark::Idle, "idle"),
+            (false, None) => (Mark::Unknown, "unknown"),
+        };
+        let role = if is_live { Role::Focus } else { Role::Plain };
+        text.push(format!("{} ", theme.mark(mark)), Role::Plain);
+        text.push(said, role);
+        text.push("   ", Role::Plain);
+    } else {
+        text.push("in place   ", Role::Plain);
+    }
+    text.push("ready ", Role::Dim);
+    text.push(column(&ready(estate, &view), 5, theme), ready_role(&view));
+    if let Some(colour) = colour {
+        text.push("  endpoints ", Role::Dim);
+        text.push(
+            column(&endpoints(estate, views, colour), 5, theme),
+            Role::Plain,
+        );
+    }
+    if room >= 98 {
+        text.push(format!("{} ", theme.mark(Mark::Restarts)), Role::Dim);
+        text.push(
+            column(&view.restarts.to_string(), 4, theme),
+            if view.restarts > 0 {
+                Role::Warn
+            } else {
+                Role::Dim
+            },
+        );
+    }
+    if view.is_mixed() {
+        text.push(format!("{} mixed ", theme.mark(Mark::Look)), Role::Warn);
+    }
+    let since = super::canvas::right(&words::age_of(view.since, estate, state.now), 4, theme);
+    let left = usize::from(room).saturating_sub(2 + text.width() + since.len() + 2);
+    text = text.append(images(&view, left, theme));
+    text.pad(usize::from(room).saturating_sub(2 + since.len()))
+        .add(since, Role::Dim)
+}
+
+/// Ready endpoints of a colour, a number a Service: `3+2`.
+fn endpoints(estate: &Estate, views: &[ServiceView<'_>], colour: usize) -> String {
+    if !estate.is_listed(Kind::EndpointSlices) {
+        return "?".to_owned();
+    }
+    let counts: Vec<_> = views.iter().map(|v| v.ready[colour].to_string()).collect();
+    counts.join("+")
+}
+
+/// `5/5`; a question mark for what was not listed yet, since missing is not zero.
+fn ready(estate: &Estate, view: &ColourView) -> String {
+    let known = |kind, count: u32| match estate.is_listed(kind) {
+        true => count.to_string(),
+        false => "?".to_owned(),
+    };
+    let ready = known(Kind::Pods, view.ready);
+    let desired = known(Kind::Deployments, view.desired);
+    format!("{ready}/{desired}")
+}
+
+fn ready_role(view: &ColourView) -> Role {
+    match (view.ready, view.desired) {
+        (ready, desired) if ready < desired => Role::Bad,
+        _ => Role::Plain,
+    }
+}
+
+/// Each workload's tag and digest, as long as there is room for; tags go last.
+fn images(view: &ColourView, room: usize, theme: &Theme) -> Text {
+    let tags: Vec<String> = Estate::tags(view).into_keys().collect();
+    let long = spelled(view, true, true, 12, theme);
+    let forms = match tags.as_slice() {
+        [tag] => {
+            let lead = || Text::plain(format!("{tag} "));
+            let digests = |digits| {
+                lead()
+                    .append(spelled(view, false, false, digits, theme))
+                    .trim()
+            };
+            [long, digests(12), digests(7), Text::plain(tag.clone())]
+        }
+        _ => [
+            long,
+            spelled(view, false, true, 7, theme),
+            spelled(view, true, true, 0, theme),
+            spelled(view, false, true, 0, theme),
+        ],
+    };
+    let fitting = forms.into_iter().find(|form| form.width() <= room);
+    fitting.unwrap_or_else(|| Text::plain(super::canvas::fit(&tags.join(" "), room, theme)))
+}
+
+/// Images with the workload's name, the tag, and so many digits of the digest.
+fn spelled(view: &ColourView, name: bool, tag: bool, digits: usize, theme: &Theme) -> Text {
+    let mut text = Text::default();
+    for (workload, images) in &view.images {
+        if name {
+            text.push(format!("{workload} "), Role::Dim);
+        }
+        for (image, pods) in images {
+            if tag {
+                let tag = super::canvas::fit(image.short_tag(), 16, theme);
+                text.push(format!("{tag} "), Role::Plain);
+            }
+            if digits > 0
+                && let Some(digest) = image.short_digest()
+            {
+                let digest = digest.get(..digits).unwrap_or(digest);
+                text.push(format!("{digest} "), Role::Dim);
+            }
+            if images.len() > 1 {
+                text.push(format!("×{pods} "), Role::Warn);
+            }
+        }
+        if name || tag {
+            text.push(" ", Role::Plain);
+        }
+    }
+    text.trim()
+}
+
+/// The whole panel in a line: `BLUE ● LIVE 5/5  4f2a91c     GREEN ○ idle 4/5  9b1e07d`.
+fn small(estate: &Estate, theme: &Theme) -> Text {
+    let mut text = Text::default();
+    for colour in 0..2 {
+        let view = estate.colour_view(Some(colour));
+        let is_live = estate.live_colour() == Some(colour);
+        let (mark, said) = if is_live {
+            (Mark::Live, "LIVE")
+        } else {
+            (Mark::Idle, "idle")
+        };
+        text.push(words::colour_word(estate, colour), colour_role(colour));
+        text.push(format!(" {} {said} ", theme.mark(mark)), Role::Plain);
+        text.push(
+            format!("{}/{}", view.ready, view.desired),
+            ready_role(&view),
+        );
+        let tags: Vec<_> = Estate::tags(&view).into_keys().collect();
+        let tag = match tags.as_slice() {
+            [tag] => super::canvas::fit(tag, 8, theme),
+            [] => String::new(),
+            _ => "mixed".to_owned(),
+        };
+        text.push(format!("  {tag}     "), Role::Plain);
+    }
+    text
+}
+
+/// What needs a person, in words: Services that disagree, and why data is stale.
+fn troubles(state: &State, views: &[ServiceView<'_>], theme: &Theme) -> Vec<Text> {
+    let estate = state.estate();
+    let mut lines = Vec::new();
+    if estate.scope.traffic.is_some()
+        && estate.live_colour().is_none()
+        && views.len() > 1
+        && views.iter().all(|v| v.service.is_some())
+    {
+        let said = format!(
+            "{} the Services do not agree on one colour",
+            theme.mark(Mark::Bad)
+        );
+        lines.push(Text::default().add(said, Role::Bad));
+    }
+    if is_stale(state)
+        && let Some(cause) = words::cause(estate, &KINDS)
+    {
+        let (_, said) = words::currency(estate, &KINDS, state.now);
+        let said = format!("{} {said}: {cause}", theme.mark(Mark::Unknown));
+        lines.push(Text::default().add(said, Role::Warn));
+    }
+    lines
+}

@@ -1,0 +1,300 @@
+//! Credentials and the kubeconfig: K01, K16, contexts.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use wheelhouse::clients::kubernetes::{Limits, Target, connect};
+use wheelhouse::estate::{Delta, FaultKind, Kind, Seen};
+
+use super::cockpit::{Kubeconfig, TOKEN, Telling};
+use super::server::{Asked, Server, calm, eventually, refused};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A plugin that counts its runs and gives `token-<run>`.
+const COUNTING: &str = r#"echo x >> runs
+printf '{"kind":"ExecCredential","status":{"token":"token-%s"}}' $(wc -l < runs)"#;
+
+fn runs(kubeconfig: &Kubeconfig) -> usize {
+    std::fs::read_to_string(kubeconfig.folder.path().join("runs"))
+        .map_or(0, |text| text.lines().count())
+}
+
+fn bears(asked: &Asked, token: &str) -> bool {
+    asked.header("authorization") == Some(&format!("Bearer {token}"))
+}
+
+#[tokio::test]
+async fn a_plugin_runs_once_for_all_requests() {
+    let server = Server::start(calm).await;
+    let kubeconfig = Kubeconfig::with_plugin(&server.url, COUNTING);
+    let cluster = kubeconfig.connect().await;
+    for kind in Kind::ALL {
+        Telling::of(&cluster, kind).opened().await;
+    }
+    assert_eq!(runs(&kubeconfig), 1);
+    assert!(server.asked().iter().all(|a| bears(a, "token-1")));
+}
+
+#[tokio::test]
+async fn k01_one_401_costs_one_refresh_and_is_not_seen() {
+    let server = Server::start(|asked| match bears(asked, "token-1") {
+        true => refused(401, "Unauthorized"),
+        false => calm(asked),
+    })
+    .await;
+    let kubeconfig = Kubeconfig::with_plugin(&server.url, COUNTING);
+    let cluster = kubeconfig.connect().await;
+    let mut pods = Telling::of(&cluster, Kind::Pods);
+    pods.opened().await;
+    cluster.pulse(SECOND).await.unwrap();
+    assert_eq!(runs(&kubeconfig), 2);
+    assert!(!pods.seen.iter().any(|s| matches!(s, Seen::Failed(..))));
+}
+
+#[tokio::test]
+async fn k01_a_token_that_ends_while_watching_costs_no_new_list() {
+    let ended = Arc::new(AtomicBool::new(false));
+    let is_ended = ended.clone();
+    let server = Server::start(move |asked| {
+        match bears(asked, "token-1") && is_ended.load(Ordering::SeqCst) {
+            true => refused(401, "Unauthorized"),
+            false => calm(asked),
+        }
+    })
+    .await;
+    let kubeconfig = Kubeconfig::with_plugin(&server.url, COUNTING);
+    let cluster = kubeconfig.connect().await;
+    let mut pods = Telling::of(&cluster, Kind::Pods);
+    pods.opened().await;
+    ended.store(true, Ordering::SeqCst);
+    cluster.resume_watches();
+    pods.opened().await;
+    assert_eq!(
+        (runs(&kubeconfig), server.count(|a| a.lists("pods"))),
+        (2, 1)
+    );
+}
+
+#[tokio::test]
+async fn k01_401_for_ever_is_login_needed_after_one_refresh() {
+    let server = Server::start(|_| refused(401, "Unauthorized")).await;
+    let kubeconfig = Kubeconfig::with_plugin(&server.url, COUNTING);
+    let cluster = kubeconfig.connect().await;
+    let mut pods = Telling::of(&cluster, Kind::Pods);
+    for _ in 0..5 {
+        let fault = pods.fault().await;
+        assert_eq!(fault.kind, FaultKind::LoginNeeded);
+        assert!(fault.what.starts_with("login needed"), "{}", fault.what);
+    }
+    assert_eq!(
+        cluster.pulse(SECOND).await.unwrap_err().kind,
+        FaultKind::LoginNeeded
+    );
+    assert_eq!(
+        runs(&kubeconfig),
+        2,
+        "one refresh, not one for each refusal"
+    );
+    assert!(!pods.seen.contains(&Seen::Pods(Delta::Ended)));
+}
+
+#[tokio::test]
+async fn k01_a_kubeconfig_that_was_logged_in_again_is_read_again() {
+    let server = Server::start(|asked| match bears(asked, "new") {
+        true => calm(asked),
+        false => refused(401, "Unauthorized"),
+    })
+    .await;
+    let kubeconfig = Kubeconfig::new(&server.url, "{token: old}");
+    let cluster = kubeconfig.connect().await;
+    let text = std::fs::read_to_string(kubeconfig.path()).unwrap();
+    std::fs::write(kubeconfig.path(), text.replace("token: old", "token: new")).unwrap();
+    cluster.pulse(SECOND).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_credential_that_is_about_to_end_is_renewed_before_it_is_used() {
+    let server = Server::start(calm).await;
+    let script = r#"echo x >> runs
+if [ $(wc -l < runs) = 1 ]; then at=2020-01-01T00:00:00Z; else at=2099-01-01T00:00:00Z; fi
+printf '{"status":{"token":"t","expirationTimestamp":"%s"}}' $at"#;
+    let kubeconfig = Kubeconfig::with_plugin(&server.url, script);
+    let cluster = kubeconfig.connect().await;
+    cluster.pulse(SECOND).await.unwrap();
+    cluster.pulse(SECOND).await.unwrap();
+    assert_eq!(runs(&kubeconfig), 2);
+}
+
+#[tokio::test]
+async fn k16_a_plugin_that_hangs_is_ended_with_all_that_it_started() {
+    let kubeconfig = Kubeconfig::with_plugin(
+        "http://127.0.0.1:9",
+        "echo $$ > pid; sleep 1000 & echo $! >> pid; wait",
+    );
+    let limits = Limits {
+        plugin: SECOND,
+        ..Limits::default()
+    };
+    let started = Instant::now();
+    let fault = kubeconfig.connect_within(limits).await.unwrap_err();
+    assert!(started.elapsed() < 10 * SECOND);
+    assert_eq!(fault.kind, FaultKind::LoginNeeded);
+    assert!(fault.what.contains("within 1 s"), "{}", fault.what);
+    let pids = std::fs::read_to_string(kubeconfig.folder.path().join("pid")).unwrap();
+    assert_eq!(pids.lines().count(), 2);
+    for pid in pids.lines() {
+        let status = format!("/proc/{pid}/status");
+        let is_gone = || std::fs::read_to_string(&status).map_or(true, |s| s.contains("State:\tZ"));
+        eventually("the plugin is gone", is_gone).await;
+    }
+}
+
+#[tokio::test]
+async fn k16_what_a_failing_plugin_says_is_shown_cleaned() {
+    let script = r#"printf '\033]0;evil\007\033[31mSSO session expired: run sso login\033[0m Bearer abcdefghijklmnopqrst' >&2; exit 1"#;
+    let fault = Kubeconfig::with_plugin("http://127.0.0.1:9", script)
+        .connect_within(Limits::default())
+        .await
+        .unwrap_err();
+    assert_eq!(fault.kind, FaultKind::LoginNeeded);
+    assert!(
+        fault.what.contains("SSO session expired: run sso login"),
+        "{}",
+        fault.what
+    );
+    assert!(
+        !fault.what.contains("evil") && !fault.what.contains("abcdefghijkl"),
+        "{}",
+        fault.what
+    );
+}
+
+#[tokio::test]
+async fn k16_a_plugin_that_prompts_meets_the_end_of_input_and_is_told_so() {
+    let script = r#"printf "$KUBERNETES_EXEC_INFO" > info; printf 'Password: ' >&2; read -r answer || exit 3; echo "$answer""#;
+    let kubeconfig = Kubeconfig::with_plugin("http://127.0.0.1:9", script);
+    let fault = kubeconfig
+        .connect_within(Limits::default())
+        .await
+        .unwrap_err();
+    assert!(
+        fault.what.contains("Password:") && fault.what.contains('3'),
+        "{}",
+        fault.what
+    );
+    let info = std::fs::read_to_string(kubeconfig.folder.path().join("info")).unwrap();
+    assert!(info.contains(r#""interactive":false"#), "{info}");
+}
+
+#[tokio::test]
+async fn k16_a_plugin_that_prints_rubbish_does_not_have_it_shown() {
+    let fault = Kubeconfig::with_plugin(
+        "http://127.0.0.1:9",
+        "echo '{\"status\": {\"token\": \"s3cr3t\"'",
+    )
+    .connect_within(Limits::default())
+    .await
+    .unwrap_err();
+    assert_eq!(fault.kind, FaultKind::LoginNeeded);
+    assert!(!fault.what.contains("s3cr3t"), "{}", fault.what);
+}
+
+#[tokio::test]
+async fn k16_a_plugin_that_is_missing_is_named() {
+    let user = "{exec: {apiVersion: client.authentication.k8s.io/v1, command: no-such-plugin, installHint: brew install it}}";
+    let kubeconfig = Kubeconfig::new("http://127.0.0.1:9", user);
+    let fault = kubeconfig
+        .connect_within(Limits::default())
+        .await
+        .unwrap_err();
+    assert_eq!(fault.kind, FaultKind::Config);
+    assert!(
+        fault.what.contains("no-such-plugin") && fault.what.contains("brew install it"),
+        "{}",
+        fault.what
+    );
+}
+
+#[tokio::test]
+async fn two_contexts_lead_to_two_clusters_and_an_unknown_one_lists_them() {
+    let kubeconfig = Kubeconfig::new("http://127.0.0.1:8", TOKEN);
+    let mut target = kubeconfig.target();
+    assert_eq!(connect(&target).await.unwrap().host(), "127.0.0.1:8");
+    target.context = Some("there".into());
+    assert_eq!(connect(&target).await.unwrap().host(), "127.0.0.1:9");
+    target.context = Some("nowhere".into());
+    let fault = connect(&target).await.unwrap_err();
+    assert_eq!(fault.kind, FaultKind::Config);
+    assert_eq!(
+        fault.what.as_str(),
+        "the kubeconfig has no context \"nowhere\"; it has: here, there"
+    );
+}
+
+#[tokio::test]
+async fn a_kubeconfig_that_cannot_be_used_is_told_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config");
+    let target = Target {
+        kubeconfig: Some(path.clone()),
+        context: None,
+        namespace: "shop".into(),
+    };
+    let cluster = |cluster: &str| {
+        format!(
+            "current-context: a\ncontexts: [{{name: a, context: {{cluster: c, user: u}}}}]\nclusters: [{cluster}]\n"
+        )
+    };
+    for (text, words) in [
+        (None, "No such file"),
+        (Some("clusters: [".into()), "YAML"),
+        (Some("contexts: []".into()), "no current context"),
+        (Some(cluster("")), "which the kubeconfig lacks"),
+        (Some(cluster("{name: c, cluster: {}}")), "no server"),
+        (
+            Some(cluster("{name: c, cluster: {server: 'ftp://x'}}")),
+            "neither https nor http",
+        ),
+        (
+            Some(cluster(
+                "{name: c, cluster: {server: 'https://x', certificate-authority-data: '!'}}",
+            )),
+            "authority",
+        ),
+        (
+            Some(cluster(
+                "{name: c, cluster: {server: 'https://x', certificate-authority-data: aGk=}}",
+            )),
+            "no certificate",
+        ),
+        (
+            Some(cluster(
+                "{name: c, cluster: {server: 'https://x', proxy-url: 'gopher://p'}}",
+            )),
+            "proxy",
+        ),
+    ] {
+        if let Some(text) = text {
+            std::fs::write(&path, text).unwrap();
+        }
+        let fault = connect(&target).await.unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Config);
+        assert!(fault.what.contains(words), "{words:?} in {}", fault.what);
+    }
+}
+
+#[tokio::test]
+async fn a_token_file_is_read() {
+    static ASKED: AtomicUsize = AtomicUsize::new(0);
+    let server = Server::start(|asked| {
+        ASKED.fetch_add(usize::from(bears(asked, "of-the-file")), Ordering::SeqCst);
+        calm(asked)
+    })
+    .await;
+    let kubeconfig = Kubeconfig::new(&server.url, "{tokenFile: token}");
+    std::fs::write(kubeconfig.folder.path().join("token"), "of-the-file").unwrap();
+    kubeconfig.connect().await.pulse(SECOND).await.unwrap();
+    assert_eq!(ASKED.load(Ordering::SeqCst), 1);
+}

@@ -1,0 +1,127 @@
+//! Objects that are wrong, huge or written to be obeyed by a terminal.
+
+use serde_json::{Value, json};
+use wheelhouse::estate::{Delta, FaultKind, Kind, Seen};
+
+use super::cockpit::{Telling, connect};
+use super::kinds::pod;
+use super::server::{Answer, Server, calm, event, list};
+
+/// The object with every text replaced, but those that other requests are made of.
+fn poisoned(value: &Value, poison: &str) -> Value {
+    match value {
+        Value::String(_) => json!(poison),
+        Value::Array(items) => items.iter().map(|v| poisoned(v, poison)).collect(),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(key, v)| match key.as_str() {
+                "resourceVersion" | "creationTimestamp" => (key.clone(), v.clone()),
+                _ => (key.clone(), poisoned(v, poison)),
+            })
+            .collect(),
+        other => other.clone(),
+    }
+}
+
+#[tokio::test]
+async fn k14_escape_sequences_and_a_mebibyte_in_every_field_come_out_clean_and_short() {
+    let full = json!({
+        "metadata": {"name": "x", "uid": "x", "resourceVersion": "9", "labels": {"a": "x"}, "annotations": {"b": "x"},
+            "ownerReferences": [{"name": "x"}]},
+        "spec": {"nodeName": "x", "containers": [{"name": "x", "image": "x", "readinessProbe": {"exec": {"command": ["x"]}}}],
+            "readinessGates": [{"conditionType": "x"}]},
+        "status": {"phase": "x", "reason": "x", "message": "x", "conditions": [{"type": "x", "status": "x", "message": "x"}],
+            "containerStatuses": [{"name": "x", "imageID": "x", "state": {"waiting": {"reason": "x", "message": "x"}},
+                "lastState": {"terminated": {"reason": "x", "message": "x", "exitCode": 1}}}]},
+    });
+    let poison = format!("\u{1b}]0;evil\u{7}\u{202e}\u{9b}31m{}", "w".repeat(1 << 20));
+    let item = poisoned(&full, &poison);
+    let server = Server::start(move |asked| match asked.lists("pods") {
+        true => list("100", std::slice::from_ref(&item)),
+        false => calm(asked),
+    })
+    .await;
+    let mut pods = Telling::of(&connect(&server.url).await, Kind::Pods);
+    pods.opened().await;
+    let shown = serde_json::to_string(&pods.seen).unwrap();
+    assert!(shown.contains("<U+202E>"), "hidden characters are shown");
+    assert!(!shown.contains("evil") && !shown.contains('\u{1b}') && !shown.contains("\\u001b"));
+    assert!(shown.len() < 40 * 4096, "{} bytes", shown.len());
+}
+
+#[tokio::test]
+async fn one_object_that_cannot_be_read_does_not_take_its_list_along() {
+    for wrong in [
+        json!({"metadata": {"name": "bad", "resourceVersion": "9"}, "spec": {"containers": "none"}}),
+        json!({"metadata": {"name": "bad", "resourceVersion": "9"}, "status": {"containerStatuses": [{"restartCount": -1}]}}),
+        json!({"metadata": {"name": "bad", "creationTimestamp": "yesterday"}}),
+        json!({"metadata": {"resourceVersion": "9"}}),
+        json!({"metadata": null}),
+        json!({"metadata": ["bad"]}),
+        json!("bad"),
+        json!(null),
+    ] {
+        let items = [pod("a"), wrong.clone(), pod("b")];
+        let server = Server::start(move |asked| match asked.lists("pods") {
+            true => list("100", &items),
+            false => calm(asked),
+        })
+        .await;
+        let mut pods = Telling::of(&connect(&server.url).await, Kind::Pods);
+        let fault = pods.fault().await;
+        assert_eq!(fault.kind, FaultKind::Malformed, "{wrong}");
+        assert!(
+            fault.what.starts_with("1 of the pods cannot be read"),
+            "{}",
+            fault.what
+        );
+        assert!(
+            matches!(&pods.seen[1], Seen::Pods(Delta::Page(page)) if page.len() == 2),
+            "{wrong}: {:?}",
+            pods.seen
+        );
+        assert_eq!(pods.seen[2], Seen::Pods(Delta::Ended));
+    }
+}
+
+#[tokio::test]
+async fn a_feed_with_an_object_that_cannot_be_read_opens_once_it_can() {
+    let bad = json!({"metadata": {"name": "a", "resourceVersion": "101"}, "spec": 5});
+    let mut good = pod("a");
+    good["metadata"]["resourceVersion"] = json!("102");
+    let lines = [event("MODIFIED", &bad), event("MODIFIED", &good)];
+    let server = Server::start(move |asked| match asked.watches("pods") {
+        true if asked.count == 1 => Answer::Lines(lines[..1].to_vec()),
+        true => Answer::Lines(lines[1..].to_vec()),
+        false => calm(asked),
+    })
+    .await;
+    let cluster = connect(&server.url).await;
+    let mut pods = Telling::of(&cluster, Kind::Pods);
+    assert_eq!(pods.fault().await.kind, FaultKind::Malformed);
+    pods.seen.clear();
+    cluster.resume_watches();
+    pods.opened().await;
+    assert!(
+        matches!(
+            &pods.seen[..],
+            [Seen::Pods(Delta::Changes(_)), Seen::Opened(_)]
+        ),
+        "the re-opened watch alone heals nothing: {:?}",
+        pods.seen
+    );
+}
+
+#[tokio::test]
+async fn nulls_stand_for_absent() {
+    let bare = json!({"metadata": {"name": "a", "resourceVersion": "9", "labels": null, "annotations": null, "ownerReferences": null,
+        "creationTimestamp": null}, "spec": {"containers": null, "nodeName": null}, "status": {"conditions": null, "containerStatuses": null}});
+    let server = Server::start(move |asked| match asked.lists("pods") {
+        true => list("100", &[bare.clone(), json!({"metadata": {"name": "b"}})]),
+        false => calm(asked),
+    })
+    .await;
+    let mut pods = Telling::of(&connect(&server.url).await, Kind::Pods);
+    pods.opened().await;
+    assert!(matches!(&pods.seen[1], Seen::Pods(Delta::Page(page)) if page.len() == 2));
+}

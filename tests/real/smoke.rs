@@ -1,0 +1,198 @@
+//! The plane itself works: what later tests lean on is seen here once, by itself.
+
+use crate::fleet;
+use crate::plane::Plane;
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
+use kube::api::{Api, ListParams, LogParams, Patch, PatchParams, PostParams};
+use std::io::{BufRead, Write};
+use std::net::TcpListener;
+use tokio::io::AsyncReadExt;
+
+fn wait_for_traffic(plane: &Plane, namespace: &str, colour: &str) {
+    let start = format!("digital-wall-{colour}-frontend-");
+    let client = plane.client();
+    plane.until(&format!("traffic to {colour}"), || async {
+        let pods = fleet::endpoints(&client, namespace, "digital-wall-service")
+            .await
+            .ok()?;
+        (pods.len() == 3 && pods.iter().all(|name| name.starts_with(&start))).then_some(())
+    });
+}
+
+fn switch(plane: &Plane, namespace: &str, colour: &str) {
+    let services: Api<Service> = Api::namespaced(plane.client(), namespace);
+    let patch = Patch::Merge(serde_json::json!({"spec": {"selector": {"version": colour}}}));
+    let params = PatchParams::default();
+    let patched = services.patch("digital-wall-service", &params, &patch);
+    plane.run(patched).unwrap();
+}
+
+fn first_pod(plane: &Plane, namespace: &str) -> Pod {
+    let pods: Api<Pod> = Api::namespaced(plane.client(), namespace);
+    let found = plane.run(async { pods.list(&ListParams::default()).await });
+    found.unwrap().items.remove(0)
+}
+
+fn name_of(pod: &Pod) -> String {
+    pod.metadata.name.clone().unwrap()
+}
+
+#[test]
+fn a_selector_patch_moves_the_traffic_of_digital_wall() {
+    let plane = Plane::shared();
+    let here = "smoke-traffic";
+    fleet::digital_wall(plane, here);
+    fleet::wait_available(plane, here);
+    wait_for_traffic(plane, here, "blue");
+
+    switch(plane, here, "green");
+
+    wait_for_traffic(plane, here, "green");
+}
+
+#[test]
+fn a_killed_api_server_comes_back_on_its_port_with_its_data() {
+    let plane = Plane::start();
+    let url = plane.api_url();
+    let here = "smoke-kill";
+    fleet::digital_wall(&plane, here);
+    fleet::wait_available(&plane, here);
+    switch(&plane, here, "green");
+
+    plane.stop_api_server();
+    let services: Api<Service> = Api::namespaced(plane.client(), here);
+    let asked = plane.run(async { services.get("digital-wall-service").await });
+    assert!(asked.is_err(), "a dead server answered");
+    plane.start_api_server();
+
+    assert_eq!(plane.api_url(), url);
+    let service = plane.run(async { services.get("digital-wall-service").await });
+    let selector = service.unwrap().spec.unwrap().selector.unwrap();
+    assert_eq!(selector["version"], "green");
+    // The controllers have found it again, too.
+    wait_for_traffic(&plane, here, "green");
+    switch(&plane, here, "blue");
+    wait_for_traffic(&plane, here, "blue");
+}
+
+#[test]
+fn people_may_do_what_they_were_granted_and_the_audit_log_names_them() {
+    let plane = Plane::shared();
+    let here = "smoke-people";
+    plane.namespace(here);
+    plane.grant("viewer", "view", here);
+    let made = ConfigMap {
+        metadata: kube::core::ObjectMeta {
+            name: Some("made".into()),
+            ..Default::default()
+        },
+        ..Default::default()
+    };
+
+    let (viewer, other) = plane.run(async {
+        (
+            plane.client_for("viewer").await,
+            plane.client_for("other").await,
+        )
+    });
+    let of_viewer: Api<ConfigMap> = Api::namespaced(viewer, here);
+    let of_other: Api<ConfigMap> = Api::namespaced(other, here);
+    let all = ListParams::default();
+    assert!(plane.run(async { of_viewer.list(&all).await }).is_ok());
+    let refused = plane.run(async { of_viewer.create(&PostParams::default(), &made).await });
+    assert!(matches!(refused, Err(kube::Error::Api(why)) if why.is_forbidden()));
+    let refused = plane.run(async { of_other.list(&all).await });
+    assert!(matches!(refused, Err(kube::Error::Api(why)) if why.is_forbidden()));
+
+    plane.until("the viewer's refused write in the audit log", || async {
+        let log = std::fs::read_to_string(plane.audit_log()).ok()?;
+        let mut lines = log.lines().filter(|line| line.contains(here));
+        lines
+            .any(|line| {
+                line.contains(r#""verb":"create""#)
+                    && line.contains(r#""username":"viewer""#)
+                    && line.contains(r#""code":403"#)
+            })
+            .then_some(())
+    });
+}
+
+#[test]
+fn pods_have_digests_logs_and_ports() {
+    let plane = Plane::shared();
+    let here = "smoke-pods";
+    fleet::digital_wall(plane, here);
+    fleet::wait_available(plane, here);
+    let pod = first_pod(plane, here);
+    let name = name_of(&pod);
+    let status = pod.status.unwrap().container_statuses.unwrap().remove(0);
+    assert!(status.image_id.contains("@sha256:"), "{}", status.image_id);
+
+    let pods: Api<Pod> = Api::namespaced(plane.client(), here);
+    let usual = plane.run(async { pods.logs(&name, &LogParams::default()).await });
+    assert!(usual.unwrap().contains("ready\n"));
+    plane.pod_says(here, &name, &["tail of the tale"]);
+    plane.until("the pod to say something else", || async {
+        let said = pods.logs(&name, &LogParams::default()).await.ok()?;
+        (said == "tail of the tale\n").then_some(())
+    });
+
+    let answering = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = answering.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in answering.incoming() {
+            let _ = stream.unwrap().write_all(b"from behind the pod");
+        }
+    });
+    plane.pod_leads(here, &name, address);
+    plane.until("the pod's port to lead there", || async {
+        let mut forwarder = pods.portforward(&name, &[8000]).await.ok()?;
+        let mut stream = forwarder.take_stream(8000)?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.ok()?;
+        (text == "from behind the pod").then_some(())
+    });
+}
+
+#[test]
+fn a_fate_goes_wrong_and_stays_wrong() {
+    let plane = Plane::shared();
+    let here = "smoke-fates";
+    plane.namespace(here);
+    for (fate, reason) in [
+        ("unready", None),
+        ("crash-loop", Some("CrashLoopBackOff")),
+        ("image-missing", Some("ImagePullBackOff")),
+    ] {
+        plane.apply_yaml(
+            here,
+            &format!(
+                "apiVersion: v1\nkind: Pod\n\
+                 metadata: {{name: {fate}, annotations: {{wheelhouse.test/fate: {fate}}}}}\n\
+                 spec: {{containers: [{{name: main, image: 'registry:5000/wall:v1'}}]}}\n"
+            ),
+        );
+        let pods: Api<Pod> = Api::namespaced(plane.client(), here);
+        plane.until(&format!("a pod that is {fate}"), || async {
+            let status = pods.get(fate).await.ok()?.status?;
+            let container = status.container_statuses?.into_iter().next()?;
+            let waiting = container.state?.waiting.and_then(|it| it.reason);
+            (!container.ready && waiting.as_deref() == reason).then_some(())
+        });
+    }
+}
+
+/// For a person who wants to look around: prints a kubeconfig, and holds the plane until Enter.
+#[test]
+#[ignore = "holds a plane until its stdin ends; see main.rs"]
+fn hold_a_plane() {
+    let plane = Plane::start();
+    fleet::digital_wall(&plane, "production");
+    fleet::wait_available(&plane, "production");
+    println!(
+        "export KUBECONFIG={}\nlogs, audit and the rest: {}\nEnter ends it.",
+        plane.kubeconfig_admin().display(),
+        plane.folder().display()
+    );
+    let _ = std::io::stdin().lock().read_line(&mut String::new());
+}

@@ -1,0 +1,363 @@
+//! The screen, drawn from plain observations: at the four sizes, in trouble, with hostile text.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+#[path = "support/world.rs"]
+mod world;
+
+use proptest::prelude::*;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Color;
+use wheelhouse::app::{Event, Look, State, settle, update};
+use wheelhouse::estate::*;
+use wheelhouse::ui;
+use world::*;
+
+fn drawn(state: &mut State, (columns, rows): (u16, u16)) -> Buffer {
+    update(state, Event::Resized(columns, rows));
+    settle(state);
+    let area = Rect::new(0, 0, columns, rows);
+    let mut buffer = Buffer::empty(area);
+    ui::draw(state, area, &mut buffer);
+    buffer
+}
+
+fn rows(buffer: &Buffer) -> Vec<String> {
+    let area = buffer.area;
+    (area.y..area.bottom())
+        .map(|y| {
+            (area.x..area.right())
+                .map(|x| buffer[(x, y)].symbol())
+                .collect::<String>()
+        })
+        .collect()
+}
+
+fn text(state: &mut State, size: (u16, u16)) -> String {
+    rows(&drawn(state, size)).join("\n")
+}
+
+macro_rules! seen {
+    ($name:expr, $text:expr) => {
+        insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+            insta::assert_snapshot!($name, $text);
+        });
+    };
+}
+
+#[test]
+fn production_at_the_four_sizes() {
+    for (columns, rows) in SIZES {
+        let mut state = cockpit(Look::default());
+        seen!(
+            format!("production-{columns}x{rows}"),
+            text(&mut state, (columns, rows))
+        );
+    }
+}
+
+#[test]
+fn who_is_live_and_the_badge_are_there_at_every_size() {
+    for size in [
+        (20, 1),
+        (30, 5),
+        (59, 14),
+        (60, 15),
+        (80, 24),
+        (100, 24),
+        (120, 30),
+        (160, 50),
+        (200, 50),
+        (500, 200),
+    ] {
+        let mut state = cockpit(Look::default());
+        let screen = text(&mut state, size);
+        assert!(screen.contains("PROD"), "{size:?}\n{screen}");
+        if size.0 >= 40 {
+            assert!(
+                screen.contains("BLUE") && screen.to_lowercase().contains("live"),
+                "{size:?}\n{screen}"
+            );
+        }
+    }
+}
+
+#[test]
+fn details_at_80_columns() {
+    for (name, keys) in [
+        ("pod", "j j enter"),
+        ("service", "0 enter"),
+        ("deployment", "j l enter"),
+        ("help", "?"),
+        ("palette", ":"),
+        ("environments", "e"),
+    ] {
+        let mut state = cockpit(Look::default());
+        press(&mut state, keys);
+        seen!(format!("{name}-80x24"), text(&mut state, (80, 24)));
+    }
+}
+
+#[test]
+fn a_log_follows_and_says_how_it_ended() {
+    let mut state = cockpit(Look::default());
+    press(&mut state, "j j o");
+    let target = LogTarget {
+        pod: ill_pod().name,
+        container: "backend".into(),
+        previous: false,
+    };
+    let lines = (0..40).map(|n| Safe::new(&format!("line {n}"))).collect();
+    observe(
+        &mut state,
+        vec![Seen::Log(target.clone(), LogChunk::Lines(lines))],
+    );
+    let screen = text(&mut state, (80, 24));
+    assert!(
+        screen.contains("line 39") && screen.contains("following") && !screen.contains("line 2\n"),
+        "{screen}"
+    );
+    press(&mut state, "g");
+    let screen = text(&mut state, (80, 24));
+    assert!(
+        screen.contains("line 0") && screen.contains("held"),
+        "{screen}"
+    );
+    observe(&mut state, vec![Seen::Log(target, LogChunk::Ended(None))]);
+    assert!(text(&mut state, (80, 24)).contains("ended"));
+}
+
+#[test]
+fn before_the_first_answer_nothing_is_said_to_be_absent() {
+    let mut state = empty(Look::default(), false);
+    for size in SIZES {
+        let screen = text(&mut state, size);
+        assert!(
+            !screen.contains("no pods in") && !screen.contains("no such Service"),
+            "{screen}"
+        );
+        assert!(screen.contains("waiting"), "{screen}");
+    }
+    seen!("waiting-80x24", text(&mut state, (80, 24)));
+}
+
+#[test]
+fn an_api_server_that_is_away_ages_the_panels_and_says_why() {
+    let mut state = cockpit(Look::default());
+    let fault = Fault {
+        kind: FaultKind::Unreachable,
+        what: "prod-eu.example:6443: connection refused".into(),
+    };
+    let later = Now {
+        wall: wall(),
+        at: Moment(now().at.0 + 48_000),
+    };
+    update(&mut state, Event::Tick(later));
+    observe(&mut state, vec![Seen::NoPulse(fault)]);
+    for size in SIZES {
+        let screen = text(&mut state, size);
+        assert!(
+            screen.contains("STALE 40s") && screen.contains("connection refused"),
+            "{screen}"
+        );
+        assert!(
+            screen.contains("3/3"),
+            "the last good value stays\n{screen}"
+        );
+    }
+    seen!("stale-80x24", text(&mut state, (80, 24)));
+}
+
+#[test]
+fn services_that_disagree_are_an_alarm() {
+    let mut state = cockpit(Look::default());
+    let change = Change::Applied(service("digital-wall-api", "backend", "green"));
+    observe(
+        &mut state,
+        vec![Seen::Services(Delta::Changes(vec![change]))],
+    );
+    let screen = text(&mut state, (80, 24));
+    assert!(screen.contains("do not agree"), "{screen}");
+    assert!(
+        !screen.contains("LIVE"),
+        "no colour is live when they disagree\n{screen}"
+    );
+}
+
+#[test]
+fn a_selector_of_neither_colour_is_an_alarm() {
+    let mut state = cockpit(Look::default());
+    let change = Change::Applied(service("digital-wall-service", "frontend", "red"));
+    observe(
+        &mut state,
+        vec![Seen::Services(Delta::Changes(vec![change]))],
+    );
+    assert!(text(&mut state, (120, 30)).contains("neither colour"));
+}
+
+#[test]
+fn a_pod_in_trouble_says_why_beside_its_name() {
+    let screen = text(&mut cockpit(Look::default()), (120, 30));
+    let at = screen.find("6b9f7c5d48-x2k1m").unwrap();
+    assert!(
+        screen[at..].contains("GET /ready :8000 every 5s · HTTP probe failed with statuscode: 503"),
+        "{screen}"
+    );
+}
+
+#[test]
+fn the_demo_is_named_at_every_size() {
+    let mut state = empty(Look::default(), true);
+    observe(&mut state, production());
+    for size in [(30, 5), (60, 15), (80, 24), (120, 30), (200, 50)] {
+        assert!(text(&mut state, size).contains("DEMO"), "{size:?}");
+    }
+}
+
+#[test]
+fn t09_without_colour_the_status_is_still_said_and_no_colour_leaves() {
+    let look = Look {
+        mono: true,
+        ..Look::default()
+    };
+    for keys in ["", "?", "e", "j j enter", "0 enter"] {
+        let mut state = cockpit(look);
+        if !keys.is_empty() {
+            press(&mut state, keys);
+        }
+        let buffer = drawn(&mut state, (120, 30));
+        for cell in &buffer.content {
+            assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset));
+        }
+        let screen = rows(&buffer).join("\n");
+        assert!(
+            screen.contains("LIVE") && screen.contains("READ-ONLY"),
+            "{screen}"
+        );
+    }
+}
+
+#[test]
+fn t08_an_ascii_terminal_gets_ascii_only() {
+    let look = Look {
+        ascii: true,
+        ..Look::default()
+    };
+    for (keys, size) in [
+        ("", (120, 30)),
+        ("", (60, 15)),
+        ("?", (80, 24)),
+        ("j j enter", (80, 24)),
+        ("0 enter", (80, 24)),
+    ] {
+        let mut state = cockpit(look);
+        if !keys.is_empty() {
+            press(&mut state, keys);
+        }
+        let screen = text(&mut state, size);
+        assert!(
+            screen
+                .chars()
+                .all(|c| c == '\n' || (' '..='~').contains(&c)),
+            "{screen}"
+        );
+    }
+    seen!("ascii-80x24", text(&mut cockpit(look), (80, 24)));
+}
+
+/// Escapes, bidi, zero-width, combining marks, newlines and a mebibyte.
+fn hostile() -> String {
+    let mut text = "\u{1b}[2J\u{1b}]0;owned\u{7}\u{202e}evil\u{200d}\u{9b}31m\r\nz\u{301}\u{301}\u{301}\u{301}".to_owned();
+    text.push_str(&"A".repeat(1 << 20));
+    text
+}
+
+#[test]
+fn k14_g11_hostile_text_in_every_field_stays_text() {
+    let evil = || Safe::new(&hostile());
+    let mut bad = ill_pod();
+    bad.name = evil();
+    bad.node = Some(evil());
+    bad.phase = evil();
+    bad.unschedulable = Some(evil());
+    bad.owner = Some(evil());
+    bad.labels = [
+        (evil(), evil()),
+        ("part".into(), "backend".into()),
+        ("version".into(), "green".into()),
+    ]
+    .into_iter()
+    .collect();
+    bad.containers[0].name = evil();
+    bad.containers[0].image.name = evil();
+    bad.containers[0].image.digest = Some(evil());
+    bad.containers[0].probe = Some(evil());
+    bad.containers[0].state = ContainerState::Waiting {
+        reason: evil(),
+        message: Some(evil()),
+    };
+    let mut service = service("digital-wall-service", "frontend", "blue");
+    service.selector = [(evil(), evil()), ("version".into(), evil())]
+        .into_iter()
+        .collect();
+    service.managers[0].name = evil();
+    service.ports = vec![evil()];
+    let mut event = unhealthy(&bad);
+    event.message = evil();
+    event.reason = evil();
+    for keys in ["", "j j enter", "0 enter", "G enter o"] {
+        let mut state = cockpit(Look::default());
+        observe(
+            &mut state,
+            vec![
+                Seen::Pods(Delta::Changes(vec![Change::Applied(bad.clone())])),
+                Seen::Services(Delta::Changes(vec![Change::Applied(service.clone())])),
+                Seen::Events(Delta::Changes(vec![Change::Applied(event.clone())])),
+            ],
+        );
+        if !keys.is_empty() {
+            press(&mut state, keys);
+        }
+        let fault = Fault {
+            kind: FaultKind::Malformed,
+            what: evil(),
+        };
+        observe(&mut state, vec![Seen::Failed(Kind::Pods, fault)]);
+        for size in SIZES {
+            let screen = text(&mut state, size);
+            let obeyed = |c: char| {
+                c != '\n'
+                    && (c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) || c == '\u{200d}')
+            };
+            assert!(!screen.chars().any(obeyed), "{screen}");
+            assert!(screen.contains("PROD"), "the frame stands\n{screen}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    /// T07: from 0×0 to 500×200, whatever is open.
+    #[test]
+    fn t07_no_size_panics(columns in 0u16..=500, rows in 0u16..=200, open in 0usize..8, ascii in any::<bool>()) {
+        let keys = ["tab", "?", ":", "e", "j j enter", "0 enter", "j l enter", "j j o"][open];
+        let mut state = cockpit(Look { ascii, ..Look::default() });
+        press(&mut state, keys);
+        let buffer = drawn(&mut state, (columns, rows));
+        prop_assert_eq!(buffer.area, Rect::new(0, 0, columns, rows));
+    }
+
+    /// Any keys in any order never panic, and the cursor stays inside of the list.
+    #[test]
+    fn any_keys_in_any_order(keys in proptest::collection::vec(0usize..24, 0..40)) {
+        let known = ["j", "k", "h", "l", "g", "G", "enter", "esc", "tab", "shift-tab", "/", ":", "?", "e", "o", "p",
+            "0", "1", "2", "pgdn", "pgup", "f", "y", "x"];
+        let mut state = cockpit(Look::default());
+        for key in keys {
+            press(&mut state, known[key]);
+            drawn(&mut state, (80, 24));
+            let environment = state.environment();
+            prop_assert!(environment.cursor.index <= environment.row_count());
+        }
+    }
+}
