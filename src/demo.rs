@@ -34,6 +34,7 @@ mod filler;
 mod forward;
 mod kind;
 mod logs;
+mod object;
 mod patch;
 mod pod_status;
 mod pods;
@@ -42,6 +43,8 @@ mod random;
 mod read;
 mod refusal;
 mod replicas;
+mod rollout;
+mod route;
 mod scenario;
 mod seed;
 mod select;
@@ -50,6 +53,9 @@ mod shape;
 mod store;
 mod stream;
 mod table;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests;
 mod tree;
 mod trouble;
 mod watch;

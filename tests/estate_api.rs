@@ -477,6 +477,15 @@ async fn a_stale_resource_version_is_a_conflict_and_a_no_op_keeps_the_version() 
     let message = "Operation cannot be fulfilled on leases.coordination.k8s.io \"lock\": the object has been modified; \
         please apply your changes to the latest version and try again";
     assert_eq!(refusal["message"], message);
+    mine["metadata"]["resourceVersion"] = Value::Null;
+    let (status, refusal) = estate
+        .json(Method::PUT, &path, "application/json", &mine)
+        .await;
+    assert_eq!(
+        (status.as_u16(), refusal["reason"].as_str().unwrap()),
+        (422, "Invalid"),
+        "a Lease is never replaced blindly"
+    );
     let stale = json!({"metadata": {"resourceVersion": lease["metadata"]["resourceVersion"]}, "spec": {"holderIdentity": "c"}});
     assert_eq!(estate.patch(&path, "merge-patch+json", stale).await.0, 409);
 }

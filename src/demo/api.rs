@@ -6,11 +6,12 @@ use super::estate::Estate;
 use super::faults::Effect;
 use super::kind::Kind;
 use super::refusal::Refusal;
+use super::route::{Target, plural, target, verb};
 use super::{change, forward, logs, read, stream, watch};
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequestParts, Query, Request, State, ws::WebSocketUpgrade};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, Method, StatusCode, header};
+use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use tokio::time::Duration;
@@ -74,22 +75,6 @@ impl Call {
             name.chars().take(128).collect()
         }
     }
-}
-
-/// Where a path leads.
-enum Target {
-    Open(Response),
-    Document(Value),
-    Review {
-        group: String,
-        plural: String,
-    },
-    Resource {
-        kind: Kind,
-        namespace: String,
-        name: String,
-        part: String,
-    },
 }
 
 /// Answers any request of the Kubernetes API.
@@ -261,100 +246,6 @@ fn allow(user: User, verb: &str, target: &Target) -> Result<(), Refusal> {
     ))
 }
 
-fn target(parts: &Parts) -> Option<Target> {
-    let (_, path) = User::in_path(parts.uri.path());
-    let path: Vec<&str> = path
-        .split('/')
-        .filter(|segment| !segment.is_empty())
-        .collect();
-    match path.as_slice() {
-        ["version"] => {
-            return Some(Target::Open(json(
-                200,
-                discovery::version().to_string().into_bytes(),
-            )));
-        }
-        ["healthz" | "livez" | "readyz"] => return Some(Target::Open("ok".into_response())),
-        _ => {}
-    }
-    if let Some(document) = discovery::answer(&path, header(parts, &header::ACCEPT)) {
-        return Some(Target::Document(document));
-    }
-    let (group, version, rest) = match path.as_slice() {
-        ["api", version, rest @ ..] => ("", *version, rest),
-        ["apis", group, version, rest @ ..] => (*group, *version, rest),
-        _ => return None,
-    };
-    if let ([plural], "POST") = (rest, parts.method.as_str())
-        && discovery::REVIEWS
-            .iter()
-            .any(|(known, name, _)| known == &group && name == plural)
-    {
-        return Some(Target::Review {
-            group: group.to_owned(),
-            plural: (*plural).to_owned(),
-        });
-    }
-    resource_at(group, version, rest)
-}
-
-fn resource_at(group: &str, version: &str, rest: &[&str]) -> Option<Target> {
-    let (namespace, rest) = match rest {
-        ["namespaces", namespace, rest @ ..]
-            if !rest.is_empty() && !matches!(rest, ["status" | "finalize"]) =>
-        {
-            (*namespace, rest)
-        }
-        rest => ("", rest),
-    };
-    let (plural, name, part) = match rest {
-        [plural] => (*plural, "", ""),
-        [plural, name] => (*plural, *name, ""),
-        [plural, name, part] => (*plural, *name, *part),
-        _ => return None,
-    };
-    let kind = Kind::find(group, version, plural)?;
-    let facts = kind.facts();
-    let is_placed = facts.namespaced || namespace.is_empty();
-    let has_part = match part {
-        "" => true,
-        "status" => facts.status,
-        "scale" => facts.scale,
-        "log" | "portforward" | "eviction" => kind == Kind::Pod,
-        _ => false,
-    };
-    let (namespace, name, part) = (namespace.to_owned(), name.to_owned(), part.to_owned());
-    (is_placed && has_part).then_some(Target::Resource {
-        kind,
-        namespace,
-        name,
-        part,
-    })
-}
-
-fn verb(parts: &Parts, params: &Params, target: Option<&Target>) -> &'static str {
-    let is_named = matches!(target, Some(Target::Resource { name, .. }) if !name.is_empty());
-    let is_resource = matches!(target, Some(Target::Resource { .. }));
-    match (&parts.method, is_named) {
-        (&Method::GET, _) if is_resource && params.is_set("watch") => "watch",
-        (&Method::GET | &Method::HEAD, true) => "get",
-        (&Method::GET | &Method::HEAD, false) if is_resource => "list",
-        (&Method::POST, _) => "create",
-        (&Method::PUT, _) => "update",
-        (&Method::PATCH, _) => "patch",
-        (&Method::DELETE, true) => "delete",
-        (&Method::DELETE, false) => "deletecollection",
-        _ => "get",
-    }
-}
-
-fn plural(target: Option<&Target>) -> &'static str {
-    match target {
-        Some(Target::Resource { kind, .. }) => kind.facts().plural,
-        _ => "",
-    }
-}
-
 /// What faults do instead of the request.
 async fn before(effects: &[Effect]) -> Option<Response> {
     for effect in effects {
@@ -400,7 +291,7 @@ async fn after(effects: &[Effect], response: Response) -> Response {
     response
 }
 
-fn header<'a>(parts: &'a Parts, name: &HeaderName) -> &'a str {
+pub(super) fn header<'a>(parts: &'a Parts, name: &HeaderName) -> &'a str {
     parts
         .headers
         .get(name)

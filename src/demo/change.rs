@@ -93,6 +93,9 @@ fn replace(
         None
     };
     estate.with(|world| {
+        if let Some(next) = &sent {
+            check_version(call, next)?;
+        }
         let Some(current) = world.store.get(call.kind, &call.namespace, &call.name) else {
             return create_by_apply(world, call, body, author);
         };
@@ -113,6 +116,21 @@ fn replace(
             }
         })
     })
+}
+
+/// Some kinds take no update from a client that does not say what it read.
+fn check_version(call: &Call, next: &Value) -> Result<(), Refusal> {
+    let is_strict = matches!(call.kind, Kind::Lease | Kind::Autoscaler);
+    if is_strict && tree::text(next, "/metadata/resourceVersion").is_empty() {
+        let why = "Invalid value: 0x0: must be specified for an update";
+        return Err(Refusal::invalid(
+            call.kind,
+            &call.name,
+            "metadata.resourceVersion",
+            why,
+        ));
+    }
+    Ok(())
 }
 
 /// Server-side apply creates what is not there; any other write is refused.

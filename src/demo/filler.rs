@@ -2,11 +2,11 @@
 
 use super::clock;
 use super::kind::Kind;
+use super::object::{Key, Object, bare};
 use super::pods::image_id;
 use super::queue::Task;
 use super::random::hex_of;
 use super::seed;
-use super::store::{Key, Object, bare};
 use super::world::World;
 use super::{deployments, tree};
 use axum::body::Bytes;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Refusal {
     pub(super) code: u16,
-    reason: String,
+    reason: &'static str,
     message: String,
     details: Option<Value>,
     /// The `Retry-After` header, in seconds.
@@ -17,11 +17,11 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    pub(super) fn new(code: u16, reason: &str, message: impl Into<String>) -> Self {
+    pub(super) fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Self {
         let message = message.into();
         Self {
             code,
-            reason: reason.to_owned(),
+            reason,
             message,
             details: None,
             retry_after: None,
