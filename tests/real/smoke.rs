@@ -148,9 +148,10 @@ fn pods_have_digests_logs_and_ports() {
     plane.until("the pod's port to lead there", || async {
         let mut forwarder = pods.portforward(&name, &[8000]).await.ok()?;
         let mut stream = forwarder.take_stream(8000)?;
-        let mut text = String::new();
-        stream.read_to_string(&mut text).await.ok()?;
-        (text == "from behind the pod").then_some(())
+        // Not to its end: kwok keeps the stream open when the other side has closed.
+        let mut text = [0; 19];
+        stream.read_exact(&mut text).await.ok()?;
+        (&text == b"from behind the pod").then_some(())
     });
 }
 
@@ -180,6 +181,36 @@ fn a_fate_goes_wrong_and_stays_wrong() {
             (!container.ready && waiting.as_deref() == reason).then_some(())
         });
     }
+}
+
+fn running(plane: &Plane, namespace: &str) -> usize {
+    let pods: Api<Pod> = Api::namespaced(plane.client(), namespace);
+    let running = ListParams::default().fields("status.phase=Running");
+    let found = plane.run(async { pods.list_metadata(&running).await });
+    found.unwrap().items.len()
+}
+
+#[test]
+fn a_packed_fleet_runs_again_on_another_plane() {
+    drop(fleet::plane_with_pods("crowd", 300));
+
+    let plane = fleet::plane_with_pods("crowd", 300);
+
+    assert_eq!(running(&plane, "crowd"), 300);
+    wait_for_traffic(&plane, "production", "blue");
+    // Not just a picture of pods: the kubelets are at work.
+    switch(&plane, "production", "green");
+    wait_for_traffic(&plane, "production", "green");
+    fleet::colour(&plane, "production", "blue", "v3");
+    fleet::wait_available(&plane, "production");
+}
+
+/// Takes a minute the first time on a quiet machine, and seconds from then on.
+#[test]
+#[ignore = "5,000 pods: for the tests of load, by name"]
+fn five_thousand_pods_run() {
+    let plane = fleet::plane_with_pods("crowd", 5_000);
+    assert_eq!(running(&plane, "crowd"), 5_000);
 }
 
 /// For a person who wants to look around: prints a kubeconfig, and holds the plane until Enter.
