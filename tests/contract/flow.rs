@@ -10,7 +10,7 @@ use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt as _};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use wheelhouse::clients::kubernetes::logs as follow;
+use wheelhouse::clients::kubernetes::{Cluster, logs as follow};
 use wheelhouse::estate::{LogChunk, LogTarget};
 
 use super::{Estate, LIMIT, eventually};
@@ -110,8 +110,12 @@ fn target(pod: &Pod, previous: bool) -> LogTarget {
 }
 
 pub async fn logs(estate: Arc<Estate>) {
-    let (_, pod) = frontend(&estate).await;
-    let mut chunks = follow(&estate.cluster().await, &target(&pod, false));
+    logs_as(&estate, &estate.cluster().await).await;
+}
+
+pub async fn logs_as(estate: &Estate, cluster: &Cluster) {
+    let (_, pod) = frontend(estate).await;
+    let mut chunks = follow(cluster, &target(&pod, false));
     let chunk = tokio::time::timeout(LIMIT, chunks.next())
         .await
         .unwrap()

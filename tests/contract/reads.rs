@@ -23,7 +23,7 @@ pub async fn pulse(estate: Arc<Estate>) {
 }
 
 /// What `kind`'s stream tells until `is` holds.
-async fn told(cluster: &Cluster, kind: Kind, is: impl Fn(&Seen) -> bool) -> Vec<Seen> {
+pub async fn told(cluster: &Cluster, kind: Kind, is: impl Fn(&Seen) -> bool) -> Vec<Seen> {
     let mut stream = watch(cluster, kind, &Watch::default());
     let mut seen = Vec::new();
     loop {
