@@ -110,6 +110,9 @@ fn checks() -> Vec<(&'static str, Check)> {
             "a failing test of a JSON patch is 422 and changes nothing",
             |e| Box::pin(writes::json_patch(e)),
         ),
+        ("a replace of what is not there adds it", |e| {
+            Box::pin(writes::replacement(e))
+        }),
         ("a stale resourceVersion is 409", |e| {
             Box::pin(writes::conflict(e))
         }),
@@ -122,7 +125,7 @@ fn checks() -> Vec<(&'static str, Check)> {
         ("a Lease is taken by one of two", |e| {
             Box::pin(writes::lease(e))
         }),
-        ("managedFields name who wrote", |e| {
+        ("managedFields name who wrote the selector", |e| {
             Box::pin(writes::managers(e))
         }),
         ("reviews tell who may what", |e| {
@@ -139,8 +142,11 @@ fn checks() -> Vec<(&'static str, Check)> {
             Box::pin(flow::flip(e))
         }),
         ("a log is read and followed", |e| Box::pin(flow::logs(e))),
-        ("a log that does not exist is refused", |e| {
-            Box::pin(flow::no_log(e))
+        ("a log of no container is refused", |e| {
+            Box::pin(flow::no_container(e))
+        }),
+        ("a log of no previous run is refused", |e| {
+            Box::pin(flow::no_previous(e))
         }),
         ("a forwarded port carries HTTP", |e| {
             Box::pin(flow::forward(e))

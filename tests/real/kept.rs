@@ -8,16 +8,19 @@ use kube::api::{Api, ListParams};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 
+const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
+
 /// Answers HTTP for the frontends, whose containers are simulated.
 fn frontends_answer(plane: &Plane, namespace: &str) {
     let answering = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = answering.local_addr().unwrap();
     std::thread::spawn(move || {
         for mut stream in answering.incoming().flatten() {
-            let mut head = [0; 1024];
-            let _ = stream.read(&mut head);
-            let _ = stream
-                .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok");
+            // Each in a thread of its own: one that never asks must not keep the others waiting.
+            std::thread::spawn(move || {
+                let _ = stream.read(&mut [0; 1024]);
+                let _ = stream.write_all(ANSWER);
+            });
         }
     });
     let pods: Api<Pod> = Api::namespaced(plane.client(), namespace);
@@ -45,5 +48,15 @@ fn the_real_plane_keeps_the_contract() {
         context: None,
         namespace: here.into(),
     };
-    plane.run(contract::run(estate, &[]));
+    let skipped = [
+        (
+            "an ancient resourceVersion is 410",
+            "a plane as young as this has all its history",
+        ),
+        (
+            "a log of no previous run is refused",
+            "the simulated kubelet has one log for all runs",
+        ),
+    ];
+    plane.run(contract::run(estate, &skipped));
 }
