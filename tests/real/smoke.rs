@@ -118,6 +118,26 @@ fn people_may_do_what_they_were_granted_and_the_audit_log_names_them() {
 }
 
 #[test]
+fn the_shipped_role_lets_the_viewer_see_the_fleet_and_no_more() {
+    let plane = Plane::shared();
+    let (here, elsewhere) = ("smoke-viewer", "smoke-elsewhere");
+    fleet::digital_wall(plane, here);
+    plane.namespace(elsewhere);
+    let viewer = plane.run(plane.client_for("viewer"));
+    let all = ListParams::default();
+
+    let pods: Api<Pod> = Api::namespaced(viewer.clone(), here);
+    assert!(plane.run(async { pods.list(&all).await }).is_ok());
+
+    let hidden: Api<ConfigMap> = Api::namespaced(viewer.clone(), here);
+    let refused = plane.run(async { hidden.list(&all).await });
+    assert!(matches!(refused, Err(kube::Error::Api(why)) if why.is_forbidden()));
+    let hidden: Api<Pod> = Api::namespaced(viewer, elsewhere);
+    let refused = plane.run(async { hidden.list(&all).await });
+    assert!(matches!(refused, Err(kube::Error::Api(why)) if why.is_forbidden()));
+}
+
+#[test]
 fn pods_have_digests_logs_and_ports() {
     let plane = Plane::shared();
     let here = "smoke-pods";
