@@ -494,6 +494,7 @@ fn copy(state: &mut State) -> Option<Command> {
             (None, View::Log(log)) => log.lines.back()?.clone(),
         },
     };
-    state.tell("sent to the terminal's clipboard");
+    // With the text: a terminal that ignores OSC 52 still shows it whole (T17).
+    state.tell(&format!("sent to the terminal's clipboard: {text}"));
     Some(Command::Copy(text.to_string()))
 }
