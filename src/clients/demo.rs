@@ -63,11 +63,16 @@ impl Control {
     /// The estate's own words where it refuses.
     pub async fn inject(&self, name: &str) -> Result<(), Fault> {
         let url = format!("{}/demo/fault", self.base);
-        let body = serde_json::json!({ "name": name });
+        // The menu's example is the action as the estate reads it, every parameter filled in.
+        let menu = self.get("/demo/faults").await?;
+        let rows = menu.as_array().into_iter().flatten();
+        let row = rows.into_iter().find(|row| row["name"] == name);
+        let body = row.map(|row| &row["example"]).filter(|e| e.is_object());
+        let body = body.ok_or_else(|| fault(FaultKind::Malformed, "no such fault in its menu"))?;
         let reply = self
             .http
             .post(url)
-            .json(&body)
+            .json(body)
             .send()
             .await
             .map_err(|e| unreachable(&e))?;
