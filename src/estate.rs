@@ -3,9 +3,11 @@
 //! Nothing here reads a clock, a file or a socket. Sources send [`Observation`]s; they are folded
 //! into an estate; views and checks read. A feed that failed keeps its last good value and ages.
 
+pub mod alerts;
 pub mod feed;
 pub mod health;
 pub mod observation;
+pub mod runs;
 pub mod safe;
 pub mod scope;
 pub mod table;

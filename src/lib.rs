@@ -1,4 +1,37 @@
 //! Wheelhouse: a terminal cockpit for releases.
+//!
+//! **Code returns a value that says what to do; only the outermost shell does it.**
+//!
+//! ```text
+//!       clients (kube; HTTP of the demo's control)            KEYMAP
+//!           │ domain values                                      │
+//!   sources ──Observation──┐                        terminal ──Key──▶ Action
+//!                          ▼                                     │
+//!              update(&mut State, Event) -> Option<Command> ◀────┘
+//!                          │                        │
+//!                        State ──ui::draw──▶ frame  └─▶ tui performs: watch · log · copy · suspend · quit
+//! ```
+//!
+//! | module | what it is | stays away from |
+//! | --- | --- | --- |
+//! | [`cli`] | the command line; the only place that names [`demo`], and the only one that prints | – |
+//! | [`config`] | a file, checked at once: every problem with its line, column and key | everything but serde and toml |
+//! | [`estate`] | pure: the world as observed, with ages; traffic, health, why a pod is not ready | clocks, I/O, ratatui |
+//! | [`clients`] | the only place that names the network crates; every error is a `Fault` in words | tasks, app, ui |
+//! | [`sources`] | what is watched and how often; sends `Observation`s through a bounded channel | app, ui |
+//! | [`app`] | pure: the one state, its fold, the one table of keys and commands | tokio, ratatui, clocks |
+//! | [`ui`] | pure: `draw(&State)`; one file a panel, a theme | tokio, clients, clocks |
+//! | [`tui`] | the loop, the terminal and what is done to it, signals, supervision of tasks | demo |
+//! | [`demo`] | the embedded estate: a loopback server that speaks the Kubernetes API | every other module |
+//!
+//! `tests/architecture.rs` reads the sources and keeps the last column true.
+//!
+//! How current something is: a [`estate::Feed`] keeps its last good value. A watch says nothing while
+//! nothing changes, so silence proves nothing; what confirms a feed is a *pulse*, a question that the
+//! API server answers every 10 s, and only for kinds whose watch is open. Twice as old is stale.
+//! Missing is never empty: before a whole listing was seen nothing is said to be absent.
+//!
+//! What comes from outside becomes [`estate::Safe`] text once, at ingest; widgets take nothing else.
 
 pub mod app;
 pub mod cli;

@@ -21,7 +21,7 @@ async fn the_embedded_estate_keeps_the_contract() {
     let estate = contract::Estate {
         operator: folder.path().join("operator"),
         viewer: folder.path().join("viewer"),
-        context: "prod-eu".into(),
+        context: Some("prod-eu".into()),
         namespace: "production".into(),
     };
     std::fs::write(&estate.operator, serving.kubeconfig()).unwrap();

@@ -11,7 +11,7 @@ use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
-use wheelhouse::demo::{Fault, Options, Serving, scenarios, serve};
+use wheelhouse::demo::{self, Fault, Options, Serving, scenarios, serve};
 
 const SERVICES: &str = "/api/v1/namespaces/production/services";
 const PODS: &str = "/api/v1/namespaces/production/pods";
@@ -184,7 +184,7 @@ async fn blue_is_live_since_two_days_and_green_was_deployed_ten_minutes_ago() {
     let fields = service["metadata"]["managedFields"].as_array().unwrap();
     let flip = fields
         .iter()
-        .find(|entry| !entry["fieldsV1"]["f:spec"]["f:selector"]["f:version"].is_null())
+        .find(|entry| !entry["fieldsV1"]["f:spec"]["f:selector"].is_null())
         .unwrap();
     assert_eq!(flip["manager"], "kubectl-patch");
     let now: jiff::Timestamp = estate.get("/demo/state").await["now"]
@@ -443,7 +443,7 @@ async fn a_flip_moves_the_endpoints_to_the_other_colour() {
         .as_array()
         .unwrap()
         .iter()
-        .filter(|entry| !entry["fieldsV1"]["f:spec"]["f:selector"]["f:version"].is_null())
+        .filter(|entry| !entry["fieldsV1"]["f:spec"]["f:selector"].is_null())
         .map(|entry| entry["manager"].as_str().unwrap())
         .collect();
     assert_eq!(owners, ["flipper"]);
@@ -1153,4 +1153,44 @@ async fn it_ends_when_told_to_and_when_nobody_comes() {
     .await
     .unwrap();
     timeout(LIMIT, lonely.finished()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_process_and_in_paused_time_a_rollout_takes_no_time_at_all() {
+    use axum::body::{Body, to_bytes};
+    use tower::ServiceExt;
+    let options = Options {
+        scenario_file: Some("tests/data/still.json".into()),
+        ..Options::default()
+    };
+    let estate = demo::Estate::new(&options, "2026-11-23T12:00:00Z".parse().unwrap()).unwrap();
+    tokio::spawn(estate.clone().drive());
+    let router = demo::router(&estate);
+    let ask = |method: &str, path: &str, body: Value| {
+        let request = http::Request::builder()
+            .method(method)
+            .uri(path)
+            .header("content-type", "application/merge-patch+json")
+            .header(
+                "authorization",
+                format!("Bearer {}", estate.operator_token()),
+            )
+            .body(Body::from(body.to_string()))
+            .unwrap();
+        let answer = router.clone().oneshot(request);
+        async move {
+            let body = answer.await.unwrap().into_body();
+            serde_json::from_slice::<Value>(&to_bytes(body, usize::MAX).await.unwrap()).unwrap()
+        }
+    };
+    let path = format!("{DEPLOYMENTS}/digital-wall-green-frontend");
+    let body = json!({"spec": {"replicas": 6}});
+    assert_eq!(ask("PATCH", &path, body).await["spec"]["replicas"], 6);
+    tokio::time::sleep(Duration::from_secs(40)).await;
+    assert_eq!(
+        ask("GET", &path, Value::Null).await["status"]["availableReplicas"],
+        6
+    );
+    let now = ask("GET", "/demo/state", Value::Null).await["now"].clone();
+    assert_eq!(now, "2026-11-23T12:00:40Z");
 }

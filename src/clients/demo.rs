@@ -9,6 +9,9 @@ use crate::estate::{Fault, FaultKind, Safe};
 /// How long the estate may take to answer.
 const LIMIT: Duration = Duration::from_secs(5);
 
+/// Before the name of a scenario.
+const PLAY: &str = "play ";
+
 /// The demo's estate, by its address.
 #[derive(Clone, Debug)]
 pub struct Control {
@@ -34,19 +37,30 @@ impl Control {
         })
     }
 
-    /// What can be broken: names and descriptions.
+    /// What can be broken, and what can be played: names and descriptions.
     ///
     /// # Errors
     /// `Unreachable` when the estate does not answer, `Malformed` when it says something else.
     pub async fn faults(&self) -> Result<Vec<(Safe, Safe)>, Fault> {
-        let value = self.get("/demo/faults").await?;
-        let rows = value.as_array().or_else(|| value["faults"].as_array());
-        let rows = rows.ok_or_else(|| fault(FaultKind::Malformed, "no list of faults"))?;
-        let text = |row: &Value, key: &str| Safe::new(row[key].as_str().unwrap_or_default());
-        Ok(rows
-            .iter()
-            .map(|row| (text(row, "name"), text(row, "description")))
-            .collect())
+        let (menu, state) = (self.get("/demo/faults").await?, self.state().await?);
+        let rows = |value: &Value, lead: &str| {
+            let rows = value.as_array().cloned().unwrap_or_default();
+            let text = |row: &Value, key: &str| row[key].as_str().unwrap_or_default().to_owned();
+            let pair = |row: &Value| {
+                let name = format!("{lead}{}", text(row, "name"));
+                (Safe::new(&name), Safe::new(&text(row, "description")))
+            };
+            rows.iter().map(pair).collect::<Vec<_>>()
+        };
+        let mut all = rows(&state["scenarios"], PLAY);
+        all.extend(rows(&menu, ""));
+        match all.is_empty() {
+            true => Err(fault(
+                FaultKind::Malformed,
+                "the estate names nothing to break",
+            )),
+            false => Ok(all),
+        }
     }
 
     /// The estate's own account of itself.
@@ -57,25 +71,27 @@ impl Control {
         self.get("/demo/state").await
     }
 
-    /// Breaks something, by its name among [`Control::faults`].
+    /// Breaks or plays something, by its name among [`Control::faults`].
     ///
     /// # Errors
     /// The estate's own words where it refuses.
     pub async fn inject(&self, name: &str) -> Result<(), Fault> {
-        let url = format!("{}/demo/fault", self.base);
-        // The menu's example is the action as the estate reads it, every parameter filled in.
+        if let Some(scenario) = name.strip_prefix(PLAY) {
+            return self
+                .post(&format!("/demo/scenario/{scenario}"), &Value::Null)
+                .await;
+        }
         let menu = self.get("/demo/faults").await?;
-        let rows = menu.as_array().into_iter().flatten();
-        let row = rows.into_iter().find(|row| row["name"] == name);
-        let body = row.map(|row| &row["example"]).filter(|e| e.is_object());
-        let body = body.ok_or_else(|| fault(FaultKind::Malformed, "no such fault in its menu"))?;
-        let reply = self
-            .http
-            .post(url)
-            .json(body)
-            .send()
-            .await
-            .map_err(|e| unreachable(&e))?;
+        let mut rows = menu.as_array().into_iter().flatten();
+        let row = rows.find(|row| row["name"].as_str() == Some(name));
+        let row = row.ok_or_else(|| fault(FaultKind::Missing, "the estate does not know that"))?;
+        self.post("/demo/fault", &row["example"]).await
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Result<(), Fault> {
+        let url = format!("{}{path}", self.base);
+        let reply = self.http.post(url).json(body).send().await;
+        let reply = reply.map_err(|e| unreachable(&e))?;
         if reply.status().is_success() {
             return Ok(());
         }

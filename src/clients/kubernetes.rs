@@ -12,6 +12,7 @@ mod kubeconfig;
 mod line;
 mod logs;
 mod proxy;
+mod purpose;
 mod recent;
 mod watch;
 mod wire;

@@ -42,37 +42,27 @@ impl World {
             .owned(&service.uid)
             .into_iter()
             .find(|object| object.kind == Kind::EndpointSlice);
-        match slice {
-            Some(slice) => self.modify(
+        let Some(slice) = slice else {
+            let body = slice_of(&service, endpoints, ports);
+            // A Service that is being deleted gets no slice: the collector takes what it owns.
+            let _ = self.create(
                 Kind::EndpointSlice,
-                &slice.key(),
-                CONTROLLER,
-                Door::Main,
-                |value| {
-                    tree::set(value, "/endpoints", endpoints);
-                    tree::set(value, "/ports", ports);
-                },
-            ),
-            None => {
-                let body = json!({
-                    "metadata": {
-                        "generateName": format!("{}-", service.name),
-                        "labels": {
-                            "kubernetes.io/service-name": service.name,
-                            "endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io",
-                        },
-                        "ownerReferences": [super::deployments::owner(&service)],
-                    },
-                    "addressType": "IPv4", "endpoints": endpoints, "ports": ports,
-                });
-                let _ = self.create(
-                    Kind::EndpointSlice,
-                    &key.0,
-                    body,
-                    &Author::named(CONTROLLER),
-                );
-            }
-        }
+                &key.0,
+                body,
+                &Author::named(CONTROLLER),
+            );
+            return;
+        };
+        self.modify(
+            Kind::EndpointSlice,
+            &slice.key(),
+            CONTROLLER,
+            Door::Main,
+            |value| {
+                tree::set(value, "/endpoints", endpoints);
+                tree::set(value, "/ports", ports);
+            },
+        );
     }
 
     /// Deletes what the owner with this uid leaves behind.
@@ -103,6 +93,20 @@ impl World {
             );
         }
     }
+}
+
+fn slice_of(service: &Object, endpoints: Vec<Value>, ports: Vec<Value>) -> Value {
+    json!({
+        "metadata": {
+            "generateName": format!("{}-", service.name),
+            "labels": {
+                "kubernetes.io/service-name": service.name,
+                "endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io",
+            },
+            "ownerReferences": [super::deployments::owner(service)],
+        },
+        "addressType": "IPv4", "endpoints": endpoints, "ports": ports,
+    })
 }
 
 fn endpoint(pod: &Object) -> Value {

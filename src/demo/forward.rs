@@ -8,6 +8,9 @@ use super::{app, logs};
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 
+/// The most that a request to an application may be.
+const REQUEST_LIMIT: usize = 1024 * 1024;
+
 /// One forwarded port and what was sent to it so far.
 struct Port {
     number: u16,
@@ -80,36 +83,65 @@ async fn carry(
         let Some(port) = ports.get_mut(index).filter(|_| channel % 2 == 0) else {
             continue;
         };
-        let listens = sim.container() == "frontend" && port.number == 3000
-            || sim.container() != "frontend" && port.number == 8000;
-        if !listens {
-            let (number, uid) = (port.number, &sim.uid);
-            let error = format!(
-                "error forwarding port {number} to pod {uid}, uid : failed to execute portforward in network namespace: \
-                 failed to connect to localhost:{number} inside namespace: dial tcp4 127.0.0.1:{number}: connect: connection refused"
-            );
+        if port.number != listening(&sim) {
+            let error = connection_refused(&sim, port.number);
             send(&mut socket, index * 2 + 1, error.as_bytes()).await?;
             break;
         }
         port.buffer.extend_from_slice(rest);
-        loop {
-            let answer = estate.with(|world| match logs::sim_of(world, call) {
-                Ok(now) if now.uid == sim.uid => Ok(app::answer(world, &now, &mut port.buffer)),
-                _ => Err(()),
-            });
-            match answer {
-                Ok(None) => break,
-                Ok(Some((bytes, closes))) => {
-                    send(&mut socket, index * 2, &bytes).await?;
-                    if closes {
-                        return socket.send(Message::Close(None)).await;
-                    }
-                }
-                Err(()) => return socket.send(Message::Close(None)).await,
-            }
+        if !answer_all(estate, call, &sim, index * 2, port, &mut socket).await? {
+            break;
         }
     }
     socket.send(Message::Close(None)).await
+}
+
+/// Answers every whole request in the buffer; says whether the connection goes on.
+async fn answer_all(
+    estate: &Estate,
+    call: &Call,
+    sim: &Sim,
+    channel: usize,
+    port: &mut Port,
+    socket: &mut WebSocket,
+) -> Result<bool, axum::Error> {
+    loop {
+        // Nothing where the pod ended, or another took its name.
+        let answer = estate.with(|world| {
+            let now = logs::sim_of(world, call)
+                .ok()
+                .filter(|now| now.uid == sim.uid)?;
+            Some(app::answer(world, &now, &mut port.buffer))
+        });
+        match answer {
+            None => return Ok(false),
+            Some(None) => return Ok(port.buffer.len() <= REQUEST_LIMIT),
+            Some(Some((bytes, closes))) => {
+                send(socket, channel, &bytes).await?;
+                if closes {
+                    return Ok(false);
+                }
+            }
+        }
+    }
+}
+
+/// The only port on which the application of a pod listens.
+fn listening(sim: &Sim) -> u16 {
+    if sim.container() == "frontend" {
+        3000
+    } else {
+        8000
+    }
+}
+
+fn connection_refused(sim: &Sim, number: u16) -> String {
+    format!(
+        "error forwarding port {number} to pod {}, uid : failed to execute portforward in network namespace: \
+         failed to connect to localhost:{number} inside namespace: dial tcp4 127.0.0.1:{number}: connect: \
+         connection refused",
+        sim.uid
+    )
 }
 
 async fn send(socket: &mut WebSocket, channel: usize, bytes: &[u8]) -> Result<(), axum::Error> {

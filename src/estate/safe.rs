@@ -114,7 +114,7 @@ fn clean(text: &str, limit: usize) -> String {
                     out.push(' ');
                 }
             }
-            c if is_mark(c) => {
+            c if is_mark(c) && !is_hidden(c) => {
                 marks += 1;
                 if marks <= MARKS && !out.is_empty() {
                     out.push(c);

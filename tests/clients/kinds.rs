@@ -209,6 +209,26 @@ async fn a_service_tells_its_whole_selector_and_who_owns_its_keys() {
 }
 
 #[tokio::test]
+async fn whoever_wrote_an_atomic_selector_last_owns_every_key_of_it() {
+    let item = json!({
+        "metadata": {"name": "shop", "resourceVersion": "42", "managedFields": [
+            {"manager": "helm", "operation": "Update", "fieldsV1": {"f:spec": {"f:ports": {}}}},
+            {"manager": "flux", "operation": "Apply", "fieldsV1": {"f:spec": {"f:selector": {}}}},
+        ]},
+        "spec": {"selector": {"app": "web", "version": "blue"}},
+    });
+    let Seen::Services(Delta::Page(page)) = listed(Kind::Services, item).await else {
+        panic!()
+    };
+    let [helm, flux] = &page[0].managers[..] else {
+        panic!()
+    };
+    assert!(helm.selector_keys.is_empty() && helm.owns_spec);
+    assert_eq!(flux.selector_keys, ["app".into(), "version".into()]);
+    assert!(!flux.owns_spec);
+}
+
+#[tokio::test]
 async fn an_endpoint_without_conditions_counts_as_ready() {
     let item = json!({
         "metadata": {"name": "shop-x", "resourceVersion": "5", "labels": {"kubernetes.io/service-name": "shop",

@@ -10,7 +10,7 @@ use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt as _};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use wheelhouse::clients::kubernetes::logs as follow;
+use wheelhouse::clients::kubernetes::{Cluster, logs as follow};
 use wheelhouse::estate::{LogChunk, LogTarget};
 
 use super::{Estate, LIMIT, eventually};
@@ -110,8 +110,12 @@ fn target(pod: &Pod, previous: bool) -> LogTarget {
 }
 
 pub async fn logs(estate: Arc<Estate>) {
-    let (_, pod) = frontend(&estate).await;
-    let mut chunks = follow(&estate.cluster().await, &target(&pod, false));
+    logs_as(&estate, &estate.cluster().await).await;
+}
+
+pub async fn logs_as(estate: &Estate, cluster: &Cluster) {
+    let (_, pod) = frontend(estate).await;
+    let mut chunks = follow(cluster, &target(&pod, false));
     let chunk = tokio::time::timeout(LIMIT, chunks.next())
         .await
         .unwrap()
@@ -122,39 +126,57 @@ pub async fn logs(estate: Arc<Estate>) {
     );
 }
 
-pub async fn no_log(estate: Arc<Estate>) {
+async fn is_refused(estate: &Estate, wrong: &LogTarget) {
+    let mut chunks = follow(&estate.cluster().await, wrong);
+    let chunk = tokio::time::timeout(LIMIT, chunks.next())
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(
+        matches!(&chunk, LogChunk::Ended(Some(_))),
+        "{wrong:?}: {chunk:?}"
+    );
+}
+
+pub async fn no_container(estate: Arc<Estate>) {
     let (_, pod) = frontend(&estate).await;
-    let cluster = estate.cluster().await;
-    let absent = LogTarget {
-        container: "no-such-container".into(),
+    let container = "no-such-container".into();
+    let wrong = LogTarget {
+        container,
         ..target(&pod, false)
     };
-    for wrong in [absent, target(&pod, true)] {
-        let mut chunks = follow(&cluster, &wrong);
-        let chunk = tokio::time::timeout(LIMIT, chunks.next())
-            .await
-            .unwrap()
-            .unwrap();
-        assert!(
-            matches!(&chunk, LogChunk::Ended(Some(_))),
-            "{wrong:?}: {chunk:?}"
-        );
+    is_refused(&estate, &wrong).await;
+}
+
+pub async fn no_previous(estate: Arc<Estate>) {
+    let (_, pod) = frontend(&estate).await;
+    is_refused(&estate, &target(&pod, true)).await;
+}
+
+/// The head of what port 3000 answers, or what was in the way.
+async fn answer(api: &Api<Pod>, pod: &str) -> Result<String, String> {
+    let words = |e: &dyn std::fmt::Display| e.to_string();
+    let mut forwarder = api.portforward(pod, &[3000]).await.map_err(|e| words(&e))?;
+    let mut stream = forwarder.take_stream(3000).ok_or("no stream")?;
+    let question = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    stream.write_all(question).await.map_err(|e| words(&e))?;
+    let mut head = Vec::new();
+    while !head.windows(4).any(|w| w == b"\r\n\r\n") {
+        let read = tokio::time::timeout(LIMIT / 10, stream.read_buf(&mut head)).await;
+        let read = read.map_err(|_| format!("silence after {head:?}"))?;
+        if read.map_err(|e| words(&e))? == 0 {
+            return Err(format!("an end after {head:?}"));
+        }
     }
+    Ok(String::from_utf8_lossy(&head).into_owned())
 }
 
 pub async fn forward(estate: Arc<Estate>) {
     let (api, pod) = frontend(&estate).await;
-    let mut forwarder = api.portforward(&pod.name_any(), &[3000]).await.unwrap();
-    let mut stream = forwarder.take_stream(3000).unwrap();
-    stream
-        .write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        .await
-        .unwrap();
-    let mut answer = Vec::new();
-    tokio::time::timeout(LIMIT, stream.read_to_end(&mut answer))
-        .await
-        .unwrap()
-        .unwrap();
-    let answer = String::from_utf8_lossy(&answer);
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let name = pod.name_any();
+    eventually("200 from the frontend", || async {
+        let said = answer(&api, &name).await.ok()?;
+        said.starts_with("HTTP/1.1 200").then_some(())
+    })
+    .await;
 }

@@ -11,7 +11,7 @@ mod rights;
 mod writes;
 
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,24 +29,29 @@ pub struct Estate {
     pub operator: PathBuf,
     /// Somebody who may get, list, watch and read logs.
     pub viewer: PathBuf,
-    /// The context in both.
-    pub context: String,
+    /// The context in both; none for the current one.
+    pub context: Option<String>,
     /// The namespace.
     pub namespace: String,
 }
 
 impl Estate {
-    fn target(&self) -> Target {
+    fn target(&self, kubeconfig: &Path) -> Target {
         Target {
-            kubeconfig: Some(self.operator.clone()),
-            context: Some(self.context.clone()),
+            kubeconfig: Some(kubeconfig.to_owned()),
+            context: self.context.clone(),
             namespace: self.namespace.clone(),
         }
     }
 
     /// Our own client.
     pub async fn cluster(&self) -> Cluster {
-        connect(&self.target()).await.unwrap()
+        connect(&self.target(&self.operator)).await.unwrap()
+    }
+
+    /// Our own client as the viewer has it.
+    pub async fn viewing(&self) -> Cluster {
+        connect(&self.target(&self.viewer)).await.unwrap()
     }
 
     /// kube's client, for what Wheelhouse writes.
@@ -59,11 +64,11 @@ impl Estate {
     }
 }
 
-async fn client(kubeconfig: &PathBuf, context: &str) -> kube::Client {
+async fn client(kubeconfig: &Path, context: &Option<String>) -> kube::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
     let options = KubeConfigOptions {
-        context: Some(context.to_owned()),
+        context: context.clone(),
         ..KubeConfigOptions::default()
     };
     let mut config = kube::Config::from_custom_kubeconfig(kubeconfig, &options)
@@ -105,6 +110,9 @@ fn checks() -> Vec<(&'static str, Check)> {
             "a failing test of a JSON patch is 422 and changes nothing",
             |e| Box::pin(writes::json_patch(e)),
         ),
+        ("a replace of what is not there adds it", |e| {
+            Box::pin(writes::replacement(e))
+        }),
         ("a stale resourceVersion is 409", |e| {
             Box::pin(writes::conflict(e))
         }),
@@ -117,11 +125,14 @@ fn checks() -> Vec<(&'static str, Check)> {
         ("a Lease is taken by one of two", |e| {
             Box::pin(writes::lease(e))
         }),
-        ("managedFields name who wrote", |e| {
+        ("managedFields name who wrote the selector", |e| {
             Box::pin(writes::managers(e))
         }),
         ("reviews tell who may what", |e| {
             Box::pin(rights::reviews(e))
+        }),
+        ("a viewer sees every kind and a log", |e| {
+            Box::pin(rights::sight(e))
         }),
         ("a viewer reads and does not write", |e| {
             Box::pin(rights::viewer(e))
@@ -131,8 +142,11 @@ fn checks() -> Vec<(&'static str, Check)> {
             Box::pin(flow::flip(e))
         }),
         ("a log is read and followed", |e| Box::pin(flow::logs(e))),
-        ("a log that does not exist is refused", |e| {
-            Box::pin(flow::no_log(e))
+        ("a log of no container is refused", |e| {
+            Box::pin(flow::no_container(e))
+        }),
+        ("a log of no previous run is refused", |e| {
+            Box::pin(flow::no_previous(e))
         }),
         ("a forwarded port carries HTTP", |e| {
             Box::pin(flow::forward(e))

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use futures::StreamExt as _;
+
 use k8s_openapi::api::authorization::v1::{SelfSubjectAccessReview, SelfSubjectRulesReview};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
 use kube::Api;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use serde_json::json;
-use wheelhouse::clients::kubernetes::{Target, connect};
-use wheelhouse::estate::FaultKind;
+use wheelhouse::clients::kubernetes::{Target, Watch, connect, watch};
+use wheelhouse::estate::{FaultKind, Kind, Seen};
 
 use super::{Estate, LIMIT, code};
 
@@ -52,6 +54,15 @@ pub async fn reviews(estate: Arc<Estate>) {
             .iter()
             .any(|rule| rule.verbs.iter().any(|v| v == "*" || v == "patch"))
     );
+}
+
+pub async fn sight(estate: Arc<Estate>) {
+    let cluster = estate.viewing().await;
+    cluster.pulse(LIMIT).await.unwrap();
+    for kind in Kind::ALL {
+        super::reads::told(&cluster, kind, |seen| *seen == Seen::Opened(kind)).await;
+    }
+    super::flow::logs_as(&estate, &cluster).await;
 }
 
 pub async fn viewer(estate: Arc<Estate>) {
@@ -110,22 +121,17 @@ pub async fn stranger(estate: Arc<Estate>) {
     std::fs::write(&path, kubeconfig.to_string()).unwrap();
     let target = Target {
         kubeconfig: Some(path),
-        context: Some(estate.context.clone()),
+        context: estate.context.clone(),
         namespace: estate.namespace.clone(),
     };
     let cluster = connect(&target).await.unwrap();
-    let mut pods = wheelhouse::clients::kubernetes::watch(
-        &cluster,
-        wheelhouse::estate::Kind::Pods,
-        &Default::default(),
-    );
-    let seen = tokio::time::timeout(LIMIT, futures::StreamExt::next(&mut pods))
+    let mut pods = watch(&cluster, Kind::Pods, &Watch::default());
+    match tokio::time::timeout(LIMIT, pods.next())
         .await
-        .unwrap();
-    match seen.unwrap() {
-        wheelhouse::estate::Seen::Failed(_, fault) => {
-            assert_eq!(fault.kind, FaultKind::LoginNeeded, "{}", fault.what)
-        }
+        .unwrap()
+        .unwrap()
+    {
+        Seen::Failed(_, fault) => assert_eq!(fault.kind, FaultKind::LoginNeeded, "{}", fault.what),
         other => panic!("{other:?}"),
     }
 }

@@ -19,7 +19,8 @@ const MAKING_LIMIT: Duration = Duration::from_secs(600);
 const COLOUR: &str = include_str!("fleet/colour.yaml");
 const TRAFFIC: &str = include_str!("fleet/traffic.yaml");
 
-/// Digital Wall in a new namespace: blue (tag `v1`) is live, green (tag `v2`) runs idle.
+/// Digital Wall in a new namespace: blue (tag `v1`) is live, green (tag `v2`) runs idle, and
+/// `viewer` has the shipped viewer's Role.
 pub fn digital_wall(plane: &Plane, namespace: &str) {
     plane.namespace(namespace);
     colour(plane, namespace, "blue", "v1");
@@ -118,12 +119,10 @@ fn crowd(number: usize) -> String {
         + "\n---\n"
 }
 
-/// The project's own roles, where the checkout has them; bound to nobody: `Plane::grant` does that.
+/// The shipped Role, bound to the shipped group: `viewer` is of it.
 fn viewer_role(plane: &Plane, namespace: &str) {
-    let roles = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/kubernetes/viewer.yaml");
-    if roles.exists() {
-        plane.apply_file(namespace, &roles);
-    }
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/kubernetes/viewer.yaml");
+    plane.apply_file(namespace, Path::new(file));
 }
 
 fn is_available(deployment: &Deployment) -> bool {

@@ -15,6 +15,9 @@
     reason = "tests; the plane offers more than each revision of the tests uses"
 )]
 
+#[path = "../contract/mod.rs"]
+mod contract;
 mod fleet;
+mod kept;
 mod plane;
 mod smoke;

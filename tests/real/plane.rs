@@ -21,8 +21,9 @@ pub use settings::programs;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::runtime::Runtime;
+use tokio::time::Instant;
 
 /// How long `until` asks: enough for a plane to start on a busy machine.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -233,10 +234,12 @@ impl Plane {
         let limit = Instant::now() + limit;
         self.run(async {
             loop {
-                if let Some(answer) = ask().await {
-                    return answer;
+                // A question that hangs must not outlast the limit either.
+                match tokio::time::timeout_at(limit, ask()).await {
+                    Ok(Some(answer)) => return answer,
+                    Ok(None) if Instant::now() < limit => {}
+                    Ok(None) | Err(_) => panic!("waited in vain for {what}"),
                 }
-                assert!(Instant::now() < limit, "waited in vain for {what}");
                 if let Some(death) = self.death() {
                     panic!("waited for {what}, but {death}");
                 }

@@ -118,6 +118,26 @@ fn people_may_do_what_they_were_granted_and_the_audit_log_names_them() {
 }
 
 #[test]
+fn the_shipped_role_lets_the_viewer_see_the_fleet_and_no_more() {
+    let plane = Plane::shared();
+    let (here, elsewhere) = ("smoke-viewer", "smoke-elsewhere");
+    fleet::digital_wall(plane, here);
+    plane.namespace(elsewhere);
+    let viewer = plane.run(plane.client_for("viewer"));
+    let all = ListParams::default();
+
+    let pods: Api<Pod> = Api::namespaced(viewer.clone(), here);
+    assert!(plane.run(async { pods.list(&all).await }).is_ok());
+
+    let hidden: Api<ConfigMap> = Api::namespaced(viewer.clone(), here);
+    let refused = plane.run(async { hidden.list(&all).await });
+    assert!(matches!(refused, Err(kube::Error::Api(why)) if why.is_forbidden()));
+    let hidden: Api<Pod> = Api::namespaced(viewer, elsewhere);
+    let refused = plane.run(async { hidden.list(&all).await });
+    assert!(matches!(refused, Err(kube::Error::Api(why)) if why.is_forbidden()));
+}
+
+#[test]
 fn pods_have_digests_logs_and_ports() {
     let plane = Plane::shared();
     let here = "smoke-pods";
@@ -148,9 +168,10 @@ fn pods_have_digests_logs_and_ports() {
     plane.until("the pod's port to lead there", || async {
         let mut forwarder = pods.portforward(&name, &[8000]).await.ok()?;
         let mut stream = forwarder.take_stream(8000)?;
-        let mut text = String::new();
-        stream.read_to_string(&mut text).await.ok()?;
-        (text == "from behind the pod").then_some(())
+        // Not to its end: kwok keeps the stream open when the other side has closed.
+        let mut text = [0; 19];
+        stream.read_exact(&mut text).await.ok()?;
+        (&text == b"from behind the pod").then_some(())
     });
 }
 
@@ -182,6 +203,36 @@ fn a_fate_goes_wrong_and_stays_wrong() {
     }
 }
 
+fn running(plane: &Plane, namespace: &str) -> usize {
+    let pods: Api<Pod> = Api::namespaced(plane.client(), namespace);
+    let running = ListParams::default().fields("status.phase=Running");
+    let found = plane.run(async { pods.list_metadata(&running).await });
+    found.unwrap().items.len()
+}
+
+#[test]
+fn a_packed_fleet_runs_again_on_another_plane() {
+    drop(fleet::plane_with_pods("crowd", 300));
+
+    let plane = fleet::plane_with_pods("crowd", 300);
+
+    assert_eq!(running(&plane, "crowd"), 300);
+    wait_for_traffic(&plane, "production", "blue");
+    // Not just a picture of pods: the kubelets are at work.
+    switch(&plane, "production", "green");
+    wait_for_traffic(&plane, "production", "green");
+    fleet::colour(&plane, "production", "blue", "v3");
+    fleet::wait_available(&plane, "production");
+}
+
+/// Takes a minute the first time on a quiet machine, and seconds from then on.
+#[test]
+#[ignore = "5,000 pods: for the tests of load, by name"]
+fn five_thousand_pods_run() {
+    let plane = fleet::plane_with_pods("crowd", 5_000);
+    assert_eq!(running(&plane, "crowd"), 5_000);
+}
+
 /// For a person who wants to look around: prints a kubeconfig, and holds the plane until Enter.
 #[test]
 #[ignore = "holds a plane until its stdin ends; see main.rs"]
@@ -190,9 +241,10 @@ fn hold_a_plane() {
     fleet::digital_wall(&plane, "production");
     fleet::wait_available(&plane, "production");
     println!(
-        "export KUBECONFIG={}\nlogs, audit and the rest: {}\nEnter ends it.",
+        "export KUBECONFIG={}\nlogs, audit and the rest: {}\nEnter ends it (process {}).",
         plane.kubeconfig_admin().display(),
-        plane.folder().display()
+        plane.folder().display(),
+        std::process::id()
     );
     let _ = std::io::stdin().lock().read_line(&mut String::new());
 }

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::estate::{ColourView, Estate, Live, Now, Safe, ServiceView, Verdict, why};
+use crate::estate::{
+    Check, ColourView, Estate, Fault, Kind, Live, Now, Safe, ServiceView, Verdict, why,
+};
 
 /// All of it.
 pub(super) fn render(title: &Safe, estates: &[Estate], now: Now) -> String {
@@ -21,6 +23,7 @@ fn environment(out: &mut String, title: &Safe, estate: &Estate, now: Now) {
     let verdict = estate.verdict(now);
     let live = match (&scope.traffic, estate.live_colour()) {
         (None, _) => "in place".to_owned(),
+        (Some(_), None) if !estate.is_listed(Kind::Services) => "live colour unknown".to_owned(),
         (Some(t), Some(colour)) => format!("{} live", t.colours[colour].to_uppercase()),
         (Some(_), None) => "no one colour live".to_owned(),
     };
@@ -54,7 +57,12 @@ fn environment(out: &mut String, title: &Safe, estate: &Estate, now: Now) {
             &format!("and {} more pods not ready", estate.index.trouble() - 20),
         );
     }
-    for check in estate.checks(now) {
+    let common = common_fault(estate);
+    if let Some(fault) = common {
+        line(out, 1, &format!("UNKNOWN: {}", fault.what));
+    }
+    let is_told = |check: &Check| common.is_none() || matches!(check.verdict, Verdict::Bad(_));
+    for check in estate.checks(now).iter().filter(|c| is_told(c)) {
         if let Some(why) = check.verdict.why() {
             line(
                 out,
@@ -73,6 +81,13 @@ fn environment(out: &mut String, title: &Safe, estate: &Estate, now: Now) {
     }
 }
 
+/// What is wrong with all feeds alike (the API server is away): one line instead of one a check.
+fn common_fault(estate: &Estate) -> Option<&Fault> {
+    let fault = estate.fault(Kind::Pods)?;
+    let is_same = |kind: &Kind| estate.fault(*kind) == Some(fault);
+    Kind::ALL.iter().all(is_same).then_some(fault)
+}
+
 fn line(out: &mut String, depth: usize, words: &str) {
     let _ = writeln!(out, "{:1$}{words}", "", depth * 2);
 }
@@ -87,6 +102,9 @@ fn service(estate: &Estate, view: &ServiceView<'_>, now: Now) -> String {
     let Some(switch) = &estate.scope.traffic else {
         return view.name.to_string();
     };
+    if view.live == Live::Unknown {
+        return format!("{}: not seen", view.name);
+    }
     let selector = view.service.map(|s| {
         let pairs: Vec<_> = s.selector.iter().map(|(k, v)| format!("{k}={v}")).collect();
         pairs.join(",")
@@ -121,8 +139,12 @@ fn colour_line(estate: &Estate, colour: Option<usize>, now: Now) -> String {
             let word = if is_live { "LIVE" } else { "idle" };
             format!("{} {word}", switch.colours[colour].to_uppercase())
         }
-        _ => "in place".to_owned(),
+        _ => "in-place".to_owned(),
     };
+    if !estate.is_listed(Kind::Deployments) || !estate.is_listed(Kind::Pods) {
+        let colour = name.split(' ').next().unwrap_or_default();
+        return format!("{colour}: not seen");
+    }
     let mut images = Vec::new();
     for (workload, runs) in &view.images {
         for (image, pods) in runs {
@@ -130,7 +152,10 @@ fn colour_line(estate: &Estate, colour: Option<usize>, now: Now) -> String {
                 .short_digest()
                 .map(|d| format!(" ({d})"))
                 .unwrap_or_default();
-            images.push(format!("{workload} {}{digest} on {pods}", image.tag()));
+            images.push(format!(
+                "{workload} {}{digest} on {pods}",
+                image.short_tag()
+            ));
         }
     }
     let (ready, desired, restarts) = (view.ready, view.desired, view.restarts);

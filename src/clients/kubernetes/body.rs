@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use http::Response;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use kube::client::Body;
 use tokio::time::{Instant, Sleep};
@@ -12,6 +13,9 @@ use tower::BoxError;
 
 use super::fault::Trouble;
 use crate::estate::Fault;
+
+/// Bytes kept of a refusal's words.
+const SAID: usize = 4096;
 
 /// What is expected of a body.
 pub(super) enum Expect {
@@ -134,4 +138,27 @@ impl HttpBody for Guarded {
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
     }
+}
+
+/// A refusal as a `Status` that has its code: kube takes any JSON for one, and what a proxy says has none.
+pub(super) async fn in_kubes_words(
+    response: Response<Guarded>,
+) -> Result<Response<Guarded>, BoxError> {
+    #[derive(serde::Deserialize)]
+    struct Coded {
+        code: Option<u16>,
+    }
+    let (mut parts, body) = response.into_parts();
+    let mut said = body.collect().await?;
+    let coded = serde_json::from_slice::<Coded>(&said).ok();
+    if coded.and_then(|coded| coded.code).unwrap_or(0) == 0 {
+        let code = parts.status.as_u16();
+        let message = String::from_utf8_lossy(&said[..said.len().min(SAID)]);
+        let status = serde_json::json!({"kind": "Status", "status": "Failure", "code": code, "message": message});
+        said = status.to_string().into_bytes();
+    }
+    // It was decompressed, and maybe replaced: what the head says of its length is no more true.
+    parts.headers.remove(http::header::CONTENT_LENGTH);
+    let body = Guarded::new(Body::from(said), Expect::Anything, None);
+    Ok(Response::from_parts(parts, body))
 }

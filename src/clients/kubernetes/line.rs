@@ -10,17 +10,18 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use base64::Engine as _;
-use http::{Method, Request, Response, StatusCode};
+use http::{Request, Response, StatusCode};
 use jiff::Timestamp;
 use kube::client::{Body, ClientBuilder};
 use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, timeout};
 use tower::BoxError;
 
-use super::body::{Cut, Expect, Guarded};
+use super::body::{Cut, Expect, Guarded, in_kubes_words};
 use super::exec::Credential;
 use super::fault::{self, Trouble};
 use super::kubeconfig::{Loaded, config_fault, load};
+use super::purpose::{Purpose, copy};
 use super::{Limits, Target, exec};
 use crate::estate::{Fault, FaultKind, Kind};
 
@@ -30,9 +31,8 @@ const MARGIN: i64 = 60;
 const RENEWAL: Duration = Duration::from_secs(30);
 /// A failed attempt to get a credential answers for all who ask so soon after it.
 const FAILURE: Duration = Duration::from_secs(15);
-/// Bytes read of a refusal, and kept of its words.
+/// Bytes read of a refusal.
 const REFUSAL: usize = 1 << 20;
-const LINE: usize = 4096;
 /// The longest that a server may make us wait by Retry-After.
 const LONGEST_HOLD: Duration = Duration::from_secs(120);
 
@@ -302,75 +302,6 @@ impl Line {
         };
         Ok(response.map(|body| Guarded::new(body, expect, cut)))
     }
-}
-
-/// What a request is for; its limits follow from it.
-#[derive(Debug, PartialEq, Eq)]
-enum Purpose {
-    /// A watch, of one of our kinds or of something else.
-    Watch(Option<Kind>),
-    /// A container's log.
-    Log,
-    /// A list or a get.
-    Read,
-    /// A write, an upgrade or a pulse.
-    Other,
-}
-
-impl Purpose {
-    fn of<B>(request: &Request<B>) -> Self {
-        let path = request.uri().path();
-        let query = request.uri().query().unwrap_or_default();
-        if request.method() != Method::GET || request.headers().contains_key(http::header::UPGRADE)
-        {
-            Self::Other
-        } else if query
-            .split('&')
-            .any(|pair| pair == "watch=true" || pair == "watch=1")
-        {
-            let last = path.rsplit('/').next().unwrap_or_default();
-            Self::Watch(Kind::ALL.into_iter().find(|kind| kind.plural() == last))
-        } else if path == "/version" {
-            // A pulse is never held back: it would look like a server that does not answer.
-            Self::Other
-        } else if path.ends_with("/log") {
-            Self::Log
-        } else {
-            Self::Read
-        }
-    }
-}
-
-/// A refusal as a `Status` that has its code: kube takes any JSON for one, and what a proxy says has none.
-async fn in_kubes_words(response: Response<Guarded>) -> Result<Response<Guarded>, BoxError> {
-    #[derive(serde::Deserialize)]
-    struct Coded {
-        code: Option<u16>,
-    }
-    let (mut parts, body) = response.into_parts();
-    let mut said = body.collect().await?;
-    let coded = serde_json::from_slice::<Coded>(&said).ok();
-    if coded.and_then(|coded| coded.code).unwrap_or(0) == 0 {
-        let code = parts.status.as_u16();
-        let message = String::from_utf8_lossy(&said[..said.len().min(LINE)]);
-        let status = serde_json::json!({"kind": "Status", "status": "Failure", "code": code, "message": message});
-        said = status.to_string().into_bytes();
-    }
-    // It was decompressed, and maybe replaced: what the head says of its length is no more true.
-    parts.headers.remove(http::header::CONTENT_LENGTH);
-    let body = Guarded::new(Body::from(said), Expect::Anything, None);
-    Ok(Response::from_parts(parts, body))
-}
-
-/// The same request once more, if it is a read: a write is never sent twice from here.
-fn copy(request: &Request<Body>) -> Option<Request<Body>> {
-    if request.method() != Method::GET {
-        return None;
-    }
-    let mut again = Request::new(request.body().try_clone()?);
-    *again.uri_mut() = request.uri().clone();
-    *again.headers_mut() = request.headers().clone();
-    Some(again)
 }
 
 fn put(config: &mut kube::Config, credential: Credential) {

@@ -8,7 +8,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// People without rights until a test grants them some; each authenticates by a token.
+/// `viewer` is of the group that `assets/kubernetes/viewer.yaml` binds its Role to.
 pub const PEOPLE: [&str; 3] = ["viewer", "operator", "other"];
+
+const GROUPS: [&str; 3] = ["release-watch", "", ""];
 
 /// The authority of one plane; its files lie in one folder.
 pub struct Pki {
@@ -94,7 +97,8 @@ impl Pki {
         let service_accounts = KeyPair::generate().unwrap();
         let tokens: String = PEOPLE
             .iter()
-            .map(|who| format!("{},{who},uid-{who}\n", Pki::token(who)))
+            .zip(GROUPS)
+            .map(|(who, group)| format!("{},{who},uid-{who},{group}\n", Pki::token(who)))
             .collect();
         self.write("ca.pem", &self.authority);
         self.write("serving.pem", &serving.certificate);

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Meta, Pairs, Place, PortName, Projected, empty};
-use crate::estate::{Endpoint, FieldManager, Safe, Service, Slice};
+use crate::estate::{Endpoint, FieldManager, Labels, Safe, Service, Slice};
 
 #[derive(Deserialize)]
 pub(in super::super) struct WireService {
@@ -88,11 +88,13 @@ impl Projected for Service {
             name: meta.name(),
             uid: meta.uid.unwrap_or_else(empty),
             resource_version: meta.resource_version.unwrap_or_else(empty),
-            selector: spec.selector.0,
             kind: spec.kind.unwrap_or_else(|| "ClusterIP".into()),
             ports: (spec.ports.into_iter().flatten().map(port)).collect(),
             created: meta.creation_timestamp,
-            managers: managed.into_iter().map(manager).collect(),
+            managers: (managed.into_iter())
+                .map(|entry| manager(entry, &spec.selector.0))
+                .collect(),
+            selector: spec.selector.0,
         })
     }
 }
@@ -108,21 +110,23 @@ fn port(wire: ServicePort) -> Safe {
     }
 }
 
-fn manager(wire: Managed) -> FieldManager {
-    let spec = wire
-        .fields_v1
-        .and_then(|fields| fields.spec)
-        .unwrap_or_default();
-    let selector = spec.get("f:selector").and_then(Value::as_object);
-    let keys = selector.into_iter().flat_map(|map| map.keys());
+/// A Service's selector is an atomic map: whoever wrote it last owns all of it, and `f:selector` names
+/// no keys. Where a server does name them, they count.
+fn manager(wire: Managed, selector: &Labels) -> FieldManager {
+    let spec = wire.fields_v1.and_then(|fields| fields.spec);
+    let spec = spec.unwrap_or_default();
+    let fields = spec.get("f:selector").and_then(Value::as_object);
+    let named: Vec<Safe> = (fields.into_iter().flat_map(|map| map.keys()))
+        .filter_map(|key| key.strip_prefix("f:"))
+        .map(Safe::from)
+        .collect();
+    let whole = fields.filter(|_| named.is_empty()).into_iter();
+    let whole = whole.flat_map(|_| selector.iter().map(|(key, _)| key.clone()));
     FieldManager {
         name: wire.manager.unwrap_or_else(empty),
         operation: wire.operation.unwrap_or_else(empty),
         at: wire.time,
-        selector_keys: keys
-            .filter_map(|key| key.strip_prefix("f:"))
-            .map(Safe::from)
-            .collect(),
+        selector_keys: whole.chain(named.clone()).collect(),
         owns_spec: spec.keys().any(|key| key != "f:selector"),
     }
 }

@@ -1,0 +1,55 @@
+//! What a request is for, by its looks: kube's watcher does not tell.
+
+use http::{Method, Request};
+use kube::client::Body;
+
+use crate::estate::Kind;
+
+/// What a request is for; its limits follow from it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// A watch, of one of our kinds or of something else.
+    Watch(Option<Kind>),
+    /// A container's log.
+    Log,
+    /// A list or a get.
+    Read,
+    /// A write, an upgrade or a pulse.
+    Other,
+}
+
+impl Purpose {
+    /// By method, path and query.
+    pub(super) fn of<B>(request: &Request<B>) -> Self {
+        let path = request.uri().path();
+        let query = request.uri().query().unwrap_or_default();
+        if request.method() != Method::GET || request.headers().contains_key(http::header::UPGRADE)
+        {
+            Self::Other
+        } else if query
+            .split('&')
+            .any(|pair| pair == "watch=true" || pair == "watch=1")
+        {
+            let last = path.rsplit('/').next().unwrap_or_default();
+            Self::Watch(Kind::ALL.into_iter().find(|kind| kind.plural() == last))
+        } else if path == "/version" {
+            // A pulse is never held back: it would look like a server that does not answer.
+            Self::Other
+        } else if path.ends_with("/log") {
+            Self::Log
+        } else {
+            Self::Read
+        }
+    }
+}
+
+/// The same request once more, if it is a read: a write is never sent twice from here.
+pub(super) fn copy(request: &Request<Body>) -> Option<Request<Body>> {
+    if request.method() != Method::GET {
+        return None;
+    }
+    let mut again = Request::new(request.body().try_clone()?);
+    *again.uri_mut() = request.uri().clone();
+    *again.headers_mut() = request.headers().clone();
+    Some(again)
+}

@@ -1,0 +1,395 @@
+//! Alerts as Prometheus and Alertmanager tell them, and whether what they tell can be believed.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{Fault, Feed, Labels, Moment, Safe, Verdict};
+
+/// What is known of an environment's alerts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alerts {
+    /// How it is asked, by configuration.
+    pub scope: AlertScope,
+    /// What Prometheus says.
+    pub rules: Feed<RulesSeen>,
+    /// What Alertmanager says.
+    pub handling: Feed<Vec<Handled>>,
+    /// The silences that are active or pending.
+    pub silences: Vec<Silence>,
+    /// Scrape targets that are down.
+    pub targets: Feed<Targets>,
+}
+
+/// How alerts are asked for and read.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct AlertScope {
+    /// The alert that always fires while monitoring is alive; it never counts as firing itself.
+    pub watchdog: Option<Safe>,
+    /// The label that names the colour, such as `colour`.
+    pub colour_label: Option<Safe>,
+    /// The label that names the service or workload.
+    pub service_label: Option<Safe>,
+    /// Whether an Alertmanager is configured.
+    pub has_alertmanager: bool,
+}
+
+/// One answer of the rules API.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct RulesSeen {
+    /// Alerting rules with their alerts.
+    pub rules: Vec<Rule>,
+    /// Warnings of the server: the answer is partial.
+    pub warnings: Vec<Safe>,
+    /// The server's clock, by the reply's Date header.
+    pub server: Option<Timestamp>,
+}
+
+/// An alerting rule.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Rule {
+    /// Its name.
+    pub name: Safe,
+    /// Its group.
+    pub group: Safe,
+    /// `ok`, `err`, `unknown`.
+    pub health: Safe,
+    /// Why the last evaluation failed.
+    pub error: Option<Safe>,
+    /// When it was last evaluated.
+    pub evaluated: Option<Timestamp>,
+    /// Seconds between evaluations.
+    pub interval: f64,
+    /// The PromQL expression.
+    pub expression: Safe,
+    /// `for`, in seconds.
+    pub hold: f64,
+    /// Its alerts that are pending or firing.
+    pub alerts: Vec<Alert>,
+}
+
+/// An alert of a rule.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Alert {
+    /// Its labels, `alertname` among them.
+    pub labels: Labels,
+    /// Its annotations.
+    pub annotations: Labels,
+    /// Whether it fires; else it is pending.
+    pub is_firing: bool,
+    /// Since when it is active.
+    pub since: Option<Timestamp>,
+    /// The expression's value, as Prometheus spells it.
+    pub value: Safe,
+}
+
+/// What Alertmanager does with an alert.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Handled {
+    /// Its labels there (with Prometheus' external labels).
+    pub labels: Labels,
+    /// The ids of the silences that keep it quiet.
+    pub silenced_by: Vec<Safe>,
+    /// The fingerprints of the alerts that inhibit it.
+    pub inhibited_by: Vec<Safe>,
+}
+
+/// A silence.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Silence {
+    /// Its id.
+    pub id: Safe,
+    /// Its matchers in words: `alertname="X"`.
+    pub matchers: Vec<Safe>,
+    /// Who made it.
+    pub author: Safe,
+    /// Why.
+    pub comment: Safe,
+    /// From when.
+    pub starts: Option<Timestamp>,
+    /// Until when.
+    pub ends: Option<Timestamp>,
+}
+
+/// Scrape targets.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Targets {
+    /// How many are up.
+    pub up: usize,
+    /// Those that are down: job, instance, and why.
+    pub down: Vec<(Safe, Safe, Safe)>,
+}
+
+/// Something seen of an environment's alerts.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub enum AlertsSeen {
+    /// The rules, with their alerts.
+    Rules(RulesSeen),
+    /// Prometheus did not answer, or not well.
+    RulesFailed(Fault),
+    /// What Alertmanager does with them, and its silences.
+    Handling(Vec<Handled>, Vec<Silence>),
+    /// Alertmanager did not answer, or not well.
+    HandlingFailed(Fault),
+    /// Scrape targets.
+    Targets(Targets),
+    /// Their list failed.
+    TargetsFailed(Fault),
+}
+
+/// How an alert is to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// Fires, and somebody is told.
+    Firing,
+    /// Fires, and a silence keeps it quiet.
+    Silenced,
+    /// Fires, and another alert inhibits it.
+    Inhibited,
+    /// Not long enough yet.
+    Pending,
+}
+
+/// An alert with its rule and standing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AlertView<'a> {
+    /// The rule.
+    pub rule: &'a Rule,
+    /// The alert.
+    pub alert: &'a Alert,
+    /// How it is to be read.
+    pub standing: Standing,
+    /// The silence, where there is one that is known.
+    pub silence: Option<&'a Silence>,
+}
+
+impl Alerts {
+    /// Alerts of which nothing was seen yet.
+    pub fn new(scope: AlertScope) -> Self {
+        Self {
+            scope,
+            rules: Feed::default(),
+            handling: Feed::default(),
+            silences: Vec::new(),
+            targets: Feed::default(),
+        }
+    }
+
+    /// Folds in what was seen at `at`.
+    pub fn apply(&mut self, seen: AlertsSeen, at: Moment) {
+        match seen {
+            AlertsSeen::Rules(rules) => take(&mut self.rules, rules, at),
+            AlertsSeen::RulesFailed(fault) => self.rules.fail(fault),
+            AlertsSeen::Handling(handled, silences) => {
+                take(&mut self.handling, handled, at);
+                self.silences = silences;
+            }
+            AlertsSeen::HandlingFailed(fault) => self.handling.fail(fault),
+            AlertsSeen::Targets(targets) => take(&mut self.targets, targets, at),
+            AlertsSeen::TargetsFailed(fault) => self.targets.fail(fault),
+        }
+    }
+
+    /// Every alert but the Watchdog: firing before silenced before pending, the gravest first, then
+    /// the newest.
+    pub fn views(&self) -> Vec<AlertView<'_>> {
+        let mut views: Vec<_> = (self.rules.value.rules.iter())
+            .filter(|rule| Some(&rule.name) != self.scope.watchdog.as_ref())
+            .flat_map(|rule| rule.alerts.iter().map(move |alert| (rule, alert)))
+            .map(|(rule, alert)| self.view(rule, alert))
+            .collect();
+        views.sort_by_key(|v| {
+            let severity = severity_rank(v.alert.labels.get("severity"));
+            (v.standing, severity, std::cmp::Reverse(v.alert.since))
+        });
+        views
+    }
+
+    fn view<'a>(&'a self, rule: &'a Rule, alert: &'a Alert) -> AlertView<'a> {
+        // Alertmanager's labels are Prometheus' own and the external ones.
+        let handled = (self.handling.value.iter()).find(|h| alert.labels.selects(&h.labels));
+        let silenced = handled.and_then(|h| h.silenced_by.first());
+        let standing = match (alert.is_firing, handled) {
+            (false, _) => Standing::Pending,
+            (true, Some(h)) if !h.silenced_by.is_empty() => Standing::Silenced,
+            (true, Some(h)) if !h.inhibited_by.is_empty() => Standing::Inhibited,
+            (true, _) => Standing::Firing,
+        };
+        AlertView {
+            rule,
+            alert,
+            standing,
+            silence: silenced.and_then(|id| self.silences.iter().find(|s| s.id == *id)),
+        }
+    }
+
+    /// Whether monitoring is alive (SAFETY, rule 6): the Watchdog fires; or, without one, the last
+    /// evaluation is younger than three intervals. `now` is the server's time.
+    pub fn is_alive(&self, now: Timestamp) -> Verdict {
+        if let Some(fault) = &self.rules.fault {
+            return Verdict::Unknown(fault.what.clone());
+        }
+        if !self.rules.listed {
+            return Verdict::Unknown("no answer yet".into());
+        }
+        let rules = &self.rules.value.rules;
+        if let Some(watchdog) = &self.scope.watchdog {
+            let fires = rules
+                .iter()
+                .any(|r| r.name == *watchdog && r.alerts.iter().any(|a| a.is_firing));
+            return match fires {
+                true => Verdict::Ok,
+                false => {
+                    Verdict::Unknown(Safe::new(&format!("the Watchdog {watchdog} does not fire")))
+                }
+            };
+        }
+        let last = rules
+            .iter()
+            .filter_map(|r| Some((r.evaluated?, r.interval)))
+            .max_by_key(|r| r.0);
+        let Some((last, interval)) = last else {
+            return Verdict::Unknown("no rule was ever evaluated".into());
+        };
+        let age = now.as_second() - last.as_second();
+        #[allow(clippy::cast_precision_loss, reason = "seconds of an age")]
+        match age as f64 <= 3.0 * interval.max(1.0) {
+            true => Verdict::Ok,
+            false => Verdict::Unknown(Safe::new(&format!("rules were last evaluated {age} s ago"))),
+        }
+    }
+}
+
+fn take<T>(feed: &mut Feed<T>, value: T, at: Moment) {
+    feed.value = value;
+    feed.listed = true;
+    feed.confirm(at);
+}
+
+/// The order of severities: the words in common use, then anything else, then none.
+pub fn severity_rank(severity: Option<&Safe>) -> u8 {
+    match severity.map(Safe::as_str) {
+        Some("critical" | "page") => 0,
+        Some("error" | "high") => 1,
+        Some("warning") => 2,
+        Some("info" | "none") => 4,
+        Some(_) => 3,
+        None => 5,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(name: &str, alerts: Vec<Alert>) -> Rule {
+        Rule {
+            name: name.into(),
+            group: "g".into(),
+            health: "ok".into(),
+            error: None,
+            evaluated: Timestamp::from_second(1_000).ok(),
+            interval: 15.0,
+            expression: "up".into(),
+            hold: 300.0,
+            alerts,
+        }
+    }
+
+    fn alert(severity: &str, is_firing: bool) -> Alert {
+        Alert {
+            labels: [
+                ("alertname".into(), "X".into()),
+                ("severity".into(), severity.into()),
+            ]
+            .into_iter()
+            .collect(),
+            annotations: Labels::default(),
+            is_firing,
+            since: None,
+            value: "1".into(),
+        }
+    }
+
+    fn seen(scope: AlertScope, rules: Vec<Rule>) -> Alerts {
+        let mut alerts = Alerts::new(scope);
+        let rules = RulesSeen {
+            rules,
+            ..RulesSeen::default()
+        };
+        alerts.apply(AlertsSeen::Rules(rules), Moment(1));
+        alerts
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn m01_no_alerts_are_unknown_without_the_watchdog_and_when_rules_are_old() {
+        let scope = AlertScope {
+            watchdog: Some("Watchdog".into()),
+            ..AlertScope::default()
+        };
+        assert!(matches!(
+            seen(scope.clone(), Vec::new()).is_alive(at(1_010)),
+            Verdict::Unknown(_)
+        ));
+        let alive = seen(scope, vec![rule("Watchdog", vec![alert("none", true)])]);
+        assert_eq!(alive.is_alive(at(1_010)), Verdict::Ok);
+        assert!(
+            alive.views().is_empty(),
+            "the Watchdog is never a firing alert"
+        );
+        let plain = seen(AlertScope::default(), vec![rule("X", Vec::new())]);
+        assert_eq!(plain.is_alive(at(1_044)), Verdict::Ok);
+        assert!(matches!(plain.is_alive(at(1_046)), Verdict::Unknown(_)));
+        assert!(matches!(
+            seen(AlertScope::default(), Vec::new()).is_alive(at(1)),
+            Verdict::Unknown(_)
+        ));
+    }
+
+    #[test]
+    fn the_gravest_comes_first_and_silenced_after_firing() {
+        let mut alerts = seen(
+            AlertScope::default(),
+            vec![rule(
+                "X",
+                vec![
+                    alert("warning", true),
+                    alert("critical", false),
+                    alert("critical", true),
+                ],
+            )],
+        );
+        let handled = Handled {
+            labels: alert("critical", true)
+                .labels
+                .with(&"cluster".into(), &"eu".into()),
+            silenced_by: vec!["s1".into()],
+            inhibited_by: Vec::new(),
+        };
+        alerts.apply(AlertsSeen::Handling(vec![handled], Vec::new()), Moment(2));
+        let order: Vec<_> = (alerts.views().iter())
+            .map(|v| {
+                (
+                    v.standing,
+                    v.alert
+                        .labels
+                        .get("severity")
+                        .map(Safe::to_string)
+                        .unwrap_or_default(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            order,
+            [
+                (Standing::Firing, "warning".to_owned()),
+                (Standing::Silenced, "critical".to_owned()),
+                (Standing::Pending, "critical".to_owned()),
+            ]
+        );
+    }
+}

@@ -1,0 +1,428 @@
+//! Workflow runs as far as the cockpit looks at them. Words are GitHub's own.
+//!
+//! Everything that GitHub may leave out is optional, and a word that this version does not know is
+//! kept: a null branch or a new conclusion never makes a run vanish.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{Fault, Feed, Moment, Safe};
+
+/// A repository's runs of one workflow.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Repository {
+    /// Which repository and workflow.
+    pub scope: RepositoryScope,
+    /// The runs, newest first.
+    pub runs: Feed<Vec<Run>>,
+    /// Jobs by run id.
+    pub jobs: BTreeMap<u64, Jobs>,
+    /// What is left of the account's hourly requests.
+    pub budget: Option<Budget>,
+    /// Which job needs which, from the workflow file.
+    pub needs: Option<Needs>,
+}
+
+/// Which repository and workflow, by configuration.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RepositoryScope {
+    /// `owner/name`.
+    pub name: Safe,
+    /// The workflow's file name, such as `digital-wall-ci-cd.yml`.
+    pub workflow: Safe,
+    /// The job that deploys, and the branch that it deploys, by environment.
+    pub deploys: Vec<Deploys>,
+}
+
+/// What a run of a branch is expected to deploy.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Deploys {
+    /// The environment.
+    pub environment: Safe,
+    /// The job.
+    pub job: Safe,
+    /// The branch whose runs deploy there.
+    pub branch: Safe,
+}
+
+/// A workflow run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Run {
+    /// `id`.
+    pub id: u64,
+    /// `run_number`.
+    pub number: u64,
+    /// `run_attempt`, 1 where GitHub does not say.
+    pub attempt: u32,
+    /// `display_title`, else the commit's first line.
+    pub title: Safe,
+    /// `head_branch`.
+    pub branch: Option<Safe>,
+    /// `head_sha`.
+    pub sha: Safe,
+    /// `event`: `push`, `workflow_dispatch`, …
+    pub event: Safe,
+    /// `triggering_actor`, else `actor`.
+    pub actor: Option<Safe>,
+    /// How far it is.
+    pub progress: Progress,
+    /// `run_started_at`, else `created_at`.
+    pub started: Option<Timestamp>,
+    /// `updated_at`.
+    pub updated: Option<Timestamp>,
+    /// `html_url`.
+    pub url: Safe,
+}
+
+/// How far a run, a job or a step is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Progress {
+    /// `queued`, `requested`, `pending`.
+    Queued,
+    /// `waiting`: for approval, a timer or another protection rule.
+    Waiting,
+    /// `in_progress`.
+    Running,
+    /// `completed`, with its conclusion.
+    Done(Conclusion),
+    /// A word that this version does not know.
+    Other(Safe),
+}
+
+/// How something ended. Only `Success` is success (I-54).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Conclusion {
+    /// `success`.
+    Success,
+    /// `failure`.
+    Failure,
+    /// `cancelled`.
+    Cancelled,
+    /// `skipped`.
+    Skipped,
+    /// `timed_out`.
+    TimedOut,
+    /// `action_required`.
+    ActionRequired,
+    /// `neutral`.
+    Neutral,
+    /// `stale`.
+    Stale,
+    /// `startup_failure`.
+    StartupFailure,
+    /// A word that this version does not know, or none.
+    Other(Safe),
+}
+
+/// The jobs of a run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Jobs {
+    /// The attempt that they belong to.
+    pub attempt: u32,
+    /// In GitHub's order.
+    pub jobs: Vec<Job>,
+}
+
+/// A job.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Job {
+    /// `id`.
+    pub id: u64,
+    /// `name`.
+    pub name: Safe,
+    /// How far it is.
+    pub progress: Progress,
+    /// `started_at`.
+    pub started: Option<Timestamp>,
+    /// `completed_at`.
+    pub completed: Option<Timestamp>,
+    /// Its steps.
+    pub steps: Vec<Step>,
+    /// `html_url`.
+    pub url: Safe,
+}
+
+/// A step of a job.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Step {
+    /// `number`, from 1.
+    pub number: u64,
+    /// `name`.
+    pub name: Safe,
+    /// How far it is.
+    pub progress: Progress,
+    /// `started_at`.
+    pub started: Option<Timestamp>,
+    /// `completed_at`.
+    pub completed: Option<Timestamp>,
+}
+
+/// What is left of GitHub's primary rate limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Budget {
+    /// Requests an hour.
+    pub limit: u32,
+    /// Requests left.
+    pub remaining: u32,
+    /// When the hour is over.
+    pub reset: Option<Timestamp>,
+}
+
+/// Which job needs which: names as in the workflow file, and as shown where `name:` says another.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Needs {
+    /// By job's shown name: the shown names of the jobs that it needs.
+    pub of: BTreeMap<Safe, Vec<Safe>>,
+    /// The jobs in the order of the file.
+    pub order: Vec<Safe>,
+}
+
+/// Something seen of the repository.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub enum RunsSeen {
+    /// The newest runs, newest first: the whole list.
+    Runs(Vec<Run>),
+    /// Nothing changed since the last list (304).
+    Unchanged,
+    /// The jobs of a run.
+    Jobs(u64, Jobs),
+    /// The needs graph of the workflow.
+    Needs(Needs),
+    /// What is left of the budget.
+    Budget(Budget),
+    /// The list failed; it is tried again.
+    Failed(Fault),
+}
+
+impl Repository {
+    /// A repository of which nothing was seen yet.
+    pub fn new(scope: RepositoryScope) -> Self {
+        Self {
+            scope,
+            runs: Feed::default(),
+            jobs: BTreeMap::new(),
+            budget: None,
+            needs: None,
+        }
+    }
+
+    /// Folds in what was seen at `at`.
+    pub fn apply(&mut self, seen: RunsSeen, at: Moment) {
+        match seen {
+            RunsSeen::Runs(runs) => {
+                let kept: BTreeSet<u64> = runs.iter().map(|r| r.id).collect();
+                self.jobs.retain(|id, _| kept.contains(id));
+                self.runs.value = runs;
+                self.runs.listed = true;
+                self.runs.confirm(at);
+            }
+            RunsSeen::Unchanged => self.runs.confirm(at),
+            RunsSeen::Jobs(run, jobs) => {
+                self.jobs.insert(run, jobs);
+            }
+            RunsSeen::Needs(needs) => self.needs = Some(needs),
+            RunsSeen::Budget(budget) => self.budget = Some(budget),
+            RunsSeen::Failed(fault) => self.runs.fail(fault),
+        }
+    }
+
+    /// The jobs of `run`, if those of its current attempt were seen, in the workflow's order.
+    pub fn jobs_of(&self, run: &Run) -> Option<Vec<&Job>> {
+        let jobs = self
+            .jobs
+            .get(&run.id)
+            .filter(|j| j.attempt == run.attempt)?;
+        let mut sorted: Vec<&Job> = jobs.jobs.iter().collect();
+        if let Some(needs) = &self.needs {
+            let place = |job: &&Job| {
+                needs
+                    .order
+                    .iter()
+                    .position(|n| *n == job.name)
+                    .unwrap_or(usize::MAX)
+            };
+            sorted.sort_by_key(place);
+        }
+        Some(sorted)
+    }
+
+    /// Why a skipped job was skipped: because something that it needs did not succeed, or because
+    /// nothing changed that it would build. Unknown without the workflow's needs graph.
+    pub fn skipped_because(&self, run: &Run, job: &Job) -> Skipped {
+        let (Some(jobs), Some(needs)) = (self.jobs_of(run), &self.needs) else {
+            return Skipped::Unknown;
+        };
+        let mut todo: Vec<&Safe> = needs.of.get(&job.name).into_iter().flatten().collect();
+        let mut seen = BTreeSet::new();
+        while let Some(name) = todo.pop() {
+            if !seen.insert(name) {
+                continue;
+            }
+            let needed = jobs.iter().find(|j| j.name == *name);
+            match needed.map(|j| &j.progress) {
+                Some(Progress::Done(Conclusion::Success)) => {}
+                Some(Progress::Done(Conclusion::Skipped)) => {
+                    todo.extend(needs.of.get(name).into_iter().flatten());
+                }
+                Some(Progress::Done(_)) => return Skipped::Blocked(name.clone()),
+                Some(_) | None => return Skipped::Unknown,
+            }
+        }
+        Skipped::Unchanged
+    }
+
+    /// The deploy that a green run of this branch should have done and did not (FEATURES, row 3).
+    pub fn missing_deploy(&self, run: &Run) -> Option<&Deploys> {
+        if run.progress != Progress::Done(Conclusion::Success) {
+            return None;
+        }
+        let jobs = self.jobs_of(run)?;
+        let branch = run.branch.as_ref()?;
+        let expected = self.scope.deploys.iter().filter(|d| d.branch == *branch);
+        let is_done = |d: &&Deploys| {
+            let job = jobs.iter().find(|j| j.name == d.job);
+            job.is_some_and(|j| j.progress == Progress::Done(Conclusion::Success))
+        };
+        // Runs that never deploy (a pull request's, say) are not expected to.
+        let deploying = matches!(run.event.as_str(), "push" | "workflow_dispatch");
+        expected.filter(|_| deploying).find(|d| !is_done(d))
+    }
+}
+
+/// Why a job was skipped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum Skipped {
+    /// Nothing changed that it would build: healthy.
+    Unchanged,
+    /// A job that it needs did not succeed.
+    Blocked(Safe),
+    /// The needs graph or the jobs are not known.
+    Unknown,
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn job(name: &str, progress: Progress) -> Job {
+        Job {
+            id: 1,
+            name: name.into(),
+            progress,
+            started: None,
+            completed: None,
+            steps: Vec::new(),
+            url: "".into(),
+        }
+    }
+
+    fn done(conclusion: Conclusion) -> Progress {
+        Progress::Done(conclusion)
+    }
+
+    fn run() -> Run {
+        Run {
+            id: 7,
+            number: 1482,
+            attempt: 1,
+            title: "Fix cart rounding".into(),
+            branch: Some("main".into()),
+            sha: "9b1e07d".into(),
+            event: "push".into(),
+            actor: None,
+            progress: done(Conclusion::Success),
+            started: None,
+            updated: None,
+            url: "".into(),
+        }
+    }
+
+    fn repository(jobs: Vec<Job>) -> Repository {
+        let mut repository = Repository::new(RepositoryScope {
+            name: "acme/digital-wall".into(),
+            workflow: "ci.yml".into(),
+            deploys: vec![Deploys {
+                environment: "production".into(),
+                job: "deploy-production".into(),
+                branch: "main".into(),
+            }],
+        });
+        let of = |pairs: &[(&str, &[&str])]| {
+            pairs
+                .iter()
+                .map(|(k, v)| ((*k).into(), v.iter().map(|n| (*n).into()).collect()))
+                .collect()
+        };
+        let needs = Needs {
+            of: of(&[
+                ("front", &["detect"]),
+                ("back", &["detect"]),
+                ("deploy-production", &["front", "back"]),
+            ]),
+            order: ["detect", "front", "back", "deploy-production"]
+                .map(Safe::from)
+                .into(),
+        };
+        for seen in [
+            RunsSeen::Runs(vec![run()]),
+            RunsSeen::Needs(needs),
+            RunsSeen::Jobs(7, Jobs { attempt: 1, jobs }),
+        ] {
+            repository.apply(seen, Moment(1));
+        }
+        repository
+    }
+
+    #[test]
+    fn skipped_because_unchanged_is_told_from_skipped_because_blocked() {
+        let calm = repository(vec![
+            job("detect", done(Conclusion::Success)),
+            job("back", done(Conclusion::Skipped)),
+        ]);
+        let back = &calm.jobs[&7].jobs[1];
+        assert_eq!(calm.skipped_because(&run(), back), Skipped::Unchanged);
+        let blocked = repository(vec![
+            job("detect", done(Conclusion::Success)),
+            job("front", done(Conclusion::Failure)),
+            job("back", done(Conclusion::Skipped)),
+            job("deploy-production", done(Conclusion::Skipped)),
+        ]);
+        let deploy = &blocked.jobs[&7].jobs[3];
+        assert_eq!(
+            blocked.skipped_because(&run(), deploy),
+            Skipped::Blocked("front".into())
+        );
+    }
+
+    #[test]
+    fn i_54_a_green_run_without_its_deploy_job_is_called_out() {
+        let skipped = repository(vec![
+            job("detect", done(Conclusion::Success)),
+            job("deploy-production", done(Conclusion::Skipped)),
+        ]);
+        assert_eq!(
+            skipped.missing_deploy(&run()).unwrap().job.as_str(),
+            "deploy-production"
+        );
+        let deployed = repository(vec![job("deploy-production", done(Conclusion::Success))]);
+        assert_eq!(deployed.missing_deploy(&run()), None);
+        let mut branch = run();
+        branch.branch = Some("feat/q".into());
+        assert_eq!(skipped.missing_deploy(&branch), None);
+        branch.branch = None;
+        assert_eq!(skipped.missing_deploy(&branch), None);
+    }
+
+    #[test]
+    fn g07_jobs_of_an_older_attempt_are_not_taken_for_the_new_one() {
+        let repository = repository(vec![job("deploy-production", done(Conclusion::Success))]);
+        let mut again = run();
+        again.attempt = 2;
+        assert_eq!(repository.jobs_of(&again), None);
+    }
+}
