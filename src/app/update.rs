@@ -560,7 +560,8 @@ fn copy(state: &mut State) -> Option<Command> {
         },
     };
     let text = text?;
-    state.tell("sent to the terminal's clipboard");
+    // With the text: a terminal that ignores OSC 52 still shows it whole (T17).
+    state.tell(&format!("sent to the terminal's clipboard: {text}"));
     Some(Command::Copy(text))
 }
 

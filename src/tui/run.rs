@@ -193,6 +193,8 @@ impl Cockpit {
         if self.resized.is_some_and(|at| at <= now) {
             self.resized = None;
             self.measure(tty);
+            // Also when it is back at the size it had: what was cut off in between is gone (T07).
+            self.screen.invalidate();
         }
         if self.screen.is_pending() {
             self.screen.flush(tty, now)?;

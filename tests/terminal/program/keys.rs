@@ -1,6 +1,6 @@
 //! What keys do on the first screen, and how a person leaves (O04).
 
-use super::{Cockpit, SIZE, TABS, nested::base64, wait_gone, wait_heard, wait_live, watch};
+use super::{Cockpit, SIZE, TABS, escape, nested::base64, wait_gone, wait_live, watch};
 use crate::{
     device::assert_given_back,
     pty::{SOON, text_of},
@@ -30,10 +30,10 @@ fn o04_q_is_a_level_back_below_the_first_screen() {
 fn o04_escape_never_quits() {
     let mut cockpit = Cockpit::start();
     for _ in 0..5 {
-        cockpit.pty.send("\x1b");
-        wait_heard(&cockpit.pty);
+        escape(&cockpit.pty);
     }
     cockpit.pty.send("\x1b\x1b\x1b");
+    escape(&cockpit.pty);
     cockpit.pty.send("?");
     cockpit.pty.wait_text("Keys of this view");
     assert!(!cockpit.pty.is_over());
