@@ -15,9 +15,15 @@
     reason = "tests; the plane offers more than each revision of the tests uses"
 )]
 
+mod cockpit;
 #[path = "../contract/mod.rs"]
 mod contract;
+#[path = "../support/estate.rs"]
+mod estate;
 mod fleet;
 mod kept;
 mod plane;
+#[path = "../support/pty.rs"]
+mod pty;
 mod smoke;
+mod viewer;
