@@ -4,4 +4,5 @@
 //! every error is a [`Fault`](crate::estate::Fault) in words.
 
 pub mod demo;
+pub mod github;
 pub mod kubernetes;

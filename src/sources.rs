@@ -16,6 +16,7 @@ use std::time::Duration;
 use crate::estate::Kind;
 use crate::estate::feed::PULSE_MS;
 
+pub mod github;
 pub mod kubernetes;
 mod log;
 

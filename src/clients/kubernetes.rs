@@ -6,7 +6,7 @@
 mod backoff;
 mod body;
 mod exec;
-mod fault;
+pub(super) mod fault;
 mod intern;
 mod kubeconfig;
 mod line;

@@ -8,7 +8,7 @@ use super::grammar::{LINE, NAME, PATH};
 use super::problem::quoted;
 use super::selector::{self, Requirement};
 use super::walk::{Node, Walk};
-use super::{Environment, Tier, Traffic, traffic, workload};
+use super::{Environment, Tier, Traffic, github, traffic, workload};
 
 const TIERS: [(&str, Tier); 3] = [
     ("development", Tier::Development),
@@ -18,7 +18,7 @@ const TIERS: [(&str, Tier); 3] = [
 
 const ONE_TIER: &str = "one of development, staging, production";
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "name",
     "tier",
     "context",
@@ -26,6 +26,7 @@ const KEYS: [&str; 9] = [
     "namespace",
     "selector",
     "read_only",
+    "deploy",
     "traffic",
     "workload",
 ];
@@ -62,6 +63,7 @@ fn environment(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Environment> {
         walk.text(node, NAME)
     });
     let read_only = section.optional(walk, "read_only", |walk, node| walk.truth(node));
+    let deploy = section.optional(walk, "deploy", github::deploy);
     let traffic = section.optional(walk, "traffic", traffic::read);
     let switch = traffic.as_ref().and_then(Option::as_ref);
     let selector = section.optional(walk, "selector", |walk, node| watched(walk, node, switch));
@@ -80,6 +82,7 @@ fn environment(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Environment> {
         namespace: namespace?,
         selector: selector?.unwrap_or_default(),
         read_only: read_only?.unwrap_or(tier == Tier::Production),
+        deploy: deploy?,
         traffic: traffic?,
         workloads: workloads?,
     })

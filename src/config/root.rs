@@ -2,16 +2,15 @@
 
 use toml::de::DeTable;
 
-use super::environment;
 use super::grammar::{LINE, LINK, TITLE};
 use super::problem::{Problem, Problems};
 use super::secret;
 use super::walk::{Node, Section, Walk};
 use super::{Config, KeyBinding, Switch, Time, Ui};
+use super::{environment, github};
 
 /// Sections of later versions: a file that has them already is not wrong.
-const LATER: [(&str, &str); 3] = [
-    ("github", "runs come with a later one"),
+const LATER: [(&str, &str); 2] = [
     ("prometheus", "queries come with a later one"),
     ("alertmanager", "alerts come with a later one"),
 ];
@@ -57,16 +56,21 @@ fn config(walk: &mut Walk<'_>, root: &Section<'_>) -> Option<Config> {
     });
     let ui = root.optional(walk, "ui", ui);
     let keys = root.optional(walk, "keys", keys);
+    let github = root.optional(walk, "github", github::read);
     let environments = root.required(
         walk,
         "environment",
         "at least one [[environment]]",
         environment::all,
     );
+    if let (Some(None), Some(all)) = (&github, &environments) {
+        github::warn_of_deploys(walk, root, all);
+    }
     Some(Config {
         title: title?,
         ui: ui?.unwrap_or_default(),
         keys: keys?.unwrap_or_default(),
+        github: github?,
         environments: environments?,
     })
 }
