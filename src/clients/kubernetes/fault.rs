@@ -27,7 +27,7 @@ impl fmt::Display for Trouble {
 impl Error for Trouble {}
 
 /// A fault in those words.
-pub(super) fn words(kind: FaultKind, what: impl fmt::Display) -> Fault {
+pub(in crate::clients) fn words(kind: FaultKind, what: impl fmt::Display) -> Fault {
     let what = Safe::from(redact(&what.to_string()));
     let short = what.chars().take(2 * WORDS).collect::<String>();
     Fault {
@@ -41,7 +41,7 @@ pub(super) fn words(kind: FaultKind, what: impl fmt::Display) -> Fault {
 }
 
 /// No answer in time.
-pub(super) fn slow(host: &str, limit: Duration) -> Fault {
+pub(in crate::clients) fn slow(host: &str, limit: Duration) -> Fault {
     let seconds = limit.as_secs_f64();
     words(
         FaultKind::Slow,
@@ -50,7 +50,7 @@ pub(super) fn slow(host: &str, limit: Duration) -> Fault {
 }
 
 /// An answer that is not the JSON that was asked for.
-pub(super) fn not_json(host: &str, error: &serde_json::Error) -> Fault {
+pub(in crate::clients) fn not_json(host: &str, error: &serde_json::Error) -> Fault {
     let how = if error.is_eof() {
         "with truncated JSON"
     } else {
@@ -63,7 +63,7 @@ pub(super) fn not_json(host: &str, error: &serde_json::Error) -> Fault {
 }
 
 /// An answer that is a web page.
-pub(super) fn web_page(host: &str, status: u16) -> Fault {
+pub(in crate::clients) fn web_page(host: &str, status: u16) -> Fault {
     words(
         FaultKind::Malformed,
         format_args!(
@@ -73,7 +73,7 @@ pub(super) fn web_page(host: &str, status: u16) -> Fault {
 }
 
 /// An answer that is larger than can be meant.
-pub(super) fn too_large(host: &str, limit: usize) -> Fault {
+pub(in crate::clients) fn too_large(host: &str, limit: usize) -> Fault {
     let mib = limit as f64 / f64::from(1 << 20);
     words(
         FaultKind::Malformed,
@@ -104,6 +104,15 @@ pub(super) fn of(host: &str, error: &kube::Error) -> Fault {
     connection(host, &links)
 }
 
+/// What another HTTP client reports, by its error and the causes of it.
+pub(in crate::clients) fn of_chain(host: &str, error: &(dyn Error + 'static)) -> Fault {
+    let links = chain(error);
+    match links.iter().find_map(|link| link.downcast_ref()) {
+        Some(error) => tls(host, error),
+        None => connection(host, &links),
+    }
+}
+
 /// What the watcher reports.
 pub(super) fn of_watch(host: &str, error: &kube::runtime::watcher::Error) -> Fault {
     use kube::runtime::watcher::Error as E;
@@ -118,7 +127,7 @@ pub(super) fn of_watch(host: &str, error: &kube::runtime::watcher::Error) -> Fau
 }
 
 /// An HTTP status with the server's words.
-pub(super) fn by_status(host: &str, status: u16, message: &str) -> Fault {
+pub(in crate::clients) fn by_status(host: &str, status: u16, message: &str) -> Fault {
     if message.trim_start().starts_with('<') && status != 401 {
         return web_page(host, status);
     }
@@ -244,7 +253,7 @@ fn connection(host: &str, links: &[&(dyn Error + 'static)]) -> Fault {
 }
 
 /// A failed handshake, with the date where a certificate has expired.
-pub(super) fn tls(host: &str, error: &rustls::Error) -> Fault {
+pub(in crate::clients) fn tls(host: &str, error: &rustls::Error) -> Fault {
     let day = |time: u64| {
         i64::try_from(time)
             .ok()
