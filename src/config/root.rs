@@ -4,17 +4,14 @@ use toml::de::DeTable;
 
 use super::environment;
 use super::grammar::{LINE, LINK, TITLE};
+use super::monitoring::{self, General};
 use super::problem::{Problem, Problems};
 use super::secret;
 use super::walk::{Node, Section, Walk};
 use super::{Config, KeyBinding, Switch, Time, Ui};
 
 /// Sections of later versions: a file that has them already is not wrong.
-const LATER: [(&str, &str); 3] = [
-    ("github", "runs come with a later one"),
-    ("prometheus", "queries come with a later one"),
-    ("alertmanager", "alerts come with a later one"),
-];
+const LATER: [(&str, &str); 1] = [("github", "runs come with a later one")];
 
 /// Reads the text; `exposure` says who else can read the file, should it hold a secret.
 pub(super) fn read(
@@ -57,12 +54,27 @@ fn config(walk: &mut Walk<'_>, root: &Section<'_>) -> Option<Config> {
     });
     let ui = root.optional(walk, "ui", ui);
     let keys = root.optional(walk, "keys", keys);
+    let prometheus = root.optional(walk, "prometheus", |walk, node| {
+        Some((node.clone(), monitoring::prometheus(walk, node)?))
+    });
+    let alertmanager = root.optional(walk, "alertmanager", monitoring::alertmanager);
+    let general = General {
+        is_whole: prometheus.is_some(),
+        prometheus: prometheus.clone().flatten().map(|(_, said)| said),
+        alertmanager: alertmanager.clone().flatten(),
+    };
     let environments = root.required(
         walk,
         "environment",
         "at least one [[environment]]",
-        environment::all,
+        |walk, node| environment::all(walk, node, &general),
     );
+    if let (Some(Some((node, _))), Some(all)) = (&prometheus, &environments)
+        && all.iter().any(|one| one.prometheus.is_none())
+    {
+        monitoring::lacks_address(walk, node);
+    }
+    (prometheus?, alertmanager?);
     Some(Config {
         title: title?,
         ui: ui?.unwrap_or_default(),

@@ -139,7 +139,7 @@ pub(super) async fn take<E: Error + 'static>(
     let reading = async {
         let response = sent
             .await
-            .map_err(|e| refusal::hint(fault::of_chain(host, &e)))?;
+            .map_err(|e| refusal::hint(fault::of_error(host, &e)))?;
         read(host, response).await
     };
     (tokio::time::timeout(limit, reading).await).unwrap_or_else(|_| Err(fault::slow(host, limit)))
@@ -157,7 +157,7 @@ async fn read(host: &str, mut response: Response) -> Result<Reply, Fault> {
         )));
     }
     let mut body = Vec::new();
-    while let Some(part) = (response.chunk().await).map_err(|e| fault::of_chain(host, &e))? {
+    while let Some(part) = (response.chunk().await).map_err(|e| fault::of_error(host, &e))? {
         if body.len() + part.len() > BODY {
             return Err(fault::too_large(host, BODY));
         }

@@ -86,6 +86,11 @@ pub(super) fn of(host: &str, error: &kube::Error) -> Fault {
     if let kube::Error::Api(status) = error {
         return by_status(host, status.code, &status.message);
     }
+    of_error(host, error)
+}
+
+/// What any client of HTTP reports: the way to the server, TLS, or a body that is not understood.
+pub(in crate::clients) fn of_error(host: &str, error: &(dyn Error + 'static)) -> Fault {
     let links = chain(error);
     for link in &links {
         if let Some(Trouble(fault)) = link.downcast_ref() {
@@ -102,15 +107,6 @@ pub(super) fn of(host: &str, error: &kube::Error) -> Fault {
         }
     }
     connection(host, &links)
-}
-
-/// What another HTTP client reports, by its error and the causes of it.
-pub(in crate::clients) fn of_chain(host: &str, error: &(dyn Error + 'static)) -> Fault {
-    let links = chain(error);
-    match links.iter().find_map(|link| link.downcast_ref()) {
-        Some(error) => tls(host, error),
-        None => connection(host, &links),
-    }
 }
 
 /// What the watcher reports.
@@ -253,7 +249,7 @@ fn connection(host: &str, links: &[&(dyn Error + 'static)]) -> Fault {
 }
 
 /// A failed handshake, with the date where a certificate has expired.
-pub(in crate::clients) fn tls(host: &str, error: &rustls::Error) -> Fault {
+pub(super) fn tls(host: &str, error: &rustls::Error) -> Fault {
     let day = |time: u64| {
         i64::try_from(time)
             .ok()
