@@ -15,15 +15,16 @@
     reason = "tests; the plane offers more than each revision of the tests uses"
 )]
 
+mod cockpit;
 #[path = "../contract/mod.rs"]
 mod contract;
 #[path = "../support/estate.rs"]
 mod estate;
-#[path = "../support/pty.rs"]
-mod pty;
-
-mod cockpit;
 mod fleet;
 mod kept;
 mod plane;
+#[path = "../support/pty.rs"]
+mod pty;
+mod rights;
 mod smoke;
+mod viewer;
