@@ -25,5 +25,6 @@ mod kept;
 mod plane;
 #[path = "../support/pty.rs"]
 mod pty;
+mod rights;
 mod smoke;
 mod viewer;
