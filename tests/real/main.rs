@@ -23,6 +23,8 @@ mod estate;
 mod fleet;
 mod kept;
 mod plane;
+#[path = "../../benches/budgets/proxy.rs"]
+mod proxy;
 #[path = "../support/pty.rs"]
 mod pty;
 mod rights;
