@@ -117,7 +117,7 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
                 area.x + 4,
                 y + 1,
                 area.width.saturating_sub(5),
-                &below(repository, run, &theme),
+                &below(repository, run, area.width, &theme),
             );
         }
         y += 2;
@@ -148,7 +148,7 @@ fn line(state: &State, repository: &Repository, run: &Run, width: u16, theme: &T
 }
 
 /// The jobs in order, or what needs a person.
-fn below(repository: &Repository, run: &Run, theme: &Theme) -> Text {
+fn below(repository: &Repository, run: &Run, width: u16, theme: &Theme) -> Text {
     if let Some(deploy) = repository.missing_deploy(run) {
         return Text::default().add(format!("green, but {} did not run", deploy.job), Role::Warn);
     }
@@ -165,9 +165,13 @@ fn below(repository: &Repository, run: &Run, theme: &Theme) -> Text {
         );
     }
     let mut text = Text::default();
+    // As much of each name as there is room for all of them.
+    let room = (usize::from(width).saturating_sub(5) / jobs.len().max(1))
+        .saturating_sub(4)
+        .clamp(3, 18);
     for job in jobs {
         let (sign, role) = sign(repository, run, job, theme);
-        text.push(fit(&job.name, 12, theme), Role::Dim);
+        text.push(fit(&job.name, room, theme), Role::Dim);
         text.push(format!(" {sign}  "), role);
     }
     text
