@@ -128,6 +128,13 @@ fn the_example_shows_every_key_that_is_known() {
         "services",
         "labels",
         "deployments",
+        "github",
+        "repository",
+        "workflow",
+        "api",
+        "token",
+        "ca_file",
+        "deploy",
     ];
     for key in known {
         let stands = EXAMPLE.lines().any(|line| {
@@ -138,14 +145,14 @@ fn the_example_shows_every_key_that_is_known() {
         assert!(stands, "{key}");
     }
     // The list above is whole: an unknown key is answered with all that are known beside it.
-    let probe = "zzz=1\n[ui]\nzzz=1\n[[environment]]\nzzz=1\n[environment.traffic]\nzzz=1\n[[environment.workload]]\nzzz=1\n";
-    let later = ["github", "prometheus", "alertmanager"];
+    let probe = "zzz=1\n[ui]\nzzz=1\n[[environment]]\nzzz=1\n[environment.traffic]\nzzz=1\n[[environment.workload]]\nzzz=1\n[github]\nzzz=1\n";
+    let later = ["prometheus", "alertmanager"];
     let answers = refused(probe).problems;
     let answers: Vec<_> = answers
         .iter()
         .filter(|one| one.found == "unknown key")
         .collect();
-    assert_eq!(answers.len(), 5);
+    assert_eq!(answers.len(), 6);
     for key in answers
         .iter()
         .flat_map(|one| one.expected["one of ".len()..].split(", "))
@@ -611,7 +618,7 @@ fn columns_count_characters() {
 #[test]
 fn sections_of_later_versions_are_warnings() {
     let text = format!(
-        "{SMALL}[github]\nrepository = \"acme/shop\"\ntoken = {{ env = \"GITHUB_TOKEN\" }}\n[prometheus]\nurl = \"http://prometheus:9090\"\npassword = {{ file = \"/run/secrets/p\" }}\n[alertmanager]\n"
+        "{SMALL}[prometheus]\nurl = \"http://prometheus:9090\"\npassword = {{ file = \"/run/secrets/p\" }}\n[alertmanager]\n"
     );
     let (config, warnings) = accepted(&text);
     assert_eq!(config, accepted(SMALL).0);
@@ -619,9 +626,8 @@ fn sections_of_later_versions_are_warnings() {
     assert_eq!(
         printed,
         [
-            "config.toml:14:1: github: `[github]` is not read by this version (runs come with a later one)",
-            "config.toml:17:1: prometheus: `[prometheus]` is not read by this version (queries come with a later one)",
-            "config.toml:20:1: alertmanager: `[alertmanager]` is not read by this version (alerts come with a later one)",
+            "config.toml:14:1: prometheus: `[prometheus]` is not read by this version (queries come with a later one)",
+            "config.toml:17:1: alertmanager: `[alertmanager]` is not read by this version (alerts come with a later one)",
         ]
     );
     assert!(
@@ -634,7 +640,10 @@ fn sections_of_later_versions_are_warnings() {
 #[test]
 fn an_inline_secret_is_refused_and_never_printed() {
     for (text, key) in [
-        ("[github]\ntoken = \"hunter2\"", "github.token"),
+        (
+            "[github]\nrepository = \"acme/shop\"\nworkflow = \"ci.yml\"\ntoken = \"hunter2\"",
+            "github.token",
+        ),
         (
             "[github.app]\nprivate_key = '''\nhunter2'''",
             "github.app.private_key",
