@@ -11,6 +11,7 @@ pub mod runs;
 pub mod safe;
 pub mod scope;
 pub mod table;
+pub mod timeline;
 pub mod traffic;
 pub mod verdict;
 pub mod why;

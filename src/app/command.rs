@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::estate::LogTarget;
+use crate::estate::{LogTarget, Safe};
 
 /// What the shell is to do.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -29,6 +29,13 @@ pub enum Command {
         environment: usize,
         /// Which log.
         target: LogTarget,
+    },
+    /// Fetch a job's log; the one streamed before ends.
+    OpenJobLog {
+        /// The job's id.
+        job: u64,
+        /// The step that failed, whose part of the log is wanted first.
+        step: Option<(u64, Safe)>,
     },
     /// Stop streaming the log.
     CloseLog,

@@ -62,6 +62,8 @@ impl Loaded {
     pub fn state(self, look: Look, is_demo: bool) -> (State, Vec<Wire>) {
         let state = State::new(Setup {
             title: self.title,
+            alerts: Vec::new(),
+            repository: None,
             environments: self.environments,
             keymap: self.keymap,
             look,

@@ -88,7 +88,11 @@ fn chosen(loaded: &Loaded, names: &[String]) -> Result<Vec<usize>, String> {
 /// Observes the environments until each has answered in full, for at most `limit`.
 async fn look(loaded: &Loaded, wanted: &[usize], limit: Duration) -> Vec<Estate> {
     let (out, mut observations) = mpsc::channel(64);
-    let mut estates: Vec<Estate> = loaded.scopes().cloned().map(Estate::new).collect();
+    let mut estates: Vec<Estate> = loaded
+        .scopes()
+        .cloned()
+        .map(|s| Estate::new(s, None))
+        .collect();
     let tasks: Vec<_> = (wanted.iter())
         .map(|place| {
             let wire = loaded.wires[*place].clone();

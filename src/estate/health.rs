@@ -226,7 +226,7 @@ mod tests {
     }
 
     fn whole(selector: &[(&str, &str)], ready: u32, endpoints: &[&str]) -> Estate {
-        let mut estate = Estate::new(scope());
+        let mut estate = Estate::new(scope(), None);
         let pods = vec![
             pod("bf", "frontend", "blue", true),
             pod("bb", "backend", "blue", true),
@@ -269,7 +269,7 @@ mod tests {
     #[test]
     fn an_estate_of_which_nothing_was_seen_is_unknown() {
         assert!(matches!(
-            Estate::new(scope()).verdict(now(0)),
+            Estate::new(scope(), None).verdict(now(0)),
             Verdict::Unknown(_)
         ));
     }

@@ -343,6 +343,7 @@ impl Cockpit {
                 environment,
                 target,
             } => self.tasks.open_log(environment, target),
+            Command::OpenJobLog { job, step } => self.tasks.open_job_log(job, step),
             Command::CloseLog => self.tasks.close_log(),
             Command::Copy(text) => self.screen.send(&clipboard(&text, self.manners.in_tmux)),
             Command::Inject(name) => self.tasks.inject(name),

@@ -316,6 +316,8 @@ pub fn empty(look: Look, is_demo: bool) -> State {
             (scope("staging", Tier::Staging), false),
             (scope("production", Tier::Production), true),
         ],
+        alerts: Vec::new(),
+        repository: None,
         keymap: Keymap::default(),
         look,
         zone: jiff::tz::TimeZone::UTC,
