@@ -151,8 +151,8 @@ fn cockpit(
         }
     };
     let is_demo = control.is_some();
-    let (state, wires) = loaded.state(manners.look, is_demo);
-    let outside = Outside { wires, control };
+    let (state, outside) = loaded.state(manners.look, is_demo);
+    let outside = Outside { control, ..outside };
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(exit) => return exit,

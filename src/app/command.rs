@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::estate::{LogTarget, Safe};
+use crate::estate::LogTarget;
+use crate::estate::runs::RunLog;
 
 /// What the shell is to do.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -30,13 +31,8 @@ pub enum Command {
         /// Which log.
         target: LogTarget,
     },
-    /// Fetch a job's log; the one streamed before ends.
-    OpenJobLog {
-        /// The job's id.
-        job: u64,
-        /// The step that failed, whose part of the log is wanted first.
-        step: Option<(u64, Safe)>,
-    },
+    /// Fetch a job's log, or its failed step's; the one streamed before ends.
+    OpenJobLog(RunLog),
     /// Stop streaming the log.
     CloseLog,
     /// Hand text to the terminal's clipboard.

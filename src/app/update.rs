@@ -8,7 +8,7 @@ use super::rows::{self, Row};
 use super::state::{Demo, Overlay, Panel, State};
 use super::view::{self, Item, Level, View};
 use super::{Action, Command, Event, Key, KeyCode};
-use crate::estate::runs::{Conclusion, Progress, Step};
+use crate::estate::runs::{Conclusion, Progress, RunLog, Step};
 use crate::estate::{LogTarget, Observation, Safe, Seen};
 
 /// Folds `event` in.
@@ -497,11 +497,11 @@ fn open_job_log(state: &mut State) -> Option<Command> {
     let jobs = repository.jobs_of(run)?;
     let job = jobs.iter().find(|j| j.id == id)?;
     let is_failed = |s: &&Step| s.progress == Progress::Done(Conclusion::Failure);
-    let step = job
-        .steps
-        .iter()
-        .find(is_failed)
-        .map(|s| (s.number, s.name.clone()));
+    let step = job.steps.iter().find(is_failed).map(|s| s.number);
+    let wanted = RunLog {
+        job: (*job).clone(),
+        step,
+    };
     let source = LogSource::Job {
         id,
         run: run.number,
@@ -511,7 +511,7 @@ fn open_job_log(state: &mut State) -> Option<Command> {
     state
         .levels
         .push(Level::new(View::Log(LogView::new(source))));
-    Some(Command::OpenJobLog { job: id, step })
+    Some(Command::OpenJobLog(wanted))
 }
 
 fn log_target(state: &State) -> Option<(Safe, Safe)> {

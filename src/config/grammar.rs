@@ -60,6 +60,124 @@ pub(super) const LINK: Grammar = Grammar {
     accepts: is_origin,
 };
 
+pub(super) const REPOSITORY: Grammar = Grammar {
+    expected: "a repository as `owner/name`",
+    accepts: |text| {
+        (text.split_once('/'))
+            .is_some_and(|(owner, name)| is_repository(owner) && is_repository(name))
+    },
+};
+
+pub(super) const WORKFLOW: Grammar = Grammar {
+    expected: "the file name of a workflow, such as `ci.yml`, without its folder",
+    accepts: |text| {
+        is_line(text, 253)
+            && !text.contains(['/', '\\'])
+            && [".yml", ".yaml"]
+                .iter()
+                .any(|end| text.len() > end.len() && text.ends_with(end))
+    },
+};
+
+/// Plain HTTP only on loopback: a token goes there.
+pub(super) const API: Grammar = Grammar {
+    expected: "an https URL, such as `https://api.github.com` or `https://HOST/api/v3`",
+    accepts: |text| {
+        let (origin, path) = match text
+            .find("://")
+            .and_then(|at| text[at + 3..].find('/').map(|p| at + 3 + p))
+        {
+            Some(slash) => text.split_at(slash),
+            None => (text, ""),
+        };
+        let fits = |c: char| c.is_ascii_alphanumeric() || "/-_.".contains(c);
+        let is_loopback = ["http://127.0.0.1", "http://localhost"]
+            .iter()
+            .filter_map(|lead| origin.strip_prefix(lead))
+            .any(|rest| rest.is_empty() || rest.starts_with(':'));
+        is_origin(origin)
+            && path.chars().all(fits)
+            && (origin.starts_with("https://") || is_loopback)
+    },
+};
+
+/// POSIX: what a shell can export.
+pub(super) const VARIABLE: Grammar = Grammar {
+    expected: "the name of an environment variable, such as `GITHUB_TOKEN`",
+    accepts: |text| {
+        !text.starts_with(|first: char| first.is_ascii_digit())
+            && !text.is_empty()
+            && text.len() <= 253
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    },
+};
+
+fn is_repository(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    !text.is_empty() && text.len() <= 100 && text != "." && text != ".." && text.bytes().all(fits)
+}
+
+/// The address of a server, with its path prefix.
+pub(super) const URL: Grammar = Grammar {
+    expected: "an address, such as `https://prometheus.example:9090`, with the path prefix where there is one",
+    accepts: |text| {
+        let Some((scheme, rest)) = text.split_once("://") else {
+            return false;
+        };
+        let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        (is_origin(&format!("{scheme}://{host}")) || is_numbered(scheme, host)) && is_path(path)
+    },
+};
+
+/// A Service behind the API server, with its path prefix.
+pub(super) const SERVICE_ADDRESS: Grammar = Grammar {
+    expected: "`namespace/service:port`, such as `monitoring/prometheus:9090`, with the path prefix where there is one",
+    accepts: |text| {
+        let parts = text.split_once('/').and_then(|(namespace, rest)| {
+            let (name, rest) = rest.split_once(':')?;
+            let (port, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            Some((namespace, name, port, path))
+        });
+        parts.is_some_and(|(namespace, name, port, path)| {
+            is_dns_label(namespace) && is_dns_label(name) && is_dns_label(port) && is_path(path)
+        })
+    },
+};
+
+/// The name of a label of a metric, which knows no `-` and no prefix.
+pub(super) const METRIC_LABEL: Grammar = Grammar {
+    expected: "a label of alerts: letters, digits and `_`, not beginning with a digit",
+    accepts: is_identifier,
+};
+
+fn is_identifier(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    text.len() <= 253
+        && text.bytes().all(is_part)
+        && text
+            .bytes()
+            .next()
+            .is_some_and(|byte| !byte.is_ascii_digit())
+}
+
+/// Nothing, or a path that needs no escape.
+fn is_path(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte);
+    text.len() <= 253
+        && text.bytes().all(is_part)
+        && !text.split('/').any(|part| part == "." || part == "..")
+}
+
+/// An IPv6 address in brackets, with or without a port.
+fn is_numbered(scheme: &str, host: &str) -> bool {
+    let address = host.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    address.is_some_and(|(number, port)| {
+        number.parse::<std::net::Ipv6Addr>().is_ok() && is_origin(&format!("{scheme}://h{port}"))
+    })
+}
+
 fn is_line(text: &str, longest: usize) -> bool {
     !text.is_empty()
         && text.trim() == text

@@ -25,6 +25,11 @@ impl Shared {
         self.0.send_replace(Some(cluster.clone()));
     }
 
+    /// The connection, where there is one yet.
+    pub(super) fn now(&self) -> Option<Cluster> {
+        self.0.borrow().clone()
+    }
+
     async fn cluster(&self) -> Option<Cluster> {
         let mut slot = self.0.subscribe();
         let found = slot.wait_for(Option::is_some).await.ok()?;

@@ -17,6 +17,12 @@
 
 #[path = "../contract/mod.rs"]
 mod contract;
+#[path = "../support/estate.rs"]
+mod estate;
+#[path = "../support/pty.rs"]
+mod pty;
+
+mod cockpit;
 mod fleet;
 mod kept;
 mod plane;
