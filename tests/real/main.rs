@@ -19,5 +19,6 @@
 mod contract;
 mod fleet;
 mod kept;
+mod monitoring;
 mod plane;
 mod smoke;
