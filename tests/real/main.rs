@@ -22,6 +22,7 @@ mod contract;
 mod estate;
 mod fleet;
 mod kept;
+mod monitoring;
 mod plane;
 #[path = "../support/pty.rs"]
 mod pty;
