@@ -236,7 +236,57 @@ fn an_api_server_that_is_away_ages_the_panels_and_says_why() {
             "the last good value stays\n{screen}"
         );
     }
+    let screen = text(&mut state, (80, 24));
+    assert!(
+        screen.contains("[2 Pods ✗1]"),
+        "the trouble is counted\n{screen}"
+    );
     seen!("stale-80x24", text(&mut state, (80, 24)));
+}
+
+#[test]
+fn what_may_not_be_seen_is_named_and_is_neither_zero_nor_an_alarm() {
+    let forbidden = |kind, what: &str| {
+        let fault = Fault {
+            kind: FaultKind::Forbidden,
+            what: what.into(),
+        };
+        Seen::Failed(kind, fault)
+    };
+    let without = |gone: fn(&Seen) -> bool, kind, what: &str| {
+        let mut state = empty(Look::default(), false);
+        let mut seen = production();
+        seen.retain(|s| !gone(s) && *s != Seen::Opened(kind));
+        seen.push(forbidden(kind, what));
+        observe(&mut state, seen);
+        state
+    };
+    let is_event = |s: &Seen| matches!(s, Seen::Events(_));
+    let mut state = without(is_event, Kind::Events, "forbidden: list events in shop");
+    let screen = text(&mut state, (80, 24));
+    assert!(screen.contains("k8s live ? events unseen"), "{screen}");
+    assert!(!screen.contains("NO DATA"), "{screen}");
+    press(&mut state, "enter");
+    let screen = text(&mut state, (80, 40));
+    assert!(screen.contains("forbidden: list events"), "{screen}");
+
+    let is_pod = |s: &Seen| matches!(s, Seen::Pods(_));
+    let mut state = without(is_pod, Kind::Pods, "forbidden: list pods in shop");
+    for size in [(80, 24), (120, 30)] {
+        let screen = text(&mut state, size);
+        for words in [
+            "forbidden: list pods",
+            "? pods unseen",
+            "ready ?/5",
+            "endpoints ?",
+            "frontend  ?/3",
+        ] {
+            assert!(screen.contains(words), "{words} in\n{screen}");
+        }
+        assert!(!screen.contains("no ready endpoint"), "{screen}");
+    }
+    let verdict = state.estate().verdict(now());
+    assert!(matches!(verdict, Verdict::Unknown(_)), "{verdict:?}");
 }
 
 #[test]

@@ -84,6 +84,8 @@ impl Estate {
         };
         let other = 1 - live;
         match () {
+            // Whose colour an endpoint is, its pod tells.
+            () if !self.is_listed(Kind::Pods) => Verdict::Unknown("the pods were not seen".into()),
             () if view.ready[*live] == 0 => Verdict::Bad(Safe::new(&format!(
                 "no ready endpoint of {}",
                 switch.colours[*live].to_uppercase()

@@ -249,11 +249,16 @@ impl Page<'_> {
         events.sort_by_key(|e| std::cmp::Reverse(e.last));
         self.heading("Events");
         if events.is_empty() {
-            let said = match self.state.estate().is_listed(crate::estate::Kind::Events) {
-                true => "none kept by the API server (it keeps them for an hour, as a rule)",
-                false => "not seen yet",
-            };
-            self.line(Text::default().add(said, Role::Dim));
+            let estate = self.state.estate();
+            let kind = crate::estate::Kind::Events;
+            match (estate.is_listed(kind), estate.fault(kind)) {
+                (false, Some(fault)) => self.wrapped(0, &fault.what, Role::Warn),
+                (false, None) => self.line(Text::default().add("not seen yet", Role::Dim)),
+                (true, _) => {
+                    let said = "none kept by the API server (it keeps them for an hour, as a rule)";
+                    self.line(Text::default().add(said, Role::Dim));
+                }
+            }
         }
         for event in events.into_iter().take(50) {
             let mark = if event.is_warning {

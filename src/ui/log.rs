@@ -27,7 +27,7 @@ pub fn draw(state: &State, log: &LogView, shift: i32, canvas: &mut Canvas<'_>, a
         let said = match (&log.ended, filter.is_empty()) {
             (_, false) => "no line matches",
             (Some(None), true) => "the log is empty",
-            (Some(Some(_)), true) => "no log to show",
+            (Some(Some(fault)), true) => fault.what.as_str(),
             (None, true) => "waiting for the first line",
         };
         canvas.text(

@@ -221,16 +221,20 @@ fn tabs(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
         other => other,
     };
     canvas.divider(area.y, &Text::default());
-    let tabs = tab_line(state, own, &canvas.theme);
+    let tabs = tab_line(state, own, false, &canvas.theme);
     let room = area.width.saturating_sub(2);
-    canvas.titled(area.x + 1, area.y, room, &tabs);
     let used = u16::try_from(tabs.width()).unwrap_or(0) + 2;
     let said = title_of(state, own, &canvas.theme);
     let needs = u16::try_from(said.width())
         .unwrap_or(u16::MAX)
         .saturating_add(2);
     if room.saturating_sub(used + 2) >= needs {
+        canvas.titled(area.x + 1, area.y, room, &tabs);
         canvas.titled(area.x + 1 + room - needs, area.y, needs, &said);
+    } else {
+        // Without its title the panel's own trouble must not vanish: rows of it may be scrolled away.
+        let tabs = tab_line(state, own, true, &canvas.theme);
+        canvas.titled(area.x + 1, area.y, room, &tabs);
     }
     let loud = match own != Panel::Alerts && area.height >= 16 && is_loud(state) {
         true => LOUD_ROWS + 1,
@@ -274,7 +278,7 @@ fn is_loud(state: &State) -> bool {
 }
 
 /// `1 Runs ✗1  [2 Pods]  3 Alerts ✗1  4 Time`
-fn tab_line(state: &State, own: Panel, theme: &Theme) -> Text {
+fn tab_line(state: &State, own: Panel, counts_own: bool, theme: &Theme) -> Text {
     let mut tabs = Text::default();
     for (panel, key, name) in [
         (Panel::Runs, "1", "Runs"),
@@ -291,16 +295,17 @@ fn tab_line(state: &State, own: Panel, theme: &Theme) -> Text {
             false => Role::Dim,
         };
         let (open, close) = if panel == own { ("[", "]") } else { ("", "") };
-        tabs.push(format!("{open}{key} {name}{close}"), role);
+        tabs.push(format!("{open}{key} {name}"), role);
         let bad = bad_count(state, panel);
-        if panel != own && bad > 0 {
+        if (panel != own || counts_own) && bad > 0 {
             tabs.push(format!(" {}{bad}", theme.mark(Mark::Bad)), Role::Bad);
         }
+        tabs.push(close, role);
     }
     tabs
 }
 
-/// What needs a person in a panel that is not on the screen.
+/// What needs a person in a panel.
 fn bad_count(state: &State, panel: Panel) -> usize {
     let estate = state.estate();
     match panel {

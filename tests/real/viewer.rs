@@ -172,7 +172,7 @@ fn without_events_their_place_says_forbidden_and_the_rest_is_live() {
         let is_whole = |word| line_of(text, word).contains("ready 5/5");
         is_whole("BLUE") && is_whole("GREEN") && line_of(text, "BLUE").contains("endpoints 3+2")
     });
-    cockpit.wait_words(&["forbidden: list events"]);
+    cockpit.wait_words(&["k8s live ? events unseen"]);
     let text = cockpit.pty.text();
     assert!(
         !text.contains("NO DATA") && !text.contains("STALE"),
@@ -234,11 +234,14 @@ fn without_pods_their_panel_says_forbidden_and_what_is_live_is_still_told() {
     assert_ne!(role, ROLE);
     let watcher = Watcher::new("viewer-no-pods", &role);
     let cockpit = watcher.cockpit();
-    cockpit.wait_words(&["forbidden: list pods", "version=blue"]);
+    cockpit.wait_words(&["forbidden: list pods", "version=blue", "? pods unseen"]);
     cockpit.wait("who is live", LONG, |text| {
         // Not 0: what may not be seen is not missing.
-        line_of(text, "BLUE").contains("● LIVE   ready ?/5")
+        line_of(text, "BLUE").contains("● LIVE   ready ?/5    endpoints ?")
+            && line_of(text, "frontend").starts_with("frontend  ?/3")
     });
+    let text = cockpit.pty.text();
+    assert!(!text.contains("no ready endpoint"), "{text}");
     let (status, code) = cockpit.status();
     assert_eq!(
         (status["verdict"].as_str(), code),
