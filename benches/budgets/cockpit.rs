@@ -26,7 +26,7 @@ pub fn start(home: &Home, config: &Path) -> Pty {
 pub fn wait_rows(pty: &Pty) {
     pty.wait_for("rows", LONG, |screen, _| {
         let text = text_of(screen);
-        text.contains(" filler-") || text.contains("-frontend-")
+        text.contains(" filler") || text.contains(" ready  ")
     });
 }
 
