@@ -18,6 +18,9 @@
 #[path = "../contract/mod.rs"]
 mod contract;
 mod fleet;
+mod github;
 mod kept;
 mod plane;
+#[path = "../clients/server.rs"]
+mod server;
 mod smoke;
