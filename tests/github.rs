@@ -17,6 +17,8 @@ mod configured;
 mod limits;
 #[path = "github/logs.rs"]
 mod logs;
+#[path = "github/network.rs"]
+mod network;
 #[path = "github/refusals.rs"]
 mod refusals;
 #[path = "github/repository.rs"]

@@ -482,3 +482,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn o01_keys_typed_ahead_of_the_frame_find_the_narrowed_list() {
+    let mut state = cockpit(Look::default());
+    // No frame, and so no settling, between these keys.
+    for key in ["/", "g", "5", "h", "6", "i", "enter", "G", "enter"] {
+        update(&mut state, Event::Key(key.parse().unwrap()));
+    }
+    let screen = text(&mut state, (80, 24));
+    assert!(
+        screen.contains("Pod  digital-wall-green-frontend-6b9f7c5d48-g5h6i"),
+        "{screen}"
+    );
+}

@@ -28,9 +28,7 @@ const WORKFLOW: Grammar = Grammar {
     expected: "the file name of a workflow, such as `ci.yml`, without its folder",
     accepts: |text| {
         let is_yaml = |end: &&str| text.len() > end.len() && text.ends_with(*end);
-        (LINE.accepts)(text)
-            && !text.contains(['/', '\\'])
-            && [".yml", ".yaml"].iter().any(|end| is_yaml(end))
+        (LINE.accepts)(text) && !text.contains(['/', '\\']) && [".yml", ".yaml"].iter().any(is_yaml)
     },
 };
 

@@ -30,7 +30,10 @@ async fn runs_come_newest_first_with_what_github_says_of_them() {
     let asked = &server.asked()[0];
     assert_eq!(asked.path, LIST);
     assert_eq!(asked.header("x-github-api-version"), Some("2022-11-28"));
-    assert_eq!(asked.header("accept"), Some("application/vnd.github+json"));
+    assert_eq!(
+        asked.header("accept"),
+        Some("application/vnd.github+json, application/json;q=0.9")
+    );
 }
 
 #[tokio::test]

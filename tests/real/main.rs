@@ -21,11 +21,14 @@ mod contract;
 #[path = "../support/estate.rs"]
 mod estate;
 mod fleet;
+mod github;
 mod kept;
 mod monitoring;
 mod plane;
 #[path = "../support/pty.rs"]
 mod pty;
 mod rights;
+#[path = "../clients/server.rs"]
+mod server;
 mod smoke;
 mod viewer;
