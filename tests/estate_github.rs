@@ -213,12 +213,23 @@ async fn runs_are_found_by_status_event_and_time() {
     assert_eq!(count("status=waiting").await.len(), 1);
     assert_eq!(count("event=pull_request").await.len(), 1);
     let hour = Timestamp::now() - jiff::SignedDuration::from_hours(1);
-    let recent = count(&format!("created=%3E%3D{}", hour.strftime("%Y-%m-%dT%H:%M:%SZ"))).await;
-    let older = count(&format!("created=%3C{}", hour.strftime("%Y-%m-%dT%H:%M:%SZ"))).await;
+    let recent = count(&format!(
+        "created=%3E%3D{}",
+        hour.strftime("%Y-%m-%dT%H:%M:%SZ")
+    ))
+    .await;
+    let older = count(&format!(
+        "created=%3C{}",
+        hour.strftime("%Y-%m-%dT%H:%M:%SZ")
+    ))
+    .await;
     assert!(!recent.is_empty() && !older.is_empty());
     assert_eq!(recent.len() + older.len(), count("").await.len());
     let by_file = format!("{REPO}/actions/workflows/digital-wall-ci-cd.yml/runs?per_page=100");
-    assert_eq!(hub.json(&by_file).await["total_count"], count("").await.len());
+    assert_eq!(
+        hub.json(&by_file).await["total_count"],
+        count("").await.len()
+    );
     let unknown = format!("{REPO}/actions/workflows/other.yml/runs");
     assert_eq!(hub.get(&unknown).await.status(), 404);
 }
@@ -231,16 +242,35 @@ async fn the_commits_that_the_cluster_runs_are_those_of_runs() {
             "http://{}/apis/apps/v1/namespaces/{namespace}/deployments",
             hub.serving.addr
         );
-        let list: Value = hub.client.get(url).send().await.unwrap().json().await.unwrap();
+        let list: Value = hub
+            .client
+            .get(url)
+            .send()
+            .await
+            .unwrap()
+            .json()
+            .await
+            .unwrap();
         let items = list["items"].as_array().unwrap();
         assert!(!items.is_empty());
         for item in items {
-            let image = item["spec"]["template"]["spec"]["containers"][0]["image"].as_str().unwrap();
+            let image = item["spec"]["template"]["spec"]["containers"][0]["image"]
+                .as_str()
+                .unwrap();
             let tag = image.rsplit_once(':').unwrap().1;
-            let page = hub.json(&format!("{RUNS}?head_sha={tag}&branch={branch}")).await;
+            let page = hub
+                .json(&format!("{RUNS}?head_sha={tag}&branch={branch}"))
+                .await;
             assert_eq!(page["total_count"], 1, "{namespace}: {image}");
             let jobs = hub.jobs(&page["workflow_runs"][0]).await;
-            let deploy = job(&jobs, if branch == "main" { "deploy-production" } else { "deploy-staging" });
+            let deploy = job(
+                &jobs,
+                if branch == "main" {
+                    "deploy-production"
+                } else {
+                    "deploy-staging"
+                },
+            );
             assert_eq!(deploy["conclusion"], "success");
         }
     }
@@ -252,11 +282,19 @@ async fn i_54_a_frontend_only_commit_is_green_and_was_not_deployed() {
     let run = hub
         .run(|run| run["head_sha"].as_str().unwrap().starts_with("c41f0b7"))
         .await;
-    assert_eq!((&run["conclusion"], &run["head_branch"]), (&json!("success"), &json!("main")));
+    assert_eq!(
+        (&run["conclusion"], &run["head_branch"]),
+        (&json!("success"), &json!("main"))
+    );
     let jobs = hub.jobs(&run).await;
-    let ends: Vec<_> = ["frontend-ci", "backend-ci", "integration-tests", "deploy-production"]
-        .map(|name| job(&jobs, name)["conclusion"].as_str().unwrap())
-        .to_vec();
+    let ends: Vec<_> = [
+        "frontend-ci",
+        "backend-ci",
+        "integration-tests",
+        "deploy-production",
+    ]
+    .map(|name| job(&jobs, name)["conclusion"].as_str().unwrap())
+    .to_vec();
     assert_eq!(ends, ["success", "skipped", "success", "skipped"]);
     let skipped = job(&jobs, "deploy-production");
     assert_eq!(skipped["steps"], json!([]));
@@ -273,9 +311,16 @@ async fn the_failed_run_says_two_failed_in_its_log_which_a_ticket_opens_once() {
     let jobs = hub.jobs(&run).await;
     assert_eq!(job(&jobs, "deploy-staging")["conclusion"], "skipped");
     let failed = job(&jobs, "backend-ci");
-    let step = failed["steps"].as_array().unwrap().iter().find(|step| step["conclusion"] == "failure").unwrap();
+    let step = failed["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|step| step["conclusion"] == "failure")
+        .unwrap();
     assert_eq!(step["name"], "Unit tests");
-    let sent = hub.get(&format!("{REPO}/actions/jobs/{}/logs", failed["id"])).await;
+    let sent = hub
+        .get(&format!("{REPO}/actions/jobs/{}/logs", failed["id"]))
+        .await;
     assert_eq!(sent.status(), StatusCode::FOUND);
     let to = header(&sent, "location").to_owned();
     assert!(to.starts_with(&hub.serving.github_url()), "{to}");
@@ -283,10 +328,21 @@ async fn the_failed_run_says_two_failed_in_its_log_which_a_ticket_opens_once() {
     assert_eq!(log.status(), 200);
     let text = log.text().await.unwrap();
     assert!(text.contains("2 failed") && text.contains("##[group]Run poetry run pytest"));
-    assert!(text.contains("\u{1b}[31m") && text.contains("##[error]Process completed with exit code 1."));
-    let first = text.trim_start_matches('\u{feff}').split(' ').next().unwrap();
+    assert!(
+        text.contains("\u{1b}[31m")
+            && text.contains("##[error]Process completed with exit code 1.")
+    );
+    let first = text
+        .trim_start_matches('\u{feff}')
+        .split(' ')
+        .next()
+        .unwrap();
     assert!(first.parse::<Timestamp>().is_ok(), "{first}");
-    assert_eq!(hub.send(&to, None, None).await.status(), 403, "the ticket is used");
+    assert_eq!(
+        hub.send(&to, None, None).await.status(),
+        403,
+        "the ticket is used"
+    );
 }
 
 #[tokio::test]
@@ -296,35 +352,70 @@ async fn a_second_attempt_leaves_the_first_one_readable() {
     let id = &run["id"];
     let first = hub.json(&format!("{RUNS}/{id}/attempts/1/jobs")).await;
     let second = hub.json(&format!("{RUNS}/{id}/attempts/2/jobs")).await;
-    assert!(first["jobs"].as_array().unwrap().iter().all(|job| job["run_attempt"] == 1));
-    assert!(second["jobs"].as_array().unwrap().iter().all(|job| job["run_attempt"] == 2));
+    assert!(
+        first["jobs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|job| job["run_attempt"] == 1)
+    );
+    assert!(
+        second["jobs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|job| job["run_attempt"] == 2)
+    );
     assert_ne!(first["jobs"][0]["id"], second["jobs"][0]["id"]);
-    assert_eq!(hub.json(&format!("{RUNS}/{id}/jobs")).await["jobs"], second["jobs"]);
+    assert_eq!(
+        hub.json(&format!("{RUNS}/{id}/jobs")).await["jobs"],
+        second["jobs"]
+    );
     let all = hub.json(&format!("{RUNS}/{id}/jobs?filter=all")).await;
     assert_eq!(all["total_count"], 14);
-    assert_eq!(hub.get(&format!("{RUNS}/{id}/attempts/3/jobs")).await.status(), 404);
+    assert_eq!(
+        hub.get(&format!("{RUNS}/{id}/attempts/3/jobs"))
+            .await
+            .status(),
+        404
+    );
 }
 
 #[tokio::test]
 async fn one_run_waits_for_the_approval_of_production() {
     let hub = Hub::new().await;
     let run = hub.run(|run| run["status"] == "waiting").await;
-    assert_eq!((&run["head_branch"], &run["conclusion"]), (&json!("main"), &Value::Null));
-    let pending = hub.json(&format!("{RUNS}/{}/pending_deployments", run["id"])).await;
+    assert_eq!(
+        (&run["head_branch"], &run["conclusion"]),
+        (&json!("main"), &Value::Null)
+    );
+    let pending = hub
+        .json(&format!("{RUNS}/{}/pending_deployments", run["id"]))
+        .await;
     assert_eq!(pending[0]["environment"]["name"], "production");
     assert_eq!(pending[0]["current_user_can_approve"], true);
     let jobs = hub.jobs(&run).await;
     let deploy = job(&jobs, "deploy-production");
-    assert_eq!((&deploy["status"], &deploy["completed_at"]), (&json!("waiting"), &Value::Null));
+    assert_eq!(
+        (&deploy["status"], &deploy["completed_at"]),
+        (&json!("waiting"), &Value::Null)
+    );
     let over = hub.run(|run| run["conclusion"] == "success").await;
-    assert_eq!(hub.json(&format!("{RUNS}/{}/pending_deployments", over["id"])).await, json!([]));
+    assert_eq!(
+        hub.json(&format!("{RUNS}/{}/pending_deployments", over["id"]))
+            .await,
+        json!([])
+    );
 }
 
 #[tokio::test]
 async fn a_run_of_a_fork_that_is_gone_has_no_branch() {
     let hub = Hub::new().await;
     let run = hub.run(|run| run["event"] == "pull_request").await;
-    assert_eq!((&run["head_branch"], &run["head_repository"]), (&Value::Null, &Value::Null));
+    assert_eq!(
+        (&run["head_branch"], &run["head_repository"]),
+        (&Value::Null, &Value::Null)
+    );
     assert_eq!(hub.jobs(&run).await[0]["head_branch"], Value::Null);
 }
 
@@ -333,13 +424,20 @@ async fn the_workflow_file_names_the_jobs_that_runs_have_and_what_they_need() {
     let hub = Hub::new().await;
     let path = format!("{REPO}/contents/.github/workflows/digital-wall-ci-cd.yml?ref=main");
     let file = hub.json(&path).await;
-    assert_eq!((&file["encoding"], &file["type"]), (&json!("base64"), &json!("file")));
+    assert_eq!(
+        (&file["encoding"], &file["type"]),
+        (&json!("base64"), &json!("file"))
+    );
     let content = file["content"].as_str().unwrap();
     assert!(content.contains('\n'), "GitHub breaks the lines");
-    let bytes = base64::engine::general_purpose::STANDARD.decode(content.replace('\n', "")).unwrap();
+    let bytes = base64::engine::general_purpose::STANDARD
+        .decode(content.replace('\n', ""))
+        .unwrap();
     let text = String::from_utf8(bytes).unwrap();
     assert_eq!(file["size"], text.len());
-    let run = hub.run(|run| run["conclusion"] == "success" && run["head_branch"] == "main").await;
+    let run = hub
+        .run(|run| run["conclusion"] == "success" && run["head_branch"] == "main")
+        .await;
     for job in hub.jobs(&run).await {
         let name = job["name"].as_str().unwrap();
         assert!(text.contains(&format!("\n  {name}:\n")), "{name}");
@@ -355,24 +453,49 @@ async fn commits_are_told_with_their_parents_and_compared() {
     assert_eq!(commits[0]["parents"][0]["sha"], commits[1]["sha"]);
     let head = hub.json(&format!("{REPO}/commits/main")).await;
     assert_eq!(head["sha"], commits[0]["sha"]);
-    let span = format!("{}...{}", commits[2]["sha"].as_str().unwrap(), commits[0]["sha"].as_str().unwrap());
+    let span = format!(
+        "{}...{}",
+        commits[2]["sha"].as_str().unwrap(),
+        commits[0]["sha"].as_str().unwrap()
+    );
     let compared = hub.json(&format!("{REPO}/compare/{span}")).await;
-    assert_eq!((&compared["status"], &compared["ahead_by"]), (&json!("ahead"), &json!(2)));
+    assert_eq!(
+        (&compared["status"], &compared["ahead_by"]),
+        (&json!("ahead"), &json!(2))
+    );
 }
 
 #[tokio::test]
 async fn g03_and_g04_limits_have_the_shapes_of_githubs() {
     let hub = Hub::new().await;
-    hub.act(json!({"do": "github-primary-limit", "times": 1})).await;
+    hub.act(json!({"do": "github-primary-limit", "times": 1}))
+        .await;
     let limited = hub.get(RUNS).await;
     assert_eq!(limited.status(), 403);
     assert_eq!(header(&limited, "x-ratelimit-remaining"), "0");
-    assert!(limited.text().await.unwrap().contains("API rate limit exceeded"));
-    hub.act(json!({"do": "github-secondary-limit", "retry-after": 60, "times": 1})).await;
+    assert!(
+        limited
+            .text()
+            .await
+            .unwrap()
+            .contains("API rate limit exceeded")
+    );
+    hub.act(json!({"do": "github-secondary-limit", "retry-after": 60, "times": 1}))
+        .await;
     let limited = hub.get(RUNS).await;
-    assert_eq!((limited.status().as_u16(), header(&limited, "retry-after")), (403, "60"));
-    assert!(limited.text().await.unwrap().contains("secondary rate limit"));
-    hub.act(json!({"do": "github-secondary-limit", "retry-after": 0, "times": 1})).await;
+    assert_eq!(
+        (limited.status().as_u16(), header(&limited, "retry-after")),
+        (403, "60")
+    );
+    assert!(
+        limited
+            .text()
+            .await
+            .unwrap()
+            .contains("secondary rate limit")
+    );
+    hub.act(json!({"do": "github-secondary-limit", "retry-after": 0, "times": 1}))
+        .await;
     let limited = hub.get(RUNS).await;
     assert_eq!(limited.headers().get("retry-after"), None);
     assert_eq!(hub.get(RUNS).await.status(), 200);
@@ -381,7 +504,8 @@ async fn g03_and_g04_limits_have_the_shapes_of_githubs() {
 #[tokio::test]
 async fn g10_github_fails_while_the_cluster_answers() {
     let hub = Hub::new().await;
-    hub.act(json!({"do": "github-status:502", "times": 1, "resource": "jobs"})).await;
+    hub.act(json!({"do": "github-status:502", "times": 1, "resource": "jobs"}))
+        .await;
     let run = hub.run(|_| true).await;
     let failed = hub.get(&format!("{RUNS}/{}/jobs", run["id"])).await;
     assert_eq!(failed.status(), 502);
@@ -390,7 +514,10 @@ async fn g10_github_fails_while_the_cluster_answers() {
     assert!(hub.client.get(url).send().await.is_err());
     hub.act(json!({"do": "github-html", "times": 1})).await;
     assert!(header(&hub.get(RUNS).await, "content-type").starts_with("text/html"));
-    let pods = format!("http://{}/api/v1/namespaces/production/pods", hub.serving.addr);
+    let pods = format!(
+        "http://{}/api/v1/namespaces/production/pods",
+        hub.serving.addr
+    );
     assert_eq!(hub.client.get(pods).send().await.unwrap().status(), 200);
 }
 
@@ -430,7 +557,9 @@ impl Paused {
 
     /// The newest run on a branch, and its jobs by name with their status.
     async fn newest(&self, branch: &str) -> (Value, Vec<(String, String)>) {
-        let page = self.get(&format!("/github{RUNS}?branch={branch}&per_page=1")).await;
+        let page = self
+            .get(&format!("/github{RUNS}?branch={branch}&per_page=1"))
+            .await;
         let run = page["workflow_runs"][0].clone();
         let jobs = self.get(&format!("/github{RUNS}/{}/jobs", run["id"])).await;
         let jobs = jobs["jobs"].as_array().unwrap().iter();
@@ -468,16 +597,31 @@ async fn a_push_runs_the_jobs_in_the_order_of_their_needs_and_staging_gets_the_i
         }
     }
     assert_eq!(statuses, ["queued", "in_progress", "completed"]);
-    let place = |name: &str| seen.iter().position(|job| job == name).unwrap_or(usize::MAX);
-    assert!(place("detect-changes") < place("frontend-ci").min(place("backend-ci")), "{seen:?}");
+    let place = |name: &str| {
+        seen.iter()
+            .position(|job| job == name)
+            .unwrap_or(usize::MAX)
+    };
+    assert!(
+        place("detect-changes") < place("frontend-ci").min(place("backend-ci")),
+        "{seen:?}"
+    );
     assert!(place("backend-ci") < place("integration-tests"), "{seen:?}");
-    assert!(place("integration-tests") < place("deploy-staging"), "{seen:?}");
-    assert!(!seen.contains(&"mobile-ci".to_owned()), "nothing changed there");
+    assert!(
+        place("integration-tests") < place("deploy-staging"),
+        "{seen:?}"
+    );
+    assert!(
+        !seen.contains(&"mobile-ci".to_owned()),
+        "nothing changed there"
+    );
     let (run, _) = hub.newest("develop").await;
     assert_eq!(run["conclusion"], "success");
     let path = "/apis/apps/v1/namespaces/staging/deployments/digital-wall-staging-backend";
     let deployment = hub.get(path).await;
-    let image = deployment["spec"]["template"]["spec"]["containers"][0]["image"].as_str().unwrap();
+    let image = deployment["spec"]["template"]["spec"]["containers"][0]["image"]
+        .as_str()
+        .unwrap();
     assert!(image.ends_with(&sha), "{image}");
 }
 
@@ -486,7 +630,12 @@ async fn a_push_that_fails_its_tests_deploys_nothing() {
     let hub = Paused::new(&still());
     let path = "/apis/apps/v1/namespaces/staging/deployments/digital-wall-staging-backend";
     let before = hub.get(path).await["spec"].clone();
-    hub.ask("POST", "/demo/fault", &json!({"do": "push", "fails": "backend-ci"})).await;
+    hub.ask(
+        "POST",
+        "/demo/fault",
+        &json!({"do": "push", "fails": "backend-ci"}),
+    )
+    .await;
     tokio::time::sleep(Duration::from_secs(120)).await;
     let (run, _) = hub.newest("develop").await;
     assert_eq!(run["conclusion"], "failure");
@@ -496,11 +645,19 @@ async fn a_push_that_fails_its_tests_deploys_nothing() {
 #[tokio::test(start_paused = true)]
 async fn the_calm_story_pushes_every_ninety_seconds_and_every_run_is_green() {
     let hub = Paused::new(&Options::default());
-    let before = hub.get(&format!("/github{RUNS}?branch=develop")).await["total_count"].as_u64().unwrap();
+    let before = hub.get(&format!("/github{RUNS}?branch=develop")).await["total_count"]
+        .as_u64()
+        .unwrap();
     tokio::time::sleep(Duration::from_secs(450)).await;
     let page = hub.get(&format!("/github{RUNS}?branch=develop")).await;
     assert_eq!(page["total_count"].as_u64().unwrap(), before + 5);
     let runs = page["workflow_runs"].as_array().unwrap();
-    let young = runs[..5].iter().map(|run| run["conclusion"].as_str().unwrap_or("-"));
-    assert!(young.clone().filter(|end| *end == "success").count() >= 4, "{:?}", young.collect::<Vec<_>>());
+    let young = runs[..5]
+        .iter()
+        .map(|run| run["conclusion"].as_str().unwrap_or("-"));
+    assert!(
+        young.clone().filter(|end| *end == "success").count() >= 4,
+        "{:?}",
+        young.collect::<Vec<_>>()
+    );
 }
