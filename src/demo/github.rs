@@ -73,7 +73,7 @@ pub(super) async fn answer(State(estate): State<Estate>, request: Request) -> Re
     let visit = estate.visit();
     let (parts, _) = request.into_parts();
     let path = parts.uri.path().trim_start_matches("/github");
-    let what = path.split('/').filter(|word| !word.is_empty()).next_back();
+    let what = path.split('/').rfind(|word| !word.is_empty());
     let what = what.filter(|word| word.bytes().any(|byte| byte.is_ascii_alphabetic()));
     let effects = estate.with(|world| {
         world
