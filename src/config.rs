@@ -12,6 +12,7 @@ use serde::Serialize;
 
 pub use find::{Missing, Named, find, standard};
 pub use load::load;
+pub use monitoring::{Address, Prometheus, Reference, Replica};
 pub use problem::{Place, Problem, Problems};
 
 mod environment;
@@ -19,6 +20,7 @@ mod find;
 mod github;
 mod grammar;
 mod load;
+mod monitoring;
 mod nearest;
 mod problem;
 mod root;
@@ -148,6 +150,10 @@ pub struct Environment {
     pub traffic: Option<Traffic>,
     /// The parts that run there, in the order of the file; never empty.
     pub workloads: Vec<Workload>,
+    /// How its Prometheus is asked: its own section, and for the rest the one for all.
+    pub prometheus: Option<Prometheus>,
+    /// Where its Alertmanager is: its own section, or the one for all.
+    pub alertmanager: Option<Address>,
 }
 
 /// How much care an environment takes, from least to most.

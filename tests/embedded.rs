@@ -26,17 +26,6 @@ async fn the_embedded_estate_keeps_the_contract() {
     };
     std::fs::write(&estate.operator, serving.kubeconfig()).unwrap();
     std::fs::write(&estate.viewer, serving.viewer_kubeconfig()).unwrap();
-    // Both were seen on the real plane; the estate is stricter than it.
-    let skipped = [
-        (
-            "a replace of what is not there adds it",
-            "the estate refuses it with 422",
-        ),
-        (
-            "managedFields name who wrote the selector",
-            "the estate's selector has an owner for each key",
-        ),
-    ];
-    contract::run(estate, &skipped).await;
+    contract::run(estate, &[]).await;
     serving.stop();
 }

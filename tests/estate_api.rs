@@ -184,7 +184,7 @@ async fn blue_is_live_since_two_days_and_green_was_deployed_ten_minutes_ago() {
     let fields = service["metadata"]["managedFields"].as_array().unwrap();
     let flip = fields
         .iter()
-        .find(|entry| !entry["fieldsV1"]["f:spec"]["f:selector"]["f:version"].is_null())
+        .find(|entry| !entry["fieldsV1"]["f:spec"]["f:selector"].is_null())
         .unwrap();
     assert_eq!(flip["manager"], "kubectl-patch");
     let now: jiff::Timestamp = estate.get("/demo/state").await["now"]
@@ -443,7 +443,7 @@ async fn a_flip_moves_the_endpoints_to_the_other_colour() {
         .as_array()
         .unwrap()
         .iter()
-        .filter(|entry| !entry["fieldsV1"]["f:spec"]["f:selector"]["f:version"].is_null())
+        .filter(|entry| !entry["fieldsV1"]["f:spec"]["f:selector"].is_null())
         .map(|entry| entry["manager"].as_str().unwrap())
         .collect();
     assert_eq!(owners, ["flipper"]);

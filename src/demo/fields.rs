@@ -141,6 +141,10 @@ fn differ(old: &Value, new: &Value, out: &mut Map<String, Value>, at: &str) {
 
 fn member(key: &str, old: &Value, new: &Value) -> Map<String, Value> {
     let mut fields = Map::new();
+    // A selector is atomic: it has one owner, whoever wrote any of its keys last.
+    if matches!(key, "selector" | "nodeSelector") {
+        return fields;
+    }
     match (member_key(key), old, new) {
         (Some(names), old, new) if old.is_array() || new.is_array() => {
             let lists = [old, new].map(|list| list.as_array().map_or(&[][..], Vec::as_slice));
@@ -261,8 +265,9 @@ mod tests {
         let selector = |manager| {
             entry(&second, manager).map(|entry| entry["fieldsV1"]["f:spec"]["f:selector"].clone())
         };
-        assert_eq!(selector("kubectl-patch"), Some(json!({"f:version": {}})));
-        assert_eq!(selector("helm"), Some(json!({"f:part": {}})));
+        assert_eq!(selector("kubectl-patch"), Some(json!({})));
+        // helm's entry had nothing else, and went.
+        assert_eq!(selector("helm"), None);
         assert_eq!(
             entry(&second, "kubectl-patch").map(|entry| &entry["time"]),
             Some(&json!("2026-11-02T00:00:00Z"))
@@ -281,7 +286,7 @@ mod tests {
         );
         assert_eq!(
             value["metadata"]["managedFields"][0]["fieldsV1"],
-            json!({"f:spec": {"f:selector": {"f:part": {}, "f:version": {}}}})
+            json!({"f:spec": {"f:selector": {}}})
         );
     }
 }

@@ -3,6 +3,7 @@
 use super::fields::{self, Author};
 use super::refusal::Refusal;
 use super::tree;
+use json_patch::{AddOperation, PatchOperation};
 use serde_json::{Map, Value};
 
 /// `current` changed by `body` as its content type says.
@@ -17,7 +18,10 @@ pub(super) fn apply(
         "application/json-patch+json" => {
             let patch: json_patch::Patch = serde_json::from_slice(body)
                 .map_err(|error| Refusal::bad_request(format!("error decoding patch: {error}")))?;
-            json_patch::patch(&mut next, &patch).map_err(|_| Refusal::unprocessable())?;
+            for step in patch.0 {
+                let step = as_the_server_reads_it(step, &next);
+                json_patch::patch(&mut next, &[step]).map_err(|_| Refusal::unprocessable())?;
+            }
         }
         "application/merge-patch+json" => json_patch::merge(&mut next, &read(body)?),
         "application/strategic-merge-patch+json" => strategic(&mut next, &read(body)?, ""),
@@ -38,6 +42,19 @@ pub(super) fn apply(
         }
     }
     Ok(next)
+}
+
+/// The real server adds what a `replace` does not find, so a patch that means to replace tests first.
+fn as_the_server_reads_it(step: PatchOperation, at: &Value) -> PatchOperation {
+    match step {
+        PatchOperation::Replace(replace) if at.pointer(replace.path.as_str()).is_none() => {
+            PatchOperation::Add(AddOperation {
+                path: replace.path,
+                value: replace.value,
+            })
+        }
+        other => other,
+    }
 }
 
 fn read(body: &[u8]) -> Result<Value, Refusal> {

@@ -10,6 +10,9 @@ use serde::Serialize;
 
 use super::{Fault, Feed, Moment, Safe};
 
+/// A quiet repository is asked once a minute, at the least.
+const PACE_MS: u64 = 60_000;
+
 /// A repository's runs of one workflow.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Repository {
@@ -246,7 +249,7 @@ impl Repository {
     pub fn new(scope: RepositoryScope) -> Self {
         Self {
             scope,
-            runs: Feed::default(),
+            runs: Feed::every(PACE_MS),
             jobs: BTreeMap::new(),
             budget: None,
             needs: None,

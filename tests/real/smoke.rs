@@ -241,9 +241,10 @@ fn hold_a_plane() {
     fleet::digital_wall(&plane, "production");
     fleet::wait_available(&plane, "production");
     println!(
-        "export KUBECONFIG={}\nlogs, audit and the rest: {}\nEnter ends it.",
+        "export KUBECONFIG={}\nlogs, audit and the rest: {}\nEnter ends it (process {}).",
         plane.kubeconfig_admin().display(),
-        plane.folder().display()
+        plane.folder().display(),
+        std::process::id()
     );
     let _ = std::io::stdin().lock().read_line(&mut String::new());
 }

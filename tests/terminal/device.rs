@@ -19,7 +19,7 @@ use crate::{
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Whether the terminal is as the shell left it: what leaving has to achieve on every path.
-fn assert_given_back(pty: &Pty) {
+pub fn assert_given_back(pty: &Pty) {
     pty.wait_for("the terminal given back", SOON, |screen, extra| {
         !screen.alternate_screen()
             && !screen.hide_cursor()

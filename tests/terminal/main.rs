@@ -7,6 +7,8 @@
     reason = "tests: a failure is a panic"
 )]
 
+#[path = "../support/estate.rs"]
+mod estate;
 #[path = "../support/pty.rs"]
 mod pty;
 
@@ -15,4 +17,5 @@ mod device;
 mod jobs;
 mod keys;
 mod probe;
+mod program;
 mod screen;

@@ -138,7 +138,10 @@ pub(in crate::clients) fn by_status(host: &str, status: u16, message: &str) -> F
             FaultKind::LoginNeeded,
             format!("login needed: {host} says {said}"),
         ),
-        403 => (FaultKind::Forbidden, format!("{host} forbids it: {said}")),
+        403 => (
+            FaultKind::Forbidden,
+            denied(host, message).unwrap_or_else(|| format!("{host} forbids it: {said}")),
+        ),
         404 => (FaultKind::Missing, format!("not there on {host}: {said}")),
         407 => (
             FaultKind::Unreachable,
@@ -163,6 +166,22 @@ pub(in crate::clients) fn by_status(host: &str, status: u16, message: &str) -> F
         ),
     };
     words(kind, what)
+}
+
+/// What RBAC denied, the verb and the resource first, so that they are read where a line is short. Its
+/// message is `pods is forbidden: User "U" cannot list resource "pods" in API group "" in the namespace "N"`.
+fn denied(host: &str, message: &str) -> Option<String> {
+    let (head, tail) = message.split_once(" cannot ")?;
+    let (_, user) = head.rsplit_once("User \"")?;
+    let (verb, tail) = tail.split_once(" resource \"")?;
+    let (resource, tail) = tail.split_once('"')?;
+    let place = match tail.split_once("in the namespace \"") {
+        Some((_, name)) => format!(" in {}", name.trim_end_matches('"')),
+        None => String::new(),
+    };
+    let (user, verb) = (user.trim_end_matches('"'), verb.trim());
+    let said = format!("forbidden: {verb} {resource}{place}, says {host} to {user}");
+    Some(said.chars().take(WORDS).collect())
 }
 
 /// A refusal whose body may be a `Status`, a web page or plain text.
@@ -352,6 +371,25 @@ mod tests {
             assert!(fault.what.contains("api.shop:6443"), "{}", fault.what);
             assert!(fault.what.ends_with("words"), "{}", fault.what);
         }
+    }
+
+    #[test]
+    fn a_denial_says_verb_and_resource_first() {
+        let message = "pods \"a\" is forbidden: User \"system:serviceaccount:shop:eve\" cannot get \
+            resource \"pods/log\" in API group \"\" in the namespace \"shop\"";
+        let fault = by_status("h:1", 403, message);
+        assert_eq!(fault.kind, FaultKind::Forbidden);
+        assert_eq!(
+            fault.what.as_str(),
+            "forbidden: get pods/log in shop, says h:1 to system:serviceaccount:shop:eve"
+        );
+        let cluster =
+            "User \"eve\" cannot list resource \"nodes\" in API group \"\" at the cluster scope";
+        let fault = by_status("h:1", 403, cluster);
+        assert_eq!(
+            fault.what.as_str(),
+            "forbidden: list nodes, says h:1 to eve"
+        );
     }
 
     #[test]

@@ -1,0 +1,138 @@
+//! Down into Services, Deployments, pods and logs, and back.
+
+use super::{Cockpit, LONG, SIZE, escape, wait_gone};
+use crate::pty::{SOON, text_of};
+
+#[test]
+fn enter_goes_into_a_deployment_a_pod_and_its_log_and_escape_comes_back() {
+    let cockpit = Cockpit::start();
+    let pty = &cockpit.pty;
+    pty.send("\r");
+    pty.wait_text("─ Deployment  digital-wall-blue-frontend");
+    pty.wait_text("Revisions");
+    pty.send("\r");
+    pty.wait_text("─ Pod  digital-wall-blue-frontend-");
+    pty.wait_text("Containers");
+    pty.send("\r");
+    pty.wait_text("─ Log  digital-wall-blue-frontend-");
+    for title in ["─ Pod  ", "─ Deployment  ", "─ 2 Pods "] {
+        pty.send("\x1b");
+        pty.wait_text(title);
+    }
+}
+
+#[test]
+fn enter_on_traffic_goes_into_the_service_with_its_endpoints_and_managers() {
+    let cockpit = Cockpit::start();
+    let pty = &cockpit.pty;
+    pty.send("0j\r");
+    pty.wait_text("─ Service  digital-wall-api");
+    let text = pty.text();
+    for part in [
+        "Endpoints",
+        "Field managers",
+        "part=backend",
+        "blue-backend-",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    pty.send("\r");
+    pty.wait_text("─ Pod  digital-wall-blue-backend-");
+}
+
+#[test]
+fn a_log_follows_is_held_and_follows_again() {
+    let cockpit = Cockpit::start();
+    let pty = &cockpit.pty;
+    pty.send("0\r\ro");
+    pty.wait_for("a log", LONG, |screen, _| {
+        let text = text_of(screen);
+        text.contains("─ Log  ") && text.contains("following") && text.contains(" 200 in ")
+    });
+    let followed = pty.text();
+    pty.wait_for("it to go on", LONG, |screen, _| text_of(screen) != followed);
+    pty.send("kkk");
+    pty.wait_text("held, ");
+    pty.wait_for("lines below the held ones", LONG, |screen, _| {
+        let text = text_of(screen);
+        let below = text
+            .split("held, ")
+            .nth(1)
+            .and_then(|t| t.split(' ').next()?.parse::<u32>().ok());
+        below.is_some_and(|n| n > 3)
+    });
+    pty.send("f");
+    pty.wait_text("following");
+    pty.send("/walls");
+    pty.wait_for("only lines that match", LONG, |screen, _| {
+        let text = text_of(screen);
+        text.contains("/walls_") && !text.contains("/api/session") && text.contains("GET /walls/")
+    });
+    escape(pty);
+    pty.send("q");
+    pty.wait_text("─ Pod  ");
+}
+
+#[test]
+fn p_shows_the_log_of_the_run_that_crashed() {
+    let cockpit = Cockpit::start_with(&["--scenario", "crash-loop"], &[], SIZE);
+    let pty = &cockpit.pty;
+    pty.wait_for("a crash", LONG, |screen, _| {
+        let text = text_of(screen);
+        text.contains("CrashLoopBackOff") || text.contains("↺   1")
+    });
+    pty.send("/green-backend\r");
+    pty.wait_text("2/10 pods");
+    pty.send("Gp");
+    pty.wait_text("previous run");
+    wait_gone(pty, "waiting for the first line");
+    let text = pty.text();
+    assert!(
+        text.contains("─ Log  digital-wall-green-backend-"),
+        "{text}"
+    );
+    assert!(
+        text.contains("ended"),
+        "a run that is over has an end: {text}"
+    );
+}
+
+#[test]
+fn a_pod_that_goes_while_it_is_looked_at_is_said_to_be_gone() {
+    let cockpit = Cockpit::start();
+    let pty = &cockpit.pty;
+    pty.send("\r\r");
+    pty.wait_text("─ Pod  digital-wall-blue-frontend-");
+    let text = pty.text();
+    let name = text
+        .split("─ Pod  ")
+        .nth(1)
+        .and_then(|t| t.split(' ').next())
+        .unwrap()
+        .to_owned();
+    cockpit.estate.act(r#"{"do": "delete-pod", "namespace": "production", "deployment": "digital-wall-blue-frontend", "count": 3}"#);
+    pty.wait_for("its end", LONG, |screen, _| {
+        let text = text_of(screen);
+        text.contains(&name)
+            && (text.contains("gone") || text.contains("no longer") || text.contains("not there"))
+    });
+    escape(pty);
+    escape(pty);
+    pty.wait_for("new pods", SOON, |screen, _| {
+        text_of(screen).contains("─ 2 Pods")
+    });
+}
+
+#[test]
+fn a_flip_of_the_traffic_is_on_the_screen_at_once() {
+    let cockpit = Cockpit::start();
+    cockpit.estate.act(r#"{"do": "flip", "namespace": "production", "to": "green", "manager": "argocd-controller"}"#);
+    cockpit.pty.wait_for("GREEN live", SOON, |screen, _| {
+        let text = text_of(screen);
+        let green = text
+            .lines()
+            .find(|line| line.contains(" GREEN "))
+            .unwrap_or_default();
+        green.contains("LIVE") && text.contains("argocd-controller")
+    });
+}
