@@ -107,8 +107,6 @@ impl Server {
             let counts: Arc<Mutex<HashMap<String, usize>>> = Arc::default();
             while let Ok((stream, _)) = listener.accept().await {
                 let (script, seen, counts) = (script.clone(), seen.clone(), counts.clone());
-                // Head and body are two writes: the second would wait 40 ms for the first's receipt.
-                let _ = stream.set_nodelay(true);
                 tokio::spawn(async move {
                     let _ = converse(stream, &*script, &seen, &counts).await;
                 });
