@@ -4,7 +4,7 @@ use std::process::Output;
 
 use serde_json::Value;
 
-use crate::{complained, estate::Served, observe, run, said};
+use crate::{complained, estate::Served, observe, said};
 
 /// Looks at the status until `is_so`; what it said then.
 fn wait_status(
