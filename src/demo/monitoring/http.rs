@@ -145,7 +145,7 @@ fn moment(world: &World, asked: &Asked, key: &str) -> Result<i64, String> {
     let said = asked.params.text(key);
     let invalid =
         || format!("invalid parameter {key:?}: cannot parse {said:?} to a valid timestamp");
-    let seconds = said.parse::<f64>().ok().and_then(|seconds| millis(seconds));
+    let seconds = said.parse::<f64>().ok().and_then(millis);
     let parsed = seconds.or_else(|| {
         said.parse::<Timestamp>()
             .ok()
