@@ -8,6 +8,7 @@ mod demo;
 mod init;
 mod logging;
 mod manners;
+pub mod monitoring;
 mod output;
 mod setup;
 mod status;
@@ -151,8 +152,8 @@ fn cockpit(
         }
     };
     let is_demo = control.is_some();
-    let (state, wires) = loaded.state(manners.look, is_demo);
-    let outside = Outside { wires, control };
+    let (state, outside) = loaded.state(manners.look, is_demo);
+    let outside = Outside { control, ..outside };
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(exit) => return exit,

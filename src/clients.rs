@@ -3,5 +3,9 @@
 //! Values in, values out: no task is spawned here, nothing is retried but a refused credential, and
 //! every error is a [`Fault`](crate::estate::Fault) in words.
 
+pub mod alertmanager;
 pub mod demo;
+pub mod github;
+pub mod http;
 pub mod kubernetes;
+pub mod prometheus;

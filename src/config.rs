@@ -12,12 +12,15 @@ use serde::Serialize;
 
 pub use find::{Missing, Named, find, standard};
 pub use load::load;
+pub use monitoring::{Address, Prometheus, Reference, Replica};
 pub use problem::{Place, Problem, Problems};
 
 mod environment;
 mod find;
+mod github;
 mod grammar;
 mod load;
+mod monitoring;
 mod nearest;
 mod problem;
 mod root;
@@ -36,6 +39,8 @@ pub struct Config {
     pub ui: Ui,
     /// Keys that differ from the built-in ones, in the order of the file.
     pub keys: Vec<KeyBinding>,
+    /// Where the workflow runs are; absent where none are shown.
+    pub github: Option<Github>,
     /// The environments, in the order of the file; never empty.
     pub environments: Vec<Environment>,
 }
@@ -86,6 +91,42 @@ pub struct KeyBinding {
     pub place: Place,
 }
 
+/// Which workflow's runs are shown, and how they are reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Github {
+    /// `owner/name`.
+    pub repository: String,
+    /// The workflow's file name.
+    pub workflow: String,
+    /// The API, without a slash at the end.
+    pub api: String,
+    /// Where the token is; none for a public repository.
+    pub token: Option<Token>,
+    /// Certificates of authorities beside the system's, as PEM; absolute.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// Where a token is. It never stands in the configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Token {
+    /// In this variable of the environment.
+    Env(String),
+    /// In this file, absolute.
+    File(PathBuf),
+    /// With the gh CLI.
+    Gh,
+}
+
+/// Which job of the workflow deploys an environment, and from which branch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Deploy {
+    /// The job, as GitHub shows it.
+    pub job: String,
+    /// The branch whose runs are to deploy.
+    pub branch: String,
+}
+
 /// A place that releases go to: a namespace of a cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Environment {
@@ -103,10 +144,16 @@ pub struct Environment {
     pub selector: String,
     /// Whether changes need a window that is opened on purpose.
     pub read_only: bool,
+    /// Which job deploys there; absent where none does, or it is not to be watched.
+    pub deploy: Option<Deploy>,
     /// How traffic is switched between two colours; absent where deploys are in place.
     pub traffic: Option<Traffic>,
     /// The parts that run there, in the order of the file; never empty.
     pub workloads: Vec<Workload>,
+    /// How its Prometheus is asked: its own section, and for the rest the one for all.
+    pub prometheus: Option<Prometheus>,
+    /// Where its Alertmanager is: its own section, or the one for all.
+    pub alertmanager: Option<Address>,
 }
 
 /// How much care an environment takes, from least to most.

@@ -4,13 +4,17 @@
 //! into an estate; views and checks read. A feed that failed keeps its last good value and ages.
 
 pub mod alerts;
+pub mod chart;
 pub mod feed;
 pub mod health;
+pub mod link;
 pub mod observation;
 pub mod runs;
 pub mod safe;
 pub mod scope;
+pub mod silence;
 pub mod table;
+pub mod timeline;
 pub mod traffic;
 pub mod verdict;
 pub mod why;

@@ -5,6 +5,7 @@
 
 pub mod theme;
 
+mod alerts;
 mod canvas;
 mod detail;
 mod frame;
@@ -13,6 +14,8 @@ mod oneline;
 mod overlay;
 mod panels;
 mod pods;
+mod runs;
+mod timeline;
 mod traffic;
 mod words;
 

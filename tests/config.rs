@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use wheelhouse::config::{
-    Config, Missing, Named, Place, Problem, Problems, Switch, Tier, Time, find, load, standard,
+    Config, Missing, Named, Place, Problem, Problems, Reference, Replica, Switch, Tier, Time, find,
+    load, standard,
 };
 
 const EXAMPLE: &str = include_str!("../config.example.toml");
@@ -128,6 +129,22 @@ fn the_example_shows_every_key_that_is_known() {
         "services",
         "labels",
         "deployments",
+        "prometheus",
+        "alertmanager",
+        "url",
+        "urls",
+        "service",
+        "ca_file",
+        "token",
+        "watchdog",
+        "colour_label",
+        "service_label",
+        "match",
+        "github",
+        "repository",
+        "workflow",
+        "api",
+        "deploy",
     ];
     for key in known {
         let stands = EXAMPLE.lines().any(|line| {
@@ -138,19 +155,18 @@ fn the_example_shows_every_key_that_is_known() {
         assert!(stands, "{key}");
     }
     // The list above is whole: an unknown key is answered with all that are known beside it.
-    let probe = "zzz=1\n[ui]\nzzz=1\n[[environment]]\nzzz=1\n[environment.traffic]\nzzz=1\n[[environment.workload]]\nzzz=1\n";
-    let later = ["github", "prometheus", "alertmanager"];
+    let probe = "zzz=1\n[ui]\nzzz=1\n[[environment]]\nzzz=1\n[environment.traffic]\nzzz=1\n[[environment.workload]]\nzzz=1\n[prometheus]\nzzz=1\n[alertmanager]\nzzz=1\n[github]\nzzz=1\n";
     let answers = refused(probe).problems;
     let answers: Vec<_> = answers
         .iter()
         .filter(|one| one.found == "unknown key")
         .collect();
-    assert_eq!(answers.len(), 5);
+    assert_eq!(answers.len(), 8);
     for key in answers
         .iter()
         .flat_map(|one| one.expected["one of ".len()..].split(", "))
     {
-        assert!(known.contains(&key) || later.contains(&key), "{key}");
+        assert!(known.contains(&key), "{key}");
     }
 }
 
@@ -608,36 +624,155 @@ fn columns_count_characters() {
     assert!(lines[1].starts_with("config.toml:13:32: "), "{lines:?}");
 }
 
+/// [`SMALL`] with these lines at the top level, and these in the environment.
+fn monitored(general: &str, own: &str) -> String {
+    let workload = "[[environment.workload]]";
+    let own = SMALL.replace(workload, &format!("{own}\n{workload}"));
+    format!("{own}{general}\n")
+}
+
 #[test]
-fn sections_of_later_versions_are_warnings() {
-    let text = format!(
-        "{SMALL}[github]\nrepository = \"acme/shop\"\ntoken = {{ env = \"GITHUB_TOKEN\" }}\n[prometheus]\nurl = \"http://prometheus:9090\"\npassword = {{ file = \"/run/secrets/p\" }}\n[alertmanager]\n"
-    );
-    let (config, warnings) = accepted(&text);
-    assert_eq!(config, accepted(SMALL).0);
-    let printed: Vec<_> = warnings.iter().map(ToString::to_string).collect();
+fn monitoring_is_inherited_key_by_key_and_a_token_never_with_another_address() {
+    let general = "[prometheus]\nurl = \"https://prometheus.example/p/\"\ntoken = { env = \"TOKEN\" }\nwatchdog = \"Watchdog\"\n[alertmanager]\nservice = \"monitoring/alertmanager:web/alerts/\"";
+    let (config, warnings) = accepted(&monitored(
+        general,
+        "[environment.prometheus]\nmatch = { namespace = \"shop\" }",
+    ));
+    assert_eq!(warnings, []);
+    let shop = &config.environments[0];
+    let prometheus = shop.prometheus.clone().unwrap();
     assert_eq!(
-        printed,
-        [
-            "config.toml:14:1: github: `[github]` is not read by this version (runs come with a later one)",
-            "config.toml:17:1: prometheus: `[prometheus]` is not read by this version (queries come with a later one)",
-            "config.toml:20:1: alertmanager: `[alertmanager]` is not read by this version (alerts come with a later one)",
-        ]
+        prometheus.address.replicas,
+        [Replica::Url("https://prometheus.example/p".into())]
     );
+    assert_eq!(
+        prometheus.address.token,
+        Some(Reference::Env("TOKEN".into()))
+    );
+    assert_eq!(prometheus.watchdog.as_deref(), Some("Watchdog"));
+    assert_eq!(
+        (prometheus.colour_label, prometheus.service_label),
+        ("colour".into(), "service".into())
+    );
+    assert_eq!(prometheus.belongs["namespace"], "shop");
+    let alertmanager = shop.alertmanager.clone().unwrap();
+    assert_eq!(
+        alertmanager.replicas,
+        [Replica::Service {
+            namespace: "monitoring".into(),
+            name: "alertmanager".into(),
+            port: "web".into(),
+            prefix: "/alerts".into(),
+        }]
+    );
+    let (config, _) = accepted(&monitored(
+        general,
+        "[environment.prometheus]\nurls = [\"http://10.0.0.1:9090\", \"http://[::1]:9090\"]",
+    ));
+    let own = config.environments[0].prometheus.clone().unwrap();
+    assert_eq!((own.address.replicas.len(), own.address.token), (2, None));
+    assert_eq!(own.watchdog.as_deref(), Some("Watchdog"));
+    assert_eq!(accepted(SMALL).0.environments[0].prometheus, None);
+}
+
+#[test]
+fn each_wrong_value_of_monitoring_is_found_where_it_stands() {
+    for (section, said) in [
+        (
+            "[prometheus]\nurl = \"prometheus:9090\"",
+            "16:7: prometheus.url: found \"prometheus:9090\", expected an address",
+        ),
+        (
+            "[prometheus]\nurl = \"https://p/../x\"",
+            "16:7: prometheus.url: ",
+        ),
+        (
+            "[prometheus]\nurl = \"https://p/?x=1\"",
+            "16:7: prometheus.url: ",
+        ),
+        (
+            "[prometheus]\nurls = []",
+            "16:8: prometheus.urls: found an array of 0, expected at least one",
+        ),
+        (
+            "[prometheus]\nurls = [\"http://a\", \"http://a\"]",
+            "16:21: prometheus.urls[1]: found \"http://a\" again",
+        ),
+        (
+            "[prometheus]\nservice = \"prometheus:9090\"",
+            "16:11: prometheus.service: found \"prometheus:9090\", expected `namespace/service:port`",
+        ),
+        (
+            "[prometheus]\nurl = \"http://a\"\nservice = \"m/p:1\"",
+            "17:1: prometheus.service: a second address",
+        ),
+        (
+            "[prometheus]\nservice = \"m/p:1\"\ntoken = { env = \"T\" }",
+            "17:1: prometheus.token: of no use",
+        ),
+        (
+            "[prometheus]\nwatchdog = \"Watchdog\"",
+            "15:1: prometheus.url: missing, expected url, urls or service",
+        ),
+        (
+            "[prometheus]\nurl = \"http://a\"\ncolour_label = \"a-b\"",
+            "17:16: prometheus.colour_label: found \"a-b\", expected a label of alerts",
+        ),
+        (
+            "[prometheus]\nurl = \"http://a\"\nmatch = { \"a/b\" = \"c\" }",
+            "17:11: prometheus.match.\"a/b\": found \"a/b\"",
+        ),
+        (
+            "[prometheus]\nurl = \"http://a\"\ntoken = { env = \"A B\" }",
+            "17:17: prometheus.token.env: found \"A B\"",
+        ),
+        ("[alertmanager]", "15:1: alertmanager.url: missing"),
+        (
+            "[alertmanager]\nurl = \"http://a\"\nwatchdog = \"W\"",
+            "17:1: alertmanager.watchdog: unknown key",
+        ),
+        (
+            "[alertmanager]\nca_file = \"ca.pem\"\nurl = \"https://a\"",
+            "16:11: alertmanager.ca_file: found \"ca.pem\", expected an absolute path",
+        ),
+    ] {
+        let printed = refused(&monitored(section, "")).to_string();
+        assert!(
+            printed.starts_with(&format!("config.toml:{said}")),
+            "{said}\n{printed}"
+        );
+        assert_eq!(printed.lines().count(), 1, "{printed}");
+    }
+    let own = "[environment.prometheus]\nwatchdog = \"W\"";
+    let printed = refused(&monitored("", own)).to_string();
     assert!(
-        refused(&format!("github = 1\n{SMALL}"))
-            .to_string()
-            .contains("1:10: github: found the integer")
+        printed.contains("environment[0].prometheus.url: missing"),
+        "{printed}"
+    );
+    let (_, warnings) = accepted(&monitored(
+        "[alertmanager]\nurl = \"http://a\"\ntoken = { file = \"/t\" }",
+        "",
+    ));
+    assert!(
+        warnings[0].to_string().contains("the token goes over http"),
+        "{warnings:?}"
     );
 }
 
 #[test]
 fn an_inline_secret_is_refused_and_never_printed() {
     for (text, key) in [
-        ("[github]\ntoken = \"hunter2\"", "github.token"),
         (
-            "[github.app]\nprivate_key = '''\nhunter2'''",
-            "github.app.private_key",
+            "[github]\nrepository = \"acme/shop\"\nworkflow = \"ci.yml\"\ntoken = \"hunter2\"",
+            "github.token",
+        ),
+        (
+            "[github]\nrepository = \"a/b\"\nworkflow = \"c.yml\"\ntoken = \"hunter2\"",
+            "github.token",
+        ),
+        (
+            "[github]\nrepository = \"a/b\"\nworkflow = \"c.yml\"\nprivate_key = '''\nhunter2'''",
+            "github.private_key",
         ),
         (
             "[prometheus]\nauth = [{ Password = \"hunter2\" }]",
@@ -753,7 +888,11 @@ fn an_inline_secret_that_others_may_read_comes_with_the_chmod_command() {
 fn the_path_in_the_chmod_command_is_quoted_for_the_shell() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("it's $(mine).toml");
-    std::fs::write(&file, "[github]\ntoken = \"x\"\n").unwrap();
+    std::fs::write(
+        &file,
+        "[github]\nrepository = \"a/b\"\nworkflow = \"c.yml\"\ntoken = \"x\"\n",
+    )
+    .unwrap();
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
     let printed = message(&file);
     assert!(printed.contains(r"/it'\''s $(mine).toml'`"), "{printed}");

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::estate::LogTarget;
+use crate::estate::runs::RunLog;
 
 /// What the shell is to do.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -30,6 +31,8 @@ pub enum Command {
         /// Which log.
         target: LogTarget,
     },
+    /// Fetch a job's log, or its failed step's; the one streamed before ends.
+    OpenJobLog(RunLog),
     /// Stop streaming the log.
     CloseLog,
     /// Hand text to the terminal's clipboard.

@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::Key;
-use crate::estate::{Now, Observation, Safe};
+use crate::estate::runs::RunsSeen;
+use crate::estate::{LogChunk, Moment, Now, Observation, Safe};
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -18,6 +19,10 @@ pub enum Event {
     Tick(Now),
     /// A source saw something.
     Observed(Observation),
+    /// Something was seen of the repository.
+    Repository(Moment, RunsSeen),
+    /// Part of a job's log, by the job's id.
+    JobLog(u64, LogChunk),
     /// Something worth a line at the foot of the screen.
     Told(Safe),
     /// What the demo's estate can break: name and description.

@@ -11,11 +11,27 @@ const LINES: usize = 5_000;
 /// The most bytes that are kept.
 const BYTES: usize = 4 << 20;
 
+/// Whose log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum LogSource {
+    /// A container's.
+    Container(LogTarget),
+    /// A job's of a workflow run.
+    Job {
+        /// Its id.
+        id: u64,
+        /// Its run's number.
+        run: u64,
+        /// Its name.
+        name: Safe,
+    },
+}
+
 /// A log and how it is looked at.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LogView {
     /// Which log.
-    pub target: LogTarget,
+    pub source: LogSource,
     /// Its last lines, oldest first.
     #[serde(skip)]
     pub lines: VecDeque<Safe>,
@@ -32,9 +48,9 @@ pub struct LogView {
 
 impl LogView {
     /// An empty log, following.
-    pub fn new(target: LogTarget) -> Self {
+    pub fn new(source: LogSource) -> Self {
         Self {
-            target,
+            source,
             lines: VecDeque::new(),
             dropped: 0,
             is_following: true,
@@ -96,10 +112,10 @@ mod tests {
     use super::*;
 
     fn log() -> LogView {
-        LogView::new(LogTarget {
-            pod: "p".into(),
-            container: "c".into(),
-            previous: false,
+        LogView::new(LogSource::Job {
+            id: 1,
+            run: 1,
+            name: "j".into(),
         })
     }
 

@@ -7,7 +7,9 @@ use super::edit::Edit;
 use super::palette::Palette;
 use super::rows::Cursor;
 use super::{Context, Keymap, Level, View};
-use crate::estate::{Estate, Moment, Now, Safe, Scope, Tier};
+use crate::estate::alerts::AlertScope;
+use crate::estate::runs::{Repository, RepositoryScope};
+use crate::estate::{Estate, Labels, Moment, Now, Safe, Scope, Tier};
 
 /// The cockpit.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +20,10 @@ pub struct State {
     pub environments: Vec<Environment>,
     /// The one on the screen.
     pub selected: usize,
+    /// The repository's workflow runs; none where no GitHub is configured.
+    pub repository: Option<Repository>,
+    /// What the cursor is on in the panels beside Pods.
+    pub picks: Picks,
     /// The focused panel of the first screen.
     pub panel: Panel,
     /// Levels below the first screen.
@@ -46,6 +52,17 @@ pub struct State {
     pub keymap: Keymap,
     /// Set in the demo only.
     pub demo: Option<Demo>,
+}
+
+/// What the cursor is on, by identity; none: the first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Picks {
+    /// A run, by id.
+    pub run: Option<u64>,
+    /// An alert, by its labels.
+    pub alert: Option<Labels>,
+    /// A happening, by time and words.
+    pub happening: Option<(Timestamp, Safe)>,
 }
 
 /// An environment and where the eye is in it.
@@ -138,6 +155,10 @@ pub struct Setup {
     pub title: Safe,
     /// The environments, and whether each is read-only.
     pub environments: Vec<(Scope, bool)>,
+    /// How the alerts of each environment are read; none where no Prometheus is configured.
+    pub alerts: Vec<Option<AlertScope>>,
+    /// The repository whose workflow runs are shown.
+    pub repository: Option<RepositoryScope>,
     /// The keys.
     pub keymap: Keymap,
     /// How it looks.
@@ -153,9 +174,10 @@ pub struct Setup {
 impl State {
     /// A cockpit that has seen nothing yet. The first production environment is on the screen, else the first.
     pub fn new(setup: Setup) -> Self {
+        let mut alerts = setup.alerts.into_iter();
         let environments: Vec<Environment> = (setup.environments.into_iter())
             .map(|(scope, is_read_only)| Environment {
-                estate: Estate::new(scope),
+                estate: Estate::new(scope, alerts.next().flatten()),
                 is_watched: false,
                 is_read_only,
                 cursor: Cursor::default(),
@@ -168,6 +190,8 @@ impl State {
             title: setup.title,
             selected: environments.iter().position(production).unwrap_or(0),
             environments,
+            repository: setup.repository.map(Repository::new),
+            picks: Picks::default(),
             panel: Panel::Pods,
             levels: Vec::new(),
             overlay: None,

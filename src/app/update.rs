@@ -1,22 +1,24 @@
 //! The fold: what an event does to the state, and what the shell is to do about it.
 
 use super::keymap::Context;
-use super::logs::LogView;
+use super::lists;
+use super::logs::{LogSource, LogView};
 use super::palette::{self, Choice, Palette};
 use super::rows::{self, Row};
 use super::state::{Demo, Overlay, Panel, State};
 use super::view::{self, Item, Level, View};
 use super::{Action, Command, Event, Key, KeyCode};
+use crate::estate::runs::{Conclusion, Progress, RunLog, Step};
 use crate::estate::{LogTarget, Observation, Safe, Seen};
 
 /// Folds `event` in.
 pub fn update(state: &mut State, event: Event) -> Option<Command> {
     match event {
-        Event::Key(key) => on_key(state, key),
-        Event::Paste(text) => {
+        Event::Key(key) => narrowing(state, |state| on_key(state, key)),
+        Event::Paste(text) => narrowing(state, |state| {
             on_paste(state, &text);
             None
-        }
+        }),
         Event::Resized(columns, rows) => {
             state.size = (columns, rows);
             None
@@ -32,6 +34,20 @@ pub fn update(state: &mut State, event: Event) -> Option<Command> {
             observe(state, observation);
             None
         }
+        Event::Repository(at, seen) => {
+            if let Some(repository) = &mut state.repository {
+                repository.apply(seen, at);
+            }
+            None
+        }
+        Event::JobLog(job, chunk) => {
+            if let Some(View::Log(log)) = state.levels.last_mut().map(|l| &mut l.view)
+                && matches!(log.source, LogSource::Job { id, .. } if id == job)
+            {
+                log.take(chunk);
+            }
+            None
+        }
         Event::Told(text) => {
             state.tell(&text);
             None
@@ -45,6 +61,20 @@ pub fn update(state: &mut State, event: Event) -> Option<Command> {
     }
 }
 
+/// Narrows the list at once when `act` changed the filter: keys typed ahead of the next frame must
+/// find the list that their typing made, not the one on the screen.
+fn narrowing(
+    state: &mut State,
+    act: impl FnOnce(&mut State) -> Option<Command>,
+) -> Option<Command> {
+    let before = state.filter.text().to_owned();
+    let command = act(state);
+    if state.filter.text() != before {
+        settle(state);
+    }
+    command
+}
+
 /// Derives what depends on more than one event: once before a frame, however many events came.
 pub fn settle(state: &mut State) {
     rows::narrow(state);
@@ -55,7 +85,7 @@ fn observe(state: &mut State, observation: Observation) {
     let now = state.now;
     if let Seen::Log(target, chunk) = observation.seen {
         if let Some(View::Log(log)) = state.levels.last_mut().map(|l| &mut l.view)
-            && log.target == target
+            && log.source == LogSource::Container(target)
             && observation.environment == state.selected
         {
             log.take(chunk);
@@ -293,12 +323,14 @@ fn travel_below(state: &mut State, by: i64) {
                 let environment = state.environment_mut();
                 environment.service = shifted(environment.service, by, services);
             }
-            // Nothing to move over until their sources are connected.
-            Panel::Runs | Panel::Alerts | Panel::Timeline => {}
+            panel @ (Panel::Runs | Panel::Alerts | Panel::Timeline) => {
+                let (count, at) = lists::place(state, panel);
+                lists::pick(state, panel, shifted(at, by, count));
+            }
         }
         return;
     };
-    let items = view::items(state.estate(), &level.view);
+    let items = view::items(state, &level.view);
     let Some(level) = state.levels.last_mut() else {
         return;
     };
@@ -360,6 +392,7 @@ fn open(state: &mut State) -> Option<Command> {
         Some(level) => match chosen_item(state, level) {
             Some(Item::Container(_)) => return open_log(state, false),
             Some(Item::Pod(name)) => Some(View::Pod(name)),
+            Some(Item::Job(_)) => return open_log(state, false),
             None => None,
         },
     };
@@ -391,16 +424,25 @@ fn home_target(state: &mut State) -> Option<View> {
                 }
             };
         }
-        Panel::Runs => "Runs",
-        Panel::Alerts => "Alerts",
-        Panel::Timeline => "Timeline",
+        panel @ (Panel::Runs | Panel::Alerts | Panel::Timeline) => {
+            if lists::is_connected(state, panel) {
+                return lists::target(state, panel);
+            }
+            if panel == Panel::Runs {
+                "Runs"
+            } else {
+                "Alerts"
+            }
+        }
     };
-    state.tell(&format!("{unconnected} is not connected in this version"));
+    state.tell(&format!(
+        "{unconnected} is not connected: the configuration names no source"
+    ));
     None
 }
 
 fn chosen_item(state: &State, level: &Level) -> Option<Item> {
-    let items = view::items(state.estate(), &level.view);
+    let items = view::items(state, &level.view);
     let at = level.position(&items);
     items.into_iter().nth(at)
 }
@@ -427,6 +469,9 @@ fn go_to(state: &mut State, place: usize) -> Option<Command> {
 
 /// The log of what is selected: a container, or a pod's first container that is no init container.
 fn open_log(state: &mut State, previous: bool) -> Option<Command> {
+    if let Some(command) = open_job_log(state) {
+        return Some(command);
+    }
     let Some((pod, container)) = log_target(state) else {
         state.tell("choose a pod or a container first");
         return None;
@@ -437,7 +482,8 @@ fn open_log(state: &mut State, previous: bool) -> Option<Command> {
         previous,
     };
     state.filter.set("");
-    let level = Level::new(View::Log(LogView::new(target.clone())));
+    let source = LogSource::Container(target.clone());
+    let level = Level::new(View::Log(LogView::new(source)));
     match state.view() {
         // The log of another run replaces the one on the screen.
         Some(View::Log(_)) => {
@@ -452,6 +498,36 @@ fn open_log(state: &mut State, previous: bool) -> Option<Command> {
     })
 }
 
+/// The log of the job under the cursor: of its failed step, where there is one.
+fn open_job_log(state: &mut State) -> Option<Command> {
+    let level = state.levels.last()?;
+    let View::Run(run) = &level.view else {
+        return None;
+    };
+    let (repository, run) = view::run_of(state, *run)?;
+    let Some(Item::Job(id)) = chosen_item(state, level) else {
+        return None;
+    };
+    let jobs = repository.jobs_of(run)?;
+    let job = jobs.iter().find(|j| j.id == id)?;
+    let is_failed = |s: &&Step| s.progress == Progress::Done(Conclusion::Failure);
+    let step = job.steps.iter().find(is_failed).map(|s| s.number);
+    let wanted = RunLog {
+        job: (*job).clone(),
+        step,
+    };
+    let source = LogSource::Job {
+        id,
+        run: run.number,
+        name: job.name.clone(),
+    };
+    state.filter.set("");
+    state
+        .levels
+        .push(Level::new(View::Log(LogView::new(source))));
+    Some(Command::OpenJobLog(wanted))
+}
+
 fn log_target(state: &State) -> Option<(Safe, Safe)> {
     let pod = match state.levels.last() {
         None => match state.environment().cursor.on.clone()? {
@@ -460,7 +536,10 @@ fn log_target(state: &State) -> Option<(Safe, Safe)> {
         },
         Some(level) => match (&level.view, chosen_item(state, level)) {
             (View::Log(log), _) => {
-                return Some((log.target.pod.clone(), log.target.container.clone()));
+                let LogSource::Container(target) = &log.source else {
+                    return None;
+                };
+                return Some((target.pod.clone(), target.container.clone()));
             }
             (View::Pod(pod), Some(Item::Container(container))) => {
                 return Some((pod.clone(), container));
@@ -484,16 +563,28 @@ fn log_target(state: &State) -> Option<(Safe, Safe)> {
 /// The name that is selected.
 fn copy(state: &mut State) -> Option<Command> {
     let text = match state.levels.last() {
-        None => match home_target(state)? {
-            View::Pod(name) | View::Service(name) | View::Deployment(name) => name,
-            View::Log(_) => return None,
-        },
+        None => {
+            let view = home_target(state)?;
+            name_of(state, &view)
+        }
         Some(level) => match (chosen_item(state, level), &level.view) {
-            (Some(Item::Container(name) | Item::Pod(name)), _) => name,
-            (None, View::Pod(name) | View::Service(name) | View::Deployment(name)) => name.clone(),
-            (None, View::Log(log)) => log.lines.back()?.clone(),
+            (Some(Item::Container(name) | Item::Pod(name)), _) => Some(name.to_string()),
+            (None, View::Log(log)) => log.lines.back().map(ToString::to_string),
+            (_, view) => name_of(state, view),
         },
     };
-    state.tell("sent to the terminal's clipboard");
-    Some(Command::Copy(text.to_string()))
+    let text = text?;
+    // With the text: a terminal that ignores OSC 52 still shows it whole (T17).
+    state.tell(&format!("sent to the terminal's clipboard: {text}"));
+    Some(Command::Copy(text))
+}
+
+/// What a view is called elsewhere: an object's name, a run's address, an alert's name.
+fn name_of(state: &State, view: &View) -> Option<String> {
+    match view {
+        View::Pod(name) | View::Service(name) | View::Deployment(name) => Some(name.to_string()),
+        View::Run(id) => view::run_of(state, *id).map(|(_, run)| run.url.to_string()),
+        View::Alert(labels) => labels.get("alertname").map(ToString::to_string),
+        View::Log(_) => None,
+    }
 }

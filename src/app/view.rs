@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 
+use super::State;
 use super::logs::LogView;
-use crate::estate::{Estate, Safe};
+use crate::estate::runs::{Repository, Run};
+use crate::estate::{Labels, Safe};
 
 /// What a level shows.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -14,6 +16,10 @@ pub enum View {
     Service(Safe),
     /// A Deployment: its rollout, by generation.
     Deployment(Safe),
+    /// A workflow run, by id: jobs and steps.
+    Run(u64),
+    /// An alert, by its labels.
+    Alert(Labels),
     /// A log.
     Log(LogView),
 }
@@ -36,6 +42,8 @@ pub enum Item {
     Container(Safe),
     /// A pod.
     Pod(Safe),
+    /// A job of a run, by id: its log.
+    Job(u64),
 }
 
 impl Level {
@@ -56,7 +64,8 @@ impl Level {
 }
 
 /// What Enter can go into in `view`.
-pub fn items(estate: &Estate, view: &View) -> Vec<Item> {
+pub fn items(state: &State, view: &View) -> Vec<Item> {
+    let estate = state.estate();
     match view {
         View::Pod(name) => {
             let pod = estate.pods.value.get(name);
@@ -84,6 +93,20 @@ pub fn items(estate: &Estate, view: &View) -> Vec<Item> {
             let pods = uids.filter_map(|uid| estate.index.name_of(uid));
             pods.cloned().map(Item::Pod).collect()
         }
-        View::Log(_) => Vec::new(),
+        View::Run(id) => {
+            let Some((repository, run)) = run_of(state, *id) else {
+                return Vec::new();
+            };
+            let jobs = repository.jobs_of(run).unwrap_or_default();
+            jobs.into_iter().map(|j| Item::Job(j.id)).collect()
+        }
+        View::Alert(_) | View::Log(_) => Vec::new(),
     }
+}
+
+/// The run of that id, with its repository.
+pub fn run_of(state: &State, id: u64) -> Option<(&Repository, &Run)> {
+    let repository = state.repository.as_ref()?;
+    let run = repository.runs.value.iter().find(|r| r.id == id)?;
+    Some((repository, run))
 }

@@ -241,12 +241,24 @@ fn publish(arguments: &Arguments, serving: &demo::Serving) -> std::io::Result<Ad
     Ok(address)
 }
 
-/// The shipped example, with the kubeconfig of this estate in every environment.
+/// The shipped example, with the kubeconfig of this estate in every environment. Sections whose APIs
+/// the estate does not serve are left out.
 fn configuration(kubeconfig: &Path) -> String {
     let line = format!("kubeconfig = {:?}", kubeconfig.display().to_string());
     let example = include_str!("../../config.example.toml");
     let mut out = String::new();
+    let mut is_served = true;
     for row in example.lines() {
+        if row.starts_with('[') {
+            let section = row.trim().trim_matches(['[', ']']);
+            let of_monitoring =
+                section.ends_with("prometheus") || section.ends_with("alertmanager");
+            is_served = section != "github" && !of_monitoring;
+        }
+        let needs_github = row.starts_with("deploy = ");
+        if !is_served || needs_github {
+            continue;
+        }
         out.push_str(row);
         out.push('\n');
         if row.trim() == "[[environment]]" {

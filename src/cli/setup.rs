@@ -4,9 +4,13 @@ use std::path::Path;
 
 use crate::app::{Keymap, Look, Setup, State};
 use crate::clients::kubernetes::Target;
-use crate::config::{Config, Environment, Problem, Ui};
+use crate::clients::{github, http};
+use crate::config::{Address, Config, Environment, Github, Problem, Reference, Replica, Token, Ui};
+use crate::estate::alerts::AlertScope;
+use crate::estate::runs::{Deploys, RepositoryScope};
 use crate::estate::{Safe, Scope, Tier, TrafficSwitch, WorkloadScope};
-use crate::tui::Wire;
+use crate::sources::alerts;
+use crate::tui::{Outside, Wire};
 
 /// A configuration, checked by everybody who has a say.
 pub(super) struct Loaded {
@@ -15,6 +19,12 @@ pub(super) struct Loaded {
     environments: Vec<(Scope, bool)>,
     /// How each is reached.
     pub wires: Vec<Wire>,
+    /// How each environment's alerts are read, and how they are asked for.
+    alerts: Vec<Option<AlertScope>>,
+    monitoring: Vec<alerts::Target>,
+    /// The repository whose workflow runs are shown, and how it is reached.
+    repository: Option<RepositoryScope>,
+    github: Option<github::Target>,
     keymap: Keymap,
     warnings: Vec<Safe>,
     /// How the screen looks, by the file.
@@ -45,6 +55,13 @@ pub(super) fn loaded(config: Config, warnings: &[Problem], file: &Path) -> Resul
     })?;
     Ok(Loaded {
         title: Safe::new(&config.title),
+        alerts: config.environments.iter().map(alert_scope).collect(),
+        monitoring: config.environments.iter().map(monitoring).collect(),
+        repository: config
+            .github
+            .as_ref()
+            .map(|g| repository(g, &config.environments)),
+        github: config.github.as_ref().map(github_target),
         wires: config.environments.iter().map(wire).collect(),
         environments: config
             .environments
@@ -58,10 +75,12 @@ pub(super) fn loaded(config: Config, warnings: &[Problem], file: &Path) -> Resul
 }
 
 impl Loaded {
-    /// A cockpit that has seen nothing yet, and how it reaches its environments.
-    pub fn state(self, look: Look, is_demo: bool) -> (State, Vec<Wire>) {
+    /// A cockpit that has seen nothing yet, and how it reaches what it watches.
+    pub fn state(self, look: Look, is_demo: bool) -> (State, Outside) {
         let state = State::new(Setup {
             title: self.title,
+            alerts: self.alerts,
+            repository: self.repository,
             environments: self.environments,
             keymap: self.keymap,
             look,
@@ -69,7 +88,23 @@ impl Loaded {
             is_demo,
             warnings: self.warnings,
         });
-        (state, self.wires)
+        let outside = Outside {
+            wires: self.wires,
+            control: None,
+            github: self.github,
+            monitoring: self.monitoring,
+        };
+        (state, outside)
+    }
+
+    /// How each environment's alerts are read.
+    pub fn alert_scopes(&self) -> &[Option<AlertScope>] {
+        &self.alerts
+    }
+
+    /// How each environment's alerts are asked for.
+    pub fn monitoring(&self) -> &[alerts::Target] {
+        &self.monitoring
     }
 
     /// The environments, in the order of the file.
@@ -96,6 +131,86 @@ fn wire(environment: &Environment) -> Wire {
             namespace: environment.namespace.clone(),
         },
         selector: environment.selector.clone(),
+    }
+}
+
+fn alert_scope(environment: &Environment) -> Option<AlertScope> {
+    let prometheus = environment.prometheus.as_ref()?;
+    Some(AlertScope {
+        watchdog: prometheus.watchdog.as_deref().map(Safe::new),
+        colour_label: Some(Safe::new(&prometheus.colour_label)),
+        service_label: Some(Safe::new(&prometheus.service_label)),
+        has_alertmanager: environment.alertmanager.is_some(),
+    })
+}
+
+fn monitoring(environment: &Environment) -> alerts::Target {
+    let prometheus = environment.prometheus.as_ref();
+    let belongs = prometheus.map(|p| &p.belongs).into_iter().flatten();
+    alerts::Target {
+        prometheus: prometheus.map(|p| address(&p.address)),
+        alertmanager: environment.alertmanager.as_ref().map(address),
+        belongs: belongs.map(|(k, v)| (Safe::new(k), Safe::new(v))).collect(),
+    }
+}
+
+fn address(address: &Address) -> http::Target {
+    let replicas = address
+        .replicas
+        .iter()
+        .cloned()
+        .map(|replica| match replica {
+            Replica::Url(url) => http::Reach::Url(url),
+            Replica::Service {
+                namespace,
+                name,
+                port,
+                prefix,
+            } => http::Reach::Service {
+                namespace,
+                name,
+                port,
+                prefix,
+            },
+        });
+    http::Target {
+        replicas: replicas.collect(),
+        ca_file: address.ca_file.clone(),
+        bearer: address.token.clone().map(|token| match token {
+            Reference::Env(name) => http::Bearer::Env(name),
+            Reference::File(file) => http::Bearer::File(file),
+        }),
+    }
+}
+
+fn repository(github: &Github, environments: &[Environment]) -> RepositoryScope {
+    let deploys = environments.iter().filter_map(|e| {
+        let deploy = e.deploy.as_ref()?;
+        Some(Deploys {
+            environment: Safe::new(&e.name),
+            job: Safe::new(&deploy.job),
+            branch: Safe::new(&deploy.branch),
+        })
+    });
+    RepositoryScope {
+        name: Safe::new(&github.repository),
+        workflow: Safe::new(&github.workflow),
+        deploys: deploys.collect(),
+    }
+}
+
+fn github_target(github: &Github) -> github::Target {
+    github::Target {
+        api: github.api.clone(),
+        repository: github.repository.clone(),
+        workflow: github.workflow.clone(),
+        token: match github.token.clone() {
+            Some(Token::Env(name)) => github::TokenFrom::Env(name),
+            Some(Token::File(file)) => github::TokenFrom::File(file),
+            Some(Token::Gh) => github::TokenFrom::GhCli,
+            None => github::TokenFrom::None,
+        },
+        ca_file: github.ca_file.clone(),
     }
 }
 
@@ -142,8 +257,8 @@ pub(super) mod tests {
 
     #[test]
     fn the_example_makes_a_cockpit_with_production_on_the_screen() {
-        let (state, wires) = example().state(Look::default(), false);
-        assert_eq!(wires.len(), state.environments.len());
+        let (state, outside) = example().state(Look::default(), false);
+        assert_eq!(outside.wires.len(), state.environments.len());
         assert_eq!(state.estate().scope.tier, Tier::Production);
     }
 

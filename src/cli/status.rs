@@ -14,7 +14,8 @@ use super::exit::Exit;
 use super::output::{complain, say};
 use super::runtime;
 use super::setup::Loaded;
-use crate::estate::{Currency, Estate, Kind, Safe, Verdict};
+use crate::estate::{Currency, Estate, Kind, Safe, Seen, Verdict};
+use crate::sources;
 use crate::sources::kubernetes::{Shared, run as observe};
 use crate::tui::clock;
 
@@ -88,32 +89,52 @@ fn chosen(loaded: &Loaded, names: &[String]) -> Result<Vec<usize>, String> {
 /// Observes the environments until each has answered in full, for at most `limit`.
 async fn look(loaded: &Loaded, wanted: &[usize], limit: Duration) -> Vec<Estate> {
     let (out, mut observations) = mpsc::channel(64);
-    let mut estates: Vec<Estate> = loaded.scopes().cloned().map(Estate::new).collect();
-    let tasks: Vec<_> = (wanted.iter())
-        .map(|place| {
-            let wire = loaded.wires[*place].clone();
-            let run = observe(
-                *place,
-                wire.target,
-                wire.selector,
-                Shared::default(),
-                out.clone(),
-                clock::boot,
-            );
-            tokio::spawn(run)
-        })
-        .collect();
-    let deadline = tokio::time::Instant::now() + limit;
-    while let Ok(Some(observation)) = tokio::time::timeout_at(deadline, observations.recv()).await {
-        let now = clock::now();
-        estates[observation.environment].apply(observation.seen, now);
-        if wanted
-            .iter()
-            .all(|place| has_answered(&estates[*place], now.at))
-        {
-            break;
-        }
+    let scopes = loaded
+        .scopes()
+        .cloned()
+        .zip(loaded.alert_scopes().iter().cloned());
+    let mut estates: Vec<Estate> = scopes.map(|(s, alerts)| Estate::new(s, alerts)).collect();
+    let (told, mut alerts) = mpsc::channel(64);
+    let mut tasks = Vec::new();
+    for place in wanted {
+        let (wire, shared) = (loaded.wires[*place].clone(), Shared::default());
+        let monitoring = loaded.monitoring()[*place].clone();
+        let asked = sources::alerts::run(
+            *place,
+            monitoring,
+            shared.clone(),
+            told.clone(),
+            clock::boot,
+        );
+        tasks.push(tokio::spawn(asked));
+        let seen = observe(
+            *place,
+            wire.target,
+            wire.selector,
+            shared,
+            out.clone(),
+            clock::boot,
+        );
+        tasks.push(tokio::spawn(seen));
     }
+    let deadline = tokio::time::Instant::now() + limit;
+    let answered = async {
+        loop {
+            let (environment, seen) = tokio::select! {
+                Some(observation) = observations.recv() => (observation.environment, observation.seen),
+                Some(told) = alerts.recv() => (told.environment, Seen::Alerts(told.seen)),
+            };
+            let now = clock::now();
+            estates[environment].apply(seen, now);
+            if wanted
+                .iter()
+                .all(|place| has_answered(&estates[*place], now.at))
+            {
+                return;
+            }
+        }
+    };
+    let _ = tokio::time::timeout_at(deadline, answered).await;
     tasks.iter().for_each(tokio::task::JoinHandle::abort);
     let mut all: Vec<Option<Estate>> = estates.into_iter().map(Some).collect();
     wanted

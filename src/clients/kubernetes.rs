@@ -3,10 +3,11 @@
 //! One [`Cluster`] is shared by everything that speaks to it. Its credential and its connections are
 //! renewed underneath (`line`), so that watches survive a token's end without listing again.
 
+pub(super) mod ask;
 mod backoff;
 mod body;
 mod exec;
-mod fault;
+pub(super) mod fault;
 mod intern;
 mod kubeconfig;
 mod line;

@@ -5,10 +5,11 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use super::grammar::{LINE, NAME, PATH};
+use super::monitoring::{self, General};
 use super::problem::quoted;
 use super::selector::{self, Requirement};
 use super::walk::{Node, Walk};
-use super::{Environment, Tier, Traffic, traffic, workload};
+use super::{Environment, Tier, Traffic, github, traffic, workload};
 
 const TIERS: [(&str, Tier); 3] = [
     ("development", Tier::Development),
@@ -18,7 +19,7 @@ const TIERS: [(&str, Tier); 3] = [
 
 const ONE_TIER: &str = "one of development, staging, production";
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 12] = [
     "name",
     "tier",
     "context",
@@ -26,12 +27,19 @@ const KEYS: [&str; 9] = [
     "namespace",
     "selector",
     "read_only",
+    "deploy",
     "traffic",
     "workload",
+    "prometheus",
+    "alertmanager",
 ];
 
 /// Reads every `[[environment]]`.
-pub(super) fn all(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Vec<Environment>> {
+pub(super) fn all(
+    walk: &mut Walk<'_>,
+    node: &Node<'_>,
+    general: &General,
+) -> Option<Vec<Environment>> {
     let items = walk.items(node, "[[environment]], in two brackets, for each one")?;
     if items.is_empty() {
         walk.mismatch(node, "at least one [[environment]]");
@@ -42,12 +50,15 @@ pub(super) fn all(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Vec<Environmen
         "name",
         "another name: an environment above has this one",
     );
-    let environments: Vec<_> = items.iter().map(|item| environment(walk, item)).collect();
+    let environments: Vec<_> = items
+        .iter()
+        .map(|item| environment(walk, item, general))
+        .collect();
     warn_of_twins(walk, &items, &environments);
     environments.into_iter().collect()
 }
 
-fn environment(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Environment> {
+fn environment(walk: &mut Walk<'_>, node: &Node<'_>, general: &General) -> Option<Environment> {
     let section = walk.section(node, "a table")?;
     section.only(walk, &KEYS);
     let name = section.required(walk, "name", "a name, such as \"staging\"", |walk, node| {
@@ -62,6 +73,7 @@ fn environment(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Environment> {
         walk.text(node, NAME)
     });
     let read_only = section.optional(walk, "read_only", |walk, node| walk.truth(node));
+    let deploy = section.optional(walk, "deploy", github::deploy);
     let traffic = section.optional(walk, "traffic", traffic::read);
     let switch = traffic.as_ref().and_then(Option::as_ref);
     let selector = section.optional(walk, "selector", |walk, node| watched(walk, node, switch));
@@ -71,6 +83,10 @@ fn environment(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Environment> {
         "at least one [[environment.workload]]",
         |walk, node| workload::all(walk, node, switch),
     );
+    let prometheus = section.optional(walk, "prometheus", |walk, node| {
+        monitoring::of_environment(walk, node, general)
+    });
+    let alertmanager = section.optional(walk, "alertmanager", monitoring::alertmanager);
     let tier = tier?;
     Some(Environment {
         name: name?,
@@ -80,8 +96,11 @@ fn environment(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Environment> {
         namespace: namespace?,
         selector: selector?.unwrap_or_default(),
         read_only: read_only?.unwrap_or(tier == Tier::Production),
+        deploy: deploy?,
         traffic: traffic?,
         workloads: workloads?,
+        prometheus: prometheus?.flatten().or_else(|| general.prometheus()),
+        alertmanager: alertmanager?.or_else(|| general.alertmanager.clone()),
     })
 }
 

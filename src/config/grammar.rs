@@ -60,6 +60,71 @@ pub(super) const LINK: Grammar = Grammar {
     accepts: is_origin,
 };
 
+/// The address of a server, with its path prefix.
+pub(super) const URL: Grammar = Grammar {
+    expected: "an address, such as `https://prometheus.example:9090`, with the path prefix where there is one",
+    accepts: |text| {
+        let Some((scheme, rest)) = text.split_once("://") else {
+            return false;
+        };
+        let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        (is_origin(&format!("{scheme}://{host}")) || is_numbered(scheme, host)) && is_path(path)
+    },
+};
+
+/// A Service behind the API server, with its path prefix.
+pub(super) const SERVICE_ADDRESS: Grammar = Grammar {
+    expected: "`namespace/service:port`, such as `monitoring/prometheus:9090`, with the path prefix where there is one",
+    accepts: |text| {
+        let parts = text.split_once('/').and_then(|(namespace, rest)| {
+            let (name, rest) = rest.split_once(':')?;
+            let (port, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            Some((namespace, name, port, path))
+        });
+        parts.is_some_and(|(namespace, name, port, path)| {
+            is_dns_label(namespace) && is_dns_label(name) && is_dns_label(port) && is_path(path)
+        })
+    },
+};
+
+/// The name of a label of a metric, which knows no `-` and no prefix.
+pub(super) const METRIC_LABEL: Grammar = Grammar {
+    expected: "a label of alerts: letters, digits and `_`, not beginning with a digit",
+    accepts: is_identifier,
+};
+
+/// The name of an environment variable.
+pub(super) const VARIABLE: Grammar = Grammar {
+    expected: "the name of an environment variable: letters, digits and `_`",
+    accepts: is_identifier,
+};
+
+fn is_identifier(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    text.len() <= 253
+        && text.bytes().all(is_part)
+        && text
+            .bytes()
+            .next()
+            .is_some_and(|byte| !byte.is_ascii_digit())
+}
+
+/// Nothing, or a path that needs no escape.
+fn is_path(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte);
+    text.len() <= 253
+        && text.bytes().all(is_part)
+        && !text.split('/').any(|part| part == "." || part == "..")
+}
+
+/// An IPv6 address in brackets, with or without a port.
+fn is_numbered(scheme: &str, host: &str) -> bool {
+    let address = host.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    address.is_some_and(|(number, port)| {
+        number.parse::<std::net::Ipv6Addr>().is_ok() && is_origin(&format!("{scheme}://h{port}"))
+    })
+}
+
 fn is_line(text: &str, longest: usize) -> bool {
     !text.is_empty()
         && text.trim() == text

@@ -2,19 +2,12 @@
 
 use toml::de::DeTable;
 
-use super::environment;
 use super::grammar::{LINE, LINK, TITLE};
+use super::monitoring::{self, General};
 use super::problem::{Problem, Problems};
-use super::secret;
 use super::walk::{Node, Section, Walk};
 use super::{Config, KeyBinding, Switch, Time, Ui};
-
-/// Sections of later versions: a file that has them already is not wrong.
-const LATER: [(&str, &str); 3] = [
-    ("github", "runs come with a later one"),
-    ("prometheus", "queries come with a later one"),
-    ("alertmanager", "alerts come with a later one"),
-];
+use super::{environment, github};
 
 /// Reads the text; `exposure` says who else can read the file, should it hold a secret.
 pub(super) fn read(
@@ -49,38 +42,44 @@ fn config(walk: &mut Walk<'_>, root: &Section<'_>) -> Option<Config> {
             "alertmanager",
         ],
     );
-    for (name, reason) in LATER {
-        let _ = root.optional(walk, name, |walk, node| later(walk, node, reason));
-    }
     let title = root.required(walk, "title", "the name of the product", |walk, node| {
         walk.text(node, TITLE)
     });
     let ui = root.optional(walk, "ui", ui);
     let keys = root.optional(walk, "keys", keys);
+    let github = root.optional(walk, "github", github::read);
+    let prometheus = root.optional(walk, "prometheus", |walk, node| {
+        Some((node.clone(), monitoring::prometheus(walk, node)?))
+    });
+    let alertmanager = root.optional(walk, "alertmanager", monitoring::alertmanager);
+    let general = General {
+        is_whole: prometheus.is_some(),
+        prometheus: prometheus.clone().flatten().map(|(_, said)| said),
+        alertmanager: alertmanager.clone().flatten(),
+    };
     let environments = root.required(
         walk,
         "environment",
         "at least one [[environment]]",
-        environment::all,
+        |walk, node| environment::all(walk, node, &general),
     );
+    if let (Some(None), Some(all)) = (&github, &environments) {
+        github::warn_of_deploys(walk, root, all);
+    }
+    if let (Some(Some((node, _))), Some(all)) = (&prometheus, &environments)
+        && all.iter().any(|one| one.prometheus.is_none())
+    {
+        monitoring::lacks_address(walk, node);
+    }
+    prometheus?;
+    alertmanager?;
     Some(Config {
         title: title?,
         ui: ui?.unwrap_or_default(),
         keys: keys?.unwrap_or_default(),
+        github: github?,
         environments: environments?,
     })
-}
-
-fn later(walk: &mut Walk<'_>, node: &Node<'_>, reason: &str) -> Option<()> {
-    let section = walk.section(node, "a table")?;
-    let name = &node.path;
-    walk.warn(
-        name,
-        &node.span,
-        format!("`[{name}]` is not read by this version ({reason})"),
-    );
-    secret::search(walk, &section);
-    Some(())
 }
 
 fn ui(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Ui> {

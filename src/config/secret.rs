@@ -64,7 +64,8 @@ pub(super) fn search(walk: &mut Walk<'_>, section: &Section<'_>) {
     }
 }
 
-fn search_value(walk: &mut Walk<'_>, node: &Node<'_>) {
+/// As [`search`], of one value.
+pub(super) fn search_value(walk: &mut Walk<'_>, node: &Node<'_>) {
     match node.value {
         DeValue::Table(_) => {
             if let Some(section) = walk.section(node, "") {

@@ -16,6 +16,8 @@ pub struct Alerts {
     pub handling: Feed<Vec<Handled>>,
     /// The silences that are active or pending.
     pub silences: Vec<Silence>,
+    /// The replicas of Alertmanager that did not answer while another did, in words.
+    pub gaps: Vec<Safe>,
     /// Scrape targets that are down.
     pub targets: Feed<Targets>,
 }
@@ -128,6 +130,8 @@ pub enum AlertsSeen {
     RulesFailed(Fault),
     /// What Alertmanager does with them, and its silences.
     Handling(Vec<Handled>, Vec<Silence>),
+    /// The replicas of Alertmanager that are missing from that, in words; none when it is whole again.
+    HandlingGaps(Vec<Safe>),
     /// Alertmanager did not answer, or not well.
     HandlingFailed(Fault),
     /// Scrape targets.
@@ -171,6 +175,7 @@ impl Alerts {
             rules: Feed::default(),
             handling: Feed::default(),
             silences: Vec::new(),
+            gaps: Vec::new(),
             targets: Feed::default(),
         }
     }
@@ -184,6 +189,7 @@ impl Alerts {
                 take(&mut self.handling, handled, at);
                 self.silences = silences;
             }
+            AlertsSeen::HandlingGaps(gaps) => self.gaps = gaps,
             AlertsSeen::HandlingFailed(fault) => self.handling.fail(fault),
             AlertsSeen::Targets(targets) => take(&mut self.targets, targets, at),
             AlertsSeen::TargetsFailed(fault) => self.targets.fail(fault),

@@ -90,6 +90,18 @@ pub struct Feed<T> {
     pub seen: Option<Moment>,
     /// What is wrong since.
     pub fault: Option<Fault>,
+    /// How often it is confirmed, in milliseconds; 0: as often as the pulse.
+    pub pace_ms: u64,
+}
+
+impl<T: Default> Feed<T> {
+    /// A feed that is confirmed every `pace_ms` milliseconds.
+    pub fn every(pace_ms: u64) -> Self {
+        Self {
+            pace_ms,
+            ..Self::default()
+        }
+    }
 }
 
 impl<T> Feed<T> {
@@ -112,9 +124,17 @@ impl<T> Feed<T> {
             (false, None) => Currency::Waiting,
             (_, Some(_)) => Currency::Stale,
             (true, None) => match self.seen {
-                Some(seen) if now.since(seen) <= 2 * PULSE_MS => Currency::Live,
+                Some(seen) if now.since(seen) <= 2 * self.pace() => Currency::Live,
                 _ => Currency::Stale,
             },
+        }
+    }
+
+    fn pace(&self) -> u64 {
+        if self.pace_ms == 0 {
+            PULSE_MS
+        } else {
+            self.pace_ms
         }
     }
 

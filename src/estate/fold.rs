@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::alerts::{AlertScope, Alerts};
 use super::feed::{Currency, Fault, Feed, Moment, Now};
 use super::{
     Autoscaler, Deployment, Event, Kind, Pod, PodIndex, ReplicaSet, Safe, Scope, Seen, Service,
@@ -31,6 +32,8 @@ pub struct Estate {
     pub index: PodIndex,
     /// The API server.
     pub cluster: Cluster,
+    /// Alerts; none where no Prometheus is configured.
+    pub alerts: Option<Alerts>,
     open: BTreeSet<Kind>,
 }
 
@@ -48,8 +51,8 @@ pub struct Cluster {
 }
 
 impl Estate {
-    /// An environment of which nothing was seen yet.
-    pub fn new(scope: Scope) -> Self {
+    /// An environment of which nothing was seen yet; without `alerts` it has no Prometheus.
+    pub fn new(scope: Scope, alerts: Option<AlertScope>) -> Self {
         Self {
             scope,
             services: Feed::default(),
@@ -61,6 +64,7 @@ impl Estate {
             events: Feed::default(),
             index: PodIndex::default(),
             cluster: Cluster::default(),
+            alerts: alerts.map(Alerts::new),
             open: BTreeSet::new(),
         }
     }
@@ -115,6 +119,11 @@ impl Estate {
                 self.cluster.fault = Some(fault);
             }
             Seen::Version(version) => self.cluster.version = Some(version),
+            Seen::Alerts(seen) => {
+                if let Some(alerts) = &mut self.alerts {
+                    alerts.apply(seen, at);
+                }
+            }
             Seen::Log(..) => {}
         }
     }
@@ -266,7 +275,7 @@ pub(crate) mod tests {
     }
 
     fn listed() -> Estate {
-        let mut estate = Estate::new(scope());
+        let mut estate = Estate::new(scope(), None);
         for delta in [
             Delta::Began,
             Delta::Page(vec![pod("a", "frontend", "blue", true)]),
@@ -307,7 +316,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_page_before_the_listing_ended_is_not_live() {
-        let mut estate = Estate::new(scope());
+        let mut estate = Estate::new(scope(), None);
         estate.apply(Seen::Pods(Delta::Began), now(0));
         estate.apply(
             Seen::Pods(Delta::Page(vec![pod("a", "frontend", "blue", true)])),

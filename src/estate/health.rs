@@ -1,5 +1,6 @@
 //! Is it well? The checks that `status` prints and the header sums up. UNKNOWN is never OK.
 
+use super::alerts::{Standing, severity_rank};
 use super::feed::Currency;
 use super::{Check, Deployment, Estate, Group, Kind, Live, Now, Safe, ServiceView, Verdict};
 
@@ -10,6 +11,9 @@ const VITAL: [Kind; 4] = [
     Kind::Deployments,
     Kind::Pods,
 ];
+
+/// Alerts up to this rank of severity (critical, page, error, high) make an environment BAD.
+const GRAVE: u8 = 1;
 
 impl Estate {
     /// Every check of this environment, in a fixed order.
@@ -26,8 +30,10 @@ impl Estate {
             checks.push(check("services agree", &self.scope.name, verdict));
         }
         checks.extend(self.workload_checks());
+        checks.extend(self.alert_checks(now));
         for check in &mut checks {
-            let needs_data = check.name != "feed" && check.verdict.is_ok();
+            let is_own = matches!(check.name, "feed" | "monitoring" | "alerts");
+            let needs_data = !is_own && check.verdict.is_ok();
             if needs_data && let Some(kind) = VITAL.iter().find(|k| !self.is_current(**k, now)) {
                 check.verdict =
                     Verdict::Unknown(Safe::new(&format!("{} are not current", kind.plural())));
@@ -78,6 +84,8 @@ impl Estate {
         };
         let other = 1 - live;
         match () {
+            // Whose colour an endpoint is, its pod tells.
+            () if !self.is_listed(Kind::Pods) => Verdict::Unknown("the pods were not seen".into()),
             () if view.ready[*live] == 0 => Verdict::Bad(Safe::new(&format!(
                 "no ready endpoint of {}",
                 switch.colours[*live].to_uppercase()
@@ -110,6 +118,34 @@ impl Estate {
                 (None, false) => Verdict::Bad("the Services do not agree on one colour".into()),
             },
         )
+    }
+
+    /// Whether monitoring is alive, and whether something grave fires that nobody silenced.
+    fn alert_checks(&self, now: Now) -> Vec<Check> {
+        let Some(alerts) = &self.alerts else {
+            return Vec::new();
+        };
+        let alive = match alerts.rules.currency(now.at) {
+            Currency::Stale if alerts.rules.fault.is_none() => {
+                Verdict::Unknown("no sign of life".into())
+            }
+            _ => alerts.is_alive(self.server_time(now)),
+        };
+        let views = alerts.views();
+        let grave = views.iter().find(|view| {
+            let severity = severity_rank(view.alert.labels.get("severity"));
+            view.standing == Standing::Firing && severity <= GRAVE
+        });
+        let firing = match (grave, &alive) {
+            (Some(view), _) => Verdict::Bad(Safe::new(&format!("{} fires", view.rule.name))),
+            (None, Verdict::Ok) => Verdict::Ok,
+            (None, why) => why.clone(),
+        };
+        let name = &self.scope.name;
+        vec![
+            check("monitoring", name, alive),
+            check("alerts", name, firing),
+        ]
     }
 
     /// The workloads that take traffic: of the live colour, or all of an environment of one colour.
@@ -226,7 +262,7 @@ mod tests {
     }
 
     fn whole(selector: &[(&str, &str)], ready: u32, endpoints: &[&str]) -> Estate {
-        let mut estate = Estate::new(scope());
+        let mut estate = Estate::new(scope(), None);
         let pods = vec![
             pod("bf", "frontend", "blue", true),
             pod("bb", "backend", "blue", true),
@@ -269,7 +305,7 @@ mod tests {
     #[test]
     fn an_estate_of_which_nothing_was_seen_is_unknown() {
         assert!(matches!(
-            Estate::new(scope()).verdict(now(0)),
+            Estate::new(scope(), None).verdict(now(0)),
             Verdict::Unknown(_)
         ));
     }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::alerts::AlertsSeen;
 use super::workload::*;
 use super::{Fault, Moment, Safe};
 
@@ -47,6 +48,8 @@ pub enum Seen {
     NoPulse(Fault),
     /// The server's version.
     Version(Safe),
+    /// Alerts, or why there are none.
+    Alerts(AlertsSeen),
     /// Part of a container's log.
     Log(LogTarget, LogChunk),
 }

@@ -10,6 +10,9 @@ use serde::Serialize;
 
 use super::{Fault, Feed, Moment, Safe};
 
+/// A quiet repository is asked once a minute, at the least.
+const PACE_MS: u64 = 60_000;
+
 /// A repository's runs of one workflow.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Repository {
@@ -181,6 +184,15 @@ pub struct Needs {
     pub order: Vec<Safe>,
 }
 
+/// A job's log, or a step's part of it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RunLog {
+    /// The job, with the times of its steps.
+    pub job: Job,
+    /// The number of the step; none for the whole job.
+    pub step: Option<u64>,
+}
+
 /// Something seen of the repository.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub enum RunsSeen {
@@ -198,12 +210,46 @@ pub enum RunsSeen {
     Failed(Fault),
 }
 
+impl Job {
+    /// The step that made the job fail: the first that did not end well.
+    pub fn failed_step(&self) -> Option<&Step> {
+        use Conclusion::{Cancelled, Failure, TimedOut};
+        let of = |ends: &[Conclusion]| {
+            let is = |s: &&Step| matches!(&s.progress, Progress::Done(c) if ends.contains(c));
+            self.steps.iter().find(is)
+        };
+        of(&[Failure, TimedOut]).or_else(|| of(&[Cancelled]))
+    }
+
+    /// Whether this is the job that the workflow file shows as `name`: itself, one of its matrix
+    /// (`name (18, linux)`, or any value where `${{ … }}` stands), or one that it calls (`name / …`).
+    pub fn is_of(&self, name: &str) -> bool {
+        let mut rest = self.name.as_str();
+        if let Some(tail) = rest.strip_prefix(name) {
+            return tail.is_empty() || tail.starts_with(" (") || tail.starts_with(" / ");
+        }
+        let mut literals = name.split("${{");
+        let first = literals.next().unwrap_or_default();
+        let Some(tail) = rest.strip_prefix(first).filter(|_| name.contains("${{")) else {
+            return false;
+        };
+        rest = tail;
+        for literal in literals.filter_map(|piece| piece.split_once("}}")) {
+            match rest.find(literal.1) {
+                Some(at) => rest = &rest[at + literal.1.len()..],
+                None => return false,
+            }
+        }
+        rest.is_empty() || name.ends_with("}}") || rest.starts_with(" / ")
+    }
+}
+
 impl Repository {
     /// A repository of which nothing was seen yet.
     pub fn new(scope: RepositoryScope) -> Self {
         Self {
             scope,
-            runs: Feed::default(),
+            runs: Feed::every(PACE_MS),
             jobs: BTreeMap::new(),
             budget: None,
             needs: None,
@@ -242,7 +288,7 @@ impl Repository {
                 needs
                     .order
                     .iter()
-                    .position(|n| *n == job.name)
+                    .position(|n| job.is_of(n))
                     .unwrap_or(usize::MAX)
             };
             sorted.sort_by_key(place);
@@ -256,20 +302,27 @@ impl Repository {
         let (Some(jobs), Some(needs)) = (self.jobs_of(run), &self.needs) else {
             return Skipped::Unknown;
         };
-        let mut todo: Vec<&Safe> = needs.of.get(&job.name).into_iter().flatten().collect();
+        // What it needs, by the name in the workflow file that this job is one of.
+        let needed_by = |name: &str| needs.of.get(name).into_iter().flatten();
+        let own = needs.order.iter().find(|n| job.is_of(n));
+        let mut todo: Vec<&Safe> = own.into_iter().flat_map(|n| needed_by(n)).collect();
         let mut seen = BTreeSet::new();
         while let Some(name) = todo.pop() {
             if !seen.insert(name) {
                 continue;
             }
-            let needed = jobs.iter().find(|j| j.name == *name);
-            match needed.map(|j| &j.progress) {
-                Some(Progress::Done(Conclusion::Success)) => {}
-                Some(Progress::Done(Conclusion::Skipped)) => {
-                    todo.extend(needs.of.get(name).into_iter().flatten());
+            let mut found = false;
+            for needed in jobs.iter().filter(|j| j.is_of(name)) {
+                found = true;
+                match &needed.progress {
+                    Progress::Done(Conclusion::Success) => {}
+                    Progress::Done(Conclusion::Skipped) => todo.extend(needed_by(name)),
+                    Progress::Done(_) => return Skipped::Blocked(needed.name.clone()),
+                    _ => return Skipped::Unknown,
                 }
-                Some(Progress::Done(_)) => return Skipped::Blocked(name.clone()),
-                Some(_) | None => return Skipped::Unknown,
+            }
+            if !found {
+                return Skipped::Unknown;
             }
         }
         Skipped::Unchanged
@@ -284,8 +337,8 @@ impl Repository {
         let branch = run.branch.as_ref()?;
         let expected = self.scope.deploys.iter().filter(|d| d.branch == *branch);
         let is_done = |d: &&Deploys| {
-            let job = jobs.iter().find(|j| j.name == d.job);
-            job.is_some_and(|j| j.progress == Progress::Done(Conclusion::Success))
+            let mut of = jobs.iter().filter(|j| j.is_of(&d.job)).peekable();
+            of.peek().is_some() && of.all(|j| j.progress == Progress::Done(Conclusion::Success))
         };
         // Runs that never deploy (a pull request's, say) are not expected to.
         let deploying = matches!(run.event.as_str(), "push" | "workflow_dispatch");
@@ -416,6 +469,73 @@ mod tests {
         assert_eq!(skipped.missing_deploy(&branch), None);
         branch.branch = None;
         assert_eq!(skipped.missing_deploy(&branch), None);
+    }
+
+    #[test]
+    fn a_job_is_known_by_the_name_that_the_workflow_file_gives_it() {
+        for (shown, named, is_of) in [
+            ("build", "build", true),
+            ("build (18, linux)", "build", true),
+            ("build / inner", "build", true),
+            ("builder", "build", false),
+            (
+                "Test 18 on linux",
+                "Test ${{ matrix.node }} on ${{ matrix.os }}",
+                true,
+            ),
+            (
+                "Test ${{ matrix.node }} on x",
+                "Test ${{ matrix.node }} on ${{ matrix.os }}",
+                true,
+            ),
+            ("Lint 18", "Test ${{ matrix.node }}", false),
+            (
+                "Test 18 on windows",
+                "Test ${{ matrix.node }} on linux",
+                false,
+            ),
+        ] {
+            assert_eq!(
+                job(shown, Progress::Queued).is_of(named),
+                is_of,
+                "{shown} of {named}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_matrix_that_half_failed_blocks_what_needs_it() {
+        let repository = repository(vec![
+            job("detect", done(Conclusion::Success)),
+            job("front (18)", done(Conclusion::Success)),
+            job("front (20)", done(Conclusion::Failure)),
+            job("back", done(Conclusion::Success)),
+            job("deploy-production", done(Conclusion::Skipped)),
+        ]);
+        let deploy = &repository.jobs[&7].jobs[4];
+        let blocked = Skipped::Blocked("front (20)".into());
+        assert_eq!(repository.skipped_because(&run(), deploy), blocked);
+    }
+
+    #[test]
+    fn the_failed_step_is_the_first_that_did_not_end_well() {
+        let step = |number, conclusion| Step {
+            number,
+            name: "x".into(),
+            progress: done(conclusion),
+            started: None,
+            completed: None,
+        };
+        let mut failed = job("ci", done(Conclusion::Failure));
+        failed.steps = vec![
+            step(1, Conclusion::Success),
+            step(2, Conclusion::Skipped),
+            step(3, Conclusion::Failure),
+            step(4, Conclusion::Failure),
+        ];
+        assert_eq!(failed.failed_step().unwrap().number, 3);
+        failed.steps.truncate(2);
+        assert_eq!(failed.failed_step(), None);
     }
 
     #[test]

@@ -25,7 +25,13 @@ impl Shared {
         self.0.send_replace(Some(cluster.clone()));
     }
 
-    async fn cluster(&self) -> Option<Cluster> {
+    /// The connection, where there is one yet.
+    pub(super) fn now(&self) -> Option<Cluster> {
+        self.0.borrow().clone()
+    }
+
+    /// The connection, as soon as there is one.
+    pub(super) async fn cluster(&self) -> Option<Cluster> {
         let mut slot = self.0.subscribe();
         let found = slot.wait_for(Option::is_some).await.ok()?;
         found.clone()

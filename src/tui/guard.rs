@@ -147,6 +147,8 @@ impl Hold {
         let found = self.device.modes()?;
         let mut raw = found.clone();
         raw.make_raw();
+        // A credential plugin that opens the terminal behind our back is stopped, not shown (T15).
+        raw.local_modes |= LocalModes::TOSTOP;
         let mut cooked = lock(&self.cooked);
         // Raw already: we were stopped without leaving, and what was found is our own doing.
         if cooked.is_none()

@@ -121,6 +121,7 @@ impl Cockpit {
         let first = self.state.selected;
         self.state.environment_mut().is_watched = true;
         self.tasks.watch(first, None);
+        self.tasks.watch_repository();
         self.tasks.ask_faults();
         let mut buffer = [0; 4096];
         let ending = loop {
@@ -193,6 +194,8 @@ impl Cockpit {
         if self.resized.is_some_and(|at| at <= now) {
             self.resized = None;
             self.measure(tty);
+            // Also when it is back at the size it had: what was cut off in between is gone (T07).
+            self.screen.invalidate();
         }
         if self.screen.is_pending() {
             self.screen.flush(tty, now)?;
@@ -312,7 +315,10 @@ impl Cockpit {
         match input {
             Input::Key(key) => self.fold(Event::Key(key), true),
             Input::Paste(text) => self.fold(Event::Paste(Safe::new(&text)), true),
-            Input::Focus(_) => Next::On,
+            Input::Focus(is_focused) => {
+                self.tasks.look(is_focused);
+                Next::On
+            }
         }
     }
 
@@ -341,6 +347,7 @@ impl Cockpit {
                 environment,
                 target,
             } => self.tasks.open_log(environment, target),
+            Command::OpenJobLog(wanted) => self.tasks.open_job_log(wanted),
             Command::CloseLog => self.tasks.close_log(),
             Command::Copy(text) => self.screen.send(&clipboard(&text, self.manners.in_tmux)),
             Command::Inject(name) => self.tasks.inject(name),

@@ -4,15 +4,17 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use tokio::sync::mpsc::Sender;
+use tokio::sync::mpsc::{self, Sender};
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 
 use super::clock;
 use crate::app::Event;
 use crate::clients::demo::Control;
+use crate::clients::github;
 use crate::clients::kubernetes::Target;
+use crate::estate::runs::RunLog;
 use crate::estate::{Fault, FaultKind, LogTarget, Moment, Observation, Safe, Seen};
-use crate::sources;
+use crate::sources::{self, alerts};
 
 /// How an environment is reached.
 #[derive(Clone, Debug)]
@@ -30,8 +32,14 @@ pub struct Outside {
     pub wires: Vec<Wire>,
     /// The demo's estate.
     pub control: Option<Control>,
+    /// The repository whose workflow runs are shown.
+    pub github: Option<github::Target>,
+    /// How each environment's alerts are asked for, in the order of the configuration.
+    pub monitoring: Vec<alerts::Target>,
 }
 
+/// Answers of one source that may wait.
+const QUEUE: usize = 16;
 /// How long a source that stopped by a defect rests before it is started again.
 const REST: Duration = Duration::from_secs(5);
 
@@ -44,6 +52,8 @@ pub(super) struct Tasks {
     running: HashMap<usize, AbortHandle>,
     shared: HashMap<usize, sources::kubernetes::Shared>,
     log: Option<AbortHandle>,
+    repository: sources::github::Shared,
+    alerting: HashMap<usize, AbortHandle>,
     out: Sender<Observation>,
     told: Sender<Event>,
 }
@@ -57,6 +67,8 @@ impl Tasks {
             running: HashMap::new(),
             shared: HashMap::new(),
             log: None,
+            repository: sources::github::Shared::default(),
+            alerting: HashMap::new(),
             out,
             told,
         }
@@ -89,6 +101,76 @@ impl Tasks {
         });
         self.sources.insert(handle.id(), environment);
         self.running.insert(environment, handle);
+        self.watch_alerts(environment);
+    }
+
+    /// Starts asking for an environment's alerts, if it has any; over its own connection where they
+    /// are behind its API server.
+    fn watch_alerts(&mut self, environment: usize) {
+        if let Some(old) = self.alerting.remove(&environment) {
+            old.abort();
+        }
+        let target = self.outside.monitoring.get(environment).cloned();
+        let (Some(target), Some(shared)) = (target, self.shared.get(&environment).cloned()) else {
+            return;
+        };
+        if target.prometheus.is_none() && target.alertmanager.is_none() {
+            return;
+        }
+        let (out, mut seen) = mpsc::channel(QUEUE);
+        let told = self.told.clone();
+        let handle = self.set.spawn(async move {
+            let forward = async {
+                while let Some(alerts::Observed {
+                    environment,
+                    at,
+                    seen,
+                }) = seen.recv().await
+                {
+                    let seen = Seen::Alerts(seen);
+                    let observation = Observation {
+                        environment,
+                        at,
+                        seen,
+                    };
+                    if told.send(Event::Observed(observation)).await.is_err() {
+                        return;
+                    }
+                }
+            };
+            tokio::join!(
+                alerts::run(environment, target, shared, out, clock::boot),
+                forward
+            );
+        });
+        self.alerting.insert(environment, handle);
+    }
+
+    /// Starts watching the repository's runs, if there is one.
+    pub(super) fn watch_repository(&mut self) {
+        let Some(target) = self.outside.github.clone() else {
+            return;
+        };
+        let (out, mut seen) = mpsc::channel(QUEUE);
+        let (told, shared) = (self.told.clone(), self.repository.clone());
+        self.set.spawn(async move {
+            let forward = async {
+                while let Some((at, seen)) = seen.recv().await {
+                    if told.send(Event::Repository(at, seen)).await.is_err() {
+                        return;
+                    }
+                }
+            };
+            tokio::join!(
+                sources::github::run(target, shared, out, clock::boot),
+                forward
+            );
+        });
+    }
+
+    /// Says whether anybody looks: a repository is asked less often when nobody does.
+    pub(super) fn look(&self, is_looked_at: bool) {
+        self.repository.look(is_looked_at);
     }
 
     /// Streams a log; the one streamed before ends.
@@ -105,6 +187,27 @@ impl Tasks {
             out,
             clock::boot,
         ));
+        self.log = Some(log);
+    }
+
+    /// Fetches a job's log; the one streamed before ends.
+    pub(super) fn open_job_log(&mut self, wanted: RunLog) {
+        self.close_log();
+        let (out, mut chunks) = mpsc::channel(QUEUE);
+        let (told, shared, job) = (self.told.clone(), self.repository.clone(), wanted.job.id);
+        let log = self.set.spawn(async move {
+            let forward = async {
+                while let Some((_, chunk)) = chunks.recv().await {
+                    if told.send(Event::JobLog(job, chunk)).await.is_err() {
+                        return;
+                    }
+                }
+            };
+            tokio::join!(
+                sources::github::log(shared, wanted, out, clock::boot),
+                forward
+            );
+        });
         self.log = Some(log);
     }
 

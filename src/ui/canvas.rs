@@ -298,6 +298,8 @@ mod tests {
                 },
                 false,
             )],
+            alerts: Vec::new(),
+            repository: None,
             keymap: Keymap::default(),
             look: Look::default(),
             zone: jiff::tz::TimeZone::UTC,

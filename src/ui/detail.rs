@@ -1,6 +1,9 @@
 //! A level down: a pod with its containers and events, a Service with its endpoints and managers,
 //! a Deployment with its rollout by generation.
 
+mod alert;
+mod run;
+
 use ratatui::layout::Rect;
 
 use super::canvas::{Canvas, Text, column, right};
@@ -13,7 +16,7 @@ use crate::estate::{
 };
 
 /// A page: lines, and which of them stand for which item.
-struct Page<'a> {
+pub(super) struct Page<'a> {
     state: &'a State,
     theme: Theme,
     width: usize,
@@ -37,6 +40,8 @@ pub fn draw(state: &State, level: &Level, canvas: &mut Canvas<'_>, area: Rect) {
         View::Pod(name) => page.pod(name),
         View::Service(name) => page.service(name),
         View::Deployment(name) => page.deployment(name),
+        View::Run(id) => run::page(&mut page, *id),
+        View::Alert(labels) => alert::page(&mut page, labels),
         View::Log(_) => return,
     };
     canvas.divider(area.y, &title);
@@ -50,7 +55,7 @@ pub fn draw(state: &State, level: &Level, canvas: &mut Canvas<'_>, area: Rect) {
 
 impl Page<'_> {
     fn show(&self, level: &Level, canvas: &mut Canvas<'_>, area: Rect) {
-        let items = view::items(self.state.estate(), &level.view);
+        let items = view::items(self.state, &level.view);
         let at = level.position(&items);
         let chosen = (self.items.iter())
             .find(|(item, _)| items.get(at) == Some(item))
@@ -244,11 +249,16 @@ impl Page<'_> {
         events.sort_by_key(|e| std::cmp::Reverse(e.last));
         self.heading("Events");
         if events.is_empty() {
-            let said = match self.state.estate().is_listed(crate::estate::Kind::Events) {
-                true => "none kept by the API server (it keeps them for an hour, as a rule)",
-                false => "not seen yet",
-            };
-            self.line(Text::default().add(said, Role::Dim));
+            let estate = self.state.estate();
+            let kind = crate::estate::Kind::Events;
+            match (estate.is_listed(kind), estate.fault(kind)) {
+                (false, Some(fault)) => self.wrapped(0, &fault.what, Role::Warn),
+                (false, None) => self.line(Text::default().add("not seen yet", Role::Dim)),
+                (true, _) => {
+                    let said = "none kept by the API server (it keeps them for an hour, as a rule)";
+                    self.line(Text::default().add(said, Role::Dim));
+                }
+            }
         }
         for event in events.into_iter().take(50) {
             let mark = if event.is_warning {

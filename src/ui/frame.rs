@@ -1,7 +1,7 @@
 //! The frame: which environment, how current, what time, and the keys of the moment.
 
 use super::canvas::{Canvas, Text, width};
-use super::theme::{Role, Theme};
+use super::theme::{Mark, Role, Theme};
 use super::words;
 use crate::app::{Action, State};
 use crate::estate::{Kind, SKEW_SHOWN_MS, Tier};
@@ -75,13 +75,25 @@ fn name(state: &State, room: u16) -> Text {
 /// `k8s live`, or how stale and why not.
 fn health(state: &State, theme: &Theme) -> Text {
     let estate = state.estate();
-    let (mark, said) = words::currency(estate, &Kind::ALL, state.now);
+    let (unseen, seen): (Vec<Kind>, Vec<Kind>) =
+        (Kind::ALL.into_iter()).partition(|kind| words::is_withheld(estate, *kind));
+    let kinds = if seen.is_empty() { &unseen } else { &seen };
+    let (mark, said) = words::currency(estate, kinds, state.now);
     let mut text = Text::plain(" k8s ");
     let role = mark.map_or(Role::Plain, Theme::role);
     if let Some(mark) = mark {
         text.push(format!("{} ", theme.mark(mark)), role);
     }
     text.push(format!("{said} "), role);
+    if let (Some(kind), false) = (unseen.first(), seen.is_empty()) {
+        let more = match unseen.len() {
+            1 => String::new(),
+            n => format!(" +{}", n - 1),
+        };
+        let mark = theme.mark(Mark::Unknown);
+        let said = format!("{mark} {}{more} unseen ", kind.plural());
+        text.push(said, Theme::role(Mark::Unknown));
+    }
     if let Some(skew) = estate.cluster.skew_ms.filter(|ms| ms.abs() > SKEW_SHOWN_MS) {
         text.push(format!("clock off by {} s ", skew / 1_000), Role::Warn);
     }

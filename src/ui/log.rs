@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use super::canvas::{Canvas, Text};
 use super::theme::{Mark, Role};
 use crate::app::State;
-use crate::app::logs::LogView;
+use crate::app::logs::{LogSource, LogView};
 use crate::estate::Safe;
 
 /// Draws `log` into `area`, whose first row is its divider; `shift` columns are scrolled away to the left.
@@ -27,7 +27,7 @@ pub fn draw(state: &State, log: &LogView, shift: i32, canvas: &mut Canvas<'_>, a
         let said = match (&log.ended, filter.is_empty()) {
             (_, false) => "no line matches",
             (Some(None), true) => "the log is empty",
-            (Some(Some(_)), true) => "no log to show",
+            (Some(Some(fault)), true) => fault.what.as_str(),
             (None, true) => "waiting for the first line",
         };
         canvas.text(
@@ -50,10 +50,15 @@ pub fn draw(state: &State, log: &LogView, shift: i32, canvas: &mut Canvas<'_>, a
 }
 
 fn title(log: &LogView, canvas: &Canvas<'_>) -> Text {
-    let target = &log.target;
-    let mut text = Text::default().add(format!("Log  {}", target.pod), Role::Focus);
-    text.push(format!("  {}", target.container), Role::Plain);
-    if target.previous {
+    let mut text = match &log.source {
+        LogSource::Container(target) => Text::default()
+            .add(format!("Log  {}", target.pod), Role::Focus)
+            .add(format!("  {}", target.container), Role::Plain),
+        LogSource::Job { run, name, .. } => Text::default()
+            .add(format!("Log  #{run}"), Role::Focus)
+            .add(format!("  {name}"), Role::Plain),
+    };
+    if matches!(&log.source, LogSource::Container(target) if target.previous) {
         text.push("  previous run", Role::Warn);
     }
     match &log.ended {

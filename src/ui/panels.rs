@@ -1,126 +1,337 @@
-//! The first screen below Traffic: Pods, and room for Runs, Alerts, Timeline and Operation.
+//! The first screen below Traffic: Runs, Pods, Alerts, Timeline and Operation, as the window allows.
 
 use ratatui::layout::Rect;
 
 use super::canvas::{Canvas, Text};
-use super::pods;
-use super::theme::Role;
-use crate::app::{Panel, State};
+use super::theme::{Mark, Role, Theme};
+use super::{alerts, pods, runs, timeline};
+use crate::app::{Panel, State, lists};
+use crate::estate::alerts::Standing;
 
-/// From here on the panels that say why they are empty stand beside each other below Pods.
-const WIDE: (u16, u16) = (100, 20);
-
-/// The panels whose sources come with a later version, and what they will say.
-const UNCONNECTED: [(Panel, &str, &str, &str); 3] = [
-    (Panel::Runs, "1", "Runs", "GitHub workflow runs"),
-    (Panel::Alerts, "3", "Alerts", "Prometheus alerts"),
-    (
-        Panel::Timeline,
-        "4",
-        "Timeline",
-        "what changed, in one list",
-    ),
-];
+/// From here on panels stand beside each other.
+const WIDE: (u16, u16) = (120, 30);
+/// Rows of Alerts below the panel of choice, where something is loud.
+const LOUD_ROWS: u16 = 4;
 
 /// Draws them into `area`, whose first row is the divider below Traffic.
 pub fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
     if area.height < 4 {
         return;
     }
-    match area.width + 2 >= WIDE.0 && area.height >= WIDE.1 {
-        true => wide(state, canvas, area),
-        false => tabs(state, canvas, area),
-    }
-}
-
-/// Pods over the whole width; the unconnected panels as titles with their reasons.
-fn wide(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
-    let strips = 3;
-    canvas.divider(
-        area.y,
-        &title(state, Panel::Pods, "2", pods::title(state, &canvas.theme)),
-    );
-    let list = Rect {
-        y: area.y + 1,
-        height: area.height - 1 - strips,
+    let has_foot = area.height >= 10;
+    let body = Rect {
+        height: area.height - u16::from(has_foot),
         ..area
     };
-    pods::draw(state, canvas, list);
-    let top = list.bottom();
-    canvas.divider(top, &Text::default());
-    let borders = canvas.theme.borders();
-    let third = area.width / 3;
-    for (place, (panel, key, name, what)) in (0u16..).zip(UNCONNECTED) {
-        let x = area.x + place * third;
-        if place > 0 {
-            canvas.symbol(x, top, borders.tees[0]);
-            canvas.symbol(x, top + 1, borders.inner[1]);
-        }
-        canvas.titled(
-            x + 1,
-            top,
-            third - 2,
-            &title(state, panel, key, Text::plain(name)),
-        );
-        let said = Text::default().add(format!("not connected: {what}"), Role::Dim);
-        canvas.text(x + 2, top + 1, third - 3, &said);
+    match canvas.area.width >= WIDE.0 && canvas.area.height >= WIDE.1 {
+        true => grid(state, canvas, body),
+        false => tabs(state, canvas, body),
     }
-    operation(canvas, top + 2);
+    if has_foot {
+        operation(canvas, body.bottom());
+    }
 }
 
-/// One panel of choice, the others as tabs in its title.
+/// A panel's own title.
+fn title_of(state: &State, panel: Panel, theme: &Theme) -> Text {
+    match panel {
+        Panel::Traffic => Text::plain("Traffic"),
+        Panel::Runs => runs::title(state, theme),
+        Panel::Pods => pods::title(state, theme),
+        Panel::Alerts => alerts::title(state, theme),
+        Panel::Timeline => timeline::title(),
+    }
+}
+
+/// A panel's content.
+fn content(state: &State, panel: Panel, canvas: &mut Canvas<'_>, area: Rect) {
+    if !lists::is_connected(state, panel) {
+        let (name, section) = match panel {
+            Panel::Alerts => ("Prometheus", "[prometheus]"),
+            _ => ("GitHub", "[github]"),
+        };
+        let said = format!("not connected: the configuration has no {section} ({name})");
+        canvas.text(
+            area.x + 2,
+            area.y,
+            area.width.saturating_sub(3),
+            &Text::default().add(said, Role::Dim),
+        );
+        return;
+    }
+    match panel {
+        Panel::Runs => runs::draw(state, canvas, area),
+        Panel::Alerts => alerts::draw(state, canvas, area),
+        Panel::Timeline => timeline::draw(state, canvas, area),
+        Panel::Pods | Panel::Traffic => pods::draw(state, canvas, area),
+    }
+}
+
+/// Two columns: Runs over Alerts, Pods over Timeline. A panel without a source shrinks to its reason,
+/// and where both of a column have none, Pods and Timeline get the whole width.
+fn grid(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
+    let is_on = |panel| lists::is_connected(state, panel);
+    if !is_on(Panel::Runs) && !is_on(Panel::Alerts) {
+        return stack(state, canvas, area);
+    }
+    let left = area.width * 48 / 100;
+    let x = area.x + left;
+    let columns = [
+        Rect {
+            width: left,
+            ..area
+        },
+        Rect {
+            x: x + 1,
+            width: area.width - left - 1,
+            ..area
+        },
+    ];
+    let split = |upper: Panel, lower: Panel, share: u16| match (is_on(upper), is_on(lower)) {
+        (true, true) => area.height * share / 100,
+        (false, _) => 2,
+        (_, false) => area.height - 2,
+    };
+    let heights = [
+        split(Panel::Runs, Panel::Alerts, 55),
+        split(Panel::Pods, Panel::Timeline, 60),
+    ];
+    canvas.divider(area.y, &Text::default());
+    for (column, (height, panels)) in columns.iter().zip([
+        (heights[0], [(Panel::Runs, "1"), (Panel::Alerts, "3")]),
+        (heights[1], [(Panel::Pods, "2"), (Panel::Timeline, "4")]),
+    ]) {
+        let parts = [
+            (column.y, height),
+            (column.y + height, area.height - height),
+        ];
+        for ((panel, key), (y, height)) in panels.into_iter().zip(parts) {
+            let part = Rect {
+                y,
+                height,
+                ..*column
+            };
+            titled(state, canvas, panel, key, part);
+            let inside = Rect {
+                y: y + 1,
+                height: height.saturating_sub(1),
+                ..part
+            };
+            content(state, panel, canvas, inside);
+        }
+    }
+    border_between(canvas, x, area, heights);
+}
+
+/// The line between two columns, and where the panels' own lines meet it.
+fn border_between(canvas: &mut Canvas<'_>, x: u16, area: Rect, heights: [u16; 2]) {
+    let borders = canvas.theme.borders();
+    for y in area.y..area.bottom() {
+        canvas.symbol(x, y, borders.inner[1]);
+    }
+    canvas.symbol(x, area.y, borders.tees[0]);
+    let (left, right) = (area.y + heights[0], area.y + heights[1]);
+    canvas.symbol(area.x - 1, left, borders.sides[0]);
+    canvas.symbol(area.right(), right, borders.sides[1]);
+    canvas.symbol(
+        x,
+        left,
+        if left == right {
+            borders.cross
+        } else {
+            borders.joins[1]
+        },
+    );
+    if left != right {
+        canvas.symbol(x, right, borders.joins[0]);
+    }
+}
+
+/// The line above a panel, with its title.
+fn titled(state: &State, canvas: &mut Canvas<'_>, panel: Panel, key: &str, part: Rect) {
+    let line = canvas.theme.borders().inner[0];
+    canvas.across(part.x, part.y, part.width, line);
+    let said = title(state, panel, key, title_of(state, panel, &canvas.theme));
+    canvas.titled(part.x + 1, part.y, part.width.saturating_sub(2), &said);
+}
+
+/// Pods over Timeline over the whole width, and a row for the panels without a source.
+fn stack(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
+    let strip = 2;
+    let upper = (area.height - strip) * 62 / 100;
+    for (panel, key, y, height) in [
+        (Panel::Pods, "2", area.y, upper),
+        (
+            Panel::Timeline,
+            "4",
+            area.y + upper,
+            area.height - strip - upper,
+        ),
+    ] {
+        canvas.divider(
+            y,
+            &title(state, panel, key, title_of(state, panel, &canvas.theme)),
+        );
+        let inside = Rect {
+            y: y + 1,
+            height: height.saturating_sub(1),
+            ..area
+        };
+        content(state, panel, canvas, inside);
+    }
+    let y = area.bottom() - strip;
+    canvas.divider(y, &Text::default());
+    let half = area.width / 2;
+    let borders = canvas.theme.borders();
+    for (panel, key, x) in [
+        (Panel::Runs, "1", area.x),
+        (Panel::Alerts, "3", area.x + half),
+    ] {
+        let part = Rect {
+            x,
+            y,
+            width: half,
+            height: strip,
+        };
+        canvas.titled(
+            x + 1,
+            y,
+            half - 2,
+            &title(state, panel, key, title_of(state, panel, &canvas.theme)),
+        );
+        content(
+            state,
+            panel,
+            canvas,
+            Rect {
+                y: y + 1,
+                height: 1,
+                ..part
+            },
+        );
+    }
+    canvas.symbol(area.x + half, y, borders.tees[0]);
+    canvas.symbol(area.x + half, y + 1, borders.inner[1]);
+}
+
+/// One panel of choice, the others as tabs in its title; below it what is loud elsewhere.
 fn tabs(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
-    let mut tabs = Text::default();
     let own = match state.panel {
-        Panel::Traffic | Panel::Pods => Panel::Pods,
+        Panel::Traffic => Panel::Pods,
         other => other,
     };
+    canvas.divider(area.y, &Text::default());
+    let tabs = tab_line(state, own, false, &canvas.theme);
+    let room = area.width.saturating_sub(2);
+    let used = u16::try_from(tabs.width()).unwrap_or(0) + 2;
+    let said = title_of(state, own, &canvas.theme);
+    let needs = u16::try_from(said.width())
+        .unwrap_or(u16::MAX)
+        .saturating_add(2);
+    if room.saturating_sub(used + 2) >= needs {
+        canvas.titled(area.x + 1, area.y, room, &tabs);
+        canvas.titled(area.x + 1 + room - needs, area.y, needs, &said);
+    } else {
+        // Without its title the panel's own trouble must not vanish: rows of it may be scrolled away.
+        let tabs = tab_line(state, own, true, &canvas.theme);
+        canvas.titled(area.x + 1, area.y, room, &tabs);
+    }
+    let loud = match own != Panel::Alerts && area.height >= 16 && is_loud(state) {
+        true => LOUD_ROWS + 1,
+        false => 0,
+    };
+    let list = Rect {
+        y: area.y + 1,
+        height: area.height - 1 - loud,
+        ..area
+    };
+    content(state, own, canvas, list);
+    if loud > 0 {
+        canvas.divider(
+            list.bottom(),
+            &title(
+                state,
+                Panel::Alerts,
+                "3",
+                alerts::title(state, &canvas.theme),
+            ),
+        );
+        let strip = Rect {
+            y: list.bottom() + 1,
+            height: LOUD_ROWS,
+            ..area
+        };
+        content(state, Panel::Alerts, canvas, strip);
+    }
+}
+
+/// Whether Alerts have something that must be seen from every panel.
+fn is_loud(state: &State) -> bool {
+    let Some(alerts) = &state.estate().alerts else {
+        return false;
+    };
+    let fires = alerts
+        .views()
+        .iter()
+        .any(|v| v.standing == Standing::Firing);
+    fires || alerts.rules.fault.is_some()
+}
+
+/// `1 Runs ✗1  [2 Pods]  3 Alerts ✗1  4 Time`
+fn tab_line(state: &State, own: Panel, counts_own: bool, theme: &Theme) -> Text {
+    let mut tabs = Text::default();
     for (panel, key, name) in [
         (Panel::Runs, "1", "Runs"),
         (Panel::Pods, "2", "Pods"),
         (Panel::Alerts, "3", "Alerts"),
         (Panel::Timeline, "4", "Time"),
     ] {
-        let (open, close) = if panel == own { ("[", "]") } else { ("", "") };
-        let role = if panel == state.panel {
-            Role::Focus
-        } else {
-            Role::Title
-        };
-        let role = if panel == own { role } else { Role::Dim };
         let gap = if tabs.is_empty() { "" } else { "  " };
-        tabs.push(format!("{gap}{open}{key} {name}{close}"), role);
-    }
-    canvas.divider(area.y, &Text::default());
-    let room = area.width.saturating_sub(2);
-    let said = pods::title(state, &canvas.theme);
-    let used = u16::try_from(tabs.width()).unwrap_or(0) + 2;
-    canvas.titled(area.x + 1, area.y, room, &tabs);
-    let said_room = room.saturating_sub(used + 2);
-    if usize::from(said_room) >= said.width() + 2 {
-        let right = area.x + 1 + room - u16::try_from(said.width() + 2).unwrap_or(0);
-        canvas.titled(right, area.y, said_room, &said);
-    }
-    let has_foot = area.height >= 10;
-    let list = Rect {
-        y: area.y + 1,
-        height: area.height - 1 - u16::from(has_foot),
-        ..area
-    };
-    match UNCONNECTED.iter().find(|(panel, ..)| *panel == own) {
-        None => pods::draw(state, canvas, list),
-        Some((_, _, name, what)) => {
-            let said = format!("{name} is not connected in this version: {what} come later.");
-            canvas.text(
-                list.x + 1,
-                list.y,
-                list.width - 2,
-                &Text::default().add(said, Role::Dim),
-            );
+        tabs.push(gap, Role::Dim);
+        let is_focused = panel == own && state.panel == own;
+        let role = match panel == own {
+            true if is_focused => Role::Focus,
+            true => Role::Title,
+            false => Role::Dim,
+        };
+        let (open, close) = if panel == own { ("[", "]") } else { ("", "") };
+        tabs.push(format!("{open}{key} {name}"), role);
+        let bad = bad_count(state, panel);
+        if (panel != own || counts_own) && bad > 0 {
+            tabs.push(format!(" {}{bad}", theme.mark(Mark::Bad)), Role::Bad);
         }
+        tabs.push(close, role);
     }
-    if has_foot {
-        operation(canvas, list.bottom());
+    tabs
+}
+
+/// What needs a person in a panel.
+fn bad_count(state: &State, panel: Panel) -> usize {
+    let estate = state.estate();
+    match panel {
+        Panel::Pods => estate.index.trouble(),
+        Panel::Alerts => {
+            let views = estate
+                .alerts
+                .as_ref()
+                .map(|a| a.views())
+                .unwrap_or_default();
+            views
+                .iter()
+                .filter(|v| v.standing == Standing::Firing)
+                .count()
+        }
+        Panel::Runs => {
+            let runs = state
+                .repository
+                .as_ref()
+                .map(|r| r.runs.value.as_slice())
+                .unwrap_or_default();
+            runs.iter()
+                .filter(|r| runs::mark(&r.progress) == Mark::Bad)
+                .count()
+        }
+        Panel::Traffic | Panel::Timeline => 0,
     }
 }
 

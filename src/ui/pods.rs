@@ -156,13 +156,19 @@ fn cell(state: &State, group: Group, room: usize, theme: &Theme) -> Text {
         return Text::default().add(said, Role::Dim);
     };
     let (ready, restarts) = (estate.index.tally(group)).map_or((0, 0), |t| (t.ready, t.restarts));
-    let ready_role = if ready < desired {
+    let is_known = estate.is_listed(Kind::Pods);
+    let shown = if is_known {
+        ready.to_string()
+    } else {
+        "?".to_owned()
+    };
+    let ready_role = if is_known && ready < desired {
         Role::Bad
     } else {
         Role::Plain
     };
     let mut text = Text::default()
-        .add(column(&format!("{ready}/{desired}"), 6, theme), ready_role)
+        .add(column(&format!("{shown}/{desired}"), 6, theme), ready_role)
         .add(format!("{} ", theme.mark(Mark::Restarts)), Role::Dim)
         .add(
             right(&restarts.to_string(), 2, theme),

@@ -49,8 +49,14 @@ pub enum Mark {
     Restarts,
     /// Cut off.
     More,
-    /// Between two things of a list.
+    /// Between two things of a list; skipped because unchanged.
     Dot,
+    /// Under way.
+    Running,
+    /// Waits for approval.
+    Approval,
+    /// Silenced.
+    Silenced,
 }
 
 /// Where lines of a border meet.
@@ -66,6 +72,10 @@ pub struct Borders {
     pub sides: [&'static str; 2],
     /// An inner line down begins, ends.
     pub tees: [&'static str; 2],
+    /// An inner line across leaves an inner line down: to the right, to the left.
+    pub joins: [&'static str; 2],
+    /// Both.
+    pub cross: &'static str,
 }
 
 /// How things look for this state.
@@ -126,6 +136,9 @@ impl Theme {
             Mark::Restarts => ["↺", "r"],
             Mark::More => ["…", "~"],
             Mark::Dot => ["·", "-"],
+            Mark::Running => ["▶", ">"],
+            Mark::Approval => ["‖", "|"],
+            Mark::Silenced => ["z", "z"],
         };
         if self.look.ascii { ascii } else { glyph }
     }
@@ -148,6 +161,8 @@ impl Theme {
                 inner: ["─", "│"],
                 sides: ["╟", "╢"],
                 tees: ["┬", "┴"],
+                joins: ["├", "┤"],
+                cross: "┼",
             },
             (false, _) => Borders {
                 corners: ["┌", "┐", "└", "┘"],
@@ -155,6 +170,8 @@ impl Theme {
                 inner: ["─", "│"],
                 sides: ["├", "┤"],
                 tees: ["┬", "┴"],
+                joins: ["├", "┤"],
+                cross: "┼",
             },
             (true, Tier::Production) => Borders {
                 corners: ["#", "#", "#", "#"],
@@ -162,6 +179,8 @@ impl Theme {
                 inner: ["-", "|"],
                 sides: ["#", "#"],
                 tees: ["+", "+"],
+                joins: ["+", "+"],
+                cross: "+",
             },
             (true, _) => Borders {
                 corners: ["+", "+", "+", "+"],
@@ -169,6 +188,8 @@ impl Theme {
                 inner: ["-", "|"],
                 sides: ["+", "+"],
                 tees: ["+", "+"],
+                joins: ["+", "+"],
+                cross: "+",
             },
         }
     }

@@ -161,7 +161,7 @@ fn mismatch(view: &ServiceView<'_>, estate: &Estate) -> Option<String> {
     let other = 1 - live;
     let name = |colour| words::colour_word(estate, colour);
     match () {
-        () if !estate.is_listed(Kind::EndpointSlices) => None,
+        () if !knows_endpoints(estate) => None,
         () if view.ready[live] == 0 => Some(format!("no ready endpoint of {}", name(live))),
         () if view.ready[other] > 0 => Some(format!(
             "{} of {} still serve",
@@ -246,9 +246,14 @@ fn colour_line(
         .add(since, Role::Dim)
 }
 
+/// Whether endpoints can be counted by colour, which their pods tell.
+fn knows_endpoints(estate: &Estate) -> bool {
+    estate.is_listed(Kind::EndpointSlices) && estate.is_listed(Kind::Pods)
+}
+
 /// Ready endpoints of a colour, a number a Service: `3+2`.
 fn endpoints(estate: &Estate, views: &[ServiceView<'_>], colour: usize) -> String {
-    if !estate.is_listed(Kind::EndpointSlices) {
+    if !knows_endpoints(estate) {
         return "?".to_owned();
     }
     let counts: Vec<_> = views.iter().map(|v| v.ready[colour].to_string()).collect();

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::theme::Mark;
 use crate::app::State;
-use crate::estate::{Currency, Estate, Kind, Now, Safe, Tier, Verdict};
+use crate::estate::{Currency, Estate, Fault, FaultKind, Kind, Now, Safe, Tier, Verdict};
 
 /// An age: seconds in steps of ten, then whole minutes, hours, days.
 pub fn age(seconds: i64) -> String {
@@ -70,6 +70,13 @@ pub fn currency(estate: &Estate, kinds: &[Kind], now: Now) -> (Option<Mark>, Str
         }
         (Currency::Stale, None) => (Some(Mark::Unknown), "NO DATA".to_owned()),
     }
+}
+
+/// Whether `kind` was never seen because it is not allowed, or not there: that says nothing about the
+/// others, and their place says why.
+pub fn is_withheld(estate: &Estate, kind: Kind) -> bool {
+    let is_so = |fault: &Fault| matches!(fault.kind, FaultKind::Forbidden | FaultKind::Missing);
+    !estate.is_listed(kind) && estate.fault(kind).is_some_and(is_so)
 }
 
 /// Why what is known of `kinds` is not current.

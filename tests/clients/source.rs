@@ -174,6 +174,40 @@ async fn n06_a_server_that_comes_and_goes_is_met_again_each_time() {
     assert_eq!(server.count(|a| a.lists("pods")), 1);
 }
 
+/// What an API server says in its first second: it answers, and its caches are empty still.
+#[tokio::test]
+async fn a_server_that_is_back_but_not_ready_is_asked_again_soon() {
+    let is_back = Arc::new(AtomicBool::new(false));
+    let answers = is_back.clone();
+    let refusals = std::sync::Mutex::new(std::collections::BTreeSet::new());
+    let server = Server::start(move |asked| {
+        let is_first = || refusals.lock().unwrap().insert(asked.path.clone());
+        match answers.load(Ordering::SeqCst) {
+            false => refused(503, "away"),
+            true if asked.path != "/version" && is_first() => {
+                refused(429, "storage is (re)initializing")
+            }
+            true => calm(asked),
+        }
+    })
+    .await;
+    let pace = Pace {
+        pauses: [Duration::from_millis(10), Duration::from_secs(3_600)],
+        ..PACE
+    };
+    let clock = wheelhouse::sources::kubernetes::boottime;
+    let mut source = Source::start_at(pace, kubeconfig(&server), clock);
+    // Then the next pause is 2.5 s at least, and doubles.
+    for _ in 0..8 * Kind::ALL.len() {
+        source.until(|s| matches!(s, Seen::Failed(..))).await;
+    }
+    source.seen.clear();
+    is_back.store(true, Ordering::SeqCst);
+    let back = std::time::Instant::now();
+    source.all_opened().await;
+    assert!(back.elapsed().as_secs() < 2, "{:?}", back.elapsed());
+}
+
 #[tokio::test]
 async fn a_kubeconfig_that_appears_later_is_found() {
     let server = Server::start(calm).await;

@@ -15,9 +15,20 @@
     reason = "tests; the plane offers more than each revision of the tests uses"
 )]
 
+mod cockpit;
 #[path = "../contract/mod.rs"]
 mod contract;
+#[path = "../support/estate.rs"]
+mod estate;
 mod fleet;
+mod github;
 mod kept;
+mod monitoring;
 mod plane;
+#[path = "../support/pty.rs"]
+mod pty;
+mod rights;
+#[path = "../clients/server.rs"]
+mod server;
 mod smoke;
+mod viewer;

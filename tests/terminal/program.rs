@@ -82,8 +82,13 @@ fn wait_live(pty: &Pty) {
 
 /// Whether the screen shows the estate, every feed of it.
 fn is_live(text: &str) -> bool {
-    text.contains("k8s live") && text.contains("LIVE ") && text.contains("blue-frontend")
-        || text.contains("k8s live") && text.contains("LIVE ") && text.contains("✓ frontend")
+    text.contains("k8s live") && text.contains("LIVE ")
+}
+
+/// How many rows of pods of a colour are on the screen.
+fn rows_of(text: &str, colour: &str) -> usize {
+    let is_row = |line: &&str| line.contains(colour) && line.contains(" ready  ");
+    text.lines().filter(is_row).count()
 }
 
 /// Waits until the screen shows none of `text` any more.
@@ -103,4 +108,14 @@ fn is_zombie(process: crate::pty::Process) -> bool {
     let stat = process.file("stat");
     stat.rsplit_once(')')
         .is_some_and(|(_, rest)| rest.trim_start().starts_with('Z'))
+}
+
+/// Types Esc and waits until it is one: with a key close behind it, it would be that key with Alt.
+fn escape(pty: &Pty) {
+    pty.send("\x1b");
+    wait_heard(pty);
+    let since = std::time::Instant::now();
+    crate::pty::wait_until("the escape to be one", LONG, || {
+        since.elapsed() > Duration::from_millis(200)
+    });
 }

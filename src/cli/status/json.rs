@@ -49,6 +49,7 @@ fn environment(estate: &Estate, now: Now) -> Value {
         "services": services(estate),
         "colours": colours.iter().map(|c| colour(estate, *c)).collect::<Vec<_>>(),
         "pods": { "total": estate.pods.value.len(), "not_ready": not_ready(estate) },
+        "alerts": alerts(estate),
         "checks": estate.checks(now).iter().map(Check::to_json).collect::<Vec<_>>(),
     })
 }
@@ -121,6 +122,24 @@ fn colour(estate: &Estate, colour: Option<usize>) -> Value {
         "images": images.collect::<Vec<_>>(),
         "since": view.since,
     })
+}
+
+/// Null where no Prometheus is configured.
+fn alerts(estate: &Estate) -> Value {
+    let Some(alerts) = &estate.alerts else {
+        return Value::Null;
+    };
+    let rows = alerts.views().into_iter().map(|view| {
+        let labels: std::collections::BTreeMap<_, _> = view.alert.labels.iter().cloned().collect();
+        json!({
+            "name": view.rule.name,
+            "standing": view.standing,
+            "since": view.alert.since,
+            "value": view.alert.value,
+            "labels": labels,
+        })
+    });
+    rows.collect()
 }
 
 fn not_ready(estate: &Estate) -> Vec<Value> {

@@ -57,6 +57,9 @@ fn environment(out: &mut String, title: &Safe, estate: &Estate, now: Now) {
             &format!("and {} more pods not ready", estate.index.trouble() - 20),
         );
     }
+    for words in alerts(estate, now) {
+        line(out, 1, &words);
+    }
     let common = common_fault(estate);
     if let Some(fault) = common {
         line(out, 1, &format!("UNKNOWN: {}", fault.what));
@@ -79,6 +82,29 @@ fn environment(out: &mut String, title: &Safe, estate: &Estate, now: Now) {
     if verdict == Verdict::Ok {
         line(out, 1, "OK");
     }
+}
+
+/// Alerts, a line each: how they stand, how grave, since when.
+fn alerts(estate: &Estate, now: Now) -> Vec<String> {
+    let views = estate
+        .alerts
+        .as_ref()
+        .map(|a| a.views())
+        .unwrap_or_default();
+    let said = views.iter().map(|view| {
+        let severity = view
+            .alert
+            .labels
+            .get("severity")
+            .map_or("-", |s| s.as_str());
+        let since = age(view.alert.since, estate, now);
+        let standing = format!("{:?}", view.standing).to_lowercase();
+        format!(
+            "alert {} {severity}: {standing} for {since}",
+            view.rule.name
+        )
+    });
+    said.collect()
 }
 
 /// What is wrong with all feeds alike (the API server is away): one line instead of one a check.

@@ -31,6 +31,11 @@ impl Backoff {
         self.pause_at(Instant::now())
     }
 
+    /// What failed before does not count any more.
+    pub fn restart(&mut self) {
+        self.next = self.first;
+    }
+
     fn pause_at(&mut self, now: Instant) -> Duration {
         if (self.last).is_some_and(|last| now - last > self.longest * 2 + self.next) {
             self.next = self.first;

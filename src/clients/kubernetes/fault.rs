@@ -27,7 +27,7 @@ impl fmt::Display for Trouble {
 impl Error for Trouble {}
 
 /// A fault in those words.
-pub(super) fn words(kind: FaultKind, what: impl fmt::Display) -> Fault {
+pub(in crate::clients) fn words(kind: FaultKind, what: impl fmt::Display) -> Fault {
     let what = Safe::from(redact(&what.to_string()));
     let short = what.chars().take(2 * WORDS).collect::<String>();
     Fault {
@@ -41,7 +41,7 @@ pub(super) fn words(kind: FaultKind, what: impl fmt::Display) -> Fault {
 }
 
 /// No answer in time.
-pub(super) fn slow(host: &str, limit: Duration) -> Fault {
+pub(in crate::clients) fn slow(host: &str, limit: Duration) -> Fault {
     let seconds = limit.as_secs_f64();
     words(
         FaultKind::Slow,
@@ -50,7 +50,7 @@ pub(super) fn slow(host: &str, limit: Duration) -> Fault {
 }
 
 /// An answer that is not the JSON that was asked for.
-pub(super) fn not_json(host: &str, error: &serde_json::Error) -> Fault {
+pub(in crate::clients) fn not_json(host: &str, error: &serde_json::Error) -> Fault {
     let how = if error.is_eof() {
         "with truncated JSON"
     } else {
@@ -63,7 +63,7 @@ pub(super) fn not_json(host: &str, error: &serde_json::Error) -> Fault {
 }
 
 /// An answer that is a web page.
-pub(super) fn web_page(host: &str, status: u16) -> Fault {
+pub(in crate::clients) fn web_page(host: &str, status: u16) -> Fault {
     words(
         FaultKind::Malformed,
         format_args!(
@@ -73,7 +73,7 @@ pub(super) fn web_page(host: &str, status: u16) -> Fault {
 }
 
 /// An answer that is larger than can be meant.
-pub(super) fn too_large(host: &str, limit: usize) -> Fault {
+pub(in crate::clients) fn too_large(host: &str, limit: usize) -> Fault {
     let mib = limit as f64 / f64::from(1 << 20);
     words(
         FaultKind::Malformed,
@@ -86,6 +86,11 @@ pub(super) fn of(host: &str, error: &kube::Error) -> Fault {
     if let kube::Error::Api(status) = error {
         return by_status(host, status.code, &status.message);
     }
+    of_error(host, error)
+}
+
+/// What any client of HTTP reports: the way to the server, TLS, or a body that is not understood.
+pub(in crate::clients) fn of_error(host: &str, error: &(dyn Error + 'static)) -> Fault {
     let links = chain(error);
     for link in &links {
         if let Some(Trouble(fault)) = link.downcast_ref() {
@@ -118,7 +123,7 @@ pub(super) fn of_watch(host: &str, error: &kube::runtime::watcher::Error) -> Fau
 }
 
 /// An HTTP status with the server's words.
-pub(super) fn by_status(host: &str, status: u16, message: &str) -> Fault {
+pub(in crate::clients) fn by_status(host: &str, status: u16, message: &str) -> Fault {
     if message.trim_start().starts_with('<') && status != 401 {
         return web_page(host, status);
     }
@@ -133,7 +138,10 @@ pub(super) fn by_status(host: &str, status: u16, message: &str) -> Fault {
             FaultKind::LoginNeeded,
             format!("login needed: {host} says {said}"),
         ),
-        403 => (FaultKind::Forbidden, format!("{host} forbids it: {said}")),
+        403 => (
+            FaultKind::Forbidden,
+            denied(host, message).unwrap_or_else(|| format!("{host} forbids it: {said}")),
+        ),
         404 => (FaultKind::Missing, format!("not there on {host}: {said}")),
         407 => (
             FaultKind::Unreachable,
@@ -158,6 +166,22 @@ pub(super) fn by_status(host: &str, status: u16, message: &str) -> Fault {
         ),
     };
     words(kind, what)
+}
+
+/// What RBAC denied, the verb and the resource first, so that they are read where a line is short. Its
+/// message is `pods is forbidden: User "U" cannot list resource "pods" in API group "" in the namespace "N"`.
+fn denied(host: &str, message: &str) -> Option<String> {
+    let (head, tail) = message.split_once(" cannot ")?;
+    let (_, user) = head.rsplit_once("User \"")?;
+    let (verb, tail) = tail.split_once(" resource \"")?;
+    let (resource, tail) = tail.split_once('"')?;
+    let place = match tail.split_once("in the namespace \"") {
+        Some((_, name)) => format!(" in {}", name.trim_end_matches('"')),
+        None => String::new(),
+    };
+    let (user, verb) = (user.trim_end_matches('"'), verb.trim());
+    let said = format!("forbidden: {verb} {resource}{place}, says {host} to {user}");
+    Some(said.chars().take(WORDS).collect())
 }
 
 /// A refusal whose body may be a `Status`, a web page or plain text.
@@ -347,6 +371,25 @@ mod tests {
             assert!(fault.what.contains("api.shop:6443"), "{}", fault.what);
             assert!(fault.what.ends_with("words"), "{}", fault.what);
         }
+    }
+
+    #[test]
+    fn a_denial_says_verb_and_resource_first() {
+        let message = "pods \"a\" is forbidden: User \"system:serviceaccount:shop:eve\" cannot get \
+            resource \"pods/log\" in API group \"\" in the namespace \"shop\"";
+        let fault = by_status("h:1", 403, message);
+        assert_eq!(fault.kind, FaultKind::Forbidden);
+        assert_eq!(
+            fault.what.as_str(),
+            "forbidden: get pods/log in shop, says h:1 to system:serviceaccount:shop:eve"
+        );
+        let cluster =
+            "User \"eve\" cannot list resource \"nodes\" in API group \"\" at the cluster scope";
+        let fault = by_status("h:1", 403, cluster);
+        assert_eq!(
+            fault.what.as_str(),
+            "forbidden: list nodes, says h:1 to eve"
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! NO_PROXY, and sends what NO_PROXY exempts to the proxy all the same (see `proxy`).
 
 use base64::Engine as _;
+use http::HeaderValue;
 use kube::config::{AuthInfo, Cluster, ExecAuthCluster, ExecConfig, Kubeconfig};
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 
@@ -122,8 +123,15 @@ fn build(cluster: &Cluster, mut user: AuthInfo) -> Result<kube::Config, Fault> {
     config.accept_invalid_certs = cluster.insecure_skip_tls_verify.unwrap_or(false);
     config.disable_compression = cluster.disable_compression.unwrap_or(false);
     config.auth_info = user;
+    config.headers = vec![(
+        http::header::USER_AGENT,
+        HeaderValue::from_static(USER_AGENT),
+    )];
     Ok(config)
 }
+
+/// What the API server's audit log knows us by.
+const USER_AGENT: &str = concat!("wheelhouse/", env!("CARGO_PKG_VERSION"));
 
 /// The certificate authorities; none for those of the system.
 fn authorities(cluster: &Cluster) -> Result<Option<Vec<Vec<u8>>>, Fault> {

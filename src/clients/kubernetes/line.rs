@@ -202,6 +202,7 @@ impl Line {
         let (client, serial) = self.current().await.map_err(Trouble)?;
         let mut response = self.send(&client, request).await?;
         if response.status() == StatusCode::UNAUTHORIZED
+            && purpose != Purpose::Proxied
             && let Some(request) = again
             && let Some(client) = self.replace(serial).await.map_err(Trouble)?
         {
@@ -243,12 +244,14 @@ impl Line {
             Purpose::Watch(_) => Some(Box::pin(async move {
                 let _ = cuts.changed().await;
             })),
-            Purpose::Read | Purpose::Log | Purpose::Other => None,
+            Purpose::Read | Purpose::Proxied | Purpose::Log | Purpose::Other => None,
         }
     }
 
     fn note(&self, purpose: &Purpose, response: &Response<Body>) {
         match (purpose, response.status()) {
+            // What stands behind a Service may be busy while the API server is not.
+            (Purpose::Proxied, _) => {}
             (Purpose::Watch(Some(kind)), status) if status.is_success() => {
                 self.opened[*kind as usize].send_modify(|n| *n += 1);
             }

@@ -14,6 +14,8 @@ pub(super) enum Purpose {
     Log,
     /// A list or a get.
     Read,
+    /// A question to what stands behind a Service: its refusals are not the API server's.
+    Proxied,
     /// A write, an upgrade or a pulse.
     Other,
 }
@@ -23,7 +25,10 @@ impl Purpose {
     pub(super) fn of<B>(request: &Request<B>) -> Self {
         let path = request.uri().path();
         let query = request.uri().query().unwrap_or_default();
-        if request.method() != Method::GET || request.headers().contains_key(http::header::UPGRADE)
+        if path.contains("/services/") && path.contains("/proxy/") {
+            Self::Proxied
+        } else if request.method() != Method::GET
+            || request.headers().contains_key(http::header::UPGRADE)
         {
             Self::Other
         } else if query

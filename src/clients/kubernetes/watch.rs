@@ -125,13 +125,20 @@ impl<P: Projected> Patient<P> {
 
     async fn next(mut self) -> Option<(Input<P>, Self)> {
         if let Some(pause) = self.pause.take() {
-            self.cuts.mark_unchanged();
             // Nothing but the end of the pause or the line's return follows: either way, try.
-            let _ = tokio::time::timeout(pause, self.cuts.changed()).await;
+            if (tokio::time::timeout(pause, self.cuts.changed()).await).is_ok() {
+                self.backoff.restart();
+            }
         }
         let input = match self.events.next().await? {
             Ok(event) => Input::Event(event),
             Err(error) => {
+                // The line came back since: a server that has just started refuses for a moment
+                // still, and the failures of its absence say nothing about it.
+                if self.cuts.has_changed().unwrap_or(false) {
+                    self.cuts.mark_unchanged();
+                    self.backoff.restart();
+                }
                 self.pause = Some(self.backoff.pause());
                 if loses(&error) {
                     self.events = events(&self.cluster, &self.how).boxed();

@@ -1,6 +1,6 @@
 //! T08, T09 and T17: what the terminal is, and what the person asked for.
 
-use super::{Cockpit, SIZE, program, run, run_in_shell, wait_heard, watch};
+use super::{Cockpit, SIZE, escape, program, run, run_in_shell, wait_heard, watch};
 use crate::{
     estate::Served,
     pty::{Pty, SOON, text_of},
@@ -33,10 +33,11 @@ fn assert_ascii(pty: &Pty) {
 
 /// Opens what else there is to draw: help, palette, environments, a detail.
 fn look_around(pty: &Pty) {
-    for keys in ["?", "\x1b", ":", "\x1b", "e", "\x1b", "0", "\r", "\r", "\r"] {
-        pty.send(keys);
-        wait_heard(pty);
+    for open in ["?", ":", "e"] {
+        pty.send(open);
+        escape(pty);
     }
+    pty.send("0\r\r\r");
     pty.wait_text("Log  digital-wall");
 }
 

@@ -125,6 +125,7 @@ fn t16_ctrl_z_under_tmux_without_a_shell_does_not_hang_the_pane() {
     let pty = tmux.attach((120, 30));
     wait_live(&pty);
     pty.send("\x1a");
+    pty.wait_text("not suspended");
     pty.send("?");
     pty.wait_text("Keys of this view");
 }

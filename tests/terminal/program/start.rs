@@ -61,7 +61,7 @@ fn the_screen_comes_though_the_estate_is_away_and_says_why() {
     let port = estate.addr.port().to_string();
     pty.wait_for("the cause", LONG, |screen, _| {
         let text = text_of(screen);
-        text.contains("refused") && text.contains(&port) && text.contains("NO DATA")
+        text.contains("refuses") && text.contains(&port) && text.contains("NO DATA")
     });
     assert!(!pty.text().contains("LIVE "), "{}", pty.text());
     assert!(!pty.is_over());
@@ -77,7 +77,7 @@ fn an_estate_that_goes_is_stale_because_and_live_again_when_it_is_back() {
     cockpit.estate.end();
     cockpit.pty.wait_for("age and cause", LONG, |screen, _| {
         let text = text_of(screen);
-        text.contains("STALE ") && text.contains("refused") && text.contains("127.0.0.1")
+        text.contains("STALE ") && text.contains("refuses") && text.contains("127.0.0.1")
     });
     let text = cockpit.pty.text();
     assert!(
@@ -88,7 +88,7 @@ fn an_estate_that_goes_is_stale_because_and_live_again_when_it_is_back() {
     wait_live(&cockpit.pty);
     cockpit.pty.wait_for("nothing stale", LONG, |screen, _| {
         let text = text_of(screen);
-        !text.contains("STALE") && !text.contains("refused")
+        !text.contains("STALE") && !text.contains("refuses")
     });
 }
 

@@ -1,6 +1,6 @@
 //! Down into Services, Deployments, pods and logs, and back.
 
-use super::{Cockpit, LONG, SIZE, wait_gone, wait_heard};
+use super::{Cockpit, LONG, SIZE, escape, wait_gone};
 use crate::pty::{SOON, text_of};
 
 #[test]
@@ -68,8 +68,7 @@ fn a_log_follows_is_held_and_follows_again() {
         let text = text_of(screen);
         text.contains("/walls_") && !text.contains("/api/session") && text.contains("GET /walls/")
     });
-    pty.send("\x1b");
-    wait_heard(pty);
+    escape(pty);
     pty.send("q");
     pty.wait_text("─ Pod  ");
 }
@@ -117,7 +116,8 @@ fn a_pod_that_goes_while_it_is_looked_at_is_said_to_be_gone() {
         text.contains(&name)
             && (text.contains("gone") || text.contains("no longer") || text.contains("not there"))
     });
-    pty.send("\x1b\x1b");
+    escape(pty);
+    escape(pty);
     pty.wait_for("new pods", SOON, |screen, _| {
         text_of(screen).contains("─ 2 Pods")
     });

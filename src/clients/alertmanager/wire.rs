@@ -1,0 +1,136 @@
+//! What Alertmanager sends. <https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml>
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use crate::estate::alerts::{self, Handled};
+use crate::estate::{Labels, Safe};
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Alert {
+    #[serde(deserialize_with = "nullable")]
+    labels: BTreeMap<Safe, Safe>,
+    #[serde(deserialize_with = "nullable")]
+    status: Status,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct Status {
+    #[serde(deserialize_with = "nullable")]
+    state: String,
+    #[serde(deserialize_with = "nullable")]
+    silenced_by: Vec<Safe>,
+    #[serde(deserialize_with = "nullable")]
+    inhibited_by: Vec<Safe>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Silence {
+    #[serde(deserialize_with = "nullable")]
+    id: String,
+    #[serde(deserialize_with = "nullable")]
+    matchers: Vec<Matcher>,
+    #[serde(deserialize_with = "nullable")]
+    created_by: String,
+    #[serde(deserialize_with = "nullable")]
+    comment: String,
+    starts_at: Option<Timestamp>,
+    ends_at: Option<Timestamp>,
+    #[serde(deserialize_with = "nullable")]
+    status: Status,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(rename_all = "camelCase")]
+struct Matcher {
+    name: String,
+    value: String,
+    #[serde(default)]
+    is_regex: bool,
+    /// Missing from Alertmanagers before 0.22.
+    #[serde(default = "yes")]
+    is_equal: bool,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Made {
+    #[serde(rename = "silenceID")]
+    pub(super) silence_id: Safe,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Go sends null for what is empty.
+fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    from: D,
+) -> Result<T, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
+}
+
+impl Alert {
+    pub(super) fn handled(self) -> Handled {
+        Handled {
+            labels: self.labels.into_iter().collect::<Labels>(),
+            silenced_by: self.status.silenced_by,
+            inhibited_by: self.status.inhibited_by,
+        }
+    }
+}
+
+impl Silence {
+    pub(super) fn is(&self, id: &str) -> bool {
+        self.id == id
+    }
+
+    pub(super) fn is_expired(&self) -> bool {
+        self.status.state == "expired"
+    }
+
+    pub(super) fn silence(self) -> alerts::Silence {
+        alerts::Silence {
+            id: self.id.into(),
+            matchers: self.matchers.iter().map(Matcher::words).collect(),
+            author: self.created_by.into(),
+            comment: self.comment.into(),
+            starts: self.starts_at,
+            ends: self.ends_at,
+        }
+    }
+
+    /// Whether it is the one that was sent: the same matchers and end, by the same author, for the same reason.
+    pub(super) fn says(&self, sent: &Value) -> bool {
+        let Ok(mut theirs) = Vec::<Matcher>::deserialize(&sent["matchers"]) else {
+            return false;
+        };
+        let mut ours = self.matchers.clone();
+        theirs.sort();
+        ours.sort();
+        let ends: Option<Timestamp> = sent["endsAt"].as_str().and_then(|at| at.parse().ok());
+        let millisecond = |at: Option<Timestamp>| at.map(Timestamp::as_millisecond);
+        !self.is_expired()
+            && ours == theirs
+            && sent["createdBy"] == *self.created_by
+            && sent["comment"] == *self.comment
+            && millisecond(self.ends_at) == millisecond(ends)
+    }
+}
+
+impl Matcher {
+    fn words(&self) -> Safe {
+        let sign = match (self.is_equal, self.is_regex) {
+            (true, false) => "=",
+            (false, false) => "!=",
+            (true, true) => "=~",
+            (false, true) => "!~",
+        };
+        Safe::new(&format!("{}{sign}{:?}", self.name, self.value))
+    }
+}

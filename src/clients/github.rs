@@ -1,0 +1,308 @@
+//! A repository's workflow runs as the cockpit looks at them: runs, jobs, the needs graph, logs.
+//!
+//! octocrab is the transport, over one reqwest client (proxies, own CA, timeouts); its models, its
+//! retries and its cache are not used: the models lose a page over one null, the others resend or
+//! mix up what is not theirs. One [`Github`] is shared by everything that speaks to the repository,
+//! so that all of it respects the same rate limits.
+
+mod ask;
+mod fault;
+mod gate;
+mod known;
+mod log;
+mod mask;
+mod needs;
+mod step;
+mod token;
+mod transport;
+mod wire;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::HeaderValue;
+
+use crate::clients::kubernetes::Proxies;
+use crate::estate::runs::{Budget, Jobs, Needs, Run};
+use crate::estate::{Fault, FaultKind};
+use gate::Gate;
+pub use known::Known;
+pub use log::job_log;
+
+use ask::Got;
+
+/// Which workflow of which repository, and how it is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The API: `https://api.github.com`, or `https://HOST/api/v3` of a GitHub Enterprise server.
+    pub api: String,
+    /// `owner/name`.
+    pub repository: String,
+    /// The workflow's file name, such as `digital-wall-ci-cd.yml`.
+    pub workflow: String,
+    /// Where the token is.
+    pub token: TokenFrom,
+    /// Certificates of authorities beside the system's, as PEM.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// Where the token is. The token itself is nowhere but in the requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenFrom {
+    /// In this variable of the environment.
+    Env(String),
+    /// In this file, which nobody else may read.
+    File(PathBuf),
+    /// With the gh CLI.
+    GhCli,
+    /// Nowhere: a public repository, 60 requests an hour.
+    None,
+}
+
+/// What is borne before an answer counts as failed, and what is kept of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// To a connection, TLS included.
+    pub connect: Duration,
+    /// To the head of a response, and between two parts of its body.
+    pub idle: Duration,
+    /// For a whole answer that is no log.
+    pub whole: Duration,
+    /// For `gh auth token`.
+    pub gh: Duration,
+    /// Bytes of an answer that is no log.
+    pub body: usize,
+    /// Bytes that are kept of a log, from its end.
+    pub log: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            idle: Duration::from_secs(30),
+            whole: Duration::from_secs(60),
+            gh: Duration::from_secs(10),
+            body: 64 << 20,
+            log: 1 << 20,
+        }
+    }
+}
+
+/// An answer to a question that was asked before.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer<T> {
+    /// Nothing changed since (304): it cost nothing of the hourly budget.
+    Unchanged,
+    /// What there is now.
+    Changed(T),
+}
+
+/// A repository that can be asked.
+#[derive(Clone)]
+pub struct Github(Arc<Inner>);
+
+struct Inner {
+    target: Target,
+    limits: Limits,
+    /// Host and port of the API, for people.
+    host: String,
+    octocrab: octocrab::Octocrab,
+    /// The same client without octocrab, for what lies on other hosts and must not see the token.
+    http: reqwest::Client,
+    credential: Mutex<Option<HeaderValue>>,
+    gate: Mutex<Gate>,
+}
+
+impl std::fmt::Debug for Github {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Github({}, {})", self.0.host, self.0.target.repository)
+    }
+}
+
+/// Reads the token and the certificates; the network is not touched.
+///
+/// # Errors
+/// `Config` in words where the target cannot be used, `LoginNeeded` where there is no token.
+pub async fn connect(target: &Target) -> Result<Github, Fault> {
+    connect_within(target, Limits::default(), Proxies::from_environment()).await
+}
+
+/// As [`connect`], with limits and proxies of the caller's.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn connect_within(
+    target: &Target,
+    limits: Limits,
+    proxies: Proxies,
+) -> Result<Github, Fault> {
+    let api = transport::api(target)?;
+    let host = api.authority().map(ToString::to_string).unwrap_or_default();
+    let http = transport::http(target, &api, &limits, proxies)?;
+    let credential = token::credential(target, &limits).await?;
+    let octocrab = (octocrab::Octocrab::builder().base_uri(api))
+        .and_then(|builder| builder.build_with_reqwest(http.clone()))
+        .map_err(fault::config)?;
+    Ok(Github(Arc::new(Inner {
+        target: target.clone(),
+        limits,
+        host,
+        octocrab,
+        http,
+        credential: Mutex::new(credential),
+        gate: Mutex::default(),
+    })))
+}
+
+/// Runs that are asked for at once.
+const RUNS: u32 = 30;
+/// Jobs of a page, and the most pages (GitHub allows 256 jobs of a matrix).
+const JOBS: u32 = 100;
+const PAGES: u32 = 10;
+
+impl Github {
+    /// Host and port of the API, for people.
+    pub fn host(&self) -> &str {
+        &self.0.host
+    }
+
+    /// What is left of the hourly budget, by the last answer that said so.
+    pub fn budget(&self) -> Option<Budget> {
+        self.gate(|gate| gate.budget())
+    }
+
+    /// How long polls are to wait for a rate limit; none when there is none in the way.
+    pub fn pause(&self) -> Option<Duration> {
+        self.gate(|gate| gate.pause())
+    }
+
+    /// The workflow's newest runs, newest first.
+    ///
+    /// # Errors
+    /// What is wrong with the way, the token, the names or the answer.
+    pub async fn runs(&self, known: &mut Known) -> Result<Answer<Vec<Run>>, Fault> {
+        let workflow = transport::escaped(&self.0.target.workflow);
+        let path = self.path(&format!(
+            "actions/workflows/{workflow}/runs?per_page={RUNS}&exclude_pull_requests=true"
+        ));
+        match self.ask(&path, Some(known)).await {
+            Ok(Got::Unchanged) => Ok(Answer::Unchanged),
+            Ok(Got::Body(body)) => {
+                let runs = wire::runs(&body.bytes).map_err(|e| self.unreadable(&e))?;
+                known.keep(&path, body.etag);
+                Ok(Answer::Changed(runs))
+            }
+            Err(fault) if fault.kind == FaultKind::Missing => {
+                Err(self.explain_missing(fault).await)
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// The jobs of one attempt of a run, in GitHub's order.
+    ///
+    /// # Errors
+    /// As [`Github::runs`].
+    pub async fn jobs(
+        &self,
+        run: u64,
+        attempt: u32,
+        known: &mut Known,
+    ) -> Result<Answer<Jobs>, Fault> {
+        let page = |page: u32| {
+            let part = format!("actions/runs/{run}/attempts/{attempt}/jobs");
+            self.path(&format!("{part}?per_page={JOBS}&page={page}"))
+        };
+        let first = match self.ask(&page(1), Some(known)).await? {
+            Got::Body(body) => body,
+            Got::Unchanged if !self.later_pages_changed(page, known).await? => {
+                return Ok(Answer::Unchanged);
+            }
+            Got::Unchanged => self.ask(&page(1), None).await?.body(self.host())?,
+        };
+        let (mut jobs, total) = wire::jobs(&first.bytes).map_err(|e| self.unreadable(&e))?;
+        let mut tags = vec![first.etag];
+        for number in 2..=total.div_ceil(u64::from(JOBS)).min(u64::from(PAGES)) {
+            let number = u32::try_from(number).unwrap_or(PAGES);
+            let next = self.ask(&page(number), None).await?.body(self.host())?;
+            jobs.extend(wire::jobs(&next.bytes).map_err(|e| self.unreadable(&e))?.0);
+            tags.push(next.etag);
+        }
+        // Only now: half of the pages must not be taken for all of them in the next round.
+        for (number, etag) in (1..).zip(tags) {
+            known.keep(&page(number), etag);
+        }
+        Ok(Answer::Changed(Jobs { attempt, jobs }))
+    }
+
+    /// Whether one of the pages after the first is not as it was.
+    async fn later_pages_changed(
+        &self,
+        page: impl Fn(u32) -> String,
+        known: &mut Known,
+    ) -> Result<bool, Fault> {
+        for number in 2..=PAGES {
+            if !known.holds(&page(number)) {
+                return Ok(false);
+            }
+            if let Got::Body(_) = self.ask(&page(number), Some(known)).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Which job needs which, by the workflow's file as of `reference` (a commit or a branch; none
+    /// for the default branch).
+    ///
+    /// # Errors
+    /// As [`Github::runs`]; `Malformed` where the file is no workflow.
+    pub async fn needs(&self, reference: Option<&str>) -> Result<Needs, Fault> {
+        let workflow = transport::escaped(&self.0.target.workflow);
+        let mut path = self.path(&format!("contents/.github/workflows/{workflow}"));
+        if let Some(reference) = reference {
+            path = format!("{path}?ref={}", transport::escaped(reference));
+        }
+        let body = self.ask(&path, None).await?.body(self.host())?;
+        let text = wire::content(&body.bytes).map_err(|e| self.unreadable(&e))?;
+        needs::needs(&text).map_err(|words| fault::workflow(&self.0.target.workflow, &words))
+    }
+
+    /// A route below the repository.
+    fn path(&self, part: &str) -> String {
+        format!("/repos/{}/{part}", self.0.target.repository)
+    }
+
+    fn unreadable(&self, error: &serde_json::Error) -> Fault {
+        super::kubernetes::fault::not_json(self.host(), error)
+    }
+
+    /// GitHub says 404 for a repository, a workflow and a missing right alike: which is it?
+    async fn explain_missing(&self, fault: Fault) -> Fault {
+        let target = &self.0.target;
+        match self
+            .ask(&format!("/repos/{}", target.repository), None)
+            .await
+        {
+            Err(none) if none.kind == FaultKind::Missing => {
+                return fault::no_repository(self.host(), target);
+            }
+            Err(other) => return other,
+            Ok(_) => {}
+        }
+        let path = self.path("actions/workflows?per_page=100");
+        let Ok(Got::Body(body)) = self.ask(&path, None).await else {
+            return fault;
+        };
+        match wire::workflows(&body.bytes) {
+            Ok(names) => fault::no_workflow(target, &names),
+            Err(_) => fault,
+        }
+    }
+
+    fn gate<T>(&self, with: impl FnOnce(&mut Gate) -> T) -> T {
+        with(&mut self.0.gate.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

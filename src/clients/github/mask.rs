@@ -1,0 +1,135 @@
+//! Secrets in logs. GitHub masks what it knows to be one (`***`); this masks what looks like one.
+
+use crate::estate::Safe;
+
+/// What stands in a secret's place, as in GitHub's own logs.
+const MASK: &str = "***";
+/// Beginnings of tokens, and how many characters at least follow in a real one.
+const TOKENS: [(&str, usize); 9] = [
+    ("github_pat_", 20),
+    ("ghp_", 20),
+    ("gho_", 20),
+    ("ghu_", 20),
+    ("ghs_", 20),
+    ("ghr_", 20),
+    ("AKIA", 16),
+    ("ASIA", 16),
+    ("eyJ", 40),
+];
+/// Words after which a credential comes.
+const SCHEMES: [&str; 3] = ["bearer ", "basic ", "token "];
+/// A credential is longer than a word of prose ("bearer token", "token expired").
+const LONG: usize = 16;
+
+/// The line with each secret replaced.
+pub(super) fn masked(line: &Safe) -> Safe {
+    let mut out = String::new();
+    let mut rest = line.as_str();
+    let mut before = None;
+    while let Some(first) = rest.chars().next() {
+        match secret(rest, before) {
+            Some((kept, end)) => {
+                out.push_str(&rest[..kept]);
+                out.push_str(MASK);
+                before = rest[..end].chars().next_back();
+                rest = &rest[end..];
+            }
+            None => {
+                out.push(first);
+                before = Some(first);
+                rest = &rest[first.len_utf8()..];
+            }
+        }
+    }
+    match out == line.as_str() {
+        true => line.clone(),
+        false => Safe::from(out),
+    }
+}
+
+/// Whether a secret begins here: how much of it may be shown, and where it ends.
+fn secret(text: &str, before: Option<char>) -> Option<(usize, usize)> {
+    if text.starts_with("://") {
+        return password(text);
+    }
+    if before.is_some_and(|c| c.is_ascii_alphanumeric()) {
+        return None;
+    }
+    for (lead, least) in TOKENS {
+        if let Some(tail) = text.strip_prefix(lead) {
+            let length = span(tail, |c| c.is_ascii_alphanumeric() || "_-.".contains(c));
+            if length >= least {
+                return Some((0, lead.len() + length));
+            }
+        }
+    }
+    for scheme in SCHEMES {
+        let lead = text.get(..scheme.len());
+        if lead.is_some_and(|lead| lead.eq_ignore_ascii_case(scheme)) {
+            let length = span(&text[scheme.len()..], |c| {
+                c.is_ascii_alphanumeric() || "_-.~+/=".contains(c)
+            });
+            if length >= LONG {
+                return Some((scheme.len(), scheme.len() + length));
+            }
+        }
+    }
+    None
+}
+
+/// `://user:password@host`: the password.
+fn password(text: &str) -> Option<(usize, usize)> {
+    let tail = &text[3..];
+    let authority = &tail[..span(tail, |c| !c.is_whitespace() && !"/?#\"'".contains(c))];
+    let (user, _) = authority.rsplit_once('@')?;
+    let (name, password) = user.split_once(':')?;
+    (!password.is_empty()).then_some((3 + name.len() + 1, 3 + user.len()))
+}
+
+fn span(text: &str, is: impl Fn(char) -> bool) -> usize {
+    text.find(|c| !is(c)).unwrap_or(text.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_masked_and_prose_is_not() {
+        let long = "a1B2".repeat(9);
+        for (line, shown) in [
+            (format!("x ghp_{long} y"), "x *** y"),
+            (format!("GH=gho_{long}"), "GH=***"),
+            (format!("github_pat_11{long}_x,"), "***,"),
+            ("id AKIAIOSFODNN7EXAMPLE.".into(), "id ***"),
+            (
+                format!("authorization: Bearer {long}"),
+                "authorization: Bearer ***",
+            ),
+            (
+                format!("Authorization: bAsIc {long}=="),
+                "Authorization: bAsIc ***",
+            ),
+            (format!("ghp_\u{1b}[0m{long}"), "***"),
+            (
+                "git clone https://me:hunter2@host/x".into(),
+                "git clone https://me:***@host/x",
+            ),
+            ("password: ***".into(), "password: ***"),
+            (
+                "the bearer token is missing".into(),
+                "the bearer token is missing",
+            ),
+            (
+                "ghp_ is how tokens begin".into(),
+                "ghp_ is how tokens begin",
+            ),
+            (
+                "see https://host:8080/a@b".into(),
+                "see https://host:8080/a@b",
+            ),
+        ] {
+            assert_eq!(masked(&Safe::new(&line)).as_str(), shown, "{line}");
+        }
+    }
+}

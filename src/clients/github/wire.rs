@@ -1,0 +1,314 @@
+//! What GitHub sends, as little of it as is shown, and nothing of it required: a null, a word or a
+//! type that is new costs one field, and at worst one run.
+
+use base64::Engine as _;
+use jiff::Timestamp;
+use serde::de::{DeserializeOwned, Deserializer};
+use serde::{Deserialize, de::Error as _};
+use serde_json::value::RawValue;
+use serde_json::{Error, Value};
+
+use crate::estate::Safe;
+use crate::estate::runs::{Conclusion, Job, Progress, Run, Step};
+
+/// A field that counts as absent when it cannot be understood.
+fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Option<T>, D::Error> {
+    let value = Value::deserialize(from)?;
+    Ok(serde_json::from_value(value).ok())
+}
+
+#[derive(Deserialize)]
+struct Page {
+    #[serde(default, deserialize_with = "lenient")]
+    total_count: Option<u64>,
+    workflow_runs: Option<Vec<Box<RawValue>>>,
+    jobs: Option<Vec<Box<RawValue>>>,
+    workflows: Option<Vec<Box<RawValue>>>,
+}
+
+impl Page {
+    fn read(bytes: &[u8]) -> Result<Self, Error> {
+        serde_json::from_slice(bytes)
+    }
+}
+
+fn each<T: DeserializeOwned>(items: &[Box<RawValue>]) -> impl Iterator<Item = T> {
+    let texts = items.iter().map(|item| item.get());
+    texts.filter_map(|text| serde_json::from_str(text).ok())
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct WireRun {
+    #[serde(deserialize_with = "lenient")]
+    id: Option<u64>,
+    #[serde(deserialize_with = "lenient")]
+    run_number: Option<u64>,
+    #[serde(deserialize_with = "lenient")]
+    run_attempt: Option<u32>,
+    #[serde(deserialize_with = "lenient")]
+    display_title: Option<Safe>,
+    #[serde(deserialize_with = "lenient")]
+    name: Option<Safe>,
+    #[serde(deserialize_with = "lenient")]
+    head_branch: Option<Safe>,
+    #[serde(deserialize_with = "lenient")]
+    head_sha: Option<Safe>,
+    #[serde(deserialize_with = "lenient")]
+    head_commit: Option<Commit>,
+    #[serde(deserialize_with = "lenient")]
+    event: Option<Safe>,
+    #[serde(deserialize_with = "lenient")]
+    triggering_actor: Option<Actor>,
+    #[serde(deserialize_with = "lenient")]
+    actor: Option<Actor>,
+    #[serde(deserialize_with = "lenient")]
+    status: Option<Safe>,
+    #[serde(deserialize_with = "lenient")]
+    conclusion: Option<Safe>,
+    #[serde(deserialize_with = "lenient")]
+    run_started_at: Option<Timestamp>,
+    #[serde(deserialize_with = "lenient")]
+    created_at: Option<Timestamp>,
+    #[serde(deserialize_with = "lenient")]
+    updated_at: Option<Timestamp>,
+    #[serde(deserialize_with = "lenient")]
+    html_url: Option<Safe>,
+}
+
+#[derive(Deserialize)]
+struct Actor {
+    login: Option<Safe>,
+}
+
+#[derive(Deserialize)]
+struct Commit {
+    message: Option<String>,
+}
+
+impl WireRun {
+    /// A run without an id cannot be asked for or told from another.
+    fn into_run(self) -> Option<Run> {
+        let id = self.id?;
+        let of_commit = || {
+            let message = self.head_commit?.message?;
+            message.lines().next().map(Safe::from)
+        };
+        let is_said = |text: &Safe| !text.is_empty();
+        let title = (self.display_title.filter(is_said)).or_else(of_commit);
+        let login = |actor: Option<Actor>| actor.and_then(|actor| actor.login);
+        Some(Run {
+            id,
+            number: self.run_number.unwrap_or(0),
+            attempt: self.run_attempt.unwrap_or(1).max(1),
+            title: title.or(self.name).unwrap_or_else(empty),
+            branch: self.head_branch.filter(is_said),
+            sha: self.head_sha.unwrap_or_else(empty),
+            event: self.event.unwrap_or_else(empty),
+            actor: login(self.triggering_actor).or_else(|| login(self.actor)),
+            progress: progress(self.status, self.conclusion),
+            started: self.run_started_at.or(self.created_at),
+            updated: self.updated_at,
+            url: self.html_url.unwrap_or_else(empty),
+        })
+    }
+}
+
+/// The runs of a page, newest first; the numbers of one workflow only grow.
+pub(super) fn runs(bytes: &[u8]) -> Result<Vec<Run>, Error> {
+    let page = Page::read(bytes)?;
+    let items = page
+        .workflow_runs
+        .ok_or_else(|| Error::missing_field("workflow_runs"))?;
+    let mut runs: Vec<Run> = each(&items).filter_map(WireRun::into_run).collect();
+    runs.sort_by_key(|run| std::cmp::Reverse(run.number));
+    Ok(runs)
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct WireJob {
+    #[serde(deserialize_with = "lenient")]
+    id: Option<u64>,
+    #[serde(deserialize_with = "lenient")]
+    steps: Option<Vec<Value>>,
+    #[serde(deserialize_with = "lenient")]
+    html_url: Option<Safe>,
+    #[serde(flatten)]
+    part: Part,
+}
+
+/// What a job and a step have in common.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Part {
+    #[serde(deserialize_with = "lenient")]
+    name: Option<Safe>,
+    #[serde(deserialize_with = "lenient")]
+    number: Option<u64>,
+    #[serde(deserialize_with = "lenient")]
+    status: Option<Safe>,
+    #[serde(deserialize_with = "lenient")]
+    conclusion: Option<Safe>,
+    #[serde(deserialize_with = "lenient")]
+    started_at: Option<Timestamp>,
+    #[serde(deserialize_with = "lenient")]
+    completed_at: Option<Timestamp>,
+}
+
+impl WireJob {
+    fn into_job(self) -> Option<Job> {
+        let steps = self.steps.unwrap_or_default();
+        let steps = (1..).zip(steps).filter_map(|(place, step)| {
+            let step: Part = serde_json::from_value(step).ok()?;
+            Some(Step {
+                number: step.number.unwrap_or(place),
+                name: step.name.unwrap_or_else(empty),
+                progress: progress(step.status, step.conclusion),
+                started: step.started_at,
+                completed: step.completed_at,
+            })
+        });
+        Some(Job {
+            id: self.id?,
+            name: self.part.name.unwrap_or_else(empty),
+            progress: progress(self.part.status, self.part.conclusion),
+            started: self.part.started_at,
+            completed: self.part.completed_at,
+            steps: steps.collect(),
+            url: self.html_url.unwrap_or_else(empty),
+        })
+    }
+}
+
+/// The jobs of a page, and how many there are on all pages.
+pub(super) fn jobs(bytes: &[u8]) -> Result<(Vec<Job>, u64), Error> {
+    let page = Page::read(bytes)?;
+    let items = page.jobs.ok_or_else(|| Error::missing_field("jobs"))?;
+    let jobs = each(&items).filter_map(WireJob::into_job).collect();
+    Ok((jobs, page.total_count.unwrap_or(0)))
+}
+
+/// The file names of the workflows.
+pub(super) fn workflows(bytes: &[u8]) -> Result<Vec<String>, Error> {
+    #[derive(Deserialize)]
+    struct Workflow {
+        path: Option<String>,
+    }
+    let page = Page::read(bytes)?;
+    let items = page
+        .workflows
+        .ok_or_else(|| Error::missing_field("workflows"))?;
+    let file = |path: String| path.rsplit('/').next().map(str::to_owned);
+    Ok(each(&items)
+        .filter_map(|w: Workflow| file(w.path?))
+        .collect())
+}
+
+/// The text of a file.
+pub(super) fn content(bytes: &[u8]) -> Result<String, Error> {
+    #[derive(Deserialize)]
+    struct File {
+        content: String,
+    }
+    let file: File = serde_json::from_slice(bytes)?;
+    let bare: String = file.content.split_ascii_whitespace().collect();
+    let bytes = base64::engine::general_purpose::STANDARD.decode(bare);
+    let bytes = bytes.map_err(Error::custom)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn empty() -> Safe {
+    Safe::new("")
+}
+
+/// How far something is, by GitHub's two words for it.
+fn progress(status: Option<Safe>, conclusion: Option<Safe>) -> Progress {
+    match (status.as_deref(), conclusion) {
+        (Some("queued" | "requested" | "pending"), _) => Progress::Queued,
+        (Some("waiting"), _) => Progress::Waiting,
+        (Some("in_progress"), _) => Progress::Running,
+        (Some("completed") | None, Some(word)) => Progress::Done(conclusion_of(word)),
+        (Some("completed"), None) => Progress::Done(Conclusion::Other(empty())),
+        (_, _) => Progress::Other(status.unwrap_or_else(empty)),
+    }
+}
+
+fn conclusion_of(word: Safe) -> Conclusion {
+    match word.as_str() {
+        "success" => Conclusion::Success,
+        "failure" => Conclusion::Failure,
+        "cancelled" => Conclusion::Cancelled,
+        "skipped" => Conclusion::Skipped,
+        "timed_out" => Conclusion::TimedOut,
+        "action_required" => Conclusion::ActionRequired,
+        "neutral" => Conclusion::Neutral,
+        "stale" => Conclusion::Stale,
+        "startup_failure" => Conclusion::StartupFailure,
+        _ => Conclusion::Other(word),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_null_or_new_costs_no_run() {
+        let page = br#"{"total_count": "many", "workflow_runs": [
+            {"id": 1, "run_number": 1, "status": "completed", "conclusion": "marvellous"},
+            {"id": 2, "run_number": 2, "head_branch": null, "display_title": null, "status": null, "actor": null,
+             "head_commit": {"message": "Fix the cart\n\nand more"}, "run_attempt": "3"},
+            {"id": 3, "run_number": 3, "status": "levitating", "triggering_actor": {"login": "ann"}, "created_at": "yesterday"},
+            {"id": "no number"}, null, 7, "x"]}"#;
+        let runs = runs(page).unwrap();
+        assert_eq!(runs.iter().map(|r| r.id).collect::<Vec<_>>(), [3, 2, 1]);
+        assert_eq!(runs[0].progress, Progress::Other("levitating".into()));
+        assert_eq!(runs[0].actor, Some("ann".into()));
+        assert_eq!(
+            (runs[1].title.as_str(), runs[1].attempt),
+            ("Fix the cart", 1)
+        );
+        assert_eq!(runs[1].branch, None);
+        let new = Progress::Done(Conclusion::Other("marvellous".into()));
+        assert_eq!(runs[2].progress, new);
+    }
+
+    #[test]
+    fn every_word_of_githubs_has_its_meaning() {
+        let of = |status: &str, conclusion: Option<&str>| {
+            progress(Some(status.into()), conclusion.map(Safe::from))
+        };
+        for word in ["queued", "requested", "pending"] {
+            assert_eq!(of(word, None), Progress::Queued);
+        }
+        assert_eq!(of("waiting", None), Progress::Waiting);
+        assert_eq!(of("in_progress", None), Progress::Running);
+        for (word, meant) in [
+            ("success", Conclusion::Success),
+            ("skipped", Conclusion::Skipped),
+            ("startup_failure", Conclusion::StartupFailure),
+            ("stale", Conclusion::Stale),
+        ] {
+            assert_eq!(of("completed", Some(word)), Progress::Done(meant));
+        }
+        assert_ne!(of("completed", None), Progress::Done(Conclusion::Success));
+    }
+
+    #[test]
+    fn jobs_keep_their_order_and_their_steps() {
+        let page = br#"{"total_count": 2, "jobs": [
+            {"id": 5, "name": "detect-changes", "status": "completed", "conclusion": "success", "steps": [
+                {"name": "Set up job", "status": "completed", "conclusion": "success", "number": 1, "started_at": "2026-11-23T20:00:00Z"},
+                {"name": null}, 9]},
+            {"id": 4, "name": "backend-ci", "status": "completed", "conclusion": "skipped", "steps": null}]}"#;
+        let (jobs, total) = jobs(page).unwrap();
+        assert_eq!(total, 2);
+        assert_eq!(jobs.iter().map(|j| j.id).collect::<Vec<_>>(), [5, 4]);
+        let numbers: Vec<u64> = jobs[0].steps.iter().map(|s| s.number).collect();
+        assert_eq!(numbers, [1, 2]);
+        assert!(jobs[0].steps[0].started.is_some());
+        assert_eq!(jobs[1].progress, Progress::Done(Conclusion::Skipped));
+    }
+}

@@ -1,0 +1,342 @@
+//! What Prometheus and those who speak like it (Thanos, Mimir, VictoriaMetrics) send. Everything that
+//! some of them leave out may be missing here.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use super::named;
+use crate::clients::kubernetes::fault;
+use crate::estate::alerts::{Alert, Rule, RulesSeen};
+use crate::estate::chart::{Chart, Measured, Sample, Series};
+use crate::estate::{Fault, FaultKind, Labels, Safe};
+
+/// Series of a chart that are kept: more cannot be told apart.
+const SERIES: usize = 20;
+
+/// Every answer.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Answer<T> {
+    status: Option<String>,
+    data: Option<T>,
+    error_type: Option<String>,
+    error: Option<String>,
+    #[serde(default, deserialize_with = "nullable")]
+    warnings: Vec<String>,
+    #[serde(default, deserialize_with = "nullable")]
+    infos: Vec<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Groups {
+    #[serde(default, deserialize_with = "nullable")]
+    groups: Vec<Group>,
+}
+
+#[derive(Deserialize)]
+struct Group {
+    #[serde(default, deserialize_with = "nullable")]
+    name: String,
+    #[serde(default, deserialize_with = "nullable")]
+    interval: f64,
+    #[serde(default, deserialize_with = "nullable")]
+    rules: Vec<WireRule>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[derive(Default)]
+struct WireRule {
+    #[serde(deserialize_with = "nullable")]
+    name: String,
+    #[serde(deserialize_with = "nullable")]
+    query: String,
+    #[serde(deserialize_with = "nullable")]
+    duration: f64,
+    #[serde(deserialize_with = "nullable")]
+    alerts: Vec<WireAlert>,
+    health: Option<String>,
+    last_error: Option<String>,
+    last_evaluation: Option<String>,
+    r#type: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct WireAlert {
+    #[serde(deserialize_with = "nullable")]
+    labels: BTreeMap<String, Value>,
+    #[serde(deserialize_with = "nullable")]
+    annotations: BTreeMap<String, Value>,
+    state: Option<String>,
+    active_at: Option<String>,
+    value: Value,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ActiveTargets {
+    #[serde(default, deserialize_with = "nullable")]
+    active_targets: Vec<WireTarget>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct WireTarget {
+    #[serde(deserialize_with = "nullable")]
+    labels: BTreeMap<String, Value>,
+    scrape_pool: Option<String>,
+    scrape_url: Option<String>,
+    last_error: Option<String>,
+    health: Option<String>,
+}
+
+/// What a query gives, by its type.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Result {
+    #[serde(default)]
+    result_type: String,
+    #[serde(default)]
+    result: Value,
+}
+
+#[derive(Deserialize)]
+struct WireSeries {
+    #[serde(default, deserialize_with = "nullable")]
+    metric: BTreeMap<String, Value>,
+    value: Option<(f64, Value)>,
+    #[serde(default, deserialize_with = "nullable")]
+    values: Vec<(f64, Value)>,
+}
+
+/// Go sends null for what is empty.
+pub(super) fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    from: D,
+) -> std::result::Result<T, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
+}
+
+impl<T> Answer<T> {
+    /// The data and the warnings, or the error that came with a 200.
+    fn open(self, site: &str) -> std::result::Result<(T, Vec<Safe>), Fault> {
+        let said = self.warnings.iter().chain(&self.infos);
+        let warnings = said.map(|w| named(site, w)).collect();
+        match (self.status.as_deref(), self.data) {
+            (Some("success") | None, Some(data)) if self.error.is_none() => Ok((data, warnings)),
+            _ => {
+                let kind = self.error_type.map(|kind| format!("{kind}: "));
+                let error = self
+                    .error
+                    .unwrap_or_else(|| "an answer without data".into());
+                let what = format!("{site} refused: {}{error}", kind.unwrap_or_default());
+                Err(fault::words(FaultKind::Malformed, what))
+            }
+        }
+    }
+}
+
+impl Answer<Groups> {
+    pub(super) fn rules(
+        self,
+        site: &str,
+        server: Option<Timestamp>,
+    ) -> std::result::Result<RulesSeen, Fault> {
+        let (data, warnings) = self.open(site)?;
+        let mut rules = Vec::new();
+        for group in data.groups {
+            let name = Safe::new(&group.name);
+            let alerting = group
+                .rules
+                .into_iter()
+                .filter(|r| r.r#type.as_deref() != Some("recording"));
+            rules.extend(alerting.map(|rule| rule.rule(&name, group.interval)));
+        }
+        Ok(RulesSeen {
+            rules,
+            warnings,
+            server,
+        })
+    }
+}
+
+impl WireRule {
+    fn rule(self, group: &Safe, interval: f64) -> Rule {
+        Rule {
+            name: self.name.into(),
+            group: group.clone(),
+            health: self.health.unwrap_or_else(|| "unknown".into()).into(),
+            error: self.last_error.filter(|e| !e.is_empty()).map(Safe::from),
+            evaluated: self.last_evaluation.as_deref().and_then(time),
+            interval,
+            expression: self.query.into(),
+            hold: self.duration,
+            alerts: self
+                .alerts
+                .into_iter()
+                .filter_map(WireAlert::alert)
+                .collect(),
+        }
+    }
+}
+
+impl WireAlert {
+    /// A state that this version does not know is taken for firing: rather too loud than silent.
+    fn alert(self) -> Option<Alert> {
+        let state = self.state.as_deref().unwrap_or_default();
+        (state != "inactive").then(|| Alert {
+            labels: labels(self.labels),
+            annotations: labels(self.annotations),
+            is_firing: state != "pending",
+            since: self.active_at.as_deref().and_then(time),
+            value: text(&self.value),
+        })
+    }
+}
+
+impl Answer<ActiveTargets> {
+    pub(super) fn targets(
+        self,
+        site: &str,
+        is_ours: &impl Fn(&Labels) -> bool,
+    ) -> std::result::Result<Seen, Fault> {
+        let mut seen = Seen::default();
+        for target in self.open(site)?.0.active_targets {
+            let labels = labels(target.labels);
+            if !is_ours(&labels) {
+                continue;
+            }
+            let or = |key: &str, other: Option<String>| {
+                labels
+                    .get(key)
+                    .cloned()
+                    .unwrap_or_else(|| other.unwrap_or_default().into())
+            };
+            let (job, instance) = (
+                or("job", target.scrape_pool),
+                or("instance", target.scrape_url),
+            );
+            match target.health.as_deref() {
+                // Not scraped yet is not down.
+                Some("up" | "unknown") => seen.up.push((job, instance)),
+                _ => seen
+                    .down
+                    .push((job, instance, target.last_error.unwrap_or_default().into())),
+            }
+        }
+        Ok(seen)
+    }
+}
+
+/// One replica's targets.
+#[derive(Default)]
+pub(super) struct Seen {
+    pub(super) up: Vec<(Safe, Safe)>,
+    pub(super) down: Vec<(Safe, Safe, Safe)>,
+}
+
+impl Answer<Result> {
+    pub(super) fn measured(self, site: &str) -> std::result::Result<Measured, Fault> {
+        let (data, warnings) = self.open(site)?;
+        let samples = match data.result_type.as_str() {
+            "scalar" => vec![(BTreeMap::new(), read::<(f64, Value)>(site, data.result)?)],
+            "vector" => (read::<Vec<WireSeries>>(site, data.result)?.into_iter())
+                .filter_map(|series| Some((series.metric, series.value?)))
+                .collect(),
+            other => return Err(unfit(site, other)),
+        };
+        let sample = |(metric, (_, value)): (_, (f64, Value))| Sample {
+            labels: labels(metric),
+            number: number(&value),
+            text: text(&value),
+        };
+        Ok(Measured {
+            samples: samples.into_iter().map(sample).collect(),
+            warnings,
+        })
+    }
+
+    pub(super) fn chart(
+        self,
+        site: &str,
+        start: i64,
+        step: u32,
+        points: usize,
+    ) -> std::result::Result<Chart, Fault> {
+        let (data, warnings) = self.open(site)?;
+        if data.result_type != "matrix" {
+            return Err(unfit(site, &data.result_type));
+        }
+        let all: Vec<WireSeries> = read(site, data.result)?;
+        let more = all.len().saturating_sub(SERIES);
+        let series = all.into_iter().take(SERIES).map(|series| Series {
+            points: grid(&series.values, start, step, points),
+            labels: labels(series.metric),
+        });
+        Ok(Chart {
+            start: Timestamp::from_second(start).unwrap_or_default(),
+            step,
+            series: series.collect(),
+            more,
+            warnings,
+        })
+    }
+}
+
+/// The values at their places; a place without a number stays empty.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "seconds, and a place that was checked to be on the grid"
+)]
+fn grid(values: &[(f64, Value)], start: i64, step: u32, points: usize) -> Vec<Option<f64>> {
+    let mut grid = vec![None; points];
+    for (at, value) in values {
+        let place = ((at - start as f64) / f64::from(step.max(1))).round();
+        if place >= 0.0 && place < points as f64 {
+            grid[place as usize] = number(value);
+        }
+    }
+    grid
+}
+
+fn read<T: serde::de::DeserializeOwned>(site: &str, value: Value) -> std::result::Result<T, Fault> {
+    serde_json::from_value(value).map_err(|e| fault::not_json(site, &e))
+}
+
+fn unfit(site: &str, kind: &str) -> Fault {
+    let what = format_args!("{site}: the expression gives a {kind:?}, which cannot be shown");
+    fault::words(FaultKind::Malformed, what)
+}
+
+/// A sample's value; NaN, which stale series and 0/0 give, and Inf are no numbers.
+fn number(value: &Value) -> Option<f64> {
+    let number = match value {
+        Value::String(text) => text.parse().ok()?,
+        other => other.as_f64()?,
+    };
+    number.is_finite().then_some(number)
+}
+
+fn text(value: &Value) -> Safe {
+    match value {
+        Value::String(text) => Safe::new(text),
+        Value::Null => Safe::new(""),
+        other => Safe::new(&other.to_string()),
+    }
+}
+
+pub(super) fn labels(pairs: BTreeMap<String, Value>) -> Labels {
+    let pair = |(key, value): (String, Value)| (Safe::from(key), text(&value));
+    pairs.into_iter().map(pair).collect()
+}
+
+/// A time; the zero time of Go means never.
+fn time(text: &str) -> Option<Timestamp> {
+    let time: Timestamp = text.parse().ok()?;
+    (time.as_second() > 0).then_some(time)
+}

@@ -1,0 +1,227 @@
+//! The alerts of one environment, asked for ever: Prometheus' rules and targets, and what Alertmanager
+//! does with the alerts. Each is asked every 10 s; none knows of a condition that would spare the answer.
+//!
+//! What is sent, and when:
+//! 1. `Rules`, `Targets` and `Handling` after each good answer; a replica that is missing from it is
+//!    named, in the rules' warnings or in `HandlingGaps` (sent when they change).
+//! 2. `RulesFailed`, `TargetsFailed` and `HandlingFailed` after each bad one; the next question follows
+//!    after a pause that doubles up to 30 s, with jitter.
+//!
+//! The three fail apart: an Alertmanager that is gone leaves the rules alone.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc::Sender;
+
+use super::Pace;
+use super::log::Shared;
+use crate::clients::alertmanager::Alertmanager;
+use crate::clients::http;
+use crate::clients::kubernetes::{Backoff, Cluster};
+use crate::clients::prometheus::Prometheus;
+use crate::estate::alerts::{AlertsSeen, RulesSeen};
+use crate::estate::{Fault, FaultKind, Labels, Moment, Safe};
+
+/// What to ask for an environment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Target {
+    /// Prometheus; without one nothing is asked.
+    pub prometheus: Option<http::Target>,
+    /// Alertmanager, where there is one.
+    pub alertmanager: Option<http::Target>,
+    /// The labels that tie alerts and targets to the environment. One that carries another value
+    /// belongs elsewhere; one that lacks the label concerns everybody, and is shown.
+    pub belongs: Labels,
+}
+
+/// Something seen of an environment's alerts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observed {
+    /// The environment's place in the configuration.
+    pub environment: usize,
+    /// When it was seen.
+    pub at: Moment,
+    /// What was seen.
+    pub seen: AlertsSeen,
+}
+
+/// Observes until the receiver is gone or the task is aborted. `shared` is the environment's
+/// connection, for what is reached through its API server.
+pub async fn run(
+    environment: usize,
+    target: Target,
+    shared: Shared,
+    out: Sender<Observed>,
+    clock: fn() -> Moment,
+) {
+    run_at(Pace::default(), environment, target, shared, out, clock).await;
+}
+
+/// As [`run`], at a pace of the caller's.
+pub async fn run_at(
+    pace: Pace,
+    environment: usize,
+    target: Target,
+    shared: Shared,
+    out: Sender<Observed>,
+    clock: fn() -> Moment,
+) {
+    let outlet = Outlet {
+        environment,
+        out,
+        clock,
+    };
+    let asking = Asking {
+        pace,
+        shared,
+        belongs: target.belongs,
+    };
+    let targets = [&target.prometheus, &target.alertmanager];
+    if targets
+        .into_iter()
+        .flatten()
+        .any(http::Target::needs_cluster)
+    {
+        // Connecting is no fault yet.
+        let _ = tokio::time::timeout(pace.answer, asking.shared.cluster()).await;
+    }
+    let prometheus = target.prometheus.as_ref().map(Prometheus::new);
+    let alertmanager = target.alertmanager.as_ref().map(Alertmanager::new);
+    let told = async {
+        futures::join!(
+            until_gone(prometheus.as_ref().map(|it| asking.rules(it, &outlet))),
+            until_gone(prometheus.as_ref().map(|it| asking.targets(it, &outlet))),
+            until_gone(alertmanager.as_ref().map(|it| asking.handling(it, &outlet))),
+        )
+    };
+    tokio::select! {
+        _ = told => {}
+        // An answer that is waited for is of no use any more.
+        () = outlet.out.closed() => {}
+    }
+}
+
+async fn until_gone(asking: Option<impl Future<Output = Result<(), Gone>>>) {
+    if let Some(asking) = asking {
+        let _ = asking.await;
+    }
+}
+
+/// The receiver is gone.
+struct Gone;
+
+struct Outlet {
+    environment: usize,
+    out: Sender<Observed>,
+    clock: fn() -> Moment,
+}
+
+impl Outlet {
+    /// Sends what was seen of a question that was put at `at`: the answer is no older.
+    async fn send(&self, at: Moment, seen: AlertsSeen) -> Result<(), Gone> {
+        let observed = Observed {
+            environment: self.environment,
+            at,
+            seen,
+        };
+        self.out.send(observed).await.map_err(|_| Gone)
+    }
+}
+
+struct Asking {
+    pace: Pace,
+    shared: Shared,
+    belongs: Labels,
+}
+
+impl Asking {
+    async fn rules(&self, prometheus: &Prometheus, outlet: &Outlet) -> Result<(), Gone> {
+        let mut backoff = self.backoff();
+        loop {
+            let (at, cluster) = ((outlet.clock)(), self.cluster());
+            let answer = prometheus.rules(cluster.as_ref(), self.pace.answer).await;
+            let pause = self.pause(&mut backoff, answer.as_ref().err());
+            let seen = match answer {
+                Ok(mut rules) => {
+                    keep_ours(&mut rules, &self.belongs);
+                    AlertsSeen::Rules(rules)
+                }
+                Err(fault) => AlertsSeen::RulesFailed(fault),
+            };
+            outlet.send(at, seen).await?;
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn targets(&self, prometheus: &Prometheus, outlet: &Outlet) -> Result<(), Gone> {
+        let mut backoff = self.backoff();
+        loop {
+            let (at, cluster) = ((outlet.clock)(), self.cluster());
+            let is_ours = |labels: &Labels| belongs(labels, &self.belongs);
+            let answer = prometheus
+                .targets(cluster.as_ref(), is_ours, self.pace.answer)
+                .await;
+            let pause = self.pause(&mut backoff, answer.as_ref().err());
+            let seen = answer.map_or_else(AlertsSeen::TargetsFailed, AlertsSeen::Targets);
+            outlet.send(at, seen).await?;
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn handling(&self, alertmanager: &Alertmanager, outlet: &Outlet) -> Result<(), Gone> {
+        let mut backoff = self.backoff();
+        let mut gaps: Vec<Safe> = Vec::new();
+        loop {
+            let (at, cluster) = ((outlet.clock)(), self.cluster());
+            let answer = alertmanager
+                .handling(cluster.as_ref(), self.pace.answer)
+                .await;
+            let pause = self.pause(&mut backoff, answer.as_ref().err());
+            match answer {
+                Ok(all) => {
+                    outlet
+                        .send(at, AlertsSeen::Handling(all.handled, all.silences))
+                        .await?;
+                    if gaps != all.gaps {
+                        gaps.clone_from(&all.gaps);
+                        outlet.send(at, AlertsSeen::HandlingGaps(all.gaps)).await?;
+                    }
+                }
+                Err(fault) => outlet.send(at, AlertsSeen::HandlingFailed(fault)).await?,
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// The connection as it is now: another one after the environment's source was started anew.
+    fn cluster(&self) -> Option<Cluster> {
+        self.shared.now()
+    }
+
+    fn backoff(&self) -> Backoff {
+        Backoff::new(self.pace.pauses[0], self.pace.pauses[1])
+    }
+
+    fn pause(&self, backoff: &mut Backoff, fault: Option<&Fault>) -> Duration {
+        match fault.map(|fault| fault.kind) {
+            None => {
+                *backoff = self.backoff();
+                self.pace.pulse
+            }
+            // Asked to slow down.
+            Some(FaultKind::Busy) => self.pace.pauses[1],
+            Some(_) => backoff.pause(),
+        }
+    }
+}
+
+/// Leaves out the alerts of other environments; every rule stays, for its health.
+fn keep_ours(seen: &mut RulesSeen, ours: &Labels) {
+    for rule in &mut seen.rules {
+        rule.alerts.retain(|alert| belongs(&alert.labels, ours));
+    }
+}
+
+fn belongs(labels: &Labels, ours: &Labels) -> bool {
+    (ours.iter()).all(|(key, value)| labels.get(key).is_none_or(|has| has == value))
+}

@@ -1,0 +1,317 @@
+//! One workflow's runs, observed for ever.
+//!
+//! What is asked, and how often: the list of runs every 5 s while one of them is not completed, every
+//! 30 s otherwise, every 60 s after ten quiet minutes or while nobody looks; after each list the jobs
+//! of the newest ten runs: those that go on every time, those that ended once an attempt; the workflow
+//! file once for each new commit on top. All but the file is asked with the ETag of the last answer,
+//! and what did not change costs nothing of the hourly budget.
+//!
+//! What is sent: `Runs` or `Unchanged` for each list that was answered, `Jobs`, `Needs` and `Budget`
+//! when they changed, `Failed` when something is wrong that was not wrong before. While a rate limit
+//! shuts us out nothing is asked.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use tokio::sync::mpsc::Sender;
+use tokio::time::{Instant, sleep, sleep_until};
+
+pub use log::log;
+pub use shared::Shared;
+
+use crate::clients::github::{self, Answer, Github, Known, Target};
+use crate::clients::kubernetes::Backoff;
+use crate::estate::runs::{Budget, Jobs, Progress, Run, RunsSeen};
+use crate::estate::{Fault, FaultKind, Moment};
+
+mod log;
+mod shared;
+
+/// Runs whose jobs are looked at.
+const LOOKED_AT: usize = 10;
+
+/// How often is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// While a run goes on.
+    pub busy: Duration,
+    /// While none does, and while one does but nobody looks.
+    pub idle: Duration,
+    /// While nothing changed for long, or nobody looks.
+    pub quiet: Duration,
+    /// How long nothing changed before it counts as quiet.
+    pub quiet_after: Duration,
+    /// The first and the longest pause after a failure.
+    pub pauses: [Duration; 2],
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            busy: Duration::from_secs(5),
+            idle: Duration::from_secs(30),
+            quiet: Duration::from_secs(60),
+            quiet_after: Duration::from_secs(600),
+            pauses: [Duration::from_secs(2), Duration::from_secs(120)],
+        }
+    }
+}
+
+/// Observes `target` until the receiver is gone or the task is aborted; the connection is shared with
+/// the logs of its jobs.
+pub async fn run(
+    target: Target,
+    shared: Shared,
+    out: Sender<(Moment, RunsSeen)>,
+    clock: fn() -> Moment,
+) {
+    run_at(Pace::default(), target, shared, out, clock).await;
+}
+
+/// As [`run`], at a pace of the caller's.
+pub async fn run_at(
+    pace: Pace,
+    target: Target,
+    shared: Shared,
+    out: Sender<(Moment, RunsSeen)>,
+    clock: fn() -> Moment,
+) {
+    let backoff = Backoff::new(pace.pauses[0], pace.pauses[1]);
+    let mut observing = Observing {
+        pace,
+        target,
+        shared,
+        out,
+        clock,
+        backoff,
+        failed: None,
+        seen: Memory::default(),
+    };
+    // Gone: the receiver does not exist any more, and neither does anybody to tell.
+    let _ = observing.run().await;
+}
+
+/// The receiver is gone.
+struct Gone;
+
+struct Observing {
+    pace: Pace,
+    target: Target,
+    shared: Shared,
+    out: Sender<(Moment, RunsSeen)>,
+    clock: fn() -> Moment,
+    backoff: Backoff,
+    /// The fault that was told last and still holds.
+    failed: Option<Fault>,
+    seen: Memory,
+}
+
+/// What was seen so far.
+#[derive(Default)]
+struct Memory {
+    known: Known,
+    runs: Vec<Run>,
+    /// Runs and attempts whose jobs have all ended, and were told.
+    done: BTreeSet<(u64, u32)>,
+    /// The commit whose workflow file was read, or could not be.
+    read: Option<String>,
+    budget: Option<Budget>,
+    changed: Option<Instant>,
+}
+
+/// Why a round ended early.
+enum Broken {
+    Gone,
+    Fault(Fault),
+}
+
+impl From<Gone> for Broken {
+    fn from(_: Gone) -> Self {
+        Self::Gone
+    }
+}
+
+impl From<Fault> for Broken {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl Observing {
+    async fn run(&mut self) -> Result<(), Gone> {
+        let github = self.connect().await?;
+        self.shared.publish(&github);
+        loop {
+            let pause = match self.round(&github).await {
+                Ok(()) => self.pause(),
+                Err(Broken::Gone) => return Err(Gone),
+                Err(Broken::Fault(fault)) => {
+                    self.fail(fault).await?;
+                    github.pause().unwrap_or_else(|| self.backoff.pause())
+                }
+            };
+            self.tell_budget(&github).await?;
+            self.rest(pause, &github).await?;
+        }
+    }
+
+    async fn connect(&mut self) -> Result<Github, Gone> {
+        loop {
+            match github::connect(&self.target).await {
+                Ok(github) => return Ok(github),
+                Err(fault) => self.fail(fault).await?,
+            }
+            tokio::select! {
+                () = sleep(self.backoff.pause()) => {}
+                () = self.out.closed() => return Err(Gone),
+            }
+        }
+    }
+
+    async fn round(&mut self, github: &Github) -> Result<(), Broken> {
+        match github.runs(&mut self.seen.known).await? {
+            Answer::Unchanged => self.send(RunsSeen::Unchanged).await?,
+            Answer::Changed(runs) => {
+                self.seen.changed = Some(Instant::now());
+                self.seen.runs.clone_from(&runs);
+                let is_kept = |id: u64| runs.iter().any(|run| run.id == id);
+                self.seen.done.retain(|(id, _)| is_kept(*id));
+                self.send(RunsSeen::Runs(runs)).await?;
+            }
+        }
+        // The answer has confirmed the feed: what goes wrong from here on is told anew.
+        self.failed = None;
+        self.tell_budget(github).await?;
+        self.needs(github).await?;
+        let looked_at: Vec<Run> = self.seen.runs.iter().take(LOOKED_AT).cloned().collect();
+        for run in &looked_at {
+            self.jobs(github, run).await?;
+        }
+        Ok(())
+    }
+
+    /// The jobs of a run, unless they were told and have all ended.
+    async fn jobs(&mut self, github: &Github, run: &Run) -> Result<(), Broken> {
+        let attempt = (run.id, run.attempt);
+        if self.seen.done.contains(&attempt) {
+            return Ok(());
+        }
+        let asked = github.jobs(run.id, run.attempt, &mut self.seen.known).await;
+        let jobs = match asked {
+            Ok(Answer::Changed(jobs)) => jobs,
+            Ok(Answer::Unchanged) => return Ok(()),
+            // Deleted since the list was made: the next one will not have it.
+            Err(fault) if fault.kind == FaultKind::Missing => return Ok(()),
+            Err(fault) => return Err(fault.into()),
+        };
+        // A run may be completed a moment before the last of its jobs is.
+        if is_over(&run.progress) && is_whole(&jobs) {
+            self.seen.done.insert(attempt);
+        }
+        self.seen.changed = Some(Instant::now());
+        Ok(self.send(RunsSeen::Jobs(run.id, jobs)).await?)
+    }
+
+    /// The needs graph, as of the newest run's commit; the default branch's where that is not readable.
+    async fn needs(&mut self, github: &Github) -> Result<(), Broken> {
+        let Some(newest) = self.seen.runs.first() else {
+            return Ok(());
+        };
+        let sha = newest.sha.to_string();
+        if self.seen.read.as_ref() == Some(&sha) {
+            return Ok(());
+        }
+        let mut asked = github.needs(Some(&sha)).await;
+        if matches!(&asked, Err(fault) if fault.kind == FaultKind::Missing) {
+            asked = github.needs(None).await;
+        }
+        use FaultKind::{Forbidden, Malformed, Missing};
+        match asked {
+            Ok(needs) => self.send(RunsSeen::Needs(needs)).await?,
+            // Without it only the reason of a skipped job is unknown: the runs are no worse for it.
+            Err(fault) if matches!(fault.kind, Forbidden | Malformed | Missing) => {
+                tracing::warn!(what = %fault.what, "no needs graph");
+            }
+            Err(fault) => return Err(fault.into()),
+        }
+        self.seen.read = Some(sha);
+        Ok(())
+    }
+
+    /// How long until the next round.
+    fn pause(&self) -> Duration {
+        let is_busy = self.seen.runs.iter().any(|run| !is_over(&run.progress));
+        let is_low = (self.seen.budget).is_some_and(|b| b.remaining < b.limit / 5);
+        let quiet_since = self.seen.changed.map(|at| at.elapsed());
+        match (is_busy, self.shared.is_looked_at()) {
+            (true, true) if !is_low => self.pace.busy,
+            (true, _) => self.pace.idle,
+            (false, false) => self.pace.quiet,
+            (false, true) => match quiet_since {
+                Some(quiet) if quiet >= self.pace.quiet_after => self.pace.quiet,
+                _ => self.pace.idle,
+            },
+        }
+    }
+
+    /// Waits, but not on after somebody has come to look.
+    async fn rest(&self, pause: Duration, github: &Github) -> Result<(), Gone> {
+        let began = Instant::now();
+        let mut due = began + pause;
+        loop {
+            // In steps: a rate limit is over by the wall clock, too, which goes on during a suspend.
+            let step = due.min(Instant::now() + self.pace.quiet);
+            tokio::select! {
+                () = sleep_until(step) => {}
+                () = self.out.closed() => return Err(Gone),
+                () = self.shared.looked_at() => due = due.min(began + self.pause()),
+            }
+            match github.pause().filter(|_| self.is_limited()) {
+                Some(left) => due = Instant::now() + left,
+                None if self.is_limited() || Instant::now() >= due => return Ok(()),
+                None => {}
+            }
+        }
+    }
+
+    fn is_limited(&self) -> bool {
+        (self.failed.as_ref()).is_some_and(|fault| fault.kind == FaultKind::Busy)
+    }
+
+    /// Tells what is wrong, once.
+    async fn fail(&mut self, fault: Fault) -> Result<(), Gone> {
+        if self.failed.as_ref() == Some(&fault) {
+            return Ok(());
+        }
+        self.failed = Some(fault.clone());
+        self.send(RunsSeen::Failed(fault)).await
+    }
+
+    async fn tell_budget(&mut self, github: &Github) -> Result<(), Gone> {
+        let budget = github.budget();
+        if budget == self.seen.budget {
+            return Ok(());
+        }
+        self.seen.budget = budget;
+        match budget {
+            Some(budget) => self.send(RunsSeen::Budget(budget)).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn send(&self, seen: RunsSeen) -> Result<(), Gone> {
+        let sent = self.out.send(((self.clock)(), seen)).await;
+        sent.map_err(|_| Gone)
+    }
+}
+
+fn is_over(progress: &Progress) -> bool {
+    match progress {
+        Progress::Done(_) => true,
+        Progress::Queued | Progress::Waiting | Progress::Running | Progress::Other(_) => false,
+    }
+}
+
+fn is_whole(jobs: &Jobs) -> bool {
+    jobs.jobs.iter().all(|job| is_over(&job.progress))
+}

@@ -1,0 +1,56 @@
+//! What a source of runs shares: its connection with the logs, and whether anybody looks.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::clients::github::Github;
+
+/// The connection of a repository's source, and whether anybody looks at what it sends.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    github: Arc<watch::Sender<Option<Github>>>,
+    is_looked_at: Arc<watch::Sender<bool>>,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self {
+            github: Arc::new(watch::Sender::new(None)),
+            is_looked_at: Arc::new(watch::Sender::new(true)),
+        }
+    }
+}
+
+impl Shared {
+    /// Says whether anybody looks: the terminal has the focus, the panel is shown.
+    pub fn look(&self, is_looked_at: bool) {
+        self.is_looked_at
+            .send_if_modified(|is| std::mem::replace(is, is_looked_at) != is_looked_at);
+    }
+
+    pub(super) fn publish(&self, github: &Github) {
+        self.github.send_replace(Some(github.clone()));
+    }
+
+    pub(super) async fn github(&self) -> Option<Github> {
+        let mut slot = self.github.subscribe();
+        let found = slot.wait_for(Option::is_some).await.ok()?;
+        found.clone()
+    }
+
+    pub(super) fn is_looked_at(&self) -> bool {
+        *self.is_looked_at.borrow()
+    }
+
+    /// Resolves when somebody comes to look who did not.
+    pub(super) async fn looked_at(&self) {
+        let mut is_looked_at = self.is_looked_at.subscribe();
+        while is_looked_at.changed().await.is_ok() {
+            if *is_looked_at.borrow_and_update() {
+                return;
+            }
+        }
+        std::future::pending().await
+    }
+}

@@ -1,0 +1,249 @@
+//! Alerts: what fires, what is pending, what somebody silenced, and whether monitoring is alive.
+
+use ratatui::layout::Rect;
+
+use super::canvas::{Canvas, Text, column, right};
+use super::theme::{Mark, Role, Theme, colour_role};
+use super::words;
+use crate::app::{Panel, State, lists};
+use crate::estate::alerts::{AlertView, Alerts, Standing};
+use crate::estate::{Currency, Verdict};
+
+/// `Alerts  1 firing · 1 pending · 1 silenced`, or UNKNOWN.
+pub fn title(state: &State, theme: &Theme) -> Text {
+    let mut text = Text::plain("Alerts");
+    let Some(alerts) = &state.estate().alerts else {
+        return text;
+    };
+    if let Currency::Waiting = alerts.rules.currency(state.now.at) {
+        return text.add(
+            format!("  {} waiting", theme.mark(Mark::Waiting)),
+            Role::Dim,
+        );
+    }
+    let views = alerts.views();
+    let count = |wanted| views.iter().filter(|v| v.standing == wanted).count();
+    let mut parts = Vec::new();
+    for (wanted, kind) in [
+        (Standing::Firing, Mark::Bad),
+        (Standing::Pending, Mark::Waiting),
+        (Standing::Silenced, Mark::Silenced),
+        (Standing::Inhibited, Mark::Silenced),
+    ] {
+        match count(wanted) {
+            0 => {}
+            n => parts.push((format!("{n} {}", standing(wanted)), kind)),
+        }
+    }
+    for (place, (words, kind)) in parts.into_iter().enumerate() {
+        let lead = if place == 0 { "  " } else { " · " };
+        text.push(lead, Role::Dim);
+        text.push(words, Theme::role(kind));
+    }
+    if is_unknown(state, alerts) {
+        text.push(
+            format!("  {} UNKNOWN", theme.mark(Mark::Unknown)),
+            Role::Warn,
+        );
+    }
+    text
+}
+
+fn is_unknown(state: &State, alerts: &Alerts) -> bool {
+    !alive(state, alerts).is_ok() || alerts.rules.currency(state.now.at) != Currency::Live
+}
+
+fn alive(state: &State, alerts: &Alerts) -> Verdict {
+    alerts.is_alive(state.estate().server_time(state.now))
+}
+
+/// What is wrong with the sources, a line each.
+fn faults(state: &State, alerts: &Alerts, theme: &Theme) -> Vec<Text> {
+    let mut lines = Vec::new();
+    let unknown = theme.mark(Mark::Unknown);
+    if let Verdict::Unknown(why) = alive(state, alerts)
+        && alerts.rules.listed | alerts.rules.fault.is_some()
+    {
+        let age = alerts
+            .rules
+            .age(state.now.at)
+            .map(|ms| i64::try_from(ms / 1_000).unwrap_or(0));
+        let age = age.map_or("NO DATA".to_owned(), |s| {
+            format!("as of {} ago", words::age(s))
+        });
+        let said = format!("{unknown} UNKNOWN, {age}: {why}");
+        lines.push(Text::default().add(said, Role::Warn));
+    }
+    for warning in &alerts.rules.value.warnings {
+        lines.push(Text::default().add(format!("{unknown} partial: {warning}"), Role::Warn));
+    }
+    if let Some(fault) = &alerts.handling.fault {
+        let said = format!("{unknown} silences unknown: {}", fault.what);
+        lines.push(Text::default().add(said, Role::Warn));
+    }
+    lines
+}
+
+/// Draws the list into `area`.
+pub fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
+    let Some(alerts) = &state.estate().alerts else {
+        return;
+    };
+    let theme = canvas.theme;
+    let mut y = area.y;
+    for line in faults(state, alerts, &theme) {
+        canvas.text(area.x + 2, y, area.width.saturating_sub(3), &line);
+        y += 1;
+    }
+    let views = lists::alerts(state);
+    if views.is_empty() {
+        canvas.text(
+            area.x + 2,
+            y,
+            area.width.saturating_sub(3),
+            &quiet(state, alerts),
+        );
+        return;
+    }
+    let (_, at) = lists::place(state, Panel::Alerts);
+    let rows = usize::from(area.bottom().saturating_sub(y) / 2).max(1);
+    let first = at
+        .saturating_sub(rows / 2)
+        .min(views.len().saturating_sub(rows));
+    for (place, view) in views.iter().enumerate().skip(first) {
+        if y >= area.bottom() {
+            break;
+        }
+        canvas.text(
+            area.x + 2,
+            y,
+            area.width.saturating_sub(3),
+            &line(state, alerts, view, area.width, &theme),
+        );
+        if place == at && state.panel == Panel::Alerts && state.levels.is_empty() {
+            canvas.select(Rect {
+                x: area.x + 1,
+                y,
+                width: area.width.saturating_sub(2),
+                height: 1,
+            });
+        }
+        if y + 1 < area.bottom() {
+            canvas.text(
+                area.x + 4,
+                y + 1,
+                area.width.saturating_sub(5),
+                &below(state, view),
+            );
+        }
+        y += 2;
+    }
+    if alerts.rules.currency(state.now.at) == Currency::Stale {
+        canvas.dim(area);
+    }
+}
+
+/// `no alerts; 14 rules healthy, evaluated 10s ago`: said only while monitoring is alive.
+fn quiet(state: &State, alerts: &Alerts) -> Text {
+    if !alerts.rules.listed {
+        let said = if alerts.rules.fault.is_some() {
+            ""
+        } else {
+            "waiting for the first answer"
+        };
+        return Text::default().add(said, Role::Dim);
+    }
+    if is_unknown(state, alerts) {
+        return Text::default().add("whether anything fires is not known", Role::Warn);
+    }
+    let rules = &alerts.rules.value.rules;
+    let healthy = rules.iter().filter(|r| r.health.as_str() == "ok").count();
+    let last = rules.iter().filter_map(|r| r.evaluated).max();
+    let age = words::age_of(last, state.estate(), state.now);
+    let said = format!(
+        "no alerts; {healthy} of {} rules healthy, evaluated {age} ago",
+        rules.len()
+    );
+    Text::default().add(said, Role::Dim)
+}
+
+/// `✗ HighResponseTime   warning  GREEN backend       4m`
+fn line(state: &State, alerts: &Alerts, view: &AlertView<'_>, width: u16, theme: &Theme) -> Text {
+    let kind = mark(view.standing);
+    let labels = &view.alert.labels;
+    let severity = labels.get("severity").map_or("-", |s| s.as_str());
+    let name = usize::from(width).saturating_sub(36).clamp(14, 40);
+    let mut text = Text::default()
+        .add(format!("{} ", theme.mark(kind)), Theme::role(kind))
+        .add(column(&view.rule.name, name, theme), Role::Plain)
+        .add(" ", Role::Plain)
+        .add(column(severity, 9, theme), Role::Plain);
+    let switch = state.estate().scope.traffic.as_ref();
+    let colour = alerts
+        .scope
+        .colour_label
+        .as_ref()
+        .and_then(|key| labels.get(key));
+    let colour = colour.and_then(|value| switch?.colour(value));
+    let word = colour.map_or_else(String::new, |c| words::colour_word(state.estate(), c));
+    text.push(
+        column(&word, 7, theme),
+        colour.map_or(Role::Plain, colour_role),
+    );
+    let service = alerts
+        .scope
+        .service_label
+        .as_ref()
+        .and_then(|key| labels.get(key));
+    let room = usize::from(width).saturating_sub(3 + text.width() + 6);
+    text.push(
+        column(service.map_or("", |s| s.as_str()), room, theme),
+        Role::Plain,
+    );
+    let age = words::age_of(view.alert.since, state.estate(), state.now);
+    text.add(right(&age, 6, theme), Role::Dim)
+}
+
+/// Why it fires, or who silenced it.
+fn below(state: &State, view: &AlertView<'_>) -> Text {
+    if let Some(silence) = view.silence {
+        let until = silence.ends.map(|at| {
+            words::age(at.as_second() - state.estate().server_time(state.now).as_second())
+        });
+        let until = until.map_or_else(String::new, |left| format!(", {left} left"));
+        return Text::default().add(
+            format!("silenced by {}{until}: {}", silence.author, silence.comment),
+            Role::Dim,
+        );
+    }
+    let annotations = &view.alert.annotations;
+    let summary = ["summary", "description", "message"]
+        .iter()
+        .find_map(|key| annotations.get(key));
+    match summary {
+        Some(summary) => Text::plain(summary.to_string()),
+        None => Text::default().add(
+            format!("{} = {}", view.rule.expression, view.alert.value),
+            Role::Dim,
+        ),
+    }
+}
+
+/// The mark of a standing.
+pub fn mark(standing: Standing) -> Mark {
+    match standing {
+        Standing::Firing => Mark::Bad,
+        Standing::Silenced | Standing::Inhibited => Mark::Silenced,
+        Standing::Pending => Mark::Waiting,
+    }
+}
+
+/// The word of a standing.
+pub fn standing(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Firing => "firing",
+        Standing::Silenced => "silenced",
+        Standing::Inhibited => "inhibited",
+        Standing::Pending => "pending",
+    }
+}

@@ -1,0 +1,230 @@
+//! Runs: the workflow's newest runs, their jobs in order, and what a green one did not do.
+
+use ratatui::layout::Rect;
+
+use super::canvas::{Canvas, Text, column, fit, right};
+use super::theme::{Mark, Role, Theme};
+use super::words;
+use crate::app::{Panel, State, lists};
+use crate::estate::Currency;
+use crate::estate::runs::{Conclusion, Job, Progress, Repository, Run, Skipped};
+
+/// `Runs  ✗1 !1`, the budget, and how stale.
+pub fn title(state: &State, theme: &Theme) -> Text {
+    let mut text = Text::plain("Runs");
+    let Some(repository) = &state.repository else {
+        return text;
+    };
+    match repository.runs.currency(state.now.at) {
+        Currency::Live => {}
+        Currency::Waiting => text.push(
+            format!("  {} waiting", theme.mark(Mark::Waiting)),
+            Role::Dim,
+        ),
+        Currency::Stale => {
+            let age = repository
+                .runs
+                .age(state.now.at)
+                .map(|ms| i64::try_from(ms / 1_000).unwrap_or(0));
+            let said = age.map_or("NO DATA".to_owned(), |s| format!("STALE {}", words::age(s)));
+            text.push(
+                format!("  {} {said}", theme.mark(Mark::Unknown)),
+                Role::Warn,
+            );
+        }
+    }
+    let failed = repository
+        .runs
+        .value
+        .iter()
+        .filter(|r| mark(&r.progress) == Mark::Bad)
+        .count();
+    let odd = repository
+        .runs
+        .value
+        .iter()
+        .filter(|r| repository.missing_deploy(r).is_some())
+        .count();
+    for (count, kind) in [(failed, Mark::Bad), (odd, Mark::Look)] {
+        if count > 0 {
+            text.push(format!("  {}{count}", theme.mark(kind)), Theme::role(kind));
+        }
+    }
+    if let Some(budget) = repository.budget {
+        text.push(format!("  {} requests left", budget.remaining), Role::Dim);
+    }
+    text
+}
+
+/// Draws the list into `area`.
+pub fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
+    let Some(repository) = &state.repository else {
+        return;
+    };
+    let theme = canvas.theme;
+    let mut area = area;
+    if let Some(fault) = &repository.runs.fault {
+        let said = format!("{} {}", theme.mark(Mark::Unknown), fault.what);
+        canvas.text(
+            area.x + 2,
+            area.y,
+            area.width.saturating_sub(3),
+            &Text::default().add(said, Role::Warn),
+        );
+        area.y += 1;
+        area.height = area.height.saturating_sub(1);
+    }
+    let runs = lists::runs(state);
+    if runs.is_empty() {
+        let said = match repository.runs.listed {
+            true => format!("no runs of {}", repository.scope.workflow),
+            false => "waiting for the first runs".to_owned(),
+        };
+        canvas.text(
+            area.x + 2,
+            area.y,
+            area.width.saturating_sub(3),
+            &Text::default().add(said, Role::Dim),
+        );
+        return;
+    }
+    let (_, at) = lists::place(state, Panel::Runs);
+    let rows = usize::from(area.height / 2).max(1);
+    let first = at
+        .saturating_sub(rows / 2)
+        .min(runs.len().saturating_sub(rows));
+    let mut y = area.y;
+    for (place, run) in runs.iter().enumerate().skip(first) {
+        if y >= area.bottom() {
+            break;
+        }
+        canvas.text(
+            area.x + 2,
+            y,
+            area.width.saturating_sub(3),
+            &line(state, repository, run, area.width, &theme),
+        );
+        if place == at && state.panel == Panel::Runs && state.levels.is_empty() {
+            canvas.select(Rect {
+                x: area.x + 1,
+                y,
+                width: area.width.saturating_sub(2),
+                height: 1,
+            });
+        }
+        if y + 1 < area.bottom() {
+            canvas.text(
+                area.x + 4,
+                y + 1,
+                area.width.saturating_sub(5),
+                &below(repository, run, area.width, &theme),
+            );
+        }
+        y += 2;
+    }
+    if repository.runs.currency(state.now.at) == Currency::Stale {
+        canvas.dim(area);
+    }
+}
+
+/// `✓ #1482 9b1e07d main     Fix cart rounding         6m`
+fn line(state: &State, repository: &Repository, run: &Run, width: u16, theme: &Theme) -> Text {
+    let kind = match repository.missing_deploy(run) {
+        Some(_) => Mark::Look,
+        None => mark(&run.progress),
+    };
+    let age = words::age_of(run.started, state.estate(), state.now);
+    let branch = run.branch.as_ref().map_or("-", |b| b.as_str());
+    let sha = run.sha.get(..7).unwrap_or(&run.sha);
+    let mut text = Text::default()
+        .add(format!("{} ", theme.mark(kind)), Theme::role(kind))
+        .add(column(&format!("#{}", run.number), 6, theme), Role::Plain)
+        .add(format!(" {sha} "), Role::Dim)
+        .add(column(branch, 10, theme), Role::Plain)
+        .add(" ", Role::Plain);
+    let room = usize::from(width).saturating_sub(3 + text.width() + 6);
+    text.push(column(&run.title, room, theme), Role::Plain);
+    text.add(right(&age, 6, theme), Role::Dim)
+}
+
+/// The jobs in order, or what needs a person.
+fn below(repository: &Repository, run: &Run, width: u16, theme: &Theme) -> Text {
+    if let Some(deploy) = repository.missing_deploy(run) {
+        return Text::default().add(format!("green, but {} did not run", deploy.job), Role::Warn);
+    }
+    let Some(jobs) = repository.jobs_of(run) else {
+        return Text::default().add(word(&run.progress), Role::Dim);
+    };
+    let failed = jobs.iter().find(|j| mark(&j.progress) == Mark::Bad);
+    if let Some(job) = failed {
+        let step = job.steps.iter().find(|s| mark(&s.progress) == Mark::Bad);
+        let step = step.map(|s| format!(": {}", s.name)).unwrap_or_default();
+        return Text::default().add(
+            format!("{} {}{step}", job.name, theme.mark(Mark::Bad)),
+            Role::Bad,
+        );
+    }
+    let mut text = Text::default();
+    // As much of each name as there is room for all of them.
+    let room = (usize::from(width).saturating_sub(5) / jobs.len().max(1))
+        .saturating_sub(4)
+        .clamp(3, 18);
+    for job in jobs {
+        let (sign, role) = sign(repository, run, job, theme);
+        text.push(fit(&job.name, room, theme), Role::Dim);
+        text.push(format!(" {sign}  "), role);
+    }
+    text
+}
+
+/// A job's mark: a skip because nothing changed is quiet, a skip because something failed is not.
+fn sign(repository: &Repository, run: &Run, job: &Job, theme: &Theme) -> (&'static str, Role) {
+    let kind = match &job.progress {
+        Progress::Done(Conclusion::Skipped) => match repository.skipped_because(run, job) {
+            Skipped::Blocked(_) => Mark::Look,
+            Skipped::Unchanged | Skipped::Unknown => Mark::Dot,
+        },
+        other => mark(other),
+    };
+    (theme.mark(kind), Theme::role(kind))
+}
+
+/// The mark of how far something is.
+pub fn mark(progress: &Progress) -> Mark {
+    match progress {
+        Progress::Queued => Mark::Waiting,
+        Progress::Waiting => Mark::Approval,
+        Progress::Running => Mark::Running,
+        Progress::Other(_) => Mark::Unknown,
+        Progress::Done(conclusion) => match conclusion {
+            Conclusion::Success => Mark::Ok,
+            Conclusion::Skipped | Conclusion::Neutral => Mark::Dot,
+            Conclusion::Cancelled | Conclusion::Stale | Conclusion::ActionRequired => Mark::Look,
+            Conclusion::Failure | Conclusion::TimedOut | Conclusion::StartupFailure => Mark::Bad,
+            Conclusion::Other(_) => Mark::Unknown,
+        },
+    }
+}
+
+/// How far something is, in words.
+pub fn word(progress: &Progress) -> String {
+    let word = match progress {
+        Progress::Queued => "queued",
+        Progress::Waiting => "waits for approval",
+        Progress::Running => "running",
+        Progress::Other(word) => return format!("unknown state {word}"),
+        Progress::Done(conclusion) => match conclusion {
+            Conclusion::Success => "passed",
+            Conclusion::Failure => "failed",
+            Conclusion::Cancelled => "cancelled",
+            Conclusion::Skipped => "skipped",
+            Conclusion::TimedOut => "timed out",
+            Conclusion::ActionRequired => "action required",
+            Conclusion::Neutral => "neutral",
+            Conclusion::Stale => "stale",
+            Conclusion::StartupFailure => "failed to start",
+            Conclusion::Other(word) => return format!("unknown conclusion {word}"),
+        },
+    };
+    word.to_owned()
+}
