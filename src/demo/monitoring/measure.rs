@@ -40,28 +40,6 @@ struct Counter {
     buckets: [f64; BOUNDS.len()],
 }
 
-pub(super) fn labels(&self) -> Labels {
-        let mut labels = labels(&[
-            ("namespace", &self.namespace),
-            ("service", &self.part),
-            ("pod", &self.pod),
-            ("instance", &self.address),
-            ("job", &format!("digital-wall-{}", self.part)),
-        ]);
-        if let Some(colour) = &self.colour {
-            labels.insert("colour".to_owned(), colour.clone());
-        }
-        labels
-    }
-
-    fn suffers(&self, twist: &Twist) -> bool {
-        let fits = |wanted: &str, found: &str| wanted.is_empty() || wanted == found;
-        fits(&twist.namespace, &self.namespace)
-            && fits(&twist.part, &self.part)
-            && fits(&twist.colour, self.colour.as_deref().unwrap_or_default())
-    }
-}
-
 pub(super) fn labels(pairs: &[(&str, &str)]) -> Labels {
     let pairs = pairs.iter();
     pairs

@@ -49,7 +49,29 @@ impl Target {
     }
 
     /// The labels of its series and of its target.
-    impl World {
+    pub(super) fn labels(&self) -> Labels {
+        let mut labels = labels(&[
+            ("namespace", &self.namespace),
+            ("service", &self.part),
+            ("pod", &self.pod),
+            ("instance", &self.address),
+            ("job", &format!("digital-wall-{}", self.part)),
+        ]);
+        if let Some(colour) = &self.colour {
+            labels.insert("colour".to_owned(), colour.clone());
+        }
+        labels
+    }
+
+    pub(super) fn suffers(&self, twist: &Twist) -> bool {
+        let fits = |wanted: &str, found: &str| wanted.is_empty() || wanted == found;
+        fits(&twist.namespace, &self.namespace)
+            && fits(&twist.part, &self.part)
+            && fits(&twist.colour, self.colour.as_deref().unwrap_or_default())
+    }
+}
+
+impl World {
     /// Every pod that is scraped.
     pub(super) fn targets(&self) -> Vec<Target> {
         let mut all: Vec<Target> = self
