@@ -661,3 +661,54 @@ async fn the_calm_story_pushes_every_ninety_seconds_and_every_run_is_green() {
         young.collect::<Vec<_>>()
     );
 }
+
+#[tokio::test]
+async fn the_cockpits_own_client_reads_runs_jobs_needs_and_the_failed_step_of_it() {
+    use wheelhouse::clients::github::{Answer, Known, Target, TokenFrom, connect, job_log};
+    use wheelhouse::estate::runs::RunLog;
+    let hub = Hub::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    std::fs::write(&token, hub.serving.github_token()).unwrap();
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(&token, private).unwrap();
+    let target = Target {
+        api: hub.serving.github_url(),
+        repository: "acme/digital-wall".to_owned(),
+        workflow: "digital-wall-ci-cd.yml".to_owned(),
+        token: TokenFrom::File(token),
+        ca_file: None,
+    };
+    let github = connect(&target).await.unwrap();
+    let mut known = Known::default();
+    let Answer::Changed(runs) = github.runs(&mut known).await.unwrap() else {
+        panic!("the first answer is news");
+    };
+    assert_eq!(github.runs(&mut known).await.unwrap(), Answer::Unchanged);
+    let run = runs
+        .iter()
+        .find(|run| run.sha.as_str().starts_with("f3c98e1"))
+        .unwrap();
+    let Answer::Changed(jobs) = github.jobs(run.id, 1, &mut known).await.unwrap() else {
+        panic!("the first answer is news");
+    };
+    let job = jobs
+        .jobs
+        .iter()
+        .find(|job| job.name.as_str() == "backend-ci")
+        .unwrap();
+    let step = job.failed_step().unwrap();
+    assert_eq!(step.name.as_str(), "Unit tests");
+    let needs = github.needs(None).await.unwrap();
+    assert!(format!("{needs:?}").contains("deploy-production"));
+    let wanted = RunLog {
+        job: job.clone(),
+        step: Some(step.number),
+    };
+    let log = job_log(&github, &wanted).await.unwrap();
+    let text: Vec<&str> = log.iter().map(|line| line.as_str()).collect();
+    let text = text.join("\n");
+    assert!(text.contains("2 failed"), "{text}");
+    assert!(!text.contains("npm"), "only the step: {text}");
+    assert!(!text.contains("mypy"), "only the step: {text}");
+}

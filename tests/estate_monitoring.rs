@@ -581,9 +581,11 @@ async fn the_graver_alert_inhibits_the_slow_one_and_a_silence_quiets_both_flags_
 #[tokio::test(start_paused = true)]
 async fn a_bad_release_makes_greens_errors_and_crashes_fire_and_nothing_of_blue() {
     let tower = Paused::playing("bad-release");
-    let (errors, _) = tower.until("HighErrorRate", "firing").await;
+    let (errors, after) = tower.until("HighErrorRate", "firing").await;
     assert_eq!(errors["labels"]["colour"], "green");
-    let (crash, _) = tower.until("PodCrashLooping", "firing").await;
+    assert!(after <= 120, "{after} s are too long to sit through");
+    let (crash, more) = tower.until("PodCrashLooping", "firing").await;
+    assert!(after + more <= 180, "{after} s and {more} s");
     assert_eq!(
         (&crash["labels"]["colour"], &crash["labels"]["service"]),
         (&json!("green"), &json!("backend"))

@@ -12,6 +12,7 @@ use super::stream;
 use super::world::World;
 use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
@@ -19,6 +20,7 @@ use tokio::time::Duration;
 
 mod log;
 mod page;
+mod past;
 mod people;
 mod plan;
 mod run;
@@ -72,43 +74,45 @@ enum Answer {
 pub(super) async fn answer(State(estate): State<Estate>, request: Request) -> Response {
     let visit = estate.visit();
     let (parts, _) = request.into_parts();
-    let path = parts.uri.path().trim_start_matches("/github");
-    let what = path.split('/').rfind(|word| !word.is_empty());
-    let what = what.filter(|word| word.bytes().any(|byte| byte.is_ascii_alphabetic()));
-    let effects = estate.with(|world| {
-        world
-            .faults
-            .meet(Side::GitHub, "get", what.unwrap_or("runs"))
-    });
-    if let Some(response) = ailing(&estate, &effects).await {
-        return response;
-    }
-    let host = api::header(&parts, &header::HOST);
+    let path = parts.uri.path();
+    let path = path.strip_prefix("/github").unwrap_or(path);
+    let is_word = |word: &&str| {
+        let is_lower = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+        !word.is_empty() && word.bytes().all(is_lower)
+    };
+    let what = path.split('/').rfind(is_word).unwrap_or_default();
+    let effects = estate.with(|world| world.faults.meet(Side::GitHub, "get", what));
+    let response = match ailing(&estate, &effects).await {
+        Some(response) => response,
+        None => estate.with(|world| serve(world, &parts, path)),
+    };
+    drop(visit);
+    response
+}
+
+fn serve(world: &mut World, parts: &Parts, path: &str) -> Response {
+    let host = api::header(parts, &header::HOST);
     let host = if host.is_empty() { "127.0.0.1" } else { host };
     let base = format!("http://{host}/github");
-    let params = Params::of(&parts);
+    let params = Params::of(parts);
     if let Some(job) = path.strip_prefix("/logs/") {
-        return estate.with(|world| download(&mut Asked::new(world, base, path, params), job));
+        return download(&mut Asked::new(world, base, path, params), job);
     }
-    let token = bearer(api::header(&parts, &header::AUTHORIZATION));
+    let token = bearer(api::header(parts, &header::AUTHORIZATION));
     if token.is_some_and(|token| token != TOKEN) {
         let body =
             json!({"message": "Bad credentials", "documentation_url": DOCS, "status": "401"});
         return api::json(401, body.to_string().into_bytes());
     }
-    let known = api::header(&parts, &header::IF_NONE_MATCH);
-    let response = estate.with(|world| {
-        let is_free = path == "/rate_limit";
-        let answer = match (token, &parts.method) {
-            // A private repository does not exist for those who do not say who they are.
-            (None, _) if !is_free => missing(),
-            (_, &Method::GET | &Method::HEAD) => get(&mut Asked::new(world, base, path, params)),
-            _ => missing(),
-        };
-        respond(world, answer, known, is_free)
-    });
-    drop(visit);
-    response
+    let is_free = path == "/rate_limit";
+    let answer = match (token, &parts.method) {
+        // A private repository does not exist for those who do not say who they are.
+        (None, _) if !is_free => missing(),
+        (_, &Method::GET | &Method::HEAD) => get(&mut Asked::new(world, base, path, params)),
+        _ => missing(),
+    };
+    let known = api::header(parts, &header::IF_NONE_MATCH);
+    respond(world, answer, known, is_free)
 }
 
 /// What faults make of a request.

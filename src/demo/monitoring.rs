@@ -26,6 +26,7 @@ mod rules;
 mod selector;
 mod series;
 mod silences;
+mod target;
 mod text;
 mod vector;
 
