@@ -208,7 +208,7 @@ async fn what_the_api_server_says_of_a_service_is_told_with_both_names() {
                 )
             },
             FaultKind::Forbidden,
-            "cannot get resource \"services/proxy\"",
+            "forbidden: get services/proxy",
         ),
         (
             || {
