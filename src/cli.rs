@@ -8,7 +8,7 @@ mod demo;
 mod init;
 mod logging;
 mod manners;
-pub mod monitoring;
+mod monitoring;
 mod output;
 mod setup;
 mod status;

@@ -3,6 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::canvas::{Canvas, Text, column, fit, right};
+use super::pairs;
 use super::theme::{Mark, Role, Theme};
 use super::words;
 use crate::app::{Panel, State, lists};
@@ -88,40 +89,10 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
         );
         return;
     }
-    let (_, at) = lists::place(state, Panel::Runs);
-    let rows = usize::from(area.height / 2).max(1);
-    let first = at
-        .saturating_sub(rows / 2)
-        .min(runs.len().saturating_sub(rows));
-    let mut y = area.y;
-    for (place, run) in runs.iter().enumerate().skip(first) {
-        if y >= area.bottom() {
-            break;
-        }
-        canvas.text(
-            area.x + 2,
-            y,
-            area.width.saturating_sub(3),
-            &line(state, repository, run, area.width, &theme),
-        );
-        if place == at && state.panel == Panel::Runs && state.levels.is_empty() {
-            canvas.select(Rect {
-                x: area.x + 1,
-                y,
-                width: area.width.saturating_sub(2),
-                height: 1,
-            });
-        }
-        if y + 1 < area.bottom() {
-            canvas.text(
-                area.x + 4,
-                y + 1,
-                area.width.saturating_sub(5),
-                &below(repository, run, area.width, &theme),
-            );
-        }
-        y += 2;
-    }
+    pairs::draw(state, Panel::Runs, canvas, area, &runs, |run| {
+        let head = line(state, repository, run, area.width, &theme);
+        (head, below(repository, run, area.width, &theme))
+    });
     if repository.runs.currency(state.now.at) == Currency::Stale {
         canvas.dim(area);
     }
