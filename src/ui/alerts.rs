@@ -200,7 +200,11 @@ fn below(state: &State, view: &AlertView<'_>) -> Text {
     match summary {
         Some(summary) => Text::plain(summary.to_string()),
         None => Text::default().add(
-            format!("{} = {}", view.rule.expression, view.alert.value),
+            format!(
+                "{} = {}",
+                view.rule.expression,
+                words::value(&view.alert.value)
+            ),
             Role::Dim,
         ),
     }

@@ -135,15 +135,34 @@ fn below(repository: &Repository, run: &Run, width: u16, theme: &Theme) -> Text 
             Role::Bad,
         );
     }
-    let mut text = Text::default();
     // As much of each name as there is room for all of them.
-    let room = (usize::from(width).saturating_sub(5) / jobs.len().max(1))
-        .saturating_sub(4)
-        .clamp(3, 18);
+    let room = usize::from(width).saturating_sub(5) / jobs.len().max(1);
+    if room < LEGIBLE + 4 {
+        return strip(repository, run, &jobs, theme);
+    }
+    let mut text = Text::default();
     for job in jobs {
         let (sign, role) = sign(repository, run, job, theme);
-        text.push(fit(&job.name, room, theme), Role::Dim);
+        text.push(fit(&job.name, (room - 4).min(18), theme), Role::Dim);
         text.push(format!(" {sign}  "), role);
+    }
+    text
+}
+
+/// A name shorter than this says nothing.
+const LEGIBLE: usize = 7;
+
+/// The jobs' marks in order, and the names of those that are under way or waited for.
+fn strip(repository: &Repository, run: &Run, jobs: &[&Job], theme: &Theme) -> Text {
+    let mut text = Text::default();
+    for job in jobs {
+        let (sign, role) = sign(repository, run, job, theme);
+        text.push(format!("{sign} "), role);
+    }
+    let is_open = |job: &&&Job| matches!(job.progress, Progress::Running | Progress::Waiting);
+    for job in jobs.iter().filter(is_open) {
+        let said = format!("  {} {}", job.name, theme.mark(mark(&job.progress)));
+        text.push(said, Role::Plain);
     }
     text
 }
