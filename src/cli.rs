@@ -8,6 +8,7 @@ mod demo;
 mod init;
 mod logging;
 mod manners;
+mod monitoring;
 mod output;
 mod setup;
 mod status;

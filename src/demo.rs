@@ -1,7 +1,9 @@
-//! The embedded estate: a loopback HTTP server with a simulated world behind the Kubernetes API.
+//! The embedded estate: a loopback HTTP server with a simulated world behind the APIs of Kubernetes,
+//! GitHub, Prometheus and Alertmanager.
 //!
 //! ```text
 //! request ─▶ api ─▶ read · watch · change ─▶ World { store, controllers, troubles, scenario } ◀─ drive
+//!      └──▶ github · monitoring ─────────▶       { runs, series, rules, silences }
 //! ```
 //!
 //! It writes the wire's JSON itself and shares no type with the rest of the crate: else our parser
@@ -20,6 +22,7 @@ mod action;
 mod api;
 mod app;
 mod autoscale;
+mod catalogue;
 mod change;
 mod clock;
 mod control;
@@ -32,8 +35,10 @@ mod faults;
 mod fields;
 mod filler;
 mod forward;
+mod github;
 mod kind;
 mod logs;
+mod monitoring;
 mod object;
 mod patch;
 mod pod_status;
@@ -166,7 +171,7 @@ pub fn scenarios() -> Vec<(String, String)> {
 
 /// The API of an estate and its remote control, for a server or for requests in process.
 pub fn router(estate: &Estate) -> axum::Router {
-    use axum::routing::{get, post};
+    use axum::routing::{any, get, post};
     let control = axum::Router::new()
         .route("/demo/state", get(control::state))
         .route("/demo/scenario/{name}", post(control::scenario))
@@ -174,5 +179,10 @@ pub fn router(estate: &Estate) -> axum::Router {
         .route("/demo/faults", get(control::faults))
         .route("/demo/quit", post(control::quit))
         .layer(axum::middleware::from_fn(control::only_loopback));
-    control.fallback(api::answer).with_state(estate.clone())
+    control
+        .route("/github/{*path}", any(github::answer))
+        .route("/prometheus/{*path}", any(monitoring::prometheus))
+        .route("/alertmanager/{*path}", any(monitoring::alertmanager))
+        .fallback(api::answer)
+        .with_state(estate.clone())
 }

@@ -9,7 +9,8 @@
 //!
 //! The periods differ so that re-openings do not meet; a connection that died in silence is found one
 //! period and five seconds later, or with the first pulse that fails. The pulse: every 10 s, 5 s to
-//! answer. Rules, targets and Alertmanager: every 10 s, 5 s to answer. Failures: 0.8 s, doubling to 30 s, with jitter, and at once when the server is back.
+//! answer. Failures: 0.8 s, doubling to 30 s, with jitter, and at once when the server is back.
+//! Alerting rules, scrape targets and what Alertmanager knows: every 10 s, 5 s to answer.
 
 use std::time::Duration;
 

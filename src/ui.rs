@@ -12,6 +12,7 @@ mod frame;
 mod log;
 mod oneline;
 mod overlay;
+mod pairs;
 mod panels;
 mod pods;
 mod runs;

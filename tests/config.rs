@@ -763,6 +763,10 @@ fn each_wrong_value_of_monitoring_is_found_where_it_stands() {
 fn an_inline_secret_is_refused_and_never_printed() {
     for (text, key) in [
         (
+            "[github]\nrepository = \"acme/shop\"\nworkflow = \"ci.yml\"\ntoken = \"hunter2\"",
+            "github.token",
+        ),
+        (
             "[github]\nrepository = \"a/b\"\nworkflow = \"c.yml\"\ntoken = \"hunter2\"",
             "github.token",
         ),

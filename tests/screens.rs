@@ -83,6 +83,77 @@ fn who_is_live_and_the_badge_are_there_at_every_size() {
 }
 
 #[test]
+fn every_panel_at_the_four_sizes() {
+    for (columns, rows) in SIZES {
+        let mut state = full(Look::default());
+        seen!(
+            format!("full-{columns}x{rows}"),
+            text(&mut state, (columns, rows))
+        );
+    }
+    for (name, keys) in [
+        ("runs", "1"),
+        ("alerts", "3"),
+        ("timeline", "4"),
+        ("run", "1 j j enter"),
+        ("alert", "3 enter"),
+    ] {
+        let mut state = full(Look::default());
+        press(&mut state, keys);
+        seen!(format!("{name}-80x24"), text(&mut state, (80, 24)));
+    }
+}
+
+#[test]
+fn a_green_run_without_its_deploy_and_a_blocked_skip_are_called_out() {
+    let mut state = full(Look::default());
+    press(&mut state, "1");
+    let screen = text(&mut state, (80, 24));
+    assert!(
+        screen.contains("green, but deploy-staging did not run"),
+        "{screen}"
+    );
+    press(&mut state, "G enter");
+    let screen = text(&mut state, (80, 24));
+    assert!(
+        screen.contains("skipped: nothing changed for it"),
+        "{screen}"
+    );
+    assert!(
+        screen.contains("skipped: backend-ci did not succeed"),
+        "{screen}"
+    );
+}
+
+#[test]
+fn m01_no_alerts_are_never_said_to_be_none_while_monitoring_is_not_alive() {
+    use wheelhouse::estate::alerts::{AlertsSeen, RulesSeen};
+    let mut state = full(Look::default());
+    observe(
+        &mut state,
+        vec![Seen::Alerts(AlertsSeen::Rules(RulesSeen::default()))],
+    );
+    press(&mut state, "3");
+    for size in SIZES {
+        let screen = text(&mut state, size);
+        assert!(
+            screen.contains("UNKNOWN") && !screen.contains("no alerts;"),
+            "{screen}"
+        );
+    }
+}
+
+#[test]
+fn an_alert_that_fires_is_on_the_screen_from_every_panel() {
+    let mut state = full(Look::default());
+    for panel in ["1", "2", "4"] {
+        press(&mut state, panel);
+        let screen = text(&mut state, (80, 24));
+        assert!(screen.contains("HighResponseTime"), "{screen}");
+    }
+}
+
+#[test]
 fn details_at_80_columns() {
     for (name, keys) in [
         ("pod", "j j enter"),
@@ -390,8 +461,8 @@ proptest! {
     /// T07: from 0×0 to 500×200, whatever is open.
     #[test]
     fn t07_no_size_panics(columns in 0u16..=500, rows in 0u16..=200, open in 0usize..8, ascii in any::<bool>()) {
-        let keys = ["tab", "?", ":", "e", "j j enter", "0 enter", "j l enter", "j j o"][open];
-        let mut state = cockpit(Look { ascii, ..Look::default() });
+        let keys = ["tab", "?", ":", "3 enter", "1 enter", "0 enter", "j l enter", "j j o"][open];
+        let mut state = full(Look { ascii, ..Look::default() });
         press(&mut state, keys);
         let buffer = drawn(&mut state, (columns, rows));
         prop_assert_eq!(buffer.area, Rect::new(0, 0, columns, rows));
@@ -401,8 +472,8 @@ proptest! {
     #[test]
     fn any_keys_in_any_order(keys in proptest::collection::vec(0usize..24, 0..40)) {
         let known = ["j", "k", "h", "l", "g", "G", "enter", "esc", "tab", "shift-tab", "/", ":", "?", "e", "o", "p",
-            "0", "1", "2", "pgdn", "pgup", "f", "y", "x"];
-        let mut state = cockpit(Look::default());
+            "0", "1", "3", "pgdn", "pgup", "f", "y", "x"];
+        let mut state = full(Look::default());
         for key in keys {
             press(&mut state, known[key]);
             drawn(&mut state, (80, 24));
@@ -410,4 +481,18 @@ proptest! {
             prop_assert!(environment.cursor.index <= environment.row_count());
         }
     }
+}
+
+#[test]
+fn o01_keys_typed_ahead_of_the_frame_find_the_narrowed_list() {
+    let mut state = cockpit(Look::default());
+    // No frame, and so no settling, between these keys.
+    for key in ["/", "g", "5", "h", "6", "i", "enter", "G", "enter"] {
+        update(&mut state, Event::Key(key.parse().unwrap()));
+    }
+    let screen = text(&mut state, (80, 24));
+    assert!(
+        screen.contains("Pod  digital-wall-green-frontend-6b9f7c5d48-g5h6i"),
+        "{screen}"
+    );
 }

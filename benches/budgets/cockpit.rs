@@ -22,12 +22,27 @@ pub fn start(home: &Home, config: &Path) -> Pty {
     )
 }
 
-/// Waits until so many pods and all else are on the screen.
+/// Waits until the first rows of pods are there.
+pub fn wait_rows(pty: &Pty) {
+    pty.wait_for("rows", LONG, |screen, _| {
+        let text = text_of(screen);
+        text.contains(" filler") || text.contains(" ready  ")
+    });
+}
+
+/// Waits until so many pods and who is live are on the screen.
 pub fn wait_pods(pty: &Pty, pods: usize) {
     let count = format!("  {pods} pods ");
     pty.wait_for(&format!("{pods} pods"), LONG, |screen, _| {
         let text = text_of(screen);
-        text.contains(&count) && text.contains("LIVE ") && text.contains("k8s live")
+        text.contains(&count) && text.contains("LIVE ")
+    });
+}
+
+/// Waits until every feed is confirmed to be current, too.
+pub fn wait_live(pty: &Pty) {
+    pty.wait_for("all feeds live", LONG, |screen, _| {
+        text_of(screen).contains("k8s live")
     });
 }
 

@@ -20,13 +20,18 @@ pub fn measure(report: &mut Report, pods: usize) {
     let estate = Served::start(&["--pods", &pods.to_string()]);
     let path = "/api/v1/namespaces/production/pods?labelSelector=app.kubernetes.io%2Fpart-of%3Ddigital-wall";
     let count = count(&estate, path);
-    let (mut raw, mut screen, mut memory) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut raw, mut first, mut screen) = (vec![], vec![], vec![]);
+    let (mut live, mut memory) = (vec![], vec![]);
     for _ in 0..ROUNDS {
         raw.push(list(&estate, path));
         let started = Instant::now();
         let pty = cockpit::start(&estate.home, &estate.config);
+        cockpit::wait_rows(&pty);
+        first.push(started.elapsed());
         cockpit::wait_pods(&pty, count);
         screen.push(started.elapsed());
+        cockpit::wait_live(&pty);
+        live.push(started.elapsed());
         memory.push(pty.process().resident());
         cockpit::quit(pty);
     }
@@ -37,8 +42,18 @@ pub fn measure(report: &mut Report, pods: usize) {
         "ms",
     );
     report.note(
+        &format!("first rows of {count} pods, median of {ROUNDS}"),
+        millis(median(&first)),
+        "ms",
+    );
+    report.note(
         &format!("{count} pods on the screen, median of {ROUNDS}"),
         millis(screen),
+        "ms",
+    );
+    report.note(
+        &format!("every feed of {count} pods live, median of {ROUNDS}"),
+        millis(median(&live)),
         "ms",
     );
     let ratio = screen.as_secs_f64() / raw.as_secs_f64();

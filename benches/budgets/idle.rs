@@ -18,6 +18,7 @@ pub fn measure(report: &mut Report, pods: usize) {
     let config = through(&estate, &proxy);
     let pty = cockpit::start(&estate.home, &config);
     cockpit::wait_pods(&pty, fleet::pods(&estate));
+    cockpit::wait_live(&pty);
     thread::sleep(SETTLE);
     let process = pty.process();
     let since = Instant::now();

@@ -19,6 +19,7 @@ pub fn measure(report: &mut Report, pods: usize, churn: u32) {
     let estate = Served::start(&["--pods", &pods.to_string(), "--churn", &churn.to_string()]);
     let pty = cockpit::start(&estate.home, &estate.config);
     cockpit::wait_pods(&pty, fleet::pods(&estate));
+    cockpit::wait_live(&pty);
     thread::sleep(Duration::from_secs(2));
     let before = (Instant::now(), pty.process().cpu(), pty.written());
     let mut chance = Chance(1);

@@ -14,11 +14,11 @@ use crate::estate::{LogTarget, Observation, Safe, Seen};
 /// Folds `event` in.
 pub fn update(state: &mut State, event: Event) -> Option<Command> {
     match event {
-        Event::Key(key) => on_key(state, key),
-        Event::Paste(text) => {
+        Event::Key(key) => narrowing(state, |state| on_key(state, key)),
+        Event::Paste(text) => narrowing(state, |state| {
             on_paste(state, &text);
             None
-        }
+        }),
         Event::Resized(columns, rows) => {
             state.size = (columns, rows);
             None
@@ -59,6 +59,20 @@ pub fn update(state: &mut State, event: Event) -> Option<Command> {
             None
         }
     }
+}
+
+/// Narrows the list at once when `act` changed the filter: keys typed ahead of the next frame must
+/// find the list that their typing made, not the one on the screen.
+fn narrowing(
+    state: &mut State,
+    act: impl FnOnce(&mut State) -> Option<Command>,
+) -> Option<Command> {
+    let before = state.filter.text().to_owned();
+    let command = act(state);
+    if state.filter.text() != before {
+        settle(state);
+    }
+    command
 }
 
 /// Derives what depends on more than one event: once before a frame, however many events came.

@@ -57,6 +57,9 @@ pub(super) struct Arguments {
 /// How long an estate stays after its last client.
 const IDLE: Duration = Duration::from_secs(600);
 
+/// What the estate's GitHub lets in.
+const GITHUB_TOKEN: &str = "demo-github";
+
 /// Where a running estate is found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Address {
@@ -231,39 +234,33 @@ fn publish(arguments: &Arguments, serving: &demo::Serving) -> std::io::Result<Ad
         kubeconfig: dir.join("kubeconfig.yaml"),
     };
     write_private(&address.kubeconfig, serving.kubeconfig().as_bytes())?;
-    write_private(
-        &address.config,
-        configuration(&address.kubeconfig).as_bytes(),
-    )?;
+    let token = dir.join("github-token");
+    write_private(&token, GITHUB_TOKEN.as_bytes())?;
+    let text = configuration(&address.kubeconfig, &serving.github_url(), &token);
+    write_private(&address.config, text.as_bytes())?;
     if arguments.served {
         write_private(&home.join("running.json"), &serde_json::to_vec(&address)?)?;
     }
     Ok(address)
 }
 
-/// The shipped example, with the kubeconfig of this estate in every environment. Sections whose APIs
-/// the estate does not serve are left out.
-fn configuration(kubeconfig: &Path) -> String {
-    let line = format!("kubeconfig = {:?}", kubeconfig.display().to_string());
+/// The shipped example, with this estate's kubeconfig in every environment and its GitHub; monitoring is
+/// behind the API server, as the example has it.
+fn configuration(kubeconfig: &Path, github: &str, token: &Path) -> String {
     let example = include_str!("../../config.example.toml");
     let mut out = String::new();
-    let mut is_served = true;
     for row in example.lines() {
-        if row.starts_with('[') {
-            let section = row.trim().trim_matches(['[', ']']);
-            let of_monitoring =
-                section.ends_with("prometheus") || section.ends_with("alertmanager");
-            is_served = section != "github" && !of_monitoring;
-        }
-        let needs_github = row.starts_with("deploy = ");
-        if !is_served || needs_github {
-            continue;
-        }
-        out.push_str(row);
-        out.push('\n');
-        if row.trim() == "[[environment]]" {
-            out.push_str(&line);
-            out.push('\n');
+        match row.trim() {
+            "[[environment]]" => {
+                let kubeconfig = kubeconfig.display().to_string();
+                out.push_str(&format!("{row}\nkubeconfig = {kubeconfig:?}\n"));
+            }
+            r#"api = "https://api.github.com""# => out.push_str(&format!("api = {github:?}\n")),
+            r#"token = { env = "GITHUB_TOKEN" }"# => {
+                let token = token.display().to_string();
+                out.push_str(&format!("token = {{ file = {token:?} }}\n"));
+            }
+            _ => out.push_str(&format!("{row}\n")),
         }
     }
     out

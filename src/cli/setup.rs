@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use super::monitoring;
 use crate::app::{Keymap, Look, Setup, State};
+use crate::clients::github;
 use crate::clients::kubernetes::Target;
-use crate::clients::{github, http};
-use crate::config::{Address, Config, Environment, Github, Problem, Reference, Replica, Token, Ui};
+use crate::config::{Config, Environment, Github, Problem, Token, Ui};
 use crate::estate::alerts::AlertScope;
 use crate::estate::runs::{Deploys, RepositoryScope};
 use crate::estate::{Safe, Scope, Tier, TrafficSwitch, WorkloadScope};
@@ -55,8 +56,10 @@ pub(super) fn loaded(config: Config, warnings: &[Problem], file: &Path) -> Resul
     })?;
     Ok(Loaded {
         title: Safe::new(&config.title),
-        alerts: config.environments.iter().map(alert_scope).collect(),
-        monitoring: config.environments.iter().map(monitoring).collect(),
+        alerts: config.environments.iter().map(monitoring::scope).collect(),
+        monitoring: (config.environments.iter())
+            .map(|e| monitoring::target(e).unwrap_or_default())
+            .collect(),
         repository: config
             .github
             .as_ref()
@@ -131,55 +134,6 @@ fn wire(environment: &Environment) -> Wire {
             namespace: environment.namespace.clone(),
         },
         selector: environment.selector.clone(),
-    }
-}
-
-fn alert_scope(environment: &Environment) -> Option<AlertScope> {
-    let prometheus = environment.prometheus.as_ref()?;
-    Some(AlertScope {
-        watchdog: prometheus.watchdog.as_deref().map(Safe::new),
-        colour_label: Some(Safe::new(&prometheus.colour_label)),
-        service_label: Some(Safe::new(&prometheus.service_label)),
-        has_alertmanager: environment.alertmanager.is_some(),
-    })
-}
-
-fn monitoring(environment: &Environment) -> alerts::Target {
-    let prometheus = environment.prometheus.as_ref();
-    let belongs = prometheus.map(|p| &p.belongs).into_iter().flatten();
-    alerts::Target {
-        prometheus: prometheus.map(|p| address(&p.address)),
-        alertmanager: environment.alertmanager.as_ref().map(address),
-        belongs: belongs.map(|(k, v)| (Safe::new(k), Safe::new(v))).collect(),
-    }
-}
-
-fn address(address: &Address) -> http::Target {
-    let replicas = address
-        .replicas
-        .iter()
-        .cloned()
-        .map(|replica| match replica {
-            Replica::Url(url) => http::Reach::Url(url),
-            Replica::Service {
-                namespace,
-                name,
-                port,
-                prefix,
-            } => http::Reach::Service {
-                namespace,
-                name,
-                port,
-                prefix,
-            },
-        });
-    http::Target {
-        replicas: replicas.collect(),
-        ca_file: address.ca_file.clone(),
-        bearer: address.token.clone().map(|token| match token {
-            Reference::Env(name) => http::Bearer::Env(name),
-            Reference::File(file) => http::Bearer::File(file),
-        }),
     }
 }
 

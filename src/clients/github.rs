@@ -144,7 +144,7 @@ pub async fn connect_within(
     let credential = token::credential(target, &limits).await?;
     let octocrab = (octocrab::Octocrab::builder().base_uri(api))
         .and_then(|builder| builder.build_with_reqwest(http.clone()))
-        .map_err(|e| fault::config(e))?;
+        .map_err(fault::config)?;
     Ok(Github(Arc::new(Inner {
         target: target.clone(),
         limits,

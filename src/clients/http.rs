@@ -49,6 +49,14 @@ pub struct Target {
     pub bearer: Option<Bearer>,
 }
 
+impl Target {
+    /// Whether a replica is reached through the API server.
+    pub fn needs_cluster(&self) -> bool {
+        let is_service = |reach: &Reach| matches!(reach, Reach::Service { .. });
+        self.replicas.iter().any(is_service)
+    }
+}
+
 /// Where a bearer token is read from, whenever it is needed: it may be renewed under way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Bearer {

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use toml::de::DeValue;
 
-use super::grammar::{API, LINE, PATH, REPOSITORY, VARIABLE, WORKFLOW};
+use super::grammar::{Grammar, LINE, LINK, PATH};
+use super::secret;
 use super::walk::{Node, Section, Walk};
 use super::{Deploy, Environment, Github, Token};
 
@@ -13,10 +14,75 @@ const API_DEFAULT: &str = "https://api.github.com";
 
 const TOKEN: &str = "{ env = \"NAME\" }, { file = \"/path\" } or { gh = true }";
 
+const KEYS: [&str; 5] = ["repository", "workflow", "api", "token", "ca_file"];
+
+const REPOSITORY: Grammar = Grammar {
+    expected: "a repository as `owner/name`",
+    accepts: |text| {
+        let names = text.split_once('/');
+        names.is_some_and(|(owner, name)| is_word(owner) && is_word(name))
+    },
+};
+
+const WORKFLOW: Grammar = Grammar {
+    expected: "the file name of a workflow, such as `ci.yml`, without its folder",
+    accepts: |text| {
+        let is_yaml = |end: &&str| text.len() > end.len() && text.ends_with(*end);
+        (LINE.accepts)(text) && !text.contains(['/', '\\']) && [".yml", ".yaml"].iter().any(is_yaml)
+    },
+};
+
+/// Plain HTTP only on loopback: a token goes there.
+const API: Grammar = Grammar {
+    expected: "an https URL, such as `https://api.github.com` or `https://HOST/api/v3`",
+    accepts: |text| {
+        let start = text.find("://").map_or(0, |at| at + 3);
+        let (origin, path) = match text.get(start..).and_then(|rest| rest.find('/')) {
+            Some(slash) => text.split_at(start + slash),
+            None => (text, ""),
+        };
+        let fits = |c: char| c.is_ascii_alphanumeric() || "/-_.".contains(c);
+        let is_loopback = ["http://127.0.0.1", "http://localhost"]
+            .iter()
+            .filter_map(|lead| origin.strip_prefix(lead))
+            .any(|rest| rest.is_empty() || rest.starts_with(':'));
+        (LINK.accepts)(origin)
+            && path.chars().all(fits)
+            && !path.contains("..")
+            && (origin.starts_with("https://") || is_loopback)
+    },
+};
+
+const VARIABLE: Grammar = Grammar {
+    expected: "the name of an environment variable: letters, digits and `_`",
+    accepts: |text| {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        (1..=253).contains(&text.len())
+            && text.bytes().all(fits)
+            && !text.starts_with(|first: char| first.is_ascii_digit())
+    },
+};
+
+/// A name as GitHub has them for owners and repositories.
+fn is_word(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    (1..=100).contains(&text.len()) && text.bytes().all(fits) && text != "." && text != ".."
+}
+
 /// Reads `[github]`.
 pub(super) fn read(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Github> {
     let section = walk.section(node, "a table")?;
-    section.only(walk, &["repository", "workflow", "api", "token", "ca_file"]);
+    // A secret in a key that is not known is the graver problem: it is told alone.
+    let before = walk.problems.len();
+    for (name, _, node) in section.entries() {
+        if !KEYS.contains(&name) {
+            secret::search_value(walk, &node);
+        }
+    }
+    if walk.problems.len() > before {
+        return None;
+    }
+    section.only(walk, &KEYS);
     let repository = section.required(
         walk,
         "repository",

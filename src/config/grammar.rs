@@ -60,65 +60,6 @@ pub(super) const LINK: Grammar = Grammar {
     accepts: is_origin,
 };
 
-pub(super) const REPOSITORY: Grammar = Grammar {
-    expected: "a repository as `owner/name`",
-    accepts: |text| {
-        (text.split_once('/'))
-            .is_some_and(|(owner, name)| is_repository(owner) && is_repository(name))
-    },
-};
-
-pub(super) const WORKFLOW: Grammar = Grammar {
-    expected: "the file name of a workflow, such as `ci.yml`, without its folder",
-    accepts: |text| {
-        is_line(text, 253)
-            && !text.contains(['/', '\\'])
-            && [".yml", ".yaml"]
-                .iter()
-                .any(|end| text.len() > end.len() && text.ends_with(end))
-    },
-};
-
-/// Plain HTTP only on loopback: a token goes there.
-pub(super) const API: Grammar = Grammar {
-    expected: "an https URL, such as `https://api.github.com` or `https://HOST/api/v3`",
-    accepts: |text| {
-        let (origin, path) = match text
-            .find("://")
-            .and_then(|at| text[at + 3..].find('/').map(|p| at + 3 + p))
-        {
-            Some(slash) => text.split_at(slash),
-            None => (text, ""),
-        };
-        let fits = |c: char| c.is_ascii_alphanumeric() || "/-_.".contains(c);
-        let is_loopback = ["http://127.0.0.1", "http://localhost"]
-            .iter()
-            .filter_map(|lead| origin.strip_prefix(lead))
-            .any(|rest| rest.is_empty() || rest.starts_with(':'));
-        is_origin(origin)
-            && path.chars().all(fits)
-            && (origin.starts_with("https://") || is_loopback)
-    },
-};
-
-/// POSIX: what a shell can export.
-pub(super) const VARIABLE: Grammar = Grammar {
-    expected: "the name of an environment variable, such as `GITHUB_TOKEN`",
-    accepts: |text| {
-        !text.starts_with(|first: char| first.is_ascii_digit())
-            && !text.is_empty()
-            && text.len() <= 253
-            && text
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-    },
-};
-
-fn is_repository(text: &str) -> bool {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    !text.is_empty() && text.len() <= 100 && text != "." && text != ".." && text.bytes().all(fits)
-}
-
 /// The address of a server, with its path prefix.
 pub(super) const URL: Grammar = Grammar {
     expected: "an address, such as `https://prometheus.example:9090`, with the path prefix where there is one",
@@ -149,6 +90,12 @@ pub(super) const SERVICE_ADDRESS: Grammar = Grammar {
 /// The name of a label of a metric, which knows no `-` and no prefix.
 pub(super) const METRIC_LABEL: Grammar = Grammar {
     expected: "a label of alerts: letters, digits and `_`, not beginning with a digit",
+    accepts: is_identifier,
+};
+
+/// The name of an environment variable.
+pub(super) const VARIABLE: Grammar = Grammar {
+    expected: "the name of an environment variable: letters, digits and `_`",
     accepts: is_identifier,
 };
 

@@ -71,7 +71,8 @@ fn config(walk: &mut Walk<'_>, root: &Section<'_>) -> Option<Config> {
     {
         monitoring::lacks_address(walk, node);
     }
-    (prometheus?, alertmanager?);
+    prometheus?;
+    alertmanager?;
     Some(Config {
         title: title?,
         ui: ui?.unwrap_or_default(),

@@ -6,6 +6,13 @@ use super::refusal::Refusal;
 use super::tree;
 use serde_json::{Value, json};
 
+/// The token of an `Authorization` header, as `Bearer` or in GitHub's older way.
+pub(super) fn bearer(authorization: &str) -> Option<&str> {
+    let (scheme, token) = authorization.split_once(' ')?;
+    let is_known = scheme.eq_ignore_ascii_case("bearer") || scheme.eq_ignore_ascii_case("token");
+    is_known.then_some(token.trim())
+}
+
 /// A user of the estate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum User {

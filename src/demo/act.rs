@@ -55,18 +55,24 @@ impl World {
                 self.heal(patients);
                 if patients.deployment.is_empty() {
                     self.faults.clear();
+                    self.monitoring.calm();
                 }
             }
             // Whoever asked for it is answered first.
             Action::Away { lasting } => self.later(self.now + 50, Task::Leave(*lasting)),
             Action::Fault {
+                side,
                 effect,
                 victims,
                 lasting,
             } => {
+                let until = self.now + lasting;
                 self.faults
-                    .add(effect.clone(), victims.clone(), self.now + lasting);
+                    .add(*side, effect.clone(), victims.clone(), until);
             }
+            Action::Push(push) => self.push(push),
+            Action::Metric { twist, lasting } => self.twist(twist.clone(), *lasting),
+            Action::Stall { lasting } => self.monitoring.stall(self.now + lasting),
             Action::ExpireWatches => {
                 self.store.forget();
                 self.faults.expired_below = self.faults.all_watches();
@@ -84,7 +90,11 @@ impl World {
     }
 
     fn set_image(&mut self, namespace: &str, deployment: &str, image: &str, manager: &str) {
-        let tag = self.random.hex(40);
+        let drawn = self.random.hex(40);
+        let tag = image
+            .rsplit_once(':')
+            .map_or(drawn.as_str(), |(_, tag)| tag);
+        self.account_for(namespace, tag);
         let key = (namespace.to_owned(), deployment.to_owned());
         self.modify(Kind::Deployment, &key, manager, Door::Main, |value| {
             let containers = tree::list_mut(value, "/spec/template/spec/containers");

@@ -1,6 +1,9 @@
 //! The actions of scenarios and of the fault menu: names, parameters, and what each means.
 
-use super::faults::{Effect, Victims};
+use super::catalogue::catalogue;
+use super::faults::{Effect, Side, Victims};
+use super::github::Push;
+use super::monitoring::Twist;
 use super::scenario::duration;
 use super::tree;
 use super::trouble::{Ailment, Patients};
@@ -45,6 +48,7 @@ pub(super) enum Action {
         lasting: i64,
     },
     Fault {
+        side: Side,
         effect: Effect,
         victims: Victims,
         lasting: i64,
@@ -52,113 +56,15 @@ pub(super) enum Action {
     ExpireWatches,
     DropWatches,
     CloseWatches,
-}
-
-/// The catalogue: name, what it does, and an example whose keys are those allowed.
-const CATALOGUE: [(&str, &str, &str); 18] = [
-    (
-        "set-image",
-        "Rolls a Deployment to another image; a new one where none is named",
-        r#"{"namespace": "production", "deployment": "digital-wall-green-backend", "image": "", "manager": "helm"}"#,
-    ),
-    (
-        "scale",
-        "Sets the replicas of a Deployment",
-        r#"{"namespace": "production", "deployment": "digital-wall-green-frontend", "replicas": 5}"#,
-    ),
-    (
-        "flip",
-        "Puts the live Services to a colour, the other one where none is named, as a given manager",
-        r#"{"namespace": "production", "to": "", "manager": "argocd-controller"}"#,
-    ),
-    (
-        "delete-pod",
-        "Deletes pods of a Deployment",
-        r#"{"namespace": "production", "deployment": "digital-wall-blue-frontend", "count": 1}"#,
-    ),
-    (
-        "load",
-        "Sets the traffic to a percentage of the usual",
-        r#"{"percent": 250}"#,
-    ),
-    (
-        "crash",
-        "Ends containers soon after they start: reason error or oom",
-        r#"{"namespace": "production", "deployment": "digital-wall-green-backend", "image": "", "count": 1, "reason": "error", "after": "4s", "times": 3, "for": "5m"}"#,
-    ),
-    (
-        "image-pull-failure",
-        "Makes pulls of the image fail",
-        r#"{"namespace": "production", "deployment": "digital-wall-green-frontend", "image": "", "count": 1, "for": "5m"}"#,
-    ),
-    (
-        "readiness-failure",
-        "Answers readiness probes with 503",
-        r#"{"namespace": "production", "deployment": "digital-wall-green-backend", "image": "", "count": 1, "for": "5m"}"#,
-    ),
-    (
-        "unschedulable",
-        "Leaves new pods pending for want of CPU",
-        r#"{"namespace": "production", "deployment": "digital-wall-green-frontend", "image": "", "count": 1, "for": "5m"}"#,
-    ),
-    (
-        "heal",
-        "Ends what ails the pods of a Deployment, or of all; and the faults of the API",
-        r#"{"namespace": "", "deployment": ""}"#,
-    ),
-    (
-        "away",
-        "Refuses every connection to the API",
-        r#"{"for": "30s"}"#,
-    ),
-    (
-        "status",
-        "Answers with a status, after applying the request or without",
-        r#"{"code": 503, "verbs": ["patch"], "resource": "services", "times": 1, "retry-after": 2, "applied": false, "for": "30s"}"#,
-    ),
-    (
-        "slow",
-        "Answers late",
-        r#"{"ms": 3000, "verbs": [], "resource": "", "times": 100, "for": "30s"}"#,
-    ),
-    (
-        "html",
-        "Answers 200 with an HTML page",
-        r#"{"verbs": ["list"], "resource": "", "times": 100, "for": "30s"}"#,
-    ),
-    (
-        "truncate",
-        "Cuts the answer's body in half",
-        r#"{"verbs": ["list"], "resource": "", "times": 100, "for": "30s"}"#,
-    ),
-    (
-        "cut",
-        "Ends the connection without an answer, after applying the request or without",
-        r#"{"verbs": ["patch"], "resource": "services", "times": 1, "applied": true, "for": "30s"}"#,
-    ),
-    (
-        "expire-watches",
-        "Forgets history: watches and pages are answered 410",
-        "{}",
-    ),
-    ("drop-watches", "Leaves the open watches silent", "{}"),
-];
-
-/// Kept apart from the catalogue's table for its length only.
-const CLOSE: (&str, &str, &str) = ("close-watches", "Ends the open watches", "{}");
-
-fn catalogue() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
-    CATALOGUE.into_iter().chain([CLOSE])
-}
-
-/// The menu: each action with its description and an example to send.
-pub(super) fn menu() -> Value {
-    let items = catalogue().map(|(name, description, example)| {
-        let mut example: Value = serde_json::from_str(example).unwrap_or_else(|_| json!({}));
-        tree::set(&mut example, "/do", name);
-        json!({"name": name, "description": description, "example": example})
-    });
-    Value::Array(items.collect())
+    Push(Push),
+    Metric {
+        twist: Twist,
+        lasting: Option<i64>,
+    },
+    /// Prometheus stops evaluating its rules.
+    Stall {
+        lasting: i64,
+    },
 }
 
 impl Action {
@@ -225,6 +131,7 @@ impl Params<'_> {
         };
         let fault = |effect| {
             Ok(Action::Fault {
+                side: Side::Kubernetes,
                 effect,
                 victims: self.victims()?,
                 lasting: self.lasting()?.unwrap_or(30_000),
@@ -270,34 +177,108 @@ impl Params<'_> {
             "away" => Ok(Action::Away {
                 lasting: self.lasting()?.unwrap_or(30_000),
             }),
-            "status" => {
-                let code = self.number("code")?.or_else(|| self.short.parse().ok());
-                let code = code
-                    .and_then(|code| u16::try_from(code).ok())
-                    .filter(|code| (400..600).contains(code));
-                let retry_after = self
-                    .number("retry-after")?
-                    .and_then(|seconds| u64::try_from(seconds).ok());
-                fault(Effect::Status {
-                    code: code.ok_or("status needs a code of 400 to 599")?,
-                    retry_after,
-                    is_applied,
-                })
-            }
-            "slow" => {
-                let late = self.number("ms")?.or_else(|| self.short.parse().ok());
-                fault(Effect::Slow(
-                    late.and_then(|ms| u64::try_from(ms).ok())
-                        .ok_or("slow needs ms")?,
-                ))
-            }
+            "status" => fault(self.status()?),
+            "slow" => fault(self.slow()?),
             "html" => fault(Effect::Html),
             "truncate" => fault(Effect::Truncate),
             "cut" => fault(Effect::Cut { is_applied }),
             "expire-watches" => Ok(Action::ExpireWatches),
             "drop-watches" => Ok(Action::DropWatches),
-            _ => Ok(Action::CloseWatches),
+            "close-watches" => Ok(Action::CloseWatches),
+            name => self.outside(name),
         }
+    }
+
+    /// What happens outside of the cluster: at GitHub, and in monitoring.
+    fn outside(&self, name: &str) -> Result<Action, String> {
+        let lasting = self.lasting()?;
+        let fault = |side, effect| {
+            Ok(Action::Fault {
+                side,
+                effect,
+                victims: self.victims()?,
+                lasting: lasting.unwrap_or(30_000),
+            })
+        };
+        match name {
+            "push" => Ok(Action::Push(self.push())),
+            "metric" => Ok(Action::Metric {
+                twist: self.twist()?,
+                lasting,
+            }),
+            "github-status" => fault(Side::GitHub, self.status()?),
+            "github-slow" => fault(Side::GitHub, self.slow()?),
+            "github-html" => fault(Side::GitHub, Effect::Html),
+            "github-cut" => fault(Side::GitHub, Effect::Cut { is_applied: false }),
+            "github-primary-limit" => fault(Side::GitHub, Effect::Primary),
+            "github-secondary-limit" => {
+                let seconds = self.number("retry-after")?.unwrap_or(60);
+                let seconds = u64::try_from(seconds).unwrap_or(0);
+                fault(Side::GitHub, Effect::Secondary(seconds))
+            }
+            "prometheus-away" => fault(Side::Prometheus, Effect::Cut { is_applied: false }),
+            "prometheus-status" => fault(Side::Prometheus, self.status()?),
+            "prometheus-slow" => fault(Side::Prometheus, self.slow()?),
+            "prometheus-stall" => Ok(Action::Stall {
+                lasting: lasting.unwrap_or(60_000),
+            }),
+            _ => fault(Side::Alertmanager, Effect::Cut { is_applied: false }),
+        }
+    }
+
+    fn push(&self) -> Push {
+        let changes = tree::list(self.value, "/changes");
+        let mut changes: Vec<String> = changes
+            .iter()
+            .filter_map(|part| part.as_str().map(str::to_owned))
+            .collect();
+        if changes.is_empty() {
+            changes = ["frontend", "backend"].map(str::to_owned).to_vec();
+        }
+        Push {
+            branch: self.text("branch", "develop"),
+            title: self.text("title", ""),
+            changes,
+            fails: self.text("fails", ""),
+        }
+    }
+
+    fn twist(&self) -> Result<Twist, String> {
+        let name = self.text("name", "errors");
+        if !Twist::NAMES.contains(&name.as_str()) {
+            return Err(format!(
+                "metric knows {}, not {name:?}",
+                Twist::NAMES.join(", ")
+            ));
+        }
+        Ok(Twist {
+            name,
+            namespace: self.text("namespace", "production"),
+            colour: self.text("colour", ""),
+            part: self.text("part", ""),
+            value: self.number("value")?.unwrap_or(40),
+        })
+    }
+
+    fn status(&self) -> Result<Effect, String> {
+        let code = self.number("code")?.or_else(|| self.short.parse().ok());
+        let code = code
+            .and_then(|code| u16::try_from(code).ok())
+            .filter(|code| (400..600).contains(code));
+        let retry_after = self
+            .number("retry-after")?
+            .and_then(|seconds| u64::try_from(seconds).ok());
+        Ok(Effect::Status {
+            code: code.ok_or("status needs a code of 400 to 599")?,
+            retry_after,
+            is_applied: self.value["applied"] == true,
+        })
+    }
+
+    fn slow(&self) -> Result<Effect, String> {
+        let late = self.number("ms")?.or_else(|| self.short.parse().ok());
+        let late = late.and_then(|ms| u64::try_from(ms).ok());
+        Ok(Effect::Slow(late.ok_or("slow needs ms")?))
     }
 
     fn text(&self, key: &str, default: &str) -> String {

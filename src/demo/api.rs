@@ -3,15 +3,15 @@
 use super::access::{self, User};
 use super::discovery;
 use super::estate::Estate;
-use super::faults::Effect;
+use super::faults::{Effect, Side};
 use super::kind::Kind;
 use super::refusal::Refusal;
 use super::route::{Target, plural, target, verb};
-use super::{change, forward, logs, read, stream, watch};
+use super::{change, forward, logs, monitoring, read, stream, watch};
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequestParts, Query, Request, State, ws::WebSocketUpgrade};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, StatusCode, header};
+use axum::http::{HeaderName, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use tokio::time::Duration;
@@ -38,7 +38,7 @@ pub(super) struct Call {
 pub(super) struct Params(Vec<(String, String)>);
 
 impl Params {
-    fn of(parts: &Parts) -> Self {
+    pub(super) fn of(parts: &Parts) -> Self {
         Query::try_from_uri(&parts.uri)
             .map(|Query(pairs)| Self(pairs))
             .unwrap_or_default()
@@ -49,6 +49,26 @@ impl Params {
             .iter()
             .find(|(name, _)| name == key)
             .map_or("", |(_, value)| value)
+    }
+
+    /// Takes the parameters of another query in.
+    pub(super) fn extend(&mut self, uri: &Uri) {
+        if let Ok(Query(pairs)) = Query::<Vec<(String, String)>>::try_from_uri(uri) {
+            self.0.extend(pairs);
+        }
+    }
+
+    /// All values of a key that may come more than once.
+    pub(super) fn all(&self, key: &str) -> impl Iterator<Item = &str> {
+        self.pairs()
+            .filter(move |(name, _)| *name == key)
+            .map(|(_, value)| value)
+    }
+
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     pub(super) fn is_set(&self, key: &str) -> bool {
@@ -96,7 +116,7 @@ async fn serve(estate: &Estate, request: Request) -> Result<Response, Refusal> {
     if estate.with(|world| world.faults.is_away(world.now)) {
         return Ok(stream::broken());
     }
-    let effects = estate.with(|world| world.faults.meet(verb, plural));
+    let effects = estate.with(|world| world.faults.meet(Side::Kubernetes, verb, plural));
     if let Some(response) = before(&effects).await {
         return Ok(response);
     }
@@ -119,6 +139,20 @@ async fn serve(estate: &Estate, request: Request) -> Result<Response, Refusal> {
                     "Request entity too large: limit is 3145728",
                 )
             })?;
+            if let Target::Proxy {
+                namespace,
+                service,
+                path,
+            } = target
+            {
+                let asked = monitoring::Asked {
+                    params: monitoring::params(&parts, &bytes),
+                    method: parts.method,
+                    path,
+                    body: bytes,
+                };
+                return proxy(estate, &namespace, &service, asked).await;
+            }
             perform(
                 estate,
                 user,
@@ -134,6 +168,31 @@ async fn serve(estate: &Estate, request: Request) -> Result<Response, Refusal> {
         }
     };
     Ok(after(&effects, response).await)
+}
+
+/// Carries a request to a Service, as the API server does.
+async fn proxy(
+    estate: &Estate,
+    namespace: &str,
+    service: &str,
+    asked: monitoring::Asked,
+) -> Result<Response, Refusal> {
+    let name = service.trim_start_matches("http:");
+    let name = name.split(':').next().unwrap_or_default();
+    let away = || {
+        let why = format!("no endpoints available for service {service:?}");
+        Refusal::new(503, "ServiceUnavailable", why)
+    };
+    let is_there = estate.with(|world| world.store.get(Kind::Service, namespace, name).is_some());
+    if !is_there {
+        return Err(Refusal::not_found(Kind::Service, name));
+    }
+    let server = monitoring::Server::named(service).filter(|_| namespace == "monitoring");
+    let answer = match server {
+        Some(server) => monitoring::answer(estate, server, asked).await,
+        None => None,
+    };
+    answer.ok_or_else(away)
 }
 
 /// The rest of a request.
@@ -154,6 +213,8 @@ fn perform(
     let accept = header(&asked.parts, &header::ACCEPT).to_owned();
     match target {
         Target::Open(response) => Ok(response),
+        // Carried on before.
+        Target::Proxy { .. } => Err(Refusal::no_such_path()),
         Target::Document(document) => {
             let is_aggregated = document["kind"] == "APIGroupDiscoveryList";
             let content = if is_aggregated {
@@ -218,14 +279,17 @@ fn resource(
 }
 
 fn allow(user: User, verb: &str, target: &Target) -> Result<(), Refusal> {
-    let Target::Resource {
-        kind,
-        namespace,
-        name,
-        part,
-    } = target
-    else {
-        return Ok(());
+    let (kind, namespace, name, part) = match target {
+        Target::Resource {
+            kind,
+            namespace,
+            name,
+            part,
+        } => (kind, namespace, name, part.as_str()),
+        Target::Proxy {
+            namespace, service, ..
+        } => (&Kind::Service, namespace, service, "proxy"),
+        Target::Open(_) | Target::Document(_) | Target::Review { .. } => return Ok(()),
     };
     if user.may(verb, part) {
         return Ok(());

@@ -1,6 +1,7 @@
 //! The estate's own remote control: which scenario plays, and what to break next.
 
-use super::action::{self, Action};
+use super::action::Action;
+use super::catalogue;
 use super::estate::Estate;
 use super::scenario::Scenario;
 use axum::Json;
@@ -63,7 +64,7 @@ pub(super) async fn fault(State(estate): State<Estate>, body: String) -> Respons
 }
 
 pub(super) async fn faults() -> Json<Value> {
-    Json(action::menu())
+    Json(catalogue::menu())
 }
 
 pub(super) async fn quit(State(estate): State<Estate>) -> Json<Value> {

@@ -41,12 +41,14 @@ impl Estate {
     /// An estate that begins now; its wall clock stands at `epoch`. Nothing moves by itself until it
     /// is driven; the port of `options` is not used.
     pub fn new(options: &Options, epoch: Timestamp) -> Result<Self, Fault> {
+        // First of all: else its wall clock would lag by as long as the making of the world takes.
+        let clock = Clock::start();
         let world = World::new(options, epoch)?;
         let mut random = Random::of(options.seed, "tokens");
         Ok(Self(Arc::new(Inner {
             world: Mutex::new(world),
             moved: Notify::new(),
-            clock: Clock::start(),
+            clock,
             operator: format!("demo-operator-{}", random.hex(24)),
             viewer: format!("demo-viewer-{}", random.hex(24)),
             quit: watch::Sender::new(false),

@@ -2,6 +2,15 @@
 
 use tokio::sync::watch;
 
+/// Whose requests it happens to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    Kubernetes,
+    GitHub,
+    Prometheus,
+    Alertmanager,
+}
+
 /// What happens to a request instead of an honest answer.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Effect {
@@ -19,6 +28,10 @@ pub(super) enum Effect {
     Truncate,
     /// The connection ends without an answer; the request takes effect where `is_applied`.
     Cut { is_applied: bool },
+    /// GitHub's limit of the hour is used up.
+    Primary,
+    /// GitHub's other limit: come back after so many seconds; 0 says nothing.
+    Secondary(u64),
 }
 
 /// Which requests it happens to.
@@ -34,6 +47,7 @@ pub(super) struct Victims {
 
 #[derive(Debug)]
 struct ApiFault {
+    side: Side,
     effect: Effect,
     victims: Victims,
     until: i64,
@@ -65,8 +79,9 @@ impl Default for Faults {
 }
 
 impl Faults {
-    pub(super) fn add(&mut self, effect: Effect, victims: Victims, until: i64) {
+    pub(super) fn add(&mut self, side: Side, effect: Effect, victims: Victims, until: i64) {
         self.all.push(ApiFault {
+            side,
             effect,
             victims,
             until,
@@ -98,9 +113,9 @@ impl Faults {
     }
 
     /// What happens to this request; one that only a number of requests meet is used up by it.
-    pub(super) fn meet(&mut self, verb: &str, resource: &str) -> Vec<Effect> {
+    pub(super) fn meet(&mut self, side: Side, verb: &str, resource: &str) -> Vec<Effect> {
         let mut effects = Vec::new();
-        for fault in &mut self.all {
+        for fault in self.all.iter_mut().filter(|fault| fault.side == side) {
             let victims = &mut fault.victims;
             let fits = (victims.verbs.is_empty()
                 || victims.verbs.iter().any(|victim| victim == verb))

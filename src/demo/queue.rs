@@ -22,6 +22,10 @@ pub(super) enum Task {
     Leave(i64),
     /// A trouble of this number ends.
     Mend(u64),
+    /// The deploy of the run with this id reaches staging.
+    Deploy(u64),
+    /// Prometheus scrapes, and evaluates its rules.
+    Scrape,
 }
 
 /// Tasks by time; one that waits already keeps the earlier time.

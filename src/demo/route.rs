@@ -17,6 +17,12 @@ pub(super) enum Target {
         group: String,
         plural: String,
     },
+    /// A Service, by the API server's proxy: its name with the port, and the path there.
+    Proxy {
+        namespace: String,
+        service: String,
+        path: String,
+    },
     Resource {
         kind: Kind,
         namespace: String,
@@ -58,6 +64,25 @@ pub(super) fn target(parts: &Parts) -> Option<Target> {
         return Some(Target::Review {
             group: group.to_owned(),
             plural: (*plural).to_owned(),
+        });
+    }
+    if let (
+        "",
+        "v1",
+        [
+            "namespaces",
+            namespace,
+            "services",
+            service,
+            "proxy",
+            rest @ ..,
+        ],
+    ) = (group, version, rest)
+    {
+        return Some(Target::Proxy {
+            namespace: (*namespace).to_owned(),
+            service: (*service).to_owned(),
+            path: format!("/{}", rest.join("/")),
         });
     }
     resource_at(group, version, rest)
@@ -118,6 +143,7 @@ pub(super) fn verb(parts: &Parts, params: &Params, target: Option<&Target>) -> &
 pub(super) fn plural(target: Option<&Target>) -> &'static str {
     match target {
         Some(Target::Resource { kind, .. }) => kind.facts().plural,
+        Some(Target::Proxy { .. }) => "services",
         _ => "",
     }
 }

@@ -8,12 +8,15 @@ use super::world::World;
 use serde_json::Value;
 use std::path::Path;
 
-const EMBEDDED: [&str; 5] = [
+const EMBEDDED: [&str; 8] = [
     include_str!("../../assets/scenarios/calm.json"),
     include_str!("../../assets/scenarios/bad-release.json"),
     include_str!("../../assets/scenarios/crash-loop.json"),
     include_str!("../../assets/scenarios/api-down.json"),
     include_str!("../../assets/scenarios/flapping.json"),
+    include_str!("../../assets/scenarios/noisy-alerts.json"),
+    include_str!("../../assets/scenarios/flaky-github.json"),
+    include_str!("../../assets/scenarios/prometheus-away.json"),
 ];
 
 /// One thing that happens, once or again and again.
@@ -156,6 +159,7 @@ impl World {
         self.chosen += 1;
         self.faults.clear();
         self.load = 100;
+        self.monitoring.calm();
         self.heal(&super::trouble::Patients::default());
         self.scenario_began = self.now;
         for (index, step) in scenario.steps.iter().enumerate() {

@@ -27,6 +27,7 @@ impl World {
         for environment in ["production", "staging", "development"] {
             self.make_environment(environment);
         }
+        self.make_monitoring();
         for release in ["staging", "development"] {
             self.install(release, &format!("digital-wall-{release}"), None);
         }
@@ -70,6 +71,7 @@ impl World {
             "production",
             "staging",
             "development",
+            "monitoring",
         ] {
             let labels = json!({"kubernetes.io/metadata.name": namespace});
             self.helm(Kind::Namespace, "", json!({"metadata": {"name": namespace, "labels": labels}, "spec": {"finalizers": ["kubernetes"]}}));
@@ -102,6 +104,25 @@ impl World {
             namespace,
             json!({"metadata": {"name": "digital-wall-config"}, "data": data}),
         );
+    }
+
+    /// Prometheus and Alertmanager run elsewhere: Services without a selector, and slices by hand.
+    fn make_monitoring(&mut self) {
+        for (name, port) in [("prometheus", 9090), ("alertmanager", 9093)] {
+            let ports =
+                json!([{"name": "http-web", "port": port, "targetPort": port, "protocol": "TCP"}]);
+            let labels =
+                json!({"app.kubernetes.io/name": name, "app.kubernetes.io/part-of": "monitoring"});
+            let service =
+                json!({"metadata": {"name": name, "labels": labels}, "spec": {"ports": ports}});
+            self.helm(Kind::Service, "monitoring", service);
+            let slice = json!({
+                "metadata": {"name": format!("{name}-1"), "labels": {"kubernetes.io/service-name": name}},
+                "addressType": "IPv4", "ports": [{"name": "http-web", "port": port, "protocol": "TCP"}],
+                "endpoints": [{"addresses": [format!("10.0.2.{}", port % 100)], "conditions": {"ready": true}}],
+            });
+            self.helm(Kind::EndpointSlice, "monitoring", slice);
+        }
     }
 
     fn install(&mut self, namespace: &str, release: &str, colour: Option<&str>) {
@@ -174,10 +195,12 @@ impl World {
 
 /// The image of a part, tagged with the whole commit that begins with `commit`.
 pub(super) fn image(part: &str, commit: &str) -> String {
-    format!(
-        "ghcr.io/acme/digitalwall-{part}:{commit}{}",
-        hex_of(commit, 40 - commit.len())
-    )
+    format!("ghcr.io/acme/digitalwall-{part}:{}", whole(commit))
+}
+
+/// The whole commit that begins with `commit`.
+pub(super) fn whole(commit: &str) -> String {
+    format!("{commit}{}", hex_of(commit, 40 - commit.len()))
 }
 
 pub(super) fn labels(release: &str, part: &str, colour: Option<&str>) -> Value {

@@ -65,6 +65,26 @@ async fn run(estate: Estate, gate: Gate, idle: Option<Duration>) {
 }
 
 impl Serving {
+    /// The base of GitHub's REST API; its token is `demo-github`.
+    pub fn github_url(&self) -> String {
+        format!("http://{}/github", self.addr)
+    }
+
+    /// The token that the estate's GitHub takes.
+    pub fn github_token(&self) -> &'static str {
+        super::github::TOKEN
+    }
+
+    /// The base of Prometheus' API.
+    pub fn prometheus_url(&self) -> String {
+        format!("http://{}/prometheus", self.addr)
+    }
+
+    /// The base of Alertmanager's API.
+    pub fn alertmanager_url(&self) -> String {
+        format!("http://{}/alertmanager", self.addr)
+    }
+
     /// Ends when the estate ends: when told to quit, or after the idle time of its options.
     pub async fn finished(self) {
         // A server that panicked is finished too.

@@ -11,7 +11,7 @@ use super::scenario::Scenario;
 use super::store::{Change, Key, Object, Store};
 use super::trouble::Troubles;
 use super::write::Door;
-use super::{Fault, Options, clock, tree};
+use super::{Fault, Options, clock, github, monitoring, tree};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -32,6 +32,8 @@ pub(super) struct World {
     pub(super) sims: BTreeMap<String, Sim>,
     pub(super) troubles: Troubles,
     pub(super) faults: Faults,
+    pub(super) github: github::Repository,
+    pub(super) monitoring: monitoring::Monitoring,
     pub(super) scenario: Scenario,
     /// Counts the scenarios chosen: steps of an older choice are void.
     pub(super) chosen: u64,
@@ -59,6 +61,8 @@ impl World {
             sims: BTreeMap::new(),
             troubles: Troubles::default(),
             faults: Faults::default(),
+            github: github::Repository::new(options.seed),
+            monitoring: monitoring::Monitoring::new(options.seed),
             scenario: scenario.clone(),
             chosen: 0,
             scenario_began: 0,
@@ -71,6 +75,8 @@ impl World {
         world.seed_past();
         world.fill(options.pods);
         world.advance(0);
+        world.github.remember();
+        world.recall_metrics();
         world.play(scenario);
         if world.churn > 0 {
             world.later(world.now + 1_000, Task::Churn);
@@ -100,6 +106,8 @@ impl World {
             Task::Step(chosen, index) => self.play_step(chosen, index),
             Task::Leave(lasting) => self.leave(lasting),
             Task::Mend(number) => self.mend(number),
+            Task::Deploy(run) => self.deploy(run),
+            Task::Scrape => self.scrape(),
         }
     }
 

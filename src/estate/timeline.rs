@@ -140,7 +140,7 @@ fn pods(estate: &Estate) -> Vec<Happening> {
             all.push(Happening {
                 at,
                 weight: Weight::Bad,
-                what: Safe::new(&format!("{} {}", pod.name, why.short)),
+                what: Safe::new(&format!("{} {}", called(estate, pod), why.short)),
                 note: Some(why.detail),
                 source: Source::Pod(pod.name.clone()),
             });
@@ -154,12 +154,7 @@ fn pods(estate: &Estate) -> Vec<Happening> {
                 all.push(Happening {
                     at,
                     weight: Weight::Bad,
-                    what: Safe::new(&format!(
-                        "{} {} {}",
-                        pod.name,
-                        container.name,
-                        why::exit(last)
-                    )),
+                    what: Safe::new(&format!("{} {}", called(estate, pod), why::exit(last))),
                     note: Some(Safe::new(&format!("{} restarts", container.restarts))),
                     source: Source::Pod(pod.name.clone()),
                 });
@@ -167,6 +162,20 @@ fn pods(estate: &Estate) -> Vec<Happening> {
         }
     }
     all
+}
+
+/// A pod as people call it: its colour, its workload and the last part of its name.
+fn called(estate: &Estate, pod: &super::Pod) -> String {
+    let Some(group) = estate.index.group(&pod.name) else {
+        return pod.name.to_string();
+    };
+    let Some(workload) = group.workload.and_then(|w| estate.scope.workloads.get(w)) else {
+        return pod.name.to_string();
+    };
+    let colour = group.colour.zip(estate.scope.traffic.as_ref());
+    let colour = colour.map(|(c, t)| format!("{} ", t.colours[c].to_uppercase()));
+    let suffix = pod.name.rsplit('-').next().unwrap_or_default();
+    format!("{}{} {suffix}", colour.unwrap_or_default(), workload.name)
 }
 
 fn alerting(alerts: &Alerts, causes: &[(Timestamp, &'static str)]) -> Vec<Happening> {

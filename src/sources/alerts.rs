@@ -76,6 +76,15 @@ pub async fn run_at(
         shared,
         belongs: target.belongs,
     };
+    let targets = [&target.prometheus, &target.alertmanager];
+    if targets
+        .into_iter()
+        .flatten()
+        .any(http::Target::needs_cluster)
+    {
+        // Connecting is no fault yet.
+        let _ = tokio::time::timeout(pace.answer, asking.shared.cluster()).await;
+    }
     let prometheus = target.prometheus.as_ref().map(Prometheus::new);
     let alertmanager = target.alertmanager.as_ref().map(Alertmanager::new);
     let told = async {

@@ -30,7 +30,8 @@ impl Shared {
         self.0.borrow().clone()
     }
 
-    async fn cluster(&self) -> Option<Cluster> {
+    /// The connection, as soon as there is one.
+    pub(super) async fn cluster(&self) -> Option<Cluster> {
         let mut slot = self.0.subscribe();
         let found = slot.wait_for(Option::is_some).await.ok()?;
         found.clone()

@@ -2,9 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use rustix::time::{ClockId, clock_gettime};
-
-use crate::estate::{Moment, Now};
+use crate::estate::Now;
+pub use crate::sources::kubernetes::boottime as boot;
 
 /// A moment, in milliseconds since some fixed start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,16 +45,6 @@ impl Clock {
     pub fn instant(&self, at: Millis) -> Instant {
         self.0 + Duration::from_millis(at.0)
     }
-}
-
-/// Milliseconds since the machine was started. Counts suspend, which `Instant` does not on Linux
-/// (rust-lang/rust#87906): for ages and leases.
-#[must_use]
-pub fn boot() -> Moment {
-    let time = clock_gettime(ClockId::Boottime);
-    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-    let millis = u64::try_from(time.tv_nsec / 1_000_000).unwrap_or(0);
-    Moment(seconds * 1_000 + millis)
 }
 
 /// The present by both clocks.

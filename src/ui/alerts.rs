@@ -3,6 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::canvas::{Canvas, Text, column, right};
+use super::pairs;
 use super::theme::{Mark, Role, Theme, colour_role};
 use super::words;
 use crate::app::{Panel, State, lists};
@@ -105,39 +106,15 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
         );
         return;
     }
-    let (_, at) = lists::place(state, Panel::Alerts);
-    let rows = usize::from(area.bottom().saturating_sub(y) / 2).max(1);
-    let first = at
-        .saturating_sub(rows / 2)
-        .min(views.len().saturating_sub(rows));
-    for (place, view) in views.iter().enumerate().skip(first) {
-        if y >= area.bottom() {
-            break;
-        }
-        canvas.text(
-            area.x + 2,
-            y,
-            area.width.saturating_sub(3),
-            &line(state, alerts, view, area.width, &theme),
-        );
-        if place == at && state.panel == Panel::Alerts && state.levels.is_empty() {
-            canvas.select(Rect {
-                x: area.x + 1,
-                y,
-                width: area.width.saturating_sub(2),
-                height: 1,
-            });
-        }
-        if y + 1 < area.bottom() {
-            canvas.text(
-                area.x + 4,
-                y + 1,
-                area.width.saturating_sub(5),
-                &below(state, view),
-            );
-        }
-        y += 2;
-    }
+    let list = Rect {
+        y,
+        height: area.bottom().saturating_sub(y),
+        ..area
+    };
+    pairs::draw(state, Panel::Alerts, canvas, list, &views, |view| {
+        let head = line(state, alerts, view, area.width, &theme);
+        (head, below(state, view))
+    });
     if alerts.rules.currency(state.now.at) == Currency::Stale {
         canvas.dim(area);
     }
@@ -223,7 +200,11 @@ fn below(state: &State, view: &AlertView<'_>) -> Text {
     match summary {
         Some(summary) => Text::plain(summary.to_string()),
         None => Text::default().add(
-            format!("{} = {}", view.rule.expression, view.alert.value),
+            format!(
+                "{} = {}",
+                view.rule.expression,
+                words::value(&view.alert.value)
+            ),
             Role::Dim,
         ),
     }

@@ -3,6 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::canvas::{Canvas, Text, column, fit, right};
+use super::pairs;
 use super::theme::{Mark, Role, Theme};
 use super::words;
 use crate::app::{Panel, State, lists};
@@ -88,40 +89,10 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
         );
         return;
     }
-    let (_, at) = lists::place(state, Panel::Runs);
-    let rows = usize::from(area.height / 2).max(1);
-    let first = at
-        .saturating_sub(rows / 2)
-        .min(runs.len().saturating_sub(rows));
-    let mut y = area.y;
-    for (place, run) in runs.iter().enumerate().skip(first) {
-        if y >= area.bottom() {
-            break;
-        }
-        canvas.text(
-            area.x + 2,
-            y,
-            area.width.saturating_sub(3),
-            &line(state, repository, run, area.width, &theme),
-        );
-        if place == at && state.panel == Panel::Runs && state.levels.is_empty() {
-            canvas.select(Rect {
-                x: area.x + 1,
-                y,
-                width: area.width.saturating_sub(2),
-                height: 1,
-            });
-        }
-        if y + 1 < area.bottom() {
-            canvas.text(
-                area.x + 4,
-                y + 1,
-                area.width.saturating_sub(5),
-                &below(repository, run, &theme),
-            );
-        }
-        y += 2;
-    }
+    pairs::draw(state, Panel::Runs, canvas, area, &runs, |run| {
+        let head = line(state, repository, run, area.width, &theme);
+        (head, below(repository, run, area.width, &theme))
+    });
     if repository.runs.currency(state.now.at) == Currency::Stale {
         canvas.dim(area);
     }
@@ -148,7 +119,7 @@ fn line(state: &State, repository: &Repository, run: &Run, width: u16, theme: &T
 }
 
 /// The jobs in order, or what needs a person.
-fn below(repository: &Repository, run: &Run, theme: &Theme) -> Text {
+fn below(repository: &Repository, run: &Run, width: u16, theme: &Theme) -> Text {
     if let Some(deploy) = repository.missing_deploy(run) {
         return Text::default().add(format!("green, but {} did not run", deploy.job), Role::Warn);
     }
@@ -164,11 +135,34 @@ fn below(repository: &Repository, run: &Run, theme: &Theme) -> Text {
             Role::Bad,
         );
     }
+    // As much of each name as there is room for all of them.
+    let room = usize::from(width).saturating_sub(5) / jobs.len().max(1);
+    if room < LEGIBLE + 4 {
+        return strip(repository, run, &jobs, theme);
+    }
     let mut text = Text::default();
     for job in jobs {
         let (sign, role) = sign(repository, run, job, theme);
-        text.push(fit(&job.name, 12, theme), Role::Dim);
+        text.push(fit(&job.name, (room - 4).min(18), theme), Role::Dim);
         text.push(format!(" {sign}  "), role);
+    }
+    text
+}
+
+/// A name shorter than this says nothing.
+const LEGIBLE: usize = 7;
+
+/// The jobs' marks in order, and the names of those that are under way or waited for.
+fn strip(repository: &Repository, run: &Run, jobs: &[&Job], theme: &Theme) -> Text {
+    let mut text = Text::default();
+    for job in jobs {
+        let (sign, role) = sign(repository, run, job, theme);
+        text.push(format!("{sign} "), role);
+    }
+    let is_open = |job: &&&Job| matches!(job.progress, Progress::Running | Progress::Waiting);
+    for job in jobs.iter().filter(is_open) {
+        let said = format!("  {} {}", job.name, theme.mark(mark(&job.progress)));
+        text.push(said, Role::Plain);
     }
     text
 }

@@ -65,7 +65,7 @@ fn line(state: &State, happening: &Happening, room: usize, theme: &Theme) -> Tex
     let said = Text::default().add(format!("  {note}"), Role::Dim);
     match text.width() + said.width() <= room {
         true => text.pad(room - said.width()).append(said),
-        false => text.append(said),
+        false => text,
     }
 }
 

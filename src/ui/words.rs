@@ -24,6 +24,23 @@ pub fn age_of(at: Option<Timestamp>, estate: &Estate, now: Now) -> String {
     )
 }
 
+/// A sample's value as Prometheus spells it, with four digits where it is a number.
+pub fn value(text: &str) -> String {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() => {
+            let places = if number.abs() >= 100.0 { 1 } else { 4 };
+            let short = format!("{number:.places$}");
+            let short = short.trim_end_matches('0').trim_end_matches('.');
+            if short.is_empty() {
+                "0".to_owned()
+            } else {
+                short.to_owned()
+            }
+        }
+        _ => text.to_owned(),
+    }
+}
+
 /// `PROD`, `STAGING`, `DEV`.
 pub fn tier_badge(tier: Tier) -> &'static str {
     match tier {
@@ -115,6 +132,22 @@ pub fn moment(at: Timestamp, state: &State) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_are_short_and_what_is_no_number_stays() {
+        let said: Vec<_> = [
+            "1.9801980198019803e-01",
+            "2.4",
+            "81",
+            "NaN",
+            "+Inf",
+            "0",
+            "12345.678",
+        ]
+        .map(value)
+        .into();
+        assert_eq!(said, ["0.198", "2.4", "81", "NaN", "+Inf", "0", "12345.7"]);
+    }
 
     #[test]
     fn ages_go_in_steps() {

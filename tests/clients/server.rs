@@ -14,6 +14,8 @@ pub struct Asked {
     pub path: String,
     pub query: String,
     pub head: String,
+    #[allow(dead_code, reason = "for the tests of what is written")]
+    pub body: String,
     /// Which request of its kind this is (same path, watch or not), from 1.
     pub count: usize,
 }
@@ -141,6 +143,18 @@ async fn converse(
         };
         let head = String::from_utf8_lossy(&read[..end]).into_owned();
         read.drain(..end);
+        let size = (head.lines())
+            .filter_map(|line| line.split_once(':'))
+            .find(|(key, _)| key.eq_ignore_ascii_case("content-length"))
+            .and_then(|(_, value)| value.trim().parse().ok())
+            .unwrap_or(0);
+        while read.len() < size {
+            if stream.read_buf(&mut read).await? == 0 {
+                return Ok(());
+            }
+        }
+        let body = String::from_utf8_lossy(&read[..size]).into_owned();
+        read.drain(..size);
         let mut words = head.split(' ');
         let method = words.next().unwrap_or_default().to_owned();
         let target = words.next().unwrap_or_default();
@@ -150,6 +164,7 @@ async fn converse(
             path: path.into(),
             query: query.into(),
             head: head.clone(),
+            body,
             count: 0,
         };
         let key = format!("{path} {}", asked.is_watch());

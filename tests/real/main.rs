@@ -21,12 +21,16 @@ mod contract;
 #[path = "../support/estate.rs"]
 mod estate;
 mod fleet;
+mod github;
 mod kept;
+mod monitoring;
 mod plane;
 #[path = "../../benches/budgets/proxy.rs"]
 mod proxy;
 #[path = "../support/pty.rs"]
 mod pty;
 mod rights;
+#[path = "../clients/server.rs"]
+mod server;
 mod smoke;
 mod viewer;

@@ -4,7 +4,7 @@
 
 mod flags;
 mod objects;
-mod part;
+pub mod part;
 mod pki;
 mod pods;
 mod settings;

@@ -364,3 +364,227 @@ pub fn press(state: &mut State, keys: &str) -> Vec<wheelhouse::app::Command> {
     }
     commands
 }
+
+/// The runs that SCREENS tells of.
+pub fn runs() -> Vec<wheelhouse::estate::runs::RunsSeen> {
+    use wheelhouse::estate::runs::*;
+    let done = |conclusion| Progress::Done(conclusion);
+    let run = |id: u64, number, branch: &str, title: &str, progress, age| Run {
+        id,
+        number,
+        attempt: 1,
+        title: title.into(),
+        branch: Some(branch.into()),
+        sha: "9b1e07d5b26c1f3e8a7d4c5b6a7980123456789a".into(),
+        event: "push".into(),
+        actor: Some("erin".into()),
+        progress,
+        started: ago(age),
+        updated: ago(age - 60),
+        url: format!("https://github.com/acme/digital-wall/actions/runs/{id}").into(),
+    };
+    let job = |id, name: &str, progress| Job {
+        id,
+        name: name.into(),
+        progress,
+        started: ago(500),
+        completed: ago(400),
+        steps: vec![Step {
+            number: 4,
+            name: "pytest".into(),
+            progress: done(Conclusion::Failure),
+            started: None,
+            completed: None,
+        }],
+        url: "".into(),
+    };
+    let jobs = |run: u64, states: [Progress; 4]| {
+        let names = [
+            "detect-changes",
+            "frontend-ci",
+            "backend-ci",
+            "deploy-staging",
+        ];
+        let jobs = names.into_iter().zip(states).enumerate();
+        let jobs = jobs.map(|(n, (name, state))| {
+            let mut job = job(run * 10 + n as u64, name, state);
+            if job.progress != done(Conclusion::Failure) {
+                job.steps.clear();
+            }
+            job
+        });
+        RunsSeen::Jobs(
+            run,
+            Jobs {
+                attempt: 1,
+                jobs: jobs.collect(),
+            },
+        )
+    };
+    let needs = |pairs: &[(&str, &[&str])]| Needs {
+        of: pairs
+            .iter()
+            .map(|(k, v)| ((*k).into(), v.iter().map(|n| (*n).into()).collect()))
+            .collect(),
+        order: pairs.iter().map(|(k, _)| (*k).into()).collect(),
+    };
+    let success = || done(Conclusion::Success);
+    let skipped = || done(Conclusion::Skipped);
+    vec![
+        RunsSeen::Runs(vec![
+            run(
+                83,
+                1483,
+                "develop",
+                "Search filters",
+                Progress::Running,
+                120,
+            ),
+            run(
+                82,
+                1482,
+                "main",
+                "Fix cart rounding",
+                Progress::Waiting,
+                360,
+            ),
+            run(81, 1481, "develop", "Bump httpx", success(), 540),
+            run(
+                80,
+                1480,
+                "feat/q",
+                "Queue retries",
+                done(Conclusion::Failure),
+                2_460,
+            ),
+        ]),
+        RunsSeen::Needs(needs(&[
+            ("detect-changes", &[]),
+            ("frontend-ci", &["detect-changes"]),
+            ("backend-ci", &["detect-changes"]),
+            ("deploy-staging", &["frontend-ci", "backend-ci"]),
+        ])),
+        jobs(
+            83,
+            [success(), Progress::Running, skipped(), Progress::Queued],
+        ),
+        jobs(82, [success(), success(), success(), Progress::Waiting]),
+        jobs(81, [success(), success(), skipped(), skipped()]),
+        jobs(
+            80,
+            [success(), skipped(), done(Conclusion::Failure), skipped()],
+        ),
+        RunsSeen::Budget(Budget {
+            limit: 5_000,
+            remaining: 4_988,
+            reset: None,
+        }),
+    ]
+}
+
+/// One alert fires for GREEN, one is pending, one is silenced; the Watchdog fires as it should.
+pub fn alerts() -> Vec<Seen> {
+    use wheelhouse::estate::alerts::*;
+    let alert = |name: &str, severity: &str, is_firing, age| Alert {
+        labels: labels(&[
+            ("alertname", name),
+            ("severity", severity),
+            ("colour", "green"),
+            ("service", "backend"),
+        ]),
+        annotations: labels(&[
+            ("summary", "p95 2.4 s > 2 s"),
+            ("runbook_url", "https://runbooks.example/latency"),
+        ]),
+        is_firing,
+        since: ago(age),
+        value: "2.4".into(),
+    };
+    let rule = |name: &str, severity: &str, is_firing, age| Rule {
+        name: name.into(),
+        group: "digital-wall".into(),
+        health: "ok".into(),
+        error: None,
+        evaluated: ago(12),
+        interval: 15.0,
+        expression: "histogram_quantile(0.95, x) > 2".into(),
+        hold: 300.0,
+        alerts: vec![alert(name, severity, is_firing, age)],
+    };
+    let silenced = rule("RedisMemoryUsageHigh", "warning", true, 7_200);
+    let handled = Handled {
+        labels: silenced.alerts[0].labels.clone(),
+        silenced_by: vec!["s1".into()],
+        inhibited_by: Vec::new(),
+    };
+    let silence = Silence {
+        id: "s1".into(),
+        matchers: vec!["alertname=\"RedisMemoryUsageHigh\"".into()],
+        author: "bob".into(),
+        comment: "known, ticket 12".into(),
+        starts: ago(600),
+        ends: ago(-7_080),
+    };
+    let rules = RulesSeen {
+        rules: vec![
+            rule("Watchdog", "none", true, 864_000),
+            rule("HighResponseTime", "warning", true, 240),
+            rule("DatabaseConnectionsHigh", "warning", false, 120),
+            silenced,
+        ],
+        ..RulesSeen::default()
+    };
+    [
+        AlertsSeen::Rules(rules),
+        AlertsSeen::Handling(vec![handled], vec![silence]),
+    ]
+    .into_iter()
+    .map(Seen::Alerts)
+    .collect()
+}
+
+/// How [`alerts`] are read.
+pub fn alert_scope() -> wheelhouse::estate::alerts::AlertScope {
+    wheelhouse::estate::alerts::AlertScope {
+        watchdog: Some("Watchdog".into()),
+        colour_label: Some("colour".into()),
+        service_label: Some("service".into()),
+        has_alertmanager: true,
+    }
+}
+
+/// Which workflow [`runs`] are of.
+pub fn repository_scope() -> wheelhouse::estate::runs::RepositoryScope {
+    use wheelhouse::estate::runs::{Deploys, RepositoryScope};
+    RepositoryScope {
+        name: "acme/digital-wall".into(),
+        workflow: "digital-wall-ci-cd.yml".into(),
+        deploys: vec![Deploys {
+            environment: "staging".into(),
+            job: "deploy-staging".into(),
+            branch: "develop".into(),
+        }],
+    }
+}
+
+/// A cockpit with every source: the moment that SCREENS tells of.
+pub fn full(look: Look) -> State {
+    let mut state = empty(look, false);
+    state.repository = Some(wheelhouse::estate::runs::Repository::new(repository_scope()));
+    let production = state.selected;
+    state.environments[production].estate.alerts =
+        Some(wheelhouse::estate::alerts::Alerts::new(alert_scope()));
+    observe(&mut state, production_and_alerts());
+    let at = state.now.at;
+    for seen in runs() {
+        update(&mut state, Event::Repository(at, seen));
+    }
+    settle(&mut state);
+    state
+}
+
+fn production_and_alerts() -> Vec<Seen> {
+    let mut seen = production();
+    seen.extend(alerts());
+    seen
+}

@@ -85,6 +85,12 @@ fn is_live(text: &str) -> bool {
     text.contains("k8s live") && text.contains("LIVE ")
 }
 
+/// How many rows of pods of a colour are on the screen.
+fn rows_of(text: &str, colour: &str) -> usize {
+    let is_row = |line: &&str| line.contains(colour) && line.contains(" ready  ");
+    text.lines().filter(is_row).count()
+}
+
 /// Waits until the screen shows none of `text` any more.
 fn wait_gone(pty: &Pty, text: &str) {
     pty.wait_for(&format!("the end of {text:?}"), LONG, |screen, _| {

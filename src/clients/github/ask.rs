@@ -12,6 +12,9 @@ use super::{Github, Known, fault, token};
 use crate::clients::kubernetes::fault as way;
 use crate::estate::Fault;
 
+/// GitHub's own word for it, and the one in its description of itself.
+const JSON: &str = "application/vnd.github+json, application/json;q=0.9";
+
 /// Who wants to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
@@ -113,10 +116,7 @@ impl Github {
     {
         self.gate(|gate| gate.permit(purpose))?;
         let mut headers = HeaderMap::new();
-        headers.insert(
-            ACCEPT,
-            HeaderValue::from_static("application/vnd.github+json"),
-        );
+        headers.insert(ACCEPT, HeaderValue::from_static(JSON));
         if let Some(tag) = tag.and_then(|tag| HeaderValue::from_str(tag).ok()) {
             headers.insert(IF_NONE_MATCH, tag);
         }

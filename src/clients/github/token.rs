@@ -1,7 +1,7 @@
 //! The token: read where the configuration says, checked, and never shown.
 
 use std::io::Read as _;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 

@@ -33,13 +33,12 @@ impl Page {
 }
 
 fn each<T: DeserializeOwned>(items: &[Box<RawValue>]) -> impl Iterator<Item = T> {
-    let read = |item: &Box<RawValue>| serde_json::from_str(item.get()).ok();
-    items.iter().filter_map(read)
+    let texts = items.iter().map(|item| item.get());
+    texts.filter_map(|text| serde_json::from_str(text).ok())
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default)]
-#[derive(Default)]
 struct WireRun {
     #[serde(deserialize_with = "lenient")]
     id: Option<u64>,

@@ -25,7 +25,7 @@ pub(super) fn page(page: &mut Page<'_>, labels: &Labels) -> Text {
     head(page, view);
     page.heading("Rule");
     page.fact("expression", view.rule.expression.to_string());
-    page.fact("value", view.alert.value.to_string());
+    page.fact("value", words::value(&view.alert.value));
     page.fact("for", format!("{} s", view.rule.hold));
     let health = view
         .rule

@@ -47,13 +47,14 @@ fn jobs(page: &mut Page<'_>, repository: &Repository, run: &Run) {
         page.line(Text::default().add("not seen yet", Role::Dim));
         return;
     };
+    let room = page.width.saturating_sub(2 + 26 + 8).min(48);
     for job in jobs {
         let state = mark(&job.progress);
         let text = Text::default()
             .add(format!("{} ", page.theme.mark(state)), Theme::role(state))
-            .add(column(&job.name, 30, &page.theme), Role::Plain)
+            .add(column(&job.name, 26, &page.theme), Role::Plain)
             .add(
-                column(&told(repository, run, job), 40, &page.theme),
+                column(&told(repository, run, job), room, &page.theme),
                 Theme::role(state),
             )
             .add(right(&lasted(job), 7, &page.theme), Role::Dim);

@@ -30,6 +30,7 @@ fn the_estate_outlives_its_terminal_and_the_next_demo_joins_it() {
     let home = Home::new();
     let mut first = demo(&home, &[]);
     let addr = home.demo().expect("a running estate");
+    let _quit = Quit(addr);
     first.close();
     assert_eq!(first.wait_exit(SOON).code, 129);
     let second = demo(&home, &[]);
@@ -39,7 +40,16 @@ fn the_estate_outlives_its_terminal_and_the_next_demo_joins_it() {
     let fresh = home.demo().expect("another one");
     assert_ne!(fresh, addr);
     drop(third);
-    crate::estate::post(addr, "/demo/quit", "").expect("the first is there still");
+    std::net::TcpStream::connect(addr).expect("the first is there still");
+}
+
+/// Ends an estate that its home does not know any more.
+struct Quit(std::net::SocketAddr);
+
+impl Drop for Quit {
+    fn drop(&mut self) {
+        let _ = crate::estate::post(self.0, "/demo/quit", "");
+    }
 }
 
 #[test]

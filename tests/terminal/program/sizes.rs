@@ -5,6 +5,16 @@ use std::time::{Duration, Instant};
 use super::{Cockpit, LONG, SIZE, wait_heard, wait_live, watch};
 use crate::pty::{Pty, SOON, text_of, wait_until};
 
+/// Windows that get more than one line, up to absurd ones.
+const ROOMY: [(u16, u16); 6] = [
+    (60, 15),
+    (80, 24),
+    (120, 30),
+    (160, 50),
+    (200, 50),
+    (500, 200),
+];
+
 /// Proves that it lives and hears: opens the help and closes it.
 fn assert_alive(pty: &Pty) {
     pty.resize(SIZE.0, SIZE.1);
@@ -19,15 +29,7 @@ fn assert_alive(pty: &Pty) {
 fn t07_every_size_says_who_is_live_and_none_is_too_odd() {
     let cockpit = Cockpit::start();
     let pty = &cockpit.pty;
-    let sizes = [
-        (60, 15),
-        (80, 24),
-        (120, 30),
-        (160, 50),
-        (200, 50),
-        (500, 200),
-    ];
-    for (columns, rows) in sizes {
+    for (columns, rows) in ROOMY {
         pty.resize(columns, rows);
         pty.wait_for(&format!("{columns}x{rows}"), LONG, |screen, _| {
             let text = text_of(screen);

@@ -81,7 +81,7 @@ fn an_estate_that_goes_is_stale_because_and_live_again_when_it_is_back() {
     });
     let text = cockpit.pty.text();
     assert!(
-        text.contains("BLUE") && text.contains("blue-frontend"),
+        text.contains("LIVE   ready 5/5") && text.contains("BLUE   ready"),
         "what was seen stays: {text}"
     );
     cockpit.estate.start_again();

@@ -1,0 +1,329 @@
+//! The source as the loop meets it: what is sent, and how it comes back from trouble.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use wheelhouse::estate::alerts::{AlertScope, Alerts, AlertsSeen, Standing};
+use wheelhouse::estate::{Moment, Verdict};
+use wheelhouse::sources::alerts::{Observed, Target, run_at};
+use wheelhouse::sources::kubernetes::{Shared, boottime};
+
+use super::cockpit::{LIMIT, PACE};
+use super::said::{alert, at, behind, handled, nobody, rule, rules, silence, success, to};
+use super::server::{Answer, Asked, Server, json as said};
+
+/// A running source, and everything that it told, folded.
+struct Source {
+    out: mpsc::Receiver<Observed>,
+    task: JoinHandle<()>,
+    alerts: Alerts,
+    seen: Vec<AlertsSeen>,
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Source {
+    fn start(target: Target, watchdog: Option<&str>) -> Self {
+        let (sender, out) = mpsc::channel(1);
+        let shared = Shared::default();
+        let task = tokio::spawn(run_at(PACE, 7, target, shared, sender, boottime));
+        let scope = AlertScope {
+            watchdog: watchdog.map(Into::into),
+            ..AlertScope::default()
+        };
+        Self {
+            out,
+            task,
+            alerts: Alerts::new(scope),
+            seen: Vec::new(),
+        }
+    }
+
+    /// Folds until `is` holds.
+    async fn until(&mut self, is: impl Fn(&Alerts) -> bool) {
+        while !is(&self.alerts) {
+            self.next().await;
+        }
+    }
+
+    async fn next(&mut self) {
+        let next = tokio::time::timeout(LIMIT, self.out.recv()).await;
+        let next = next.unwrap_or_else(|_| panic!("{:#?}", self.seen));
+        let observed = next.expect("the source ended");
+        assert_eq!(observed.environment, 7);
+        self.seen.push(observed.seen.clone());
+        self.alerts.apply(observed.seen, Moment(1));
+    }
+
+    fn standings(&self) -> Vec<(String, Standing)> {
+        let views = self.alerts.views();
+        views
+            .iter()
+            .map(|v| (v.rule.name.to_string(), v.standing))
+            .collect()
+    }
+}
+
+fn has_rules(alerts: &Alerts) -> bool {
+    alerts.rules.listed && alerts.rules.fault.is_none()
+}
+
+/// Prometheus and Alertmanager at one address, in a state that the test turns.
+async fn both(script: fn(usize, &Asked) -> Answer) -> (Arc<AtomicUsize>, Server) {
+    let state = Arc::new(AtomicUsize::new(0));
+    let now = state.clone();
+    (
+        state,
+        Server::start(move |asked| script(now.load(SeqCst), asked)).await,
+    )
+}
+
+fn prometheus(server: &Server) -> Target {
+    Target {
+        prometheus: Some(at(server)),
+        ..Target::default()
+    }
+}
+
+#[tokio::test]
+async fn m01_no_alerts_without_the_watchdog_are_unknown_and_with_it_all_is_well() {
+    let (state, server) = both(|state, asked| match (asked.path.as_str(), state) {
+        ("/api/v1/rules", 0) => rules(&[rule("X", &[])]),
+        ("/api/v1/rules", _) => rules(&[
+            rule("X", &[]),
+            rule("Watchdog", &[alert("Watchdog", "firing", &json!({}))]),
+        ]),
+        _ => success(&json!({"activeTargets": []})),
+    })
+    .await;
+    let mut source = Source::start(prometheus(&server), Some("Watchdog"));
+    source.until(has_rules).await;
+    assert!(source.alerts.views().is_empty());
+    let now = source.alerts.rules.value.server.unwrap();
+    let verdict = source.alerts.is_alive(now);
+    assert!(
+        matches!(&verdict, Verdict::Unknown(why) if why.contains("Watchdog")),
+        "{verdict:?}"
+    );
+    state.store(1, SeqCst);
+    source
+        .until(|alerts| alerts.is_alive(now) == Verdict::Ok)
+        .await;
+    assert!(
+        source.alerts.views().is_empty(),
+        "the Watchdog itself is no alert"
+    );
+}
+
+#[tokio::test]
+async fn m01_a_prometheus_that_is_gone_is_unknown_and_keeps_what_was_seen() {
+    let (state, server) = both(|state, asked| match (state, asked.path.as_str()) {
+        (1, _) => Answer::Full(503, "", "starting".into()),
+        (_, "/api/v1/rules") => rules(&[rule("X", &[alert("X", "firing", &json!({}))])]),
+        _ => success(&json!({"activeTargets": []})),
+    })
+    .await;
+    let mut source = Source::start(prometheus(&server), None);
+    source.until(has_rules).await;
+    let now = source.alerts.rules.value.server.unwrap();
+    assert_eq!(source.alerts.is_alive(now), Verdict::Ok);
+    state.store(1, SeqCst);
+    source
+        .until(|alerts| alerts.rules.fault.is_some() && alerts.targets.fault.is_some())
+        .await;
+    assert!(matches!(source.alerts.is_alive(now), Verdict::Unknown(_)));
+    assert_eq!(source.standings(), [("X".into(), Standing::Firing)]);
+    state.store(2, SeqCst);
+    source
+        .until(|alerts| has_rules(alerts) && alerts.targets.fault.is_none())
+        .await;
+    assert_eq!(source.alerts.is_alive(now), Verdict::Ok);
+}
+
+#[tokio::test]
+async fn m02_a_missing_replica_is_told_once_and_again_when_it_is_back() {
+    let server = Server::start(|asked| match asked.path.as_str() {
+        "/api/v1/rules" => rules(&[rule("X", &[])]),
+        "/api/v1/targets" => success(&json!({"activeTargets": []})),
+        _ => said("[]"),
+    })
+    .await;
+    let (state, second) = both(|state, _| match state {
+        0 => Answer::Full(502, "", "bad gateway".into()),
+        _ => said("[]"),
+    })
+    .await;
+    let target = Target {
+        prometheus: Some(to(&[&server.url, &nobody()])),
+        alertmanager: Some(to(&[&server.url, &second.url])),
+        ..Target::default()
+    };
+    let mut source = Source::start(target, None);
+    source
+        .until(|alerts| has_rules(alerts) && !alerts.gaps.is_empty())
+        .await;
+    assert_eq!(source.alerts.rules.value.warnings.len(), 1);
+    assert!(source.alerts.handling.fault.is_none());
+    // Still missing in the next answers, which is no news.
+    let handled = |s: &&AlertsSeen| matches!(s, AlertsSeen::Handling(..));
+    while source.seen.iter().filter(handled).count() < 4 {
+        source.next().await;
+    }
+    state.store(1, SeqCst);
+    source.until(|alerts| alerts.gaps.is_empty()).await;
+    let gaps = |s: &&AlertsSeen| matches!(s, AlertsSeen::HandlingGaps(_));
+    assert_eq!(source.seen.iter().filter(gaps).count(), 2);
+}
+
+#[tokio::test]
+async fn m05_an_alert_that_begins_to_fire_is_in_the_next_answer() {
+    let (state, server) = both(|state, asked| match asked.path.as_str() {
+        "/api/v1/rules" => rules(&[rule(
+            "X",
+            &[alert("X", ["pending", "firing"][state], &json!({}))],
+        )]),
+        _ => success(&json!({"activeTargets": []})),
+    })
+    .await;
+    let mut source = Source::start(prometheus(&server), None);
+    source.until(has_rules).await;
+    assert_eq!(source.standings(), [("X".into(), Standing::Pending)]);
+    state.store(1, SeqCst);
+    source
+        .until(|alerts| {
+            alerts
+                .views()
+                .iter()
+                .any(|v| v.standing == Standing::Firing)
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn firing_silenced_inhibited_and_pending_are_told_apart() {
+    let (_, server) = both(|_, asked| match asked.path.as_str() {
+        "/api/v1/rules" => rules(&[
+            rule("P", &[alert("P", "pending", &json!({}))]),
+            rule("I", &[alert("I", "firing", &json!({}))]),
+            rule("S", &[alert("S", "firing", &json!({}))]),
+            rule("F", &[alert("F", "firing", &json!({}))]),
+        ]),
+        "/api/v1/targets" => success(&json!({"activeTargets": []})),
+        "/api/v2/alerts" => said(json!([
+            handled("S", &["s1"], &[]),
+            handled("I", &[], &["f"]),
+            handled("F", &[], &[])
+        ])),
+        _ => said(json!([silence("s1", "active")])),
+    })
+    .await;
+    let target = Target {
+        alertmanager: Some(at(&server)),
+        ..prometheus(&server)
+    };
+    let mut source = Source::start(target, None);
+    source
+        .until(|alerts| has_rules(alerts) && alerts.handling.listed)
+        .await;
+    let standings = [
+        ("F".to_owned(), Standing::Firing),
+        ("S".into(), Standing::Silenced),
+        ("I".into(), Standing::Inhibited),
+        ("P".into(), Standing::Pending),
+    ];
+    assert_eq!(source.standings(), standings);
+    let views = source.alerts.views();
+    assert_eq!(views[1].silence.unwrap().author.as_str(), "ann");
+}
+
+#[tokio::test]
+async fn alertmanager_may_be_gone_while_the_rules_are_live() {
+    let (_, server) = both(|_, asked| match asked.path.as_str() {
+        "/api/v1/rules" => rules(&[rule("X", &[])]),
+        _ => success(&json!({"activeTargets": []})),
+    })
+    .await;
+    let target = Target {
+        alertmanager: Some(to(&[&nobody()])),
+        ..prometheus(&server)
+    };
+    let mut source = Source::start(target, None);
+    source
+        .until(|alerts| has_rules(alerts) && alerts.handling.fault.is_some())
+        .await;
+    assert!(source.alerts.rules.fault.is_none());
+}
+
+#[tokio::test]
+async fn alerts_of_another_environment_are_left_out_and_those_of_all_are_kept() {
+    let (_, server) = both(|_, asked| match asked.path.as_str() {
+        "/api/v1/rules" => rules(&[
+            rule(
+                "Ours",
+                &[alert("Ours", "firing", &json!({"namespace": "production"}))],
+            ),
+            rule(
+                "Theirs",
+                &[alert("Theirs", "firing", &json!({"namespace": "staging"}))],
+            ),
+            rule("Everybodys", &[alert("Everybodys", "firing", &json!({}))]),
+        ]),
+        _ => success(&json!({"activeTargets": [
+            {"labels": {"namespace": "staging", "job": "j", "instance": "i"}, "health": "down"}
+        ]})),
+    })
+    .await;
+    let target = Target {
+        belongs: [("namespace".into(), "production".into())]
+            .into_iter()
+            .collect(),
+        ..prometheus(&server)
+    };
+    let mut source = Source::start(target, None);
+    source
+        .until(|alerts| has_rules(alerts) && alerts.targets.listed)
+        .await;
+    let mut names: Vec<_> = source
+        .standings()
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    names.sort();
+    assert_eq!(names, ["Everybodys", "Ours"]);
+    assert_eq!(
+        source.alerts.rules.value.rules.len(),
+        3,
+        "every rule stays, for its health"
+    );
+    assert!(source.alerts.targets.value.down.is_empty());
+}
+
+#[tokio::test]
+async fn a_service_of_a_cluster_that_is_not_connected_is_a_fault_after_a_while() {
+    let target = Target {
+        prometheus: Some(behind("prometheus", "9090", "")),
+        ..Target::default()
+    };
+    let mut source = Source::start(target, None);
+    source.until(|alerts| alerts.rules.fault.is_some()).await;
+    let fault = source.alerts.rules.fault.clone().unwrap();
+    assert!(fault.what.contains("not connected yet"), "{}", fault.what);
+}
+
+#[tokio::test]
+async fn the_source_ends_when_nobody_listens() {
+    let (_, server) = both(|_, _| Answer::Silence).await;
+    let mut source = Source::start(prometheus(&server), None);
+    super::server::eventually("a question", || server.count(|_| true) > 0).await;
+    source.out.close();
+    let ended = tokio::time::timeout(Duration::from_secs(5), &mut source.task).await;
+    assert!(ended.is_ok(), "it waits for an answer that nobody wants");
+}

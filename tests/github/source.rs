@@ -1,0 +1,327 @@
+//! The source as the loop meets it: what is sent, how often is asked, what an hour costs.
+
+use serde_json::json;
+use tokio::sync::mpsc::channel;
+use wheelhouse::estate::runs::{Conclusion, Progress, RunLog, RunsSeen};
+use wheelhouse::estate::{FaultKind, LogChunk, Moment};
+use wheelhouse::sources::github::{Shared, log};
+
+use super::repository::{LIST, NOW, Repository, budget, full, refused, run};
+use super::server::{Asked, Server};
+use super::watching::Watching;
+
+fn is_jobs(seen: &RunsSeen) -> bool {
+    matches!(seen, RunsSeen::Jobs(..))
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_list_comes_first_then_the_budget_the_graph_and_the_jobs() {
+    let server = Repository::new().serve().await;
+    let mut watching = Watching::start(&server);
+    watching.until(is_jobs).await;
+    watching.until(is_jobs).await;
+    let names: Vec<&str> = (watching.seen.iter())
+        .map(|seen| match seen {
+            RunsSeen::Runs(_) => "runs",
+            RunsSeen::Unchanged => "unchanged",
+            RunsSeen::Jobs(2, _) => "jobs of 2",
+            RunsSeen::Jobs(..) => "jobs of 1",
+            RunsSeen::Needs(_) => "needs",
+            RunsSeen::Budget(_) => "budget",
+            RunsSeen::Failed(_) => "failed",
+        })
+        .collect();
+    assert_eq!(names, ["runs", "budget", "needs", "jobs of 2", "jobs of 1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn g09_a_quiet_hour_costs_nothing_of_the_hourly_budget() {
+    let repository = Repository::new();
+    let server = repository.serve().await;
+    let mut watching = Watching::start(&server);
+    watching.until(is_jobs).await;
+    watching.until(is_jobs).await;
+    watching.pass(30, &server).await;
+    let (before, left) = (server.asked().len(), repository.has().remaining);
+    watching.pass(3_600, &server).await;
+    let asked = server.asked().split_off(before);
+    // Every 30 s for ten minutes, then every 60 s.
+    assert!((65..=75).contains(&asked.len()), "{}", asked.len());
+    assert!(
+        asked
+            .iter()
+            .all(|a| a.path == LIST && a.header("if-none-match").is_some())
+    );
+    assert_eq!(repository.has().remaining, left, "304s only");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_goes_on_is_asked_for_every_five_seconds_and_its_jobs_with_it() {
+    let repository = Repository::new();
+    repository.has().runs[0] = run(2, "in_progress");
+    repository.has().jobs[1]["status"] = json!("in_progress");
+    let server = repository.serve().await;
+    let mut watching = Watching::start(&server);
+    watching.until(is_jobs).await;
+    watching.pass(60, &server).await;
+    let lists = server.count(|a| a.path == LIST);
+    assert!((11..=13).contains(&lists), "{lists}");
+    let running = server.count(|a| a.path.contains("/runs/2/attempts/1/"));
+    assert!((11..=13).contains(&running), "{running}");
+    // The jobs of the whole list are the same here, so run 1 is asked for as well: its jobs are not over.
+    repository.has().runs[0] = run(2, "completed");
+    repository.has().jobs[1]["status"] = json!("completed");
+    watching.pass(10, &server).await;
+    let before = server.count(|a| a.path.ends_with("/jobs"));
+    watching.pass(120, &server).await;
+    assert_eq!(
+        server.count(|a| a.path.ends_with("/jobs")),
+        before,
+        "once they have ended"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_nobody_looks_it_is_asked_less_and_at_once_when_somebody_does() {
+    let server = Repository::new().serve().await;
+    let mut watching = Watching::start(&server);
+    watching.shared.look(false);
+    watching.until(is_jobs).await;
+    watching.pass(240, &server).await;
+    let lists = server.count(|a| a.path == LIST);
+    assert!((4..=5).contains(&lists), "{lists}");
+    watching.pass(45, &server).await;
+    let before = server.count(|a| a.path == LIST);
+    watching.shared.look(true);
+    watching.unchanged().await;
+    assert_eq!(server.count(|a| a.path == LIST), before + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn g07_a_new_attempt_is_asked_for_anew_and_an_earlier_success_is_not_its() {
+    let repository = Repository::new();
+    let server = repository.serve().await;
+    let mut watching = Watching::start(&server);
+    watching.until(|s| matches!(s, RunsSeen::Jobs(2, _))).await;
+    let mut again = run(2, "in_progress");
+    again["run_attempt"] = json!(2);
+    again["conclusion"] = json!("success");
+    repository.has().runs[0] = again;
+    repository.has().jobs[1]["conclusion"] = json!("cancelled");
+    watching.pass(31, &server).await;
+    let is_second = |s: &&RunsSeen| matches!(s, RunsSeen::Jobs(2, jobs) if jobs.attempt == 2);
+    let second = watching.seen.iter().find(is_second).unwrap();
+    let RunsSeen::Jobs(_, jobs) = second else {
+        unreachable!()
+    };
+    assert_eq!(jobs.jobs[1].progress, Progress::Done(Conclusion::Cancelled));
+    let runs = watching.seen.iter().rev().find_map(|s| match s {
+        RunsSeen::Runs(runs) => Some(runs),
+        _ => None,
+    });
+    let newest = &runs.unwrap()[0];
+    assert_eq!((newest.attempt, &newest.progress), (2, &Progress::Running));
+}
+
+#[tokio::test(start_paused = true)]
+async fn g03_polls_stop_until_the_budget_is_renewed_and_go_on_by_themselves() {
+    let repository = Repository::new();
+    let server = repository.serve().await;
+    repository.has().instead = Some(|_| {
+        Some(refused(
+            403,
+            &budget(0, NOW + 600),
+            "API rate limit exceeded",
+        ))
+    });
+    let mut watching = Watching::start(&server);
+    let fault = watching.fault().await;
+    assert_eq!(
+        fault.what.as_str(),
+        "GitHub's hourly budget is used up; resets 20:10Z"
+    );
+    repository.has().instead = None;
+    watching.pass(595, &server).await;
+    assert_eq!(server.asked().len(), 1, "no request until then");
+    assert_eq!(
+        watching
+            .seen
+            .iter()
+            .filter(|s| matches!(s, RunsSeen::Failed(_)))
+            .count(),
+        1
+    );
+    watching.pass(70, &server).await;
+    assert!(watching.seen.iter().any(|s| matches!(s, RunsSeen::Runs(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn g04_a_secondary_limit_stops_the_polls_and_its_repetition_for_longer() {
+    let repository = Repository::new();
+    let server = repository.serve().await;
+    repository.has().instead = Some(|_| Some(refused(429, "", "secondary rate limit")));
+    let mut watching = Watching::start(&server);
+    assert_eq!(watching.fault().await.kind, FaultKind::Busy);
+    watching.pass(58, &server).await;
+    assert_eq!(server.asked().len(), 1);
+    watching.pass(62, &server).await;
+    assert_eq!(server.asked().len(), 2);
+    watching.pass(55, &server).await;
+    assert_eq!(server.asked().len(), 2, "twice as long after the second");
+}
+
+#[tokio::test(start_paused = true)]
+async fn g05_a_revoked_token_is_told_and_the_runs_go_on_when_there_is_another() {
+    let repository = Repository::new();
+    let server = repository.serve().await;
+    let mut watching = Watching::start(&server);
+    watching.until(is_jobs).await;
+    repository.has().token = "rotated".into();
+    watching.pass(31, &server).await;
+    assert_eq!(watching.fault_seen().kind, FaultKind::LoginNeeded);
+    watching.seen.clear();
+    watching.token.write("rotated");
+    watching.pass(240, &server).await;
+    let is_list = |s: &RunsSeen| matches!(s, RunsSeen::Runs(_) | RunsSeen::Unchanged);
+    assert!(watching.seen.iter().any(is_list), "{:?}", watching.seen);
+}
+
+#[tokio::test(start_paused = true)]
+async fn g09_new_tags_after_a_rotation_cost_one_round_and_no_more() {
+    let repository = Repository::new();
+    let server = repository.serve().await;
+    let mut watching = Watching::start(&server);
+    watching.until(is_jobs).await;
+    watching.until(is_jobs).await;
+    repository.has().token = "rotated".into();
+    watching.token.write("rotated");
+    let left = repository.has().remaining;
+    watching.pass(300, &server).await;
+    assert_eq!(
+        repository.has().remaining,
+        left - 1,
+        "the list once in full, then 304s"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn g10_an_incident_is_told_once_and_asked_about_ever_more_rarely() {
+    let repository = Repository::new();
+    let server = repository.serve().await;
+    repository.has().instead = Some(|_| Some(full(503, "", "{}")));
+    let mut watching = Watching::start(&server);
+    assert_eq!(watching.fault().await.kind, FaultKind::Server);
+    watching.pass(600, &server).await;
+    let asked = server.asked().len();
+    assert!((6..=14).contains(&asked), "{asked}");
+    let faults = watching
+        .seen
+        .iter()
+        .filter(|s| matches!(s, RunsSeen::Failed(_)));
+    assert_eq!(faults.count(), 1);
+    repository.has().instead = None;
+    watching.pass(200, &server).await;
+    assert!(watching.seen.iter().any(|s| matches!(s, RunsSeen::Runs(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn jobs_that_fail_mark_the_feed_each_time_that_the_list_has_confirmed_it() {
+    let repository = Repository::new();
+    let server = repository.serve().await;
+    let broken = |asked: &Asked| asked.path.ends_with("/jobs").then(|| full(500, "", "{}"));
+    repository.has().instead = Some(broken);
+    let mut watching = Watching::start(&server);
+    watching.pass(60, &server).await;
+    let last = watching.seen.last().unwrap();
+    assert!(
+        matches!(last, RunsSeen::Failed(fault) if fault.kind == FaultKind::Server),
+        "{last:?}"
+    );
+    assert!(watching.seen.contains(&RunsSeen::Unchanged));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_graph_that_may_not_be_read_is_no_fault_of_the_runs() {
+    let repository = Repository::new();
+    let server = repository.serve().await;
+    let forbidden = |asked: &Asked| {
+        let said = "Resource not accessible by personal access token";
+        asked
+            .path
+            .ends_with("ci.yml")
+            .then(|| refused(403, "", said))
+    };
+    repository.has().instead = Some(forbidden);
+    let mut watching = Watching::start(&server);
+    watching.until(is_jobs).await;
+    watching.pass(120, &server).await;
+    assert!(
+        !watching
+            .seen
+            .iter()
+            .any(|s| matches!(s, RunsSeen::Failed(_)))
+    );
+    assert_eq!(
+        server.count(|a| a.path.ends_with("ci.yml")),
+        1,
+        "asked once a commit"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_jobs_log_comes_over_the_sources_connection_in_lines_then_the_end() {
+    let repository = Repository::new();
+    let server = repository.serve().await;
+    let mut watching = Watching::start(&server);
+    let jobs = watching.until(is_jobs).await;
+    let RunsSeen::Jobs(_, jobs) = jobs else {
+        unreachable!()
+    };
+    let wanted = RunLog {
+        job: jobs.jobs[0].clone(),
+        step: None,
+    };
+    let blobs =
+        Server::start(|_| full(200, "", &"2026-11-23T20:00:00.1Z line\n".repeat(300))).await;
+    BLOBS.set(blobs.url.clone()).unwrap();
+    let redirect = |asked: &Asked| {
+        let to = || format!("Location: {}/x\r\n", BLOBS.get().unwrap());
+        asked.path.ends_with("/logs").then(|| full(302, &to(), ""))
+    };
+    repository.has().instead = Some(redirect);
+    let (sender, mut out) = channel(64);
+    log(watching.shared.clone(), wanted, sender, || Moment(1)).await;
+    let mut lines = 0;
+    while let Some((_, chunk)) = out.recv().await {
+        match chunk {
+            LogChunk::Lines(some) => lines += some.len(),
+            LogChunk::Ended(fault) => assert_eq!((lines, fault), (300, None)),
+        }
+    }
+    assert_eq!(lines, 300);
+}
+
+static BLOBS: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+
+#[tokio::test(start_paused = true)]
+async fn a_log_without_a_connection_says_so() {
+    let (sender, mut out) = channel(64);
+    let job = wheelhouse::estate::runs::Job {
+        id: 1,
+        name: "x".into(),
+        progress: Progress::Queued,
+        started: None,
+        completed: None,
+        steps: Vec::new(),
+        url: "".into(),
+    };
+    log(
+        Shared::default(),
+        RunLog { job, step: None },
+        sender,
+        || Moment(1),
+    )
+    .await;
+    let (_, ended) = out.recv().await.unwrap();
+    assert!(matches!(ended, LogChunk::Ended(Some(fault)) if fault.what.contains("not connected")));
+}

@@ -1,0 +1,194 @@
+//! Every request of the GitHub client, checked by prism against GitHub's own OpenAPI description, and
+//! GitHub's own examples read by the client. What the description cannot know (304s, limits, nulls,
+//! redirects) is in tests/github.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use wheelhouse::clients::github::{
+    Answer, Github, Known, Limits, Target, TokenFrom, connect_within, job_log,
+};
+use wheelhouse::clients::kubernetes::Proxies;
+use wheelhouse::estate::FaultKind;
+use wheelhouse::estate::runs::{Job, Progress, RunLog};
+
+use crate::server::{self, Answer as Said, Asked, Server};
+
+const INSTALL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/real/github/install");
+/// Reading 13 MB of description takes prism half a minute on a busy machine.
+const LIMIT: Duration = Duration::from_secs(180);
+
+/// Ends prism when its own stdin closes: however the tests end, even by SIGKILL.
+const GUARD: &str = r#""$@" </dev/null & read -r _; kill $!"#;
+
+/// prism, answering for GitHub.
+struct Prism {
+    shell: Child,
+    url: String,
+}
+
+impl Drop for Prism {
+    fn drop(&mut self) {
+        self.shell.stdin.take();
+        let _ = self.shell.wait();
+    }
+}
+
+/// The folder with prism and the descriptions. To install takes minutes, so that is never done behind
+/// your back.
+fn installed() -> PathBuf {
+    let found = Command::new(INSTALL).arg("--find").output().unwrap();
+    assert!(
+        found.status.success(),
+        "prism and GitHub's description are not installed; install them with:\n\n    tests/real/github/install\n"
+    );
+    PathBuf::from(String::from_utf8(found.stdout).unwrap().trim_end())
+}
+
+impl Prism {
+    fn start(description: &str) -> Self {
+        let folder = installed();
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = free.local_addr().unwrap().port().to_string();
+        drop(free);
+        let mut shell = Command::new("sh")
+            .args(["-c", GUARD, "guard", "node", "node_modules/.bin/prism"])
+            .args(["mock", "-h", "127.0.0.1", "-p", &port, description])
+            .current_dir(folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        let said = BufReader::new(shell.stdout.take().unwrap());
+        let (ready, wait) = channel();
+        // To the end, so that prism is never kept waiting by a full pipe.
+        std::thread::spawn(move || {
+            for line in said.lines().map_while(Result::ok) {
+                if line.contains("is listening on") {
+                    let _ = ready.send(());
+                }
+            }
+        });
+        wait.recv_timeout(LIMIT).expect("prism does not start");
+        Self {
+            shell,
+            url: format!("http://127.0.0.1:{port}"),
+        }
+    }
+
+    async fn get(&self, place: &str) -> u16 {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder().no_proxy().tls_certs_only([]);
+        let asked = (http.build().unwrap().get(format!("{}{place}", self.url)))
+            .header("accept", "application/json");
+        asked.send().await.unwrap().status().as_u16()
+    }
+
+    async fn connect(&self) -> Github {
+        self.connect_to(&self.url).await
+    }
+
+    async fn connect_to(&self, api: &str) -> Github {
+        let target = Target {
+            api: api.into(),
+            repository: "octocat/Hello-World".into(),
+            workflow: "ci.yml".into(),
+            token: TokenFrom::None,
+            ca_file: None,
+        };
+        // What leads to the internet ends at a proxy that is not there.
+        let proxies = Proxies {
+            https: Some("http://127.0.0.1:9".into()),
+            ..Proxies::default()
+        };
+        let limits = Limits::default();
+        connect_within(&target, limits, proxies).await.unwrap()
+    }
+}
+
+async fn every_request_fits(prism: &Prism) {
+    let github = prism.connect().await;
+    let mut known = Known::default();
+    let runs = github.runs(&mut known).await.unwrap();
+    let Answer::Changed(runs) = runs else {
+        panic!("{runs:?}")
+    };
+    assert!(!runs.is_empty() && runs[0].id > 0, "GitHub's own example");
+    let jobs = github.jobs(runs[0].id, 1, &mut known).await.unwrap();
+    let Answer::Changed(jobs) = jobs else {
+        panic!("{jobs:?}")
+    };
+    let job = &jobs.jobs[0];
+    assert!(!job.steps.is_empty(), "{job:?}");
+    assert!(job.failed_step().is_none() && job.completed.is_some());
+}
+
+async fn the_log_is_asked_for_where_it_is(prism: &Prism) {
+    let job = Job {
+        id: 399_444_496,
+        name: "build".into(),
+        progress: Progress::Queued,
+        started: None,
+        completed: None,
+        steps: Vec::new(),
+        url: "".into(),
+    };
+    let wanted = RunLog { job, step: None };
+    let fault = job_log(&prism.connect().await, &wanted).await.unwrap_err();
+    assert_eq!(fault.kind, FaultKind::Unreachable, "{}", fault.what);
+    assert!(!fault.what.contains("127.0.0.1:4"), "{}", fault.what);
+}
+
+/// Otherwise none of this could fail.
+async fn prism_refuses_what_does_not_fit(prism: &Prism) {
+    let jobs = "/repos/o/r/actions/runs/1/attempts/1/jobs";
+    assert_eq!(prism.get(&format!("{jobs}?per_page=100&page=1")).await, 200);
+    assert_eq!(prism.get(&format!("{jobs}?per_page=many")).await, 422);
+    assert_eq!(
+        prism.get("/repos/o/r/actions/runs/1/tries/1/jobs").await,
+        404
+    );
+}
+
+/// prism never says that something is missing, and cannot route a file's path with its slashes. So a
+/// server of ours takes what the client asks then, and prism is asked the same, with slashes escaped.
+async fn what_prism_cannot_answer_fits_as_well(prism: &Prism) {
+    let script = |asked: &Asked| match asked.path.ends_with("/runs") {
+        true => Said::Full(404, "", "{\"message\": \"Not Found\"}".into()),
+        false => server::json("{\"workflows\": []}"),
+    };
+    let server = Server::start(script).await;
+    let github = prism.connect_to(&server.url).await;
+    let fault = github.runs(&mut Known::default()).await.unwrap_err();
+    assert_eq!(fault.kind, FaultKind::Missing);
+    github.needs(Some("feat/cart")).await.unwrap_err();
+    github.needs(None).await.unwrap_err();
+    let asked = server.asked();
+    assert_eq!(asked.len(), 5);
+    for asked in asked {
+        let path = match asked.path.split_once("/contents/") {
+            Some((head, file)) => format!("{head}/contents/{}", file.replace('/', "%2F")),
+            None => asked.path,
+        };
+        let place = format!("{path}?{}", asked.query);
+        assert_eq!(prism.get(&place).await, 200, "{place}");
+    }
+}
+
+#[tokio::test]
+async fn every_request_of_the_client_fits_githubs_own_description() {
+    for description in ["api.github.com.json", "ghes-3.17.json"] {
+        let prism = Prism::start(description);
+        prism_refuses_what_does_not_fit(&prism).await;
+        every_request_fits(&prism).await;
+        the_log_is_asked_for_where_it_is(&prism).await;
+        what_prism_cannot_answer_fits_as_well(&prism).await;
+    }
+}
