@@ -25,6 +25,8 @@ mod github;
 mod kept;
 mod monitoring;
 mod plane;
+#[path = "../../benches/budgets/proxy.rs"]
+mod proxy;
 #[path = "../support/pty.rs"]
 mod pty;
 mod rights;
