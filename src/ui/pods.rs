@@ -314,7 +314,7 @@ fn pod_line(
         None if pod.is_finished() => Mark::Dot,
         None => Mark::Ok,
     };
-    let words_room = if width < 78 { 16 } else { 24 };
+    let words_room = if width < 78 { 18 } else { 24 };
     let name = usize::from(width)
         .saturating_sub(words_room + 27)
         .clamp(14, 48);
@@ -336,7 +336,7 @@ fn pod_line(
     let said = match reason {
         Some(why) => {
             let age = words::age_of(why.since, estate, state.now);
-            fit(&format!("{} {age}", why.short), words_room, theme)
+            fit(&format!("{} {age}", why.short), words_room - 1, theme)
         }
         None if pod.is_finished() => "finished".to_owned(),
         None => "ready".to_owned(),

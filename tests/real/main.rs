@@ -29,7 +29,6 @@ mod plane;
 mod proxy;
 #[path = "../support/pty.rs"]
 mod pty;
-mod rights;
 #[path = "../clients/server.rs"]
 mod server;
 mod smoke;

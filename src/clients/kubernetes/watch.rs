@@ -88,7 +88,9 @@ fn follow<P: Projected>(
         Some((Input::Opened, openings))
     });
     let mut telling = Telling::<P>::new(kind, tell);
-    stream::select(events, openings)
+    // Openings first: a watch that opened and failed at once is told in that order, or it would look
+    // open. A later opening cannot overtake: it is asked for only once the failure was taken.
+    stream::select_with_strategy(openings, events, |_: &mut ()| stream::PollNext::Left)
         // A page and its end arrive without a pause in between: one batch, one message.
         .ready_chunks(PAGE as usize + 12)
         .flat_map(move |batch| stream::iter(telling.fold(batch)))
