@@ -13,7 +13,9 @@ const MINUTE: Duration = Duration::from_secs(60);
 const SETTLE: Duration = Duration::from_secs(5);
 
 pub fn measure(report: &mut Report, pods: usize) {
-    let estate = Served::start(&["--pods", &pods.to_string()]);
+    // Nothing happens there by itself, and no alerts are asked for: what is left is the watches' own.
+    let still = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/still.json");
+    let estate = Served::start(&["--pods", &pods.to_string(), "--scenario-file", still]);
     let proxy = Proxy::start(estate.addr);
     let config = through(&estate, &proxy);
     let pty = cockpit::start(&estate.home, &config);
@@ -63,13 +65,26 @@ pub fn measure(report: &mut Report, pods: usize) {
     cockpit::quit(pty);
 }
 
+/// Without the sections of Prometheus and Alertmanager, which are behind the API server as well.
+fn without_monitoring(config: &str) -> String {
+    let mut is_kept = true;
+    let kept = config.lines().filter(|line| {
+        if line.starts_with('[') {
+            let name = line.trim().trim_matches(['[', ']']);
+            is_kept = !name.ends_with("prometheus") && !name.ends_with("alertmanager");
+        }
+        is_kept
+    });
+    kept.map(|line| format!("{line}\n")).collect()
+}
+
 /// The configuration of the estate, by way of the proxy.
 fn through(estate: &Served, proxy: &Proxy) -> PathBuf {
     let kubeconfig = estate.config.with_file_name("kubeconfig.yaml");
     let text = std::fs::read_to_string(&kubeconfig).expect("a kubeconfig");
     let text = text.replace(&estate.addr.to_string(), &proxy.addr.to_string());
     let counted = estate.home.write("counted/kubeconfig.yaml", &text);
-    let config = estate.config_text();
+    let config = without_monitoring(&estate.config_text());
     let config = config.replace(
         kubeconfig.to_str().expect("a path of text"),
         counted.to_str().expect("a path of text"),
