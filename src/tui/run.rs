@@ -121,7 +121,7 @@ impl Cockpit {
         let first = self.state.selected;
         self.state.environment_mut().is_watched = true;
         self.tasks.watch(first, None);
-        self.tasks.watch_repository();
+        self.tasks.watch_repository(None);
         self.tasks.ask_faults();
         let mut buffer = [0; 4096];
         let ending = loop {
@@ -141,7 +141,7 @@ impl Cockpit {
                 Some(event) = events.recv() => self.fold(event, false),
                 Some(observation) = observations.recv() => self.observe(observation, &mut observations),
                 ended = self.tasks.ended() => match ended {
-                    Some(observation) => self.fold(Event::Observed(observation), false),
+                    Some(event) => self.fold(event, false),
                     None => Next::On,
                 },
                 () = tokio::time::sleep(until) => Next::On,

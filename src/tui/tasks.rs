@@ -12,8 +12,9 @@ use crate::app::Event;
 use crate::clients::demo::Control;
 use crate::clients::github;
 use crate::clients::kubernetes::Target;
-use crate::estate::runs::RunLog;
-use crate::estate::{Fault, FaultKind, LogTarget, Moment, Observation, Safe, Seen};
+use crate::estate::alerts::AlertsSeen;
+use crate::estate::runs::{RunLog, RunsSeen};
+use crate::estate::{Fault, FaultKind, LogTarget, Observation, Safe, Seen};
 use crate::sources::{self, alerts};
 
 /// How an environment is reached.
@@ -43,12 +44,23 @@ const QUEUE: usize = 16;
 /// How long a source that stopped by a defect rests before it is started again.
 const REST: Duration = Duration::from_secs(5);
 
+/// A source that is started again when it stops by a defect.
+#[derive(Clone, Copy, Debug)]
+enum Source {
+    /// An environment's objects.
+    Objects(usize),
+    /// An environment's alerts.
+    Alerts(usize),
+    /// The repository's runs.
+    Runs,
+}
+
 /// The tasks under way.
 pub(super) struct Tasks {
     outside: Outside,
     set: JoinSet<()>,
-    /// Which environment's source a task is.
-    sources: HashMap<Id, usize>,
+    /// Which source a task is.
+    sources: HashMap<Id, Source>,
     running: HashMap<usize, AbortHandle>,
     shared: HashMap<usize, sources::kubernetes::Shared>,
     log: Option<AbortHandle>,
@@ -86,9 +98,7 @@ impl Tasks {
         self.shared.insert(environment, shared.clone());
         let out = self.out.clone();
         let handle = self.set.spawn(async move {
-            if let Some(rest) = rest {
-                tokio::time::sleep(rest).await;
-            }
+            pause(rest).await;
             sources::kubernetes::run(
                 environment,
                 wire.target,
@@ -99,14 +109,15 @@ impl Tasks {
             )
             .await;
         });
-        self.sources.insert(handle.id(), environment);
+        self.sources
+            .insert(handle.id(), Source::Objects(environment));
         self.running.insert(environment, handle);
-        self.watch_alerts(environment);
+        self.watch_alerts(environment, None);
     }
 
     /// Starts asking for an environment's alerts, if it has any; over its own connection where they
     /// are behind its API server.
-    fn watch_alerts(&mut self, environment: usize) {
+    fn watch_alerts(&mut self, environment: usize, rest: Option<Duration>) {
         if let Some(old) = self.alerting.remove(&environment) {
             old.abort();
         }
@@ -120,6 +131,7 @@ impl Tasks {
         let (out, mut seen) = mpsc::channel(QUEUE);
         let told = self.told.clone();
         let handle = self.set.spawn(async move {
+            pause(rest).await;
             let forward = async {
                 while let Some(alerts::Observed {
                     environment,
@@ -143,17 +155,20 @@ impl Tasks {
                 forward
             );
         });
+        self.sources
+            .insert(handle.id(), Source::Alerts(environment));
         self.alerting.insert(environment, handle);
     }
 
     /// Starts watching the repository's runs, if there is one.
-    pub(super) fn watch_repository(&mut self) {
+    pub(super) fn watch_repository(&mut self, rest: Option<Duration>) {
         let Some(target) = self.outside.github.clone() else {
             return;
         };
         let (out, mut seen) = mpsc::channel(QUEUE);
         let (told, shared) = (self.told.clone(), self.repository.clone());
-        self.set.spawn(async move {
+        let handle = self.set.spawn(async move {
+            pause(rest).await;
             let forward = async {
                 while let Some((at, seen)) = seen.recv().await {
                     if told.send(Event::Repository(at, seen)).await.is_err() {
@@ -166,6 +181,7 @@ impl Tasks {
                 forward
             );
         });
+        self.sources.insert(handle.id(), Source::Runs);
     }
 
     /// Says whether anybody looks: a repository is asked less often when nobody does.
@@ -247,7 +263,7 @@ impl Tasks {
     }
 
     /// Waits for a task to end; what it means for the state, if anything.
-    pub(super) async fn ended(&mut self) -> Option<Observation> {
+    pub(super) async fn ended(&mut self) -> Option<Event> {
         let ended = self.set.join_next_with_id().await;
         let Some(ended) = ended else {
             return std::future::pending().await;
@@ -256,14 +272,34 @@ impl Tasks {
             Ok((id, ())) => *id,
             Err(error) => error.id(),
         };
-        let environment = self.sources.remove(&id)?;
+        let source = self.sources.remove(&id)?;
         if ended.as_ref().is_err_and(JoinError::is_cancelled) {
             return None;
         }
-        tracing::error!(environment, ?ended, "a source stopped and is started again");
-        self.running.remove(&environment);
-        self.watch(environment, Some(REST));
-        Some(stopped(environment, clock::boot()))
+        tracing::error!(?source, ?ended, "a source stopped and is started again");
+        let at = clock::boot();
+        let seen = |environment, seen| {
+            Event::Observed(Observation {
+                environment,
+                at,
+                seen,
+            })
+        };
+        Some(match source {
+            Source::Objects(environment) => {
+                self.watch(environment, Some(REST));
+                seen(environment, Seen::NoPulse(stopped()))
+            }
+            Source::Alerts(environment) => {
+                self.watch_alerts(environment, Some(REST));
+                let failed = AlertsSeen::RulesFailed(stopped());
+                seen(environment, Seen::Alerts(failed))
+            }
+            Source::Runs => {
+                self.watch_repository(Some(REST));
+                Event::Repository(at, RunsSeen::Failed(stopped()))
+            }
+        })
     }
 
     /// Ends them all.
@@ -272,14 +308,15 @@ impl Tasks {
     }
 }
 
-fn stopped(environment: usize, at: Moment) -> Observation {
-    Observation {
-        environment,
-        at,
-        seen: Seen::NoPulse(Fault {
-            kind: FaultKind::Stopped,
-            what: "the source stopped by a defect of Wheelhouse; it starts again (see the log)"
-                .into(),
-        }),
+async fn pause(rest: Option<Duration>) {
+    if let Some(rest) = rest {
+        tokio::time::sleep(rest).await;
+    }
+}
+
+fn stopped() -> Fault {
+    Fault {
+        kind: FaultKind::Stopped,
+        what: "the source stopped by a defect of Wheelhouse; it starts again (see the log)".into(),
     }
 }
