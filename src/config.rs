@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+pub use crate::estate::Tier;
 pub use find::{Missing, Named, find, standard};
 pub use load::load;
 pub use monitoring::{Address, Prometheus, Reference, Replica};
@@ -154,18 +155,6 @@ pub struct Environment {
     pub prometheus: Option<Prometheus>,
     /// Where its Alertmanager is: its own section, or the one for all.
     pub alertmanager: Option<Address>,
-}
-
-/// How much care an environment takes, from least to most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Tier {
-    /// Enter confirms.
-    Development,
-    /// A question confirms.
-    Staging,
-    /// Typed text confirms, and changes are off until they are switched on.
-    Production,
 }
 
 /// How traffic is switched: one key of the selectors of some Services.

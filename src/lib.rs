@@ -3,7 +3,7 @@
 //! **Code returns a value that says what to do; only the outermost shell does it.**
 //!
 //! ```text
-//!       clients (kube; HTTP of the demo's control)            KEYMAP
+//!       clients (kube · octocrab · prometheus · alertmanager) KEYMAP
 //!           │ domain values                                      │
 //!   sources ──Observation──┐                        terminal ──Key──▶ Action
 //!                          ▼                                     │
@@ -22,7 +22,7 @@
 //! | [`app`] | pure: the one state, its fold, the one table of keys and commands | tokio, ratatui, clocks |
 //! | [`ui`] | pure: `draw(&State)`; one file a panel, a theme | tokio, clients, clocks |
 //! | [`tui`] | the loop, the terminal and what is done to it, signals, supervision of tasks | demo |
-//! | [`demo`] | the embedded estate: a loopback server that speaks the Kubernetes API | every other module |
+//! | [`demo`] | the embedded estate: a loopback server that speaks the APIs of Kubernetes, GitHub, Prometheus and Alertmanager | every other module |
 //!
 //! `tests/architecture.rs` reads the sources and keeps the last column true.
 //!

@@ -7,6 +7,9 @@
 //! | ReplicaSets | those with the environment's labels | 45 s |
 //! | HorizontalPodAutoscalers, Events | all (they carry no labels of the application); the newest 500 Events of our kinds | 50, 55 s |
 //!
+//! Prometheus' rules and targets and Alertmanager's alerts are asked for every 10 s ([`alerts`]); a
+//! workflow's runs every 5 s while one goes on and every 30 to 60 s otherwise, with ETags ([`github`]).
+//!
 //! The periods differ so that re-openings do not meet; a connection that died in silence is found one
 //! period and five seconds later, or with the first pulse that fails. The pulse: every 10 s, 5 s to
 //! answer. Failures: 0.8 s, doubling to 30 s, with jitter, and at once when the server is back.

@@ -9,7 +9,7 @@ use crate::clients::kubernetes::Target;
 use crate::config::{Config, Environment, Github, Problem, Token, Ui};
 use crate::estate::alerts::AlertScope;
 use crate::estate::runs::{Deploys, RepositoryScope};
-use crate::estate::{Safe, Scope, Tier, TrafficSwitch, WorkloadScope};
+use crate::estate::{Safe, Scope, TrafficSwitch, WorkloadScope};
 use crate::sources::alerts;
 use crate::tui::{Outside, Wire};
 
@@ -185,11 +185,7 @@ fn scope(environment: &Environment) -> Scope {
     });
     Scope {
         name: Safe::new(&environment.name),
-        tier: match environment.tier {
-            crate::config::Tier::Development => Tier::Development,
-            crate::config::Tier::Staging => Tier::Staging,
-            crate::config::Tier::Production => Tier::Production,
-        },
+        tier: environment.tier,
         context: Safe::new(environment.context.as_deref().unwrap_or("current context")),
         namespace: Safe::new(&environment.namespace),
         workloads: workloads.collect(),
@@ -201,6 +197,7 @@ fn scope(environment: &Environment) -> Scope {
 #[allow(clippy::unwrap_used, reason = "tests")]
 pub(super) mod tests {
     use super::*;
+    use crate::estate::Tier;
 
     pub(in crate::cli) fn example() -> Loaded {
         let text = include_str!("../../config.example.toml");
