@@ -16,7 +16,7 @@ use std::{
 };
 
 use rustix::{
-    process::{Pid, Signal, getpgid, getpgrp, getppid, getsid, kill_current_process_group},
+    process::{Signal, kill_current_process_group},
     termios::{LocalModes, Termios, isatty},
 };
 
@@ -196,21 +196,47 @@ impl Hold {
 /// Whether nobody could continue us: no ancestor outside our process group shares our session, so
 /// the kernel would ignore SIGTSTP too.
 fn is_orphaned() -> bool {
-    let (Ok(session), group) = (getsid(None), getpgrp()) else {
+    let Some(own) = Kin::of("self") else {
         return true;
     };
-    let mut ancestor = getppid();
-    while let Some(pid) = ancestor.filter(|pid| getpgid(Some(*pid)) == Ok(group)) {
-        ancestor = parent_of(pid);
+    let mut ancestor = own;
+    while ancestor.group == own.group {
+        // 0 is the parent of the first process, or one that this PID namespace does not see.
+        match Kin::of(&ancestor.parent.to_string()) {
+            Some(parent) if ancestor.parent != 0 => ancestor = parent,
+            _ => return true,
+        }
     }
-    ancestor.is_none_or(|pid| getsid(Some(pid)) != Ok(session))
+    ancestor.session != own.session
 }
 
-fn parent_of(pid: Pid) -> Option<Pid> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // pid (name) state ppid; the name may hold anything.
-    let (_, after) = stat.rsplit_once(')')?;
-    Pid::from_raw(after.split_whitespace().nth(1)?.parse().ok()?)
+/// What `/proc/PID/stat` says of a process's kin. A group or a session whose leader this PID namespace
+/// does not see is 0, which `getsid` answers too and rustix's `Pid` cannot hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Kin {
+    parent: u32,
+    group: u32,
+    session: u32,
+}
+
+impl Kin {
+    fn of(pid: &str) -> Option<Self> {
+        Self::read(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+    }
+
+    fn read(stat: &str) -> Option<Self> {
+        // pid (name) state ppid pgrp session; the name may hold anything.
+        let (_, after) = stat.rsplit_once(')')?;
+        let mut numbers = after
+            .split_whitespace()
+            .skip(1)
+            .map(|word| word.parse().ok());
+        Some(Self {
+            parent: numbers.next()??,
+            group: numbers.next()??,
+            session: numbers.next()??,
+        })
+    }
 }
 
 /// How many tasks panicked so far, off the thread of the UI.
@@ -269,4 +295,21 @@ pub fn plain_report(info: &PanicHookInfo<'_>) -> String {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Kin;
+
+    #[test]
+    fn the_kin_of_a_process_whose_session_is_outside_the_pid_namespace_reads_as_zero() {
+        let stat = "17 (a) b) S 0 0 0 34816 17 4194560 1 0";
+        let kin = Kin {
+            parent: 0,
+            group: 0,
+            session: 0,
+        };
+        assert_eq!(Kin::read(stat), Some(kin));
+        assert_eq!(Kin::read("17 (a) S 1"), None);
+    }
 }
