@@ -2,6 +2,7 @@
 
 use crate::fleet;
 use crate::plane::Plane;
+use crate::plane::pods::Health;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
 use kube::api::{Api, ListParams, LogParams, Patch, PatchParams, PostParams};
 use std::io::{BufRead, Write};
@@ -201,6 +202,56 @@ fn a_fate_goes_wrong_and_stays_wrong() {
             (!container.ready && waiting.as_deref() == reason).then_some(())
         });
     }
+}
+
+#[test]
+fn a_pod_falls_ill_and_recovers_on_demand_and_the_endpoints_follow() {
+    let plane = Plane::shared();
+    let here = "smoke-health";
+    fleet::digital_wall(plane, here);
+    fleet::wait_available(plane, here);
+    wait_for_traffic(plane, here, "blue");
+    let client = plane.client();
+    let served = plane.run(fleet::endpoints(&client, here, "digital-wall-service"));
+    let name = served.unwrap().pop_first().unwrap();
+    for (health, is_served) in [
+        (Health::Unready, false),
+        (Health::Ready, true),
+        (Health::Crashing, false),
+    ] {
+        plane.pod_is(here, &name, health);
+        plane.until(
+            &format!("endpoints of a pod that is {health:?}"),
+            || async {
+                let served = fleet::endpoints(&client, here, "digital-wall-service");
+                (served.await.ok()?.contains(&name) == is_served).then_some(())
+            },
+        );
+    }
+}
+
+#[test]
+fn an_identity_is_a_person_with_a_certificate_whom_the_audit_log_times() {
+    let plane = Plane::shared();
+    let here = "smoke-identity";
+    plane.namespace(here);
+    plane.identity("erin", "smoke-people");
+    plane.grant("erin", "edit", here);
+    let erin = plane.run(plane.client_for("erin"));
+    let maps: Api<ConfigMap> = Api::namespaced(erin, here);
+    let mut made = ConfigMap::default();
+    made.metadata.name = Some("of-erin".into());
+
+    let before = jiff::Timestamp::now();
+    plane
+        .run(async { maps.create(&PostParams::default(), &made).await })
+        .unwrap();
+    let after = jiff::Timestamp::now();
+
+    let line = plane.await_audited(("create", "configmaps", here), |it| it.name == "of-erin");
+    assert_eq!((line.user.as_str(), line.code), ("erin", 201));
+    assert!(before < line.received && line.received < after, "{line:?}");
+    assert!(line.received < line.answered, "{line:?}");
 }
 
 fn running(plane: &Plane, namespace: &str) -> usize {
