@@ -3,10 +3,11 @@
 //! that kills parts of it starts its own. Whatever was started ends with the tests, however they end.
 //!
 //! What a test needs of it, by file: who somebody is and may do ([`people`]: `identity`, `grant`,
-//! `client_for`), what was asked and when ([`audit`]: `audited`), what pods say, where their ports
+//! `client_for`), what was asked and when ([`audit`]: `audited`, `audited_of`), what pods say, where their ports
 //! lead and how they fare ([`pods`]: `pod_says`, `pod_leads`, `pod_is`); here the namespaces, the
 //! objects, waiting with a limit, and the API server's death and return. What runs on it is in
-//! `fleet`: Digital Wall in two colours, with two Services and an autoscaler for each Deployment.
+//! `fleet`: Digital Wall in two colours, with two Services and an autoscaler for each Deployment; what
+//! a user would apply of assets/kubernetes is in `shipped`.
 //! Whose pods shall be ill from birth have the annotation `wheelhouse.test/fate`
 //! (controlplane/kwok/pod-fates.yaml).
 

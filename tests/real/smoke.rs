@@ -9,17 +9,6 @@ use std::io::{BufRead, Write};
 use std::net::TcpListener;
 use tokio::io::AsyncReadExt;
 
-fn wait_for_traffic(plane: &Plane, namespace: &str, colour: &str) {
-    let start = format!("digital-wall-{colour}-frontend-");
-    let client = plane.client();
-    plane.until(&format!("traffic to {colour}"), || async {
-        let pods = fleet::endpoints(&client, namespace, "digital-wall-service")
-            .await
-            .ok()?;
-        (pods.len() == 3 && pods.iter().all(|name| name.starts_with(&start))).then_some(())
-    });
-}
-
 fn switch(plane: &Plane, namespace: &str, colour: &str) {
     let services: Api<Service> = Api::namespaced(plane.client(), namespace);
     let patch = Patch::Merge(serde_json::json!({"spec": {"selector": {"version": colour}}}));
@@ -44,11 +33,11 @@ fn a_selector_patch_moves_the_traffic_of_digital_wall() {
     let here = "smoke-traffic";
     fleet::digital_wall(plane, here);
     fleet::wait_available(plane, here);
-    wait_for_traffic(plane, here, "blue");
+    fleet::await_traffic(plane, here, "blue");
 
     switch(plane, here, "green");
 
-    wait_for_traffic(plane, here, "green");
+    fleet::await_traffic(plane, here, "green");
 }
 
 #[test]
@@ -71,9 +60,9 @@ fn a_killed_api_server_comes_back_on_its_port_with_its_data() {
     let selector = service.unwrap().spec.unwrap().selector.unwrap();
     assert_eq!(selector["version"], "green");
     // The controllers have found it again, too.
-    wait_for_traffic(&plane, here, "green");
+    fleet::await_traffic(&plane, here, "green");
     switch(&plane, here, "blue");
-    wait_for_traffic(&plane, here, "blue");
+    fleet::await_traffic(&plane, here, "blue");
 }
 
 #[test]
@@ -210,7 +199,7 @@ fn a_pod_falls_ill_and_recovers_on_demand_and_the_endpoints_follow() {
     let here = "smoke-health";
     fleet::digital_wall(plane, here);
     fleet::wait_available(plane, here);
-    wait_for_traffic(plane, here, "blue");
+    fleet::await_traffic(plane, here, "blue");
     let client = plane.client();
     let served = plane.run(fleet::endpoints(&client, here, "digital-wall-service"));
     let name = served.unwrap().pop_first().unwrap();
@@ -254,6 +243,25 @@ fn an_identity_is_a_person_with_a_certificate_whom_the_audit_log_times() {
     assert!(line.received < line.answered, "{line:?}");
 }
 
+#[test]
+fn all_pods_of_a_colour_crash_together() {
+    let plane = Plane::shared();
+    let here = "smoke-crash";
+    fleet::digital_wall(plane, here);
+    fleet::wait_available(plane, here);
+    fleet::await_traffic(plane, here, "blue");
+
+    fleet::colour_is(plane, here, "blue", Health::Crashing);
+
+    let client = plane.client();
+    plane.until("no endpoint to be left", || async {
+        let served = fleet::endpoints(&client, here, "digital-wall-service").await;
+        served.ok()?.is_empty().then_some(())
+    });
+    fleet::colour_is(plane, here, "blue", Health::Ready);
+    fleet::await_traffic(plane, here, "blue");
+}
+
 fn running(plane: &Plane, namespace: &str) -> usize {
     let pods: Api<Pod> = Api::namespaced(plane.client(), namespace);
     let running = ListParams::default().fields("status.phase=Running");
@@ -268,10 +276,10 @@ fn a_packed_fleet_runs_again_on_another_plane() {
     let plane = fleet::plane_with_pods("crowd", 300);
 
     assert_eq!(running(&plane, "crowd"), 300);
-    wait_for_traffic(&plane, "production", "blue");
+    fleet::await_traffic(&plane, "production", "blue");
     // Not just a picture of pods: the kubelets are at work.
     switch(&plane, "production", "green");
-    wait_for_traffic(&plane, "production", "green");
+    fleet::await_traffic(&plane, "production", "green");
     fleet::colour(&plane, "production", "blue", "v3");
     fleet::wait_available(&plane, "production");
 }
