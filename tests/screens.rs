@@ -496,3 +496,24 @@ fn o01_keys_typed_ahead_of_the_frame_find_the_narrowed_list() {
         "{screen}"
     );
 }
+
+/// Opens the plan of a silence for the first alert, in an environment whose window is open.
+fn silencing() -> State {
+    let mut state = full(Look::default());
+    press(&mut state, "3 : w r i t e space 1 5 m enter S");
+    assert!(
+        matches!(state.overlay, Some(wheelhouse::app::Overlay::Plan(_))),
+        "{:?}",
+        state.notice
+    );
+    state
+}
+
+#[test]
+fn the_plan_of_a_silence_says_what_it_would_do() {
+    let mut state = silencing();
+    seen!("silence-80x24", text(&mut state, (80, 24)));
+    press(&mut state, "r e l e a s e space 4 2 enter enter");
+    pass(&mut state, 1);
+    seen!("silence-prompt-120x30", text(&mut state, (120, 30)));
+}

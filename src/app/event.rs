@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Key;
+use crate::estate::act::Outcome;
 use crate::estate::runs::RunsSeen;
 use crate::estate::{LogChunk, Moment, Now, Observation, Safe};
 
@@ -23,6 +24,8 @@ pub enum Event {
     Repository(Moment, RunsSeen),
     /// Part of a job's log, by the job's id.
     JobLog(u64, LogChunk),
+    /// What became of an act, by its number.
+    Acted(u64, Outcome),
     /// Something worth a line at the foot of the screen.
     Told(Safe),
     /// What the demo's estate can break: name and description.

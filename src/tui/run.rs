@@ -350,6 +350,11 @@ impl Cockpit {
             Command::OpenJobLog(wanted) => self.tasks.open_job_log(wanted),
             Command::CloseLog => self.tasks.close_log(),
             Command::Copy(text) => self.screen.send(&clipboard(&text, self.manners.in_tmux)),
+            Command::Act {
+                doing,
+                name,
+                permit,
+            } => self.tasks.act(doing, name, permit),
             Command::Inject(name) => self.tasks.inject(name),
         }
         Next::On

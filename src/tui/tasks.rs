@@ -2,16 +2,18 @@
 //! through the one bounded channel, and a panic in one ends that one only.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::mpsc::{self, Sender};
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 
-use super::clock;
-use crate::app::Event;
+use super::{act, clock};
+use crate::app::{Event, Permit};
 use crate::clients::demo::Control;
 use crate::clients::github;
 use crate::clients::kubernetes::Target;
+use crate::estate::act::{Doing, Outcome};
 use crate::estate::alerts::AlertsSeen;
 use crate::estate::runs::{RunLog, RunsSeen};
 use crate::estate::{Fault, FaultKind, LogTarget, Observation, Safe, Seen};
@@ -37,6 +39,8 @@ pub struct Outside {
     pub github: Option<github::Target>,
     /// How each environment's alerts are asked for, in the order of the configuration.
     pub monitoring: Vec<alerts::Target>,
+    /// Where acts are written down; none: nothing may be changed.
+    pub journal: Option<PathBuf>,
 }
 
 /// Answers of one source that may wait.
@@ -53,6 +57,8 @@ enum Source {
     Alerts(usize),
     /// The repository's runs.
     Runs,
+    /// No source: an act, by its number. It is never started again.
+    Act(u64),
 }
 
 /// The tasks under way.
@@ -234,6 +240,22 @@ impl Tasks {
         }
     }
 
+    /// Carries out an act.
+    pub(super) fn act(&mut self, doing: Doing, name: Safe, permit: Permit) {
+        let number = doing.number;
+        let monitoring = self.outside.monitoring.get(doing.environment);
+        let order = act::Order {
+            alertmanager: monitoring.and_then(|m| m.alertmanager.clone()),
+            shared: self.shared.get(&doing.environment).cloned(),
+            journal: self.outside.journal.clone(),
+            doing,
+            name,
+            permit,
+        };
+        let handle = self.set.spawn(act::carry_out(order, self.told.clone()));
+        self.sources.insert(handle.id(), Source::Act(number));
+    }
+
     /// Asks the demo's estate what it can break.
     pub(super) fn ask_faults(&mut self) {
         let Some(control) = self.outside.control.clone() else {
@@ -273,6 +295,12 @@ impl Tasks {
             Err(error) => error.id(),
         };
         let source = self.sources.remove(&id)?;
+        if let Source::Act(number) = source {
+            let why =
+                "its task stopped by a defect of Wheelhouse (see the log); it is not sent again";
+            let outcome = Outcome::Unknown(why.into());
+            return ended.is_err().then_some(Event::Acted(number, outcome));
+        }
         if ended.as_ref().is_err_and(JoinError::is_cancelled) {
             return None;
         }
@@ -295,6 +323,7 @@ impl Tasks {
                 let failed = AlertsSeen::RulesFailed(stopped());
                 seen(environment, Seen::Alerts(failed))
             }
+            Source::Act(_) => return None,
             Source::Runs => {
                 self.watch_repository(Some(REST));
                 Event::Repository(at, RunsSeen::Failed(stopped()))
