@@ -3,6 +3,7 @@
 
 pub mod action;
 pub mod acts;
+pub mod chart;
 pub mod command;
 pub mod confirm;
 pub mod dialog;

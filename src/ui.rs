@@ -7,6 +7,7 @@ pub mod theme;
 
 mod alerts;
 mod canvas;
+mod chart;
 mod detail;
 mod dialog;
 mod frame;

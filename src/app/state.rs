@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::chart::Charted;
 use super::edit::Edit;
 use super::palette::Palette;
 use super::plan::Plan;
@@ -41,6 +42,8 @@ pub struct State {
     pub history: Vec<String>,
     /// A line at the foot of the screen, for a while.
     pub notice: Option<Notice>,
+    /// The chart of the alert whose page is open.
+    pub chart: Option<Charted>,
     /// Who sits here, as others are told.
     pub author: Safe,
     /// What this cockpit changed, the latest last.
@@ -214,6 +217,7 @@ impl State {
             history: Vec::new(),
             notice: None,
             author: setup.author,
+            chart: None,
             acts: Vec::new(),
             warnings: setup.warnings,
             now: Now {

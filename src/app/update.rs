@@ -1,6 +1,7 @@
 //! The fold: what an event does to the state, and what the shell is to do about it.
 
 use super::acts::{self, Wish};
+use super::chart;
 use super::keymap::Context;
 use super::lists;
 use super::logs::{LogSource, LogView};
@@ -48,6 +49,10 @@ pub fn update(state: &mut State, event: Event) -> Option<Command> {
             {
                 log.take(chunk);
             }
+            None
+        }
+        Event::Charted(of, at, answer) => {
+            chart::take(state, of, at, answer);
             None
         }
         Event::Acted(number, outcome) => {

@@ -9,6 +9,7 @@ use tokio::sync::mpsc::{self, Sender};
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 
 use super::{act, clock};
+use crate::app::chart::Wanted;
 use crate::app::{Event, Permit};
 use crate::clients::demo::Control;
 use crate::clients::github;
@@ -72,6 +73,8 @@ pub(super) struct Tasks {
     log: Option<AbortHandle>,
     repository: sources::github::Shared,
     alerting: HashMap<usize, AbortHandle>,
+    chart: Option<(Wanted, AbortHandle)>,
+    is_looked_at: bool,
     out: Sender<Observation>,
     told: Sender<Event>,
 }
@@ -87,6 +90,8 @@ impl Tasks {
             log: None,
             repository: sources::github::Shared::default(),
             alerting: HashMap::new(),
+            chart: None,
+            is_looked_at: true,
             out,
             told,
         }
@@ -191,7 +196,8 @@ impl Tasks {
     }
 
     /// Says whether anybody looks: a repository is asked less often when nobody does.
-    pub(super) fn look(&self, is_looked_at: bool) {
+    pub(super) fn look(&mut self, is_looked_at: bool) {
+        self.is_looked_at = is_looked_at;
         self.repository.look(is_looked_at);
     }
 
@@ -238,6 +244,41 @@ impl Tasks {
         if let Some(log) = self.log.take() {
             log.abort();
         }
+    }
+
+    /// Asks for the chart that is wanted now, and for no other; for none while nobody looks.
+    pub(super) fn chart(&mut self, wanted: Option<Wanted>) {
+        let wanted = wanted.filter(|_| self.is_looked_at);
+        if self.chart.as_ref().map(|(of, _)| of) == wanted.as_ref() {
+            return;
+        }
+        if let Some((_, old)) = self.chart.take() {
+            old.abort();
+        }
+        let Some(of) = wanted else { return };
+        let target = self.outside.monitoring.get(of.environment);
+        let target = target.and_then(|m| m.prometheus.clone());
+        let shared = self.shared.get(&of.environment).cloned();
+        let (Some(target), Some(shared)) = (target, shared) else {
+            return;
+        };
+        let (out, mut charts) = mpsc::channel(1);
+        let (told, wanted, expression) = (self.told.clone(), of.clone(), of.expression.to_string());
+        let handle = self.set.spawn(async move {
+            let forward = async {
+                while let Some((at, answer)) = charts.recv().await {
+                    let event = Event::Charted(wanted.clone(), at, answer);
+                    if told.send(event).await.is_err() {
+                        return;
+                    }
+                }
+            };
+            tokio::join!(
+                sources::chart::run(target, shared, expression, out, clock::boot),
+                forward
+            );
+        });
+        self.chart = Some((of, handle));
     }
 
     /// Carries out an act.

@@ -3,7 +3,7 @@
 use super::canvas::{Canvas, Text, width};
 use super::theme::{Mark, Role, Theme};
 use super::words;
-use crate::app::{Access, Action, State, acts};
+use crate::app::{Access, Action, State, View, acts};
 use crate::estate::{Kind, SKEW_SHOWN_MS, Tier};
 
 /// Draws the outer border with header and footer.
@@ -188,13 +188,13 @@ fn applies(state: &State, action: Action) -> bool {
                 state.environment().cursor.on,
                 Some(crate::app::rows::Row::Pod(_))
             ),
-            Some(_) => true,
+            Some(level) => !matches!(level.view, View::Alert(_)),
         },
         Action::Silence => acts::alert_here(state).is_some_and(|a| !acts::is_silenced(state, &a)),
         Action::ExtendSilence | Action::ExpireSilence => {
             acts::alert_here(state).is_some_and(|a| acts::is_silenced(state, &a))
         }
-        Action::Open => !matches!(state.view(), Some(crate::app::View::Log(_))),
+        Action::Open => !matches!(state.view(), Some(View::Log(_) | View::Alert(_))),
         _ => true,
     }
 }
