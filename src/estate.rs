@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, a file or a socket. Sources send [`Observation`]s; they are folded
 //! into an estate; views and checks read. A feed that failed keeps its last good value and ages.
 
+pub mod act;
 pub mod alerts;
 pub mod chart;
 pub mod feed;

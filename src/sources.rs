@@ -21,6 +21,7 @@ use crate::estate::Kind;
 use crate::estate::feed::PULSE_MS;
 
 pub mod alerts;
+pub mod chart;
 pub mod github;
 pub mod kubernetes;
 mod log;

@@ -7,7 +7,9 @@ pub mod theme;
 
 mod alerts;
 mod canvas;
+mod chart;
 mod detail;
+mod dialog;
 mod frame;
 mod log;
 mod oneline;
@@ -25,12 +27,10 @@ pub use words::age;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use crate::app::state::SMALLEST;
 use crate::app::{State, View};
 use canvas::Canvas;
 use theme::Theme;
-
-/// The smallest window that gets more than one line.
-const SMALLEST: (u16, u16) = (60, 15);
 
 /// Draws `state` into `buf`, whatever the size of `area`.
 pub fn draw(state: &State, area: Rect, buf: &mut Buffer) {

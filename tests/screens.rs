@@ -496,3 +496,107 @@ fn o01_keys_typed_ahead_of_the_frame_find_the_narrowed_list() {
         "{screen}"
     );
 }
+
+/// Opens the plan of a silence for the first alert, in an environment whose window is open.
+fn silencing() -> State {
+    let mut state = full(Look::default());
+    press(&mut state, "3 : w r i t e space 1 5 m enter S");
+    assert!(
+        matches!(state.overlay, Some(wheelhouse::app::Overlay::Plan(_))),
+        "{:?}",
+        state.notice
+    );
+    state
+}
+
+#[test]
+fn the_plan_of_a_silence_says_what_it_would_do() {
+    let mut state = silencing();
+    seen!("silence-80x24", text(&mut state, (80, 24)));
+    press(&mut state, "r e l e a s e space 4 2 enter enter");
+    pass(&mut state, 1);
+    seen!("silence-prompt-120x30", text(&mut state, (120, 30)));
+}
+
+/// The chart of the alert whose page is open, as it would come.
+fn charted(state: &mut State, answer: Result<wheelhouse::estate::chart::Chart, Fault>) {
+    let wanted = wheelhouse::app::chart::wanted(state).unwrap();
+    let at = state.now.at;
+    update(state, Event::Charted(wanted, at, answer));
+}
+
+fn hour() -> wheelhouse::estate::chart::Chart {
+    use wheelhouse::estate::chart::{Chart, Series};
+    let points = |lead: f64| {
+        let point = |n: i32| (!(20..26).contains(&n)).then(|| lead + f64::from(n * n) / 1_500.0);
+        (0..=60).map(point).collect()
+    };
+    let series = |colour: &str, lead| Series {
+        labels: labels(&[("colour", colour), ("service", "backend")]),
+        points: points(lead),
+    };
+    Chart {
+        start: ago(3_600).unwrap(),
+        step: 60,
+        series: vec![series("blue", 9.0), series("green", 0.2)],
+        more: 3,
+        warnings: Vec::new(),
+    }
+}
+
+#[test]
+fn the_alerts_page_shows_its_own_series_over_the_last_hour_with_its_gaps() {
+    let mut state = full(Look::default());
+    press(&mut state, "3 enter");
+    assert!(text(&mut state, (80, 24)).contains("asked for"));
+    charted(&mut state, Ok(hour()));
+    seen!("chart-80x24", text(&mut state, (80, 24)));
+    seen!("chart-120x30", text(&mut state, (120, 30)));
+    state.look.ascii = true;
+    seen!("chart-ascii-80x24", text(&mut state, (80, 24)));
+    press(&mut state, "esc");
+    assert_eq!(wheelhouse::app::chart::wanted(&state), None, "nobody looks");
+}
+
+#[test]
+fn m03_m04_what_is_wrong_with_a_chart_is_said_in_its_place_and_what_was_seen_stays() {
+    let mut state = full(Look::default());
+    press(&mut state, "3 enter");
+    let failed = |what: &str| Fault {
+        kind: FaultKind::Malformed,
+        what: what.into(),
+    };
+    charted(&mut state, Err(failed("prometheus: bad_data: parse error")));
+    let screen = text(&mut state, (80, 24));
+    assert!(
+        screen.contains("no chart: prometheus: bad_data: parse error"),
+        "{screen}"
+    );
+    let mut empty = hour();
+    empty.series.clear();
+    charted(&mut state, Ok(empty));
+    let screen = text(&mut state, (80, 24));
+    assert!(
+        screen.contains("returned nothing in the last hour"),
+        "{screen}"
+    );
+    let mut nan = hour();
+    nan.series[1].points.fill(None);
+    nan.warnings = vec!["prometheus-1 did not answer".into()];
+    charted(&mut state, Ok(nan));
+    let screen = text(&mut state, (80, 24));
+    assert!(screen.contains("none that is a number"), "{screen}");
+    assert!(
+        screen.contains("? partial: prometheus-1 did not answer"),
+        "{screen}"
+    );
+    charted(&mut state, Ok(hour()));
+    pass(&mut state, 70);
+    charted(&mut state, Err(failed("no answer within 5 s")));
+    let screen = text(&mut state, (80, 24));
+    assert!(
+        screen.contains("? as of 1m ago: no answer within 5 s"),
+        "{screen}"
+    );
+    assert!(screen.contains("gaps: 6 of 61 points"), "{screen}");
+}

@@ -69,6 +69,12 @@ pub enum Action {
     Suspend,
     /// Break something in the demo.
     InjectFault,
+    /// Plan a silence of the alert here.
+    Silence,
+    /// Plan a longer silence of it.
+    ExtendSilence,
+    /// Plan the end of its silence.
+    ExpireSilence,
 }
 
 impl Action {
@@ -107,6 +113,9 @@ impl Action {
         Self::Repaint,
         Self::Suspend,
         Self::InjectFault,
+        Self::Silence,
+        Self::ExtendSilence,
+        Self::ExpireSilence,
         Self::Interrupt,
         Self::Quit,
     ];
@@ -149,6 +158,9 @@ impl Action {
             Self::Repaint => "repaint",
             Self::Suspend => "suspend",
             Self::InjectFault => "inject-fault",
+            Self::Silence => "silence",
+            Self::ExtendSilence => "extend-silence",
+            Self::ExpireSilence => "expire-silence",
         }
     }
 
@@ -157,8 +169,8 @@ impl Action {
         Self::ALL.iter().copied().find(|a| a.name() == name)
     }
 
-    /// Whether it changes anything outside the cockpit. None does yet; the table's test keeps such
-    /// actions off bare keys.
+    /// Whether it opens a plan of something that changes the world outside the cockpit. The table's
+    /// test keeps such actions off bare keys.
     pub fn mutates(self) -> bool {
         match self {
             Self::Quit
@@ -193,6 +205,7 @@ impl Action {
             | Self::Suspend
             // It opens a menu, and only ever reaches the demo's own estate.
             | Self::InjectFault => false,
+            Self::Silence | Self::ExtendSilence | Self::ExpireSilence => true,
         }
     }
 

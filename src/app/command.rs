@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 
-use crate::estate::LogTarget;
+use super::Permit;
+use crate::estate::act::Doing;
 use crate::estate::runs::RunLog;
+use crate::estate::{LogTarget, Safe};
 
 /// What the shell is to do.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -35,6 +37,15 @@ pub enum Command {
     OpenJobLog(RunLog),
     /// Stop streaming the log.
     CloseLog,
+    /// Carry out an act, if the permit still holds.
+    Act {
+        /// What.
+        doing: Doing,
+        /// The environment's name.
+        name: Safe,
+        /// The right to.
+        permit: Permit,
+    },
     /// Hand text to the terminal's clipboard.
     Copy(String),
     /// Break something in the demo's estate, by the fault's name there.

@@ -3,8 +3,11 @@
 use serde::Serialize;
 
 use super::Key;
+use super::chart::Wanted;
+use crate::estate::act::Outcome;
+use crate::estate::chart::Chart;
 use crate::estate::runs::RunsSeen;
-use crate::estate::{LogChunk, Moment, Now, Observation, Safe};
+use crate::estate::{Fault, LogChunk, Moment, Now, Observation, Safe};
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -23,6 +26,10 @@ pub enum Event {
     Repository(Moment, RunsSeen),
     /// Part of a job's log, by the job's id.
     JobLog(u64, LogChunk),
+    /// The chart of an expression as asked for at that moment, or why there is none.
+    Charted(Wanted, Moment, Result<Chart, Fault>),
+    /// What became of an act, by its number.
+    Acted(u64, Outcome),
     /// Something worth a line at the foot of the screen.
     Told(Safe),
     /// What the demo's estate can break: name and description.

@@ -103,6 +103,27 @@ pub const BINDINGS: &[Binding] = &[
     ),
     bind(
         Context::Anywhere,
+        &["S"],
+        Silence,
+        "plan a silence of the selected alert",
+        "silence",
+    ),
+    bind(
+        Context::Anywhere,
+        &["E"],
+        ExtendSilence,
+        "plan a longer silence of the selected alert",
+        "extend",
+    ),
+    bind(
+        Context::Anywhere,
+        &["X"],
+        ExpireSilence,
+        "plan the end of the selected alert's silence",
+        "expire",
+    ),
+    bind(
+        Context::Anywhere,
         &["e"],
         Environments,
         "choose an environment",

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::edit::Edit;
 use super::keymap::{BINDINGS, Context, Keymap};
-use super::{Action, filter};
+use super::{Action, filter, write};
 use crate::estate::Safe;
 
 /// How many commands are remembered.
@@ -30,6 +30,8 @@ pub enum Choice {
     Act(Action),
     /// Go to that environment.
     Environment(usize),
+    /// Open a window for changes, for so many milliseconds; none: close it.
+    Write(Option<u64>),
 }
 
 /// The open palette.
@@ -71,6 +73,28 @@ pub fn offers(
         choice: Choice::Act(Action::Quit),
     });
     offers
+}
+
+/// The windows for changes: those in common use, and the one that is typed.
+pub fn windows(typed: &str) -> Vec<Offer> {
+    let common = ["write 15m", "write 1h", "write off"];
+    let own = typed.trim();
+    let is_new = !common.contains(&own);
+    let names = common.into_iter().chain(is_new.then_some(own));
+    let offer = |name: &str| {
+        let ms = write::parse(name.strip_prefix("write ")?).ok()?;
+        let help = match ms {
+            Some(_) => "allow changes here for so long, then read-only again",
+            None => "read-only again",
+        };
+        Some(Offer {
+            name: name.to_owned(),
+            help: help.to_owned(),
+            key: None,
+            choice: Choice::Write(ms),
+        })
+    };
+    names.filter_map(offer).collect()
 }
 
 /// The offers that match what was typed: the best first; with nothing typed, the latest used first.

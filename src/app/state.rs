@@ -3,10 +3,14 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::chart::Charted;
 use super::edit::Edit;
 use super::palette::Palette;
+use super::plan::Plan;
 use super::rows::Cursor;
+use super::write::Access;
 use super::{Context, Keymap, Level, View};
+use crate::estate::act::Doing;
 use crate::estate::alerts::AlertScope;
 use crate::estate::runs::{Repository, RepositoryScope};
 use crate::estate::{Estate, Labels, Moment, Now, Safe, Scope, Tier};
@@ -38,6 +42,12 @@ pub struct State {
     pub history: Vec<String>,
     /// A line at the foot of the screen, for a while.
     pub notice: Option<Notice>,
+    /// The chart of the alert whose page is open.
+    pub chart: Option<Charted>,
+    /// Who sits here, as others are told.
+    pub author: Safe,
+    /// What this cockpit changed, the latest last.
+    pub acts: Vec<Doing>,
     /// What the configuration warned of.
     pub warnings: Vec<Safe>,
     /// The present.
@@ -72,8 +82,8 @@ pub struct Environment {
     pub estate: Estate,
     /// Whether it is watched: from the first visit on.
     pub is_watched: bool,
-    /// Whether acts need a window to be opened first.
-    pub is_read_only: bool,
+    /// Whether it may be changed.
+    pub access: Access,
     /// The cursor among its pods.
     pub cursor: Cursor,
     /// The Service under the cursor, by its place in the switch.
@@ -119,6 +129,8 @@ pub enum Overlay {
     Environments(usize),
     /// What the demo can break, with one chosen.
     Faults(usize),
+    /// What would be done, before it is.
+    Plan(Box<Plan>),
 }
 
 /// A line at the foot of the screen.
@@ -167,6 +179,8 @@ pub struct Setup {
     pub zone: jiff::tz::TimeZone,
     /// Whether it is the demo.
     pub is_demo: bool,
+    /// Who sits here: user and host.
+    pub author: Safe,
     /// What the configuration warned of.
     pub warnings: Vec<Safe>,
 }
@@ -179,7 +193,10 @@ impl State {
             .map(|(scope, is_read_only)| Environment {
                 estate: Estate::new(scope, alerts.next().flatten()),
                 is_watched: false,
-                is_read_only,
+                access: match is_read_only {
+                    true => Access::ReadOnly,
+                    false => Access::Open,
+                },
                 cursor: Cursor::default(),
                 service: 0,
                 narrowed: None,
@@ -199,6 +216,9 @@ impl State {
             is_filtering: false,
             history: Vec::new(),
             notice: None,
+            author: setup.author,
+            chart: None,
+            acts: Vec::new(),
             warnings: setup.warnings,
             now: Now {
                 wall: Timestamp::UNIX_EPOCH,
@@ -242,6 +262,18 @@ impl State {
         }
     }
 
+    /// Allows changes to the environment on the screen for so many milliseconds, or no more.
+    pub fn write(&mut self, lasts: Option<u64>) {
+        let until = lasts.map(|ms| Moment(self.now.at.0.saturating_add(ms)));
+        let environment = self.environment_mut();
+        environment.access.open(until);
+        let name = environment.estate.scope.name.clone();
+        self.tell(&match until {
+            Some(_) => format!("{name} may be changed while the window is open"),
+            None => format!("{name} is read-only again"),
+        });
+    }
+
     /// Shows `text` at the foot for a while.
     pub fn tell(&mut self, text: &str) {
         self.notice = Some(Notice {
@@ -254,10 +286,23 @@ impl State {
     pub fn wakes_at(&self) -> Moment {
         let step = Moment((self.now.at.0 / AGE_STEP_MS + 1) * AGE_STEP_MS);
         let notice = self.notice.as_ref().map(|n| n.until);
-        notice.map_or(step, |until| step.min(until))
+        let plan = match &self.overlay {
+            Some(Overlay::Plan(plan)) => plan.dialog.wakes_at(),
+            _ => None,
+        };
+        let window = match self.environment().access {
+            Access::Window(until) => Some(until),
+            Access::Open | Access::ReadOnly => None,
+        };
+        // What is past wakes nobody: a prompt that listens already, a window that is over.
+        let ahead = |at: &Moment| *at > self.now.at;
+        let others = [plan, window].into_iter().flatten().filter(ahead);
+        others.chain(notice).fold(step, Moment::min)
     }
 }
 
+/// The smallest window that gets more than one line.
+pub const SMALLEST: (u16, u16) = (60, 15);
 /// How long a notice stays.
 const NOTICE_MS: u64 = 6_000;
 /// The step in which ages are shown.

@@ -1,13 +1,16 @@
 //! The fold: what an event does to the state, and what the shell is to do about it.
 
+use super::acts::{self, Wish};
+use super::chart;
 use super::keymap::Context;
 use super::lists;
 use super::logs::{LogSource, LogView};
 use super::palette::{self, Choice, Palette};
+use super::plan;
 use super::rows::{self, Row};
 use super::state::{Demo, Overlay, Panel, State};
 use super::view::{self, Item, Level, View};
-use super::{Action, Command, Event, Key, KeyCode};
+use super::{Access, Action, Command, Event, Key, KeyCode};
 use crate::estate::runs::{Conclusion, Progress, RunLog, Step};
 use crate::estate::{LogTarget, Observation, Safe, Seen};
 
@@ -48,6 +51,14 @@ pub fn update(state: &mut State, event: Event) -> Option<Command> {
             }
             None
         }
+        Event::Charted(of, at, answer) => {
+            chart::take(state, of, at, answer);
+            None
+        }
+        Event::Acted(number, outcome) => {
+            acts::ended(state, number, outcome);
+            None
+        }
         Event::Told(text) => {
             state.tell(&text);
             None
@@ -79,6 +90,7 @@ fn narrowing(
 pub fn settle(state: &mut State) {
     rows::narrow(state);
     state.environment_mut().settle_cursor();
+    plan::compare(state);
 }
 
 fn observe(state: &mut State, observation: Observation) {
@@ -102,6 +114,9 @@ fn observe(state: &mut State, observation: Observation) {
 }
 
 fn on_paste(state: &mut State, text: &Safe) {
+    if plan::paste(state, text) {
+        return;
+    }
     match &mut state.overlay {
         Some(Overlay::Palette(palette)) => palette.input.paste(text),
         None if state.is_filtering => state.filter.paste(text),
@@ -110,6 +125,9 @@ fn on_paste(state: &mut State, text: &Safe) {
 }
 
 fn on_key(state: &mut State, key: Key) -> Option<Command> {
+    if let Some(done) = plan::key(state, key) {
+        return done;
+    }
     if let Some(Overlay::Palette(_)) = state.overlay
         && let Some(done) = palette_key(state, key)
     {
@@ -154,6 +172,10 @@ fn palette_key(state: &mut State, key: Key) -> Option<Option<Command>> {
                 match offer.choice {
                     Choice::Act(action) => act(state, action),
                     Choice::Environment(place) => go_to(state, place),
+                    Choice::Write(lasts) => {
+                        state.write(lasts);
+                        None
+                    }
                 }
             }));
         }
@@ -192,7 +214,10 @@ pub fn offers(state: &State) -> Vec<palette::Offer> {
         .iter()
         .map(|e| &e.estate.scope.name)
         .collect();
-    let offers = palette::offers(&state.keymap, context, state.demo.is_some(), &names);
+    let mut offers = palette::offers(&state.keymap, context, state.demo.is_some(), &names);
+    if state.environment().access != Access::Open {
+        offers.extend(palette::windows(typed));
+    }
     palette::matching(offers, typed, &state.history)
 }
 
@@ -258,6 +283,9 @@ fn act(state: &mut State, action: Action) -> Option<Command> {
         Action::LocalTime => state.look.local_time = !state.look.local_time,
         Action::Repaint => return Some(Command::Repaint),
         Action::Suspend => return Some(Command::Suspend),
+        Action::Silence => acts::propose(state, Wish::Silence),
+        Action::ExtendSilence => acts::propose(state, Wish::Extend),
+        Action::ExpireSilence => acts::propose(state, Wish::Expire),
         Action::InjectFault => match &state.demo {
             Some(Demo { faults }) if !faults.is_empty() => state.overlay = Some(Overlay::Faults(0)),
             _ => state.tell("the demo's estate has not said yet what it can break"),
@@ -299,7 +327,7 @@ fn travel(state: &mut State, by: i64) {
     let environments = state.environments.len();
     match &mut state.overlay {
         Some(Overlay::Help(line)) => *line = shifted(*line, by, HELP_LINES),
-        Some(Overlay::Palette(_)) => {}
+        Some(Overlay::Palette(_) | Overlay::Plan(_)) => {}
         Some(Overlay::Environments(chosen)) => *chosen = shifted(*chosen, by, environments),
         Some(Overlay::Faults(chosen)) => *chosen = shifted(*chosen, by, faults),
         None => travel_below(state, by),
@@ -381,7 +409,7 @@ fn open(state: &mut State) -> Option<Command> {
             state.overlay = None;
             return name.map(Command::Inject);
         }
-        Some(Overlay::Help(_) | Overlay::Palette(_)) => {
+        Some(Overlay::Help(_) | Overlay::Palette(_) | Overlay::Plan(_)) => {
             state.overlay = None;
             return None;
         }

@@ -24,8 +24,22 @@ pub fn scope(environment: &Environment) -> Option<AlertScope> {
         watchdog: prometheus.watchdog.as_deref().map(Safe::new),
         colour_label: Some(Safe::new(&prometheus.colour_label)),
         service_label: Some(Safe::new(&prometheus.service_label)),
-        has_alertmanager: environment.alertmanager.is_some(),
+        alertmanager: environment.alertmanager.as_ref().map(named),
     })
+}
+
+/// Where something is, as the configuration has it.
+fn named(address: &Address) -> Safe {
+    let names = address.replicas.iter().map(|replica| match replica {
+        Replica::Url(url) => url.trim_end_matches('/').to_owned(),
+        Replica::Service {
+            namespace,
+            name,
+            port,
+            prefix,
+        } => format!("{namespace}/{name}:{port}{prefix}"),
+    });
+    Safe::new(&names.collect::<Vec<_>>().join(", "))
 }
 
 fn reach(address: &Address) -> Target {

@@ -89,6 +89,7 @@ impl Loaded {
             look,
             zone: jiff::tz::TimeZone::system(),
             is_demo,
+            author: author(),
             warnings: self.warnings,
         });
         let outside = Outside {
@@ -96,6 +97,7 @@ impl Loaded {
             control: None,
             github: self.github,
             monitoring: self.monitoring,
+            journal: super::logging::state_dir().map(|dir| dir.join("acts.jsonl")),
         };
         (state, outside)
     }
@@ -124,6 +126,21 @@ impl Loaded {
     pub fn warnings(&self) -> &[Safe] {
         &self.warnings
     }
+}
+
+/// Who sits here, as colleagues know them: the account and the machine.
+fn author() -> Safe {
+    let user = rustix::process::getuid().as_raw();
+    let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let of = |line: &str| {
+        let mut parts = line.split(':');
+        let (name, _, id) = (parts.next()?, parts.next()?, parts.next()?);
+        (id.parse() == Ok(user)).then(|| name.to_owned())
+    };
+    let name = accounts.lines().find_map(of);
+    let name = name.unwrap_or_else(|| format!("uid {user}"));
+    let host = rustix::system::uname();
+    Safe::new(&format!("{name}@{}", host.nodename().to_string_lossy()))
 }
 
 fn wire(environment: &Environment) -> Wire {

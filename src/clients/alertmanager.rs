@@ -21,6 +21,32 @@ use crate::estate::{Fault, FaultKind, Safe};
 const ALERTS: &str = "/api/v2/alerts?active=true&silenced=true&inhibited=true&unprocessed=true";
 const SILENCES: &str = "/api/v2/silences";
 
+/// Why a change was not done, or may have been.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Undone {
+    /// What went wrong.
+    pub fault: Fault,
+    /// Whether it may have been done all the same.
+    pub is_unknown: bool,
+}
+
+impl std::ops::Deref for Undone {
+    type Target = Fault;
+    fn deref(&self) -> &Fault {
+        &self.fault
+    }
+}
+
+impl From<Fault> for Undone {
+    /// Of what went wrong before anything was sent.
+    fn from(fault: Fault) -> Self {
+        Self {
+            fault,
+            is_unknown: false,
+        }
+    }
+}
+
 /// An Alertmanager, or several that know of each other.
 #[derive(Debug)]
 pub struct Alertmanager {
@@ -95,7 +121,7 @@ impl Alertmanager {
         cluster: Option<&Cluster>,
         draft: &Draft,
         limit: Duration,
-    ) -> Result<Safe, Fault> {
+    ) -> Result<Safe, Undone> {
         draft
             .check()
             .map_err(|why| fault::words(FaultKind::Config, why))?;
@@ -126,7 +152,7 @@ impl Alertmanager {
         ends: Timestamp,
         [author, comment]: [&str; 2],
         limit: Duration,
-    ) -> Result<Safe, Fault> {
+    ) -> Result<Safe, Undone> {
         let path = by_id(id)?;
         let site = self.answering(cluster, limit).await?;
         let mut silence: Value = get(site, cluster, &path, limit)
@@ -134,7 +160,7 @@ impl Alertmanager {
             .map_err(|e| absent(e, id))?;
         if silence["status"]["state"] == "expired" {
             let what = format!("the silence {id} has expired: set a new one");
-            return Err(fault::words(FaultKind::Missing, what));
+            return Err(fault::words(FaultKind::Missing, what).into());
         }
         silence["endsAt"] = ends.to_string().into();
         silence["createdBy"] = author.into();
@@ -154,7 +180,7 @@ impl Alertmanager {
         cluster: Option<&Cluster>,
         id: &str,
         limit: Duration,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), Undone> {
         let path = by_id(id)?;
         let site = self.answering(cluster, limit).await?;
         let done = site
@@ -162,12 +188,15 @@ impl Alertmanager {
             .await;
         let Err(fault) = done else { return Ok(()) };
         if !is_unknown(&fault) {
-            return Err(absent(fault, id));
+            return Err(absent(fault, id).into());
         }
         let silences: Vec<wire::Silence> =
             get(site, cluster, SILENCES, limit).await.map_err(unknown)?;
         match silences.iter().any(|s| s.is(id) && !s.is_expired()) {
-            true => Err(fault),
+            true => Err(Undone {
+                fault,
+                is_unknown: true,
+            }),
             false => Ok(()),
         }
     }
@@ -190,20 +219,23 @@ impl Alertmanager {
         cluster: Option<&Cluster>,
         silence: &Value,
         limit: Duration,
-    ) -> Result<Safe, Fault> {
+    ) -> Result<Safe, Undone> {
         let site = self.answering(cluster, limit).await?;
         let body = silence.to_string().into_bytes();
         let sent = site.ask(cluster, Method::POST, SILENCES, body, limit).await;
         let fault = match sent.and_then(|reply| site.read::<wire::Made>(&reply)) {
             Ok(made) => return Ok(made.silence_id),
-            Err(fault) if !is_unknown(&fault) => return Err(fault),
+            Err(fault) if !is_unknown(&fault) => return Err(fault.into()),
             Err(fault) => fault,
         };
         let silences: Vec<wire::Silence> =
             get(site, cluster, SILENCES, limit).await.map_err(unknown)?;
         (silences.into_iter().find(|s| s.says(silence)))
             .map(|found| found.silence().id)
-            .ok_or(fault)
+            .ok_or(Undone {
+                fault,
+                is_unknown: true,
+            })
     }
 }
 
@@ -262,13 +294,15 @@ fn is_unknown(fault: &Fault) -> bool {
     }
 }
 
-fn unknown(fault: Fault) -> Fault {
-    Fault {
-        what: Safe::new(&format!(
-            "it is not known whether that was done: {}",
-            fault.what
-        )),
-        ..fault
+/// The read that would have settled it failed.
+fn unknown(fault: Fault) -> Undone {
+    let what = format!("it is not known whether that was done: {}", fault.what);
+    Undone {
+        fault: Fault {
+            what: Safe::new(&what),
+            ..fault
+        },
+        is_unknown: true,
     }
 }
 

@@ -107,12 +107,14 @@ impl Prometheus {
         limit: Duration,
     ) -> Result<Measured, Fault> {
         whole(expression)?;
-        self.first(async |site| {
-            let reply = ask(site, cluster, &Question::Now(expression), limit).await?;
-            site.read::<wire::Answer<wire::Result>>(&reply)?
-                .measured(&site.name)
-        })
-        .await
+        let mut faults = Vec::new();
+        for site in &self.sites {
+            match value_of(site, cluster, expression, limit).await {
+                Ok(measured) => return Ok(measured),
+                Err(fault) => faults.push(fault),
+            }
+        }
+        Err(first(faults))
     }
 
     /// The expression over the `span` that ends now by the server's clock, in 60 steps. Of several
@@ -128,43 +130,58 @@ impl Prometheus {
         limit: Duration,
     ) -> Result<Chart, Fault> {
         whole(expression)?;
-        self.first(async |site| {
-            // A bastion's clock that is wrong by minutes would move the window, or empty it.
-            let end = server_time(site, cluster, limit).await?;
-            let span = i64::try_from(span.as_secs())
-                .unwrap_or(i64::MAX)
-                .clamp(POINTS, 366 * 86_400);
-            let step = u32::try_from(span / POINTS).unwrap_or(1);
-            let start = end - i64::from(step) * POINTS;
-            let question = Question::Over {
-                expression,
-                start,
-                end,
-                step,
-            };
-            let reply = ask(site, cluster, &question, limit).await?;
-            let answer = site.read::<wire::Answer<wire::Result>>(&reply)?;
-            answer.chart(
-                &site.name,
-                start,
-                step,
-                usize::try_from(POINTS + 1).unwrap_or(1),
-            )
-        })
-        .await
-    }
-
-    /// The answer of the first replica that gives one. A refused expression is refused by all.
-    async fn first<T>(&self, ask: impl AsyncFn(&Site) -> Result<T, Fault>) -> Result<T, Fault> {
-        let mut first = None;
+        let mut faults = Vec::new();
         for site in &self.sites {
-            match ask(site).await {
-                Ok(answer) => return Ok(answer),
-                Err(fault) => first.get_or_insert(fault),
-            };
+            match chart_of(site, cluster, expression, span, limit).await {
+                Ok(chart) => return Ok(chart),
+                Err(fault) => faults.push(fault),
+            }
         }
-        Err(first.unwrap_or_else(|| fault::words(FaultKind::Config, "no Prometheus is configured")))
+        Err(first(faults))
     }
+}
+
+/// What the first replica says, where none answers. A refused expression is refused by all.
+fn first(faults: Vec<Fault>) -> Fault {
+    let none = || fault::words(FaultKind::Config, "no Prometheus is configured");
+    faults.into_iter().next().unwrap_or_else(none)
+}
+
+async fn value_of(
+    site: &Site,
+    cluster: Option<&Cluster>,
+    expression: &str,
+    limit: Duration,
+) -> Result<Measured, Fault> {
+    let reply = ask(site, cluster, &Question::Now(expression), limit).await?;
+    site.read::<wire::Answer<wire::Result>>(&reply)?
+        .measured(&site.name)
+}
+
+async fn chart_of(
+    site: &Site,
+    cluster: Option<&Cluster>,
+    expression: &str,
+    span: Duration,
+    limit: Duration,
+) -> Result<Chart, Fault> {
+    // A bastion's clock that is wrong by minutes would move the window, or empty it.
+    let end = server_time(site, cluster, limit).await?;
+    let span = i64::try_from(span.as_secs())
+        .unwrap_or(i64::MAX)
+        .clamp(POINTS, 366 * 86_400);
+    let step = u32::try_from(span / POINTS).unwrap_or(1);
+    let start = end - i64::from(step) * POINTS;
+    let question = Question::Over {
+        expression,
+        start,
+        end,
+        step,
+    };
+    let reply = ask(site, cluster, &question, limit).await?;
+    let answer = site.read::<wire::Answer<wire::Result>>(&reply)?;
+    let points = usize::try_from(POINTS + 1).unwrap_or(1);
+    answer.chart(&site.name, start, step, points)
 }
 
 /// What was cut at ingest cannot be asked.

@@ -31,8 +31,8 @@ pub struct AlertScope {
     pub colour_label: Option<Safe>,
     /// The label that names the service or workload.
     pub service_label: Option<Safe>,
-    /// Whether an Alertmanager is configured.
-    pub has_alertmanager: bool,
+    /// Where Alertmanager is, by configuration; none where none is.
+    pub alertmanager: Option<Safe>,
 }
 
 /// One answer of the rules API.

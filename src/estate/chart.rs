@@ -49,6 +49,25 @@ pub struct Measured {
     pub warnings: Vec<Safe>,
 }
 
+/// The one number that a rule's expression compares with, where it ends in that: `… > 0.1`. Anything less
+/// plain has no threshold that could be drawn.
+pub fn threshold(expression: &str) -> Option<(&str, f64)> {
+    let compares = |c: char| c == '<' || c == '>';
+    // A label's value may hold anything.
+    let outside: String = expression.split('"').step_by(2).collect();
+    if outside.chars().filter(|c| compares(*c)).count() != 1 {
+        return None;
+    }
+    let (_, tail) = expression.rsplit_once(compares)?;
+    let at = expression.len() - tail.len() - 1;
+    let sign = match tail.starts_with('=') {
+        true => &expression[at..at + 2],
+        false => &expression[at..=at],
+    };
+    let number: f64 = tail.trim_start_matches('=').trim().parse().ok()?;
+    number.is_finite().then_some((sign, number))
+}
+
 impl Chart {
     /// The series that an alert with those labels stems from; an alert adds its rule's labels to them.
     pub fn of(&self, alert: &Labels) -> Option<&Series> {
@@ -58,5 +77,26 @@ impl Chart {
                 .all(|(key, value)| alert.get(key) == Some(value))
         };
         self.series.iter().find(one)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_threshold_is_the_one_number_at_the_end() {
+        for (expression, wanted) in [
+            ("a / b > 0.1", Some((">", 0.1))),
+            ("x{le=\"<5\"} <= 2e3", Some(("<=", 2_000.0))),
+            ("a\n  > 2\n", Some((">", 2.0))),
+            ("a > b", None),
+            ("a > 1 and b < 2", None),
+            ("(a > 1)", None),
+            ("a > +Inf", None),
+            ("vector(1)", None),
+        ] {
+            assert_eq!(threshold(expression), wanted, "{expression}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use super::alerts::Alert;
 use super::{Labels, Safe};
 
 /// How long a silence lasts if nobody says otherwise: long enough for a release, short enough to forget.
-pub const SHORT: SignedDuration = SignedDuration::from_mins(30);
+pub const SHORT: SignedDuration = SignedDuration::from_hours(1);
 
 /// The most that is asked for here; what is silenced for longer wants a rule that is put right.
 pub const LONGEST: SignedDuration = SignedDuration::from_hours(24);
@@ -93,11 +93,11 @@ mod tests {
     }
 
     #[test]
-    fn a_draft_is_for_exactly_its_alert_and_for_half_an_hour() {
+    fn a_draft_is_for_exactly_its_alert_and_for_an_hour() {
         let draft = draft(&[("alertname", "HighErrorRate"), ("colour", "green")]);
         let shown: Vec<_> = draft.words().iter().map(Safe::to_string).collect();
         assert_eq!(shown, ["alertname=\"HighErrorRate\"", "colour=\"green\""]);
-        assert_eq!(draft.ends.as_second(), 1_800);
+        assert_eq!(draft.ends.as_second(), 3_600);
         assert_eq!(draft.check(), Ok(()));
     }
 

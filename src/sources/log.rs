@@ -26,7 +26,7 @@ impl Shared {
     }
 
     /// The connection, where there is one yet.
-    pub(super) fn now(&self) -> Option<Cluster> {
+    pub fn now(&self) -> Option<Cluster> {
         self.0.borrow().clone()
     }
 

@@ -14,7 +14,7 @@ use super::input::{Decoder, Input};
 use super::screen::{Depth, Screen};
 use super::tasks::{Outside, Tasks};
 use super::tty::{HangUp, Read, Tty};
-use crate::app::{Command, Event, State, settle, update};
+use crate::app::{Command, Event, State, chart, settle, update};
 use crate::estate::{Observation, Safe};
 use crate::ui;
 
@@ -176,6 +176,7 @@ impl Cockpit {
     /// After every event: time, size, and a frame if one is due.
     fn turn(&mut self, tty: &Tty, guard: &Guard) -> Result<(), HangUp> {
         self.tick();
+        self.tasks.chart(chart::wanted(&self.state));
         let now = self.now();
         if self.is_background {
             return self.resume(tty, guard);
@@ -350,6 +351,11 @@ impl Cockpit {
             Command::OpenJobLog(wanted) => self.tasks.open_job_log(wanted),
             Command::CloseLog => self.tasks.close_log(),
             Command::Copy(text) => self.screen.send(&clipboard(&text, self.manners.in_tmux)),
+            Command::Act {
+                doing,
+                name,
+                permit,
+            } => self.tasks.act(doing, name, permit),
             Command::Inject(name) => self.tasks.inject(name),
         }
         Next::On

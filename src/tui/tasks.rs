@@ -2,16 +2,19 @@
 //! through the one bounded channel, and a panic in one ends that one only.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::mpsc::{self, Sender};
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 
-use super::clock;
-use crate::app::Event;
+use super::{act, clock};
+use crate::app::chart::Wanted;
+use crate::app::{Event, Permit};
 use crate::clients::demo::Control;
 use crate::clients::github;
 use crate::clients::kubernetes::Target;
+use crate::estate::act::{Doing, Outcome};
 use crate::estate::alerts::AlertsSeen;
 use crate::estate::runs::{RunLog, RunsSeen};
 use crate::estate::{Fault, FaultKind, LogTarget, Observation, Safe, Seen};
@@ -37,6 +40,8 @@ pub struct Outside {
     pub github: Option<github::Target>,
     /// How each environment's alerts are asked for, in the order of the configuration.
     pub monitoring: Vec<alerts::Target>,
+    /// Where acts are written down; none: nothing may be changed.
+    pub journal: Option<PathBuf>,
 }
 
 /// Answers of one source that may wait.
@@ -53,6 +58,8 @@ enum Source {
     Alerts(usize),
     /// The repository's runs.
     Runs,
+    /// No source: an act, by its number. It is never started again.
+    Act(u64),
 }
 
 /// The tasks under way.
@@ -66,6 +73,8 @@ pub(super) struct Tasks {
     log: Option<AbortHandle>,
     repository: sources::github::Shared,
     alerting: HashMap<usize, AbortHandle>,
+    chart: Option<(Wanted, AbortHandle)>,
+    is_looked_at: bool,
     out: Sender<Observation>,
     told: Sender<Event>,
 }
@@ -81,6 +90,8 @@ impl Tasks {
             log: None,
             repository: sources::github::Shared::default(),
             alerting: HashMap::new(),
+            chart: None,
+            is_looked_at: true,
             out,
             told,
         }
@@ -185,7 +196,8 @@ impl Tasks {
     }
 
     /// Says whether anybody looks: a repository is asked less often when nobody does.
-    pub(super) fn look(&self, is_looked_at: bool) {
+    pub(super) fn look(&mut self, is_looked_at: bool) {
+        self.is_looked_at = is_looked_at;
         self.repository.look(is_looked_at);
     }
 
@@ -234,6 +246,57 @@ impl Tasks {
         }
     }
 
+    /// Asks for the chart that is wanted now, and for no other; for none while nobody looks.
+    pub(super) fn chart(&mut self, wanted: Option<Wanted>) {
+        let wanted = wanted.filter(|_| self.is_looked_at);
+        if self.chart.as_ref().map(|(of, _)| of) == wanted.as_ref() {
+            return;
+        }
+        if let Some((_, old)) = self.chart.take() {
+            old.abort();
+        }
+        let Some(of) = wanted else { return };
+        let target = self.outside.monitoring.get(of.environment);
+        let target = target.and_then(|m| m.prometheus.clone());
+        let shared = self.shared.get(&of.environment).cloned();
+        let (Some(target), Some(shared)) = (target, shared) else {
+            return;
+        };
+        let (out, mut charts) = mpsc::channel(1);
+        let (told, wanted, expression) = (self.told.clone(), of.clone(), of.expression.to_string());
+        let handle = self.set.spawn(async move {
+            let forward = async {
+                while let Some((at, answer)) = charts.recv().await {
+                    let event = Event::Charted(wanted.clone(), at, answer);
+                    if told.send(event).await.is_err() {
+                        return;
+                    }
+                }
+            };
+            tokio::join!(
+                sources::chart::run(target, shared, expression, out, clock::boot),
+                forward
+            );
+        });
+        self.chart = Some((of, handle));
+    }
+
+    /// Carries out an act.
+    pub(super) fn act(&mut self, doing: Doing, name: Safe, permit: Permit) {
+        let number = doing.number;
+        let monitoring = self.outside.monitoring.get(doing.environment);
+        let order = act::Order {
+            alertmanager: monitoring.and_then(|m| m.alertmanager.clone()),
+            shared: self.shared.get(&doing.environment).cloned(),
+            journal: self.outside.journal.clone(),
+            doing,
+            name,
+            permit,
+        };
+        let handle = self.set.spawn(act::carry_out(order, self.told.clone()));
+        self.sources.insert(handle.id(), Source::Act(number));
+    }
+
     /// Asks the demo's estate what it can break.
     pub(super) fn ask_faults(&mut self) {
         let Some(control) = self.outside.control.clone() else {
@@ -273,6 +336,12 @@ impl Tasks {
             Err(error) => error.id(),
         };
         let source = self.sources.remove(&id)?;
+        if let Source::Act(number) = source {
+            let why =
+                "its task stopped by a defect of Wheelhouse (see the log); it is not sent again";
+            let outcome = Outcome::Unknown(why.into());
+            return ended.is_err().then_some(Event::Acted(number, outcome));
+        }
         if ended.as_ref().is_err_and(JoinError::is_cancelled) {
             return None;
         }
@@ -295,6 +364,7 @@ impl Tasks {
                 let failed = AlertsSeen::RulesFailed(stopped());
                 seen(environment, Seen::Alerts(failed))
             }
+            Source::Act(_) => return None,
             Source::Runs => {
                 self.watch_repository(Some(REST));
                 Event::Repository(at, RunsSeen::Failed(stopped()))

@@ -94,6 +94,33 @@ pub fn fit(text: &str, columns: usize, theme: &Theme) -> String {
     out
 }
 
+/// `text` on as many lines as it needs; a word that is longer than a line is broken.
+pub fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let columns = columns.max(8);
+    let mut lines = vec![String::new()];
+    let mut used = 0;
+    for word in text.split(' ') {
+        let wide = width(word);
+        if used > 0 && used + 1 + wide > columns {
+            lines.push(String::new());
+            used = 0;
+        }
+        let space = if used > 0 { " " } else { "" };
+        for c in space.chars().chain(word.chars()) {
+            let w = c.width().unwrap_or(0);
+            if used + w > columns {
+                lines.push(String::new());
+                used = 0;
+            }
+            if let Some(line) = lines.last_mut() {
+                line.push(c);
+            }
+            used += w;
+        }
+    }
+    lines
+}
+
 /// `text` cut or filled to exactly `columns`.
 pub fn column(text: &str, columns: usize, theme: &Theme) -> String {
     let cut = fit(text, columns, theme);
@@ -304,6 +331,7 @@ mod tests {
             look: Look::default(),
             zone: jiff::tz::TimeZone::UTC,
             is_demo: false,
+            author: "ann@bastion".into(),
             warnings: Vec::new(),
         }))
     }
@@ -315,5 +343,12 @@ mod tests {
         assert_eq!(fit("日本語", 4, &theme()), "日…");
         assert_eq!(fit("abc", 0, &theme()), "");
         assert_eq!(column("日", 4, &theme()), "日  ");
+    }
+
+    #[test]
+    fn long_words_are_broken_and_nothing_is_lost() {
+        assert_eq!(wrapped("one two three", 9), ["one two", "three"]);
+        assert_eq!(wrapped("a 123456789012", 8), ["a", "12345678", "9012"]);
+        assert_eq!(wrapped("", 8), [""]);
     }
 }

@@ -108,21 +108,9 @@ impl Page<'_> {
 
     /// Long words on as many lines as they need.
     fn wrapped(&mut self, indent: usize, words: &str, role: Role) {
-        let room = self.width.saturating_sub(indent).max(20);
-        let mut line = String::new();
-        for word in words.split(' ') {
-            if !line.is_empty()
-                && super::canvas::width(&line) + 1 + super::canvas::width(word) > room
-            {
-                let full = std::mem::take(&mut line);
-                self.line(Text::plain(" ".repeat(indent)).add(full, role));
-            }
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
+        for line in super::canvas::wrapped(words, self.width.saturating_sub(indent).max(20)) {
+            self.line(Text::plain(" ".repeat(indent)).add(line, role));
         }
-        self.line(Text::plain(" ".repeat(indent)).add(line, role));
     }
 
     fn age(&self, at: Option<jiff::Timestamp>) -> String {

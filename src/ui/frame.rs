@@ -3,7 +3,7 @@
 use super::canvas::{Canvas, Text, width};
 use super::theme::{Mark, Role, Theme};
 use super::words;
-use crate::app::{Action, State};
+use crate::app::{Access, Action, State, View, acts};
 use crate::estate::{Kind, SKEW_SHOWN_MS, Tier};
 
 /// Draws the outer border with header and footer.
@@ -104,8 +104,8 @@ fn footer(state: &State, canvas: &mut Canvas<'_>) {
     let area = canvas.area;
     let (y, left) = (area.bottom() - 1, area.x + 2);
     let mut room = area.width.saturating_sub(4);
-    if state.environment().is_read_only {
-        let said = Text::default().add(" READ-ONLY ", Role::Title);
+    let said = access(state);
+    if !said.is_empty() {
         room = room.saturating_sub(canvas.text_right(left, y, room, &said) + 1);
     }
     if state.is_filtering || !state.filter.text().is_empty() {
@@ -122,6 +122,25 @@ fn footer(state: &State, canvas: &mut Canvas<'_>) {
         return;
     }
     canvas.text(left, y, room, &keys(state, room));
+}
+
+/// Whether changes are allowed here, and for how much longer.
+fn access(state: &State) -> Text {
+    match state.environment().access.at(state.now.at) {
+        Access::Open => Text::default(),
+        Access::ReadOnly => {
+            let text = Text::default().add(" READ-ONLY ", Role::Title);
+            match state.size.0 {
+                0..100 => text,
+                _ => text.add(" :write 15m ", Role::Dim),
+            }
+        }
+        Access::Window(until) => {
+            let left = until.0.saturating_sub(state.now.at.0).div_ceil(1_000);
+            let left = words::age(i64::try_from(left).unwrap_or(i64::MAX));
+            Text::default().add(format!(" WRITE {left} left "), Role::Badge)
+        }
+    }
 }
 
 fn filter(state: &State) -> Text {
@@ -169,9 +188,13 @@ fn applies(state: &State, action: Action) -> bool {
                 state.environment().cursor.on,
                 Some(crate::app::rows::Row::Pod(_))
             ),
-            Some(_) => true,
+            Some(level) => !matches!(level.view, View::Alert(_)),
         },
-        Action::Open => !matches!(state.view(), Some(crate::app::View::Log(_))),
+        Action::Silence => acts::alert_here(state).is_some_and(|a| !acts::is_silenced(state, &a)),
+        Action::ExtendSilence | Action::ExpireSilence => {
+            acts::alert_here(state).is_some_and(|a| acts::is_silenced(state, &a))
+        }
+        Action::Open => !matches!(state.view(), Some(View::Log(_) | View::Alert(_))),
         _ => true,
     }
 }

@@ -7,12 +7,16 @@ use super::theme::{Role, Theme};
 use super::words;
 use crate::app::keymap::Context;
 use crate::app::palette::Palette;
-use crate::app::{Overlay, State, View, update};
+use crate::app::{Overlay, State, View, plan, update};
 
 /// Draws what is open.
 pub fn draw(state: &State, canvas: &mut Canvas<'_>) {
     match &state.overlay {
         None => {}
+        Some(Overlay::Plan(open)) => {
+            let sheet = plan::sheet(state, open);
+            super::dialog::draw(&sheet, &open.dialog, state.now.at, canvas);
+        }
         Some(Overlay::Help(line)) => help(state, *line, canvas),
         Some(Overlay::Palette(open)) => palette(state, open, canvas),
         Some(Overlay::Environments(chosen)) => {

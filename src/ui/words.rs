@@ -112,10 +112,16 @@ pub fn verdict_mark(verdict: &Verdict) -> Mark {
 
 /// HH:MM, in UTC with `Z` or in local time.
 pub fn clock(state: &State) -> String {
-    let at = state.estate().server_time(state.now);
+    hour(state.estate().server_time(state.now), state)
+}
+
+/// A moment of today, without seconds.
+pub fn hour(at: Timestamp, state: &State) -> String {
     if state.look.local_time {
-        let zoned = at.to_zoned(state.zone.clone());
-        return zoned.strftime("%H:%M").to_string();
+        return at
+            .to_zoned(state.zone.clone())
+            .strftime("%H:%M")
+            .to_string();
     }
     at.strftime("%H:%MZ").to_string()
 }

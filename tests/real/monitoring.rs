@@ -134,7 +134,7 @@ impl Monitoring {
         let run = alerts::run_at(pace, 0, target, shared, sender, kubernetes::boottime);
         let scope = AlertScope {
             watchdog: Some("Watchdog".into()),
-            has_alertmanager: true,
+            alertmanager: Some("here".into()),
             ..AlertScope::default()
         };
         Watched {

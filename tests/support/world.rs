@@ -322,6 +322,7 @@ pub fn empty(look: Look, is_demo: bool) -> State {
         look,
         zone: jiff::tz::TimeZone::UTC,
         is_demo,
+        author: "ann@bastion".into(),
         warnings: Vec::new(),
     });
     update(&mut state, Event::Tick(now()));
@@ -549,7 +550,7 @@ pub fn alert_scope() -> wheelhouse::estate::alerts::AlertScope {
         watchdog: Some("Watchdog".into()),
         colour_label: Some("colour".into()),
         service_label: Some("service".into()),
-        has_alertmanager: true,
+        alertmanager: Some("monitoring/alertmanager:9093".into()),
     }
 }
 
@@ -587,4 +588,16 @@ fn production_and_alerts() -> Vec<Seen> {
     let mut seen = production();
     seen.extend(alerts());
     seen
+}
+
+/// So many seconds pass.
+pub fn pass(state: &mut State, seconds: u64) {
+    let now = state.now;
+    let lasts = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(0));
+    let later = Now {
+        wall: now.wall.checked_add(lasts).unwrap_or(now.wall),
+        at: Moment(now.at.0 + seconds * 1_000),
+    };
+    update(state, Event::Tick(later));
+    settle(state);
 }

@@ -1,11 +1,16 @@
-//! An alert: labels, annotations, expression, value, who silenced it.
+//! An alert: who silenced it, what this cockpit did about it, its expression over the last hour, labels,
+//! annotations, links.
 
 use super::{Page, Text};
+use crate::app::chart;
+use crate::estate::act::{Doing, Outcome};
 use crate::estate::alerts::{AlertView, Standing};
+use crate::estate::chart::threshold;
 use crate::estate::{Labels, Safe};
 use crate::ui::alerts::{mark, standing};
 use crate::ui::canvas::column;
-use crate::ui::theme::{Role, Theme};
+use crate::ui::chart as small;
+use crate::ui::theme::{Mark, Role, Theme};
 use crate::ui::words;
 
 /// The page of the alert with these labels; returns its title.
@@ -23,9 +28,10 @@ pub(super) fn page(page: &mut Page<'_>, labels: &Labels) -> Text {
         return title;
     };
     head(page, view);
+    acts(page, labels);
+    last_hour(page, view);
     page.heading("Rule");
-    page.fact("expression", view.rule.expression.to_string());
-    page.fact("value", words::value(&view.alert.value));
+    page.wrapped(0, &view.rule.expression, Role::Plain);
     page.fact("for", format!("{} s", view.rule.hold));
     let health = view
         .rule
@@ -35,6 +41,9 @@ pub(super) fn page(page: &mut Page<'_>, labels: &Labels) -> Text {
             format!("{}: {e}", view.rule.health)
         });
     page.fact("rule health", health);
+    for (what, url) in view.alert.links() {
+        page.fact(what, url);
+    }
     page.heading("Labels");
     pairs(page, &view.alert.labels);
     page.heading("Annotations");
@@ -48,7 +57,12 @@ pub(super) fn page(page: &mut Page<'_>, labels: &Labels) -> Text {
 fn head(page: &mut Page<'_>, view: &AlertView<'_>) {
     let state = mark(view.standing);
     let said = format!("{} {}", page.theme.mark(state), standing(view.standing));
-    page.line(Text::default().add(said, Theme::role(state)));
+    let value = format!("   value {}", words::value(&view.alert.value));
+    page.line(
+        Text::default()
+            .add(said, Theme::role(state))
+            .add(value, Role::Plain),
+    );
     if view.standing == Standing::Silenced {
         let words = match view.silence {
             Some(silence) => {
@@ -63,6 +77,79 @@ fn head(page: &mut Page<'_>, view: &AlertView<'_>) {
             None => "silenced; the silence is not known".to_owned(),
         };
         page.wrapped(2, &words, Role::Plain);
+    }
+}
+
+/// What this cockpit did about it, the latest first.
+fn acts(page: &mut Page<'_>, labels: &Labels) {
+    let state = page.state;
+    let of_it = |d: &&Doing| d.environment == state.selected && d.alert == *labels;
+    for doing in state.acts.iter().rev().filter(of_it).take(3) {
+        let (mark, said) = match &doing.outcome {
+            None => (Mark::Running, "sent, waiting for Alertmanager".to_owned()),
+            Some(Outcome::Done(words)) => (Mark::Ok, words.to_string()),
+            Some(Outcome::NotDone(why)) => (Mark::Bad, format!("not done: {why}")),
+            Some(Outcome::Unknown(why)) => (Mark::Unknown, format!("UNKNOWN: {why}")),
+        };
+        let age = words::age_of(Some(doing.at), state.estate(), state.now);
+        let noun = doing.act.noun();
+        let said = format!("{} {noun}, {age} ago: {said}", page.theme.mark(mark));
+        page.wrapped(0, &said, Theme::role(mark));
+    }
+}
+
+/// The chart of the rule's expression, or in its place why there is none.
+fn last_hour(page: &mut Page<'_>, view: &AlertView<'_>) {
+    let state = page.state;
+    page.heading("Last hour");
+    let wanted = chart::wanted(state);
+    let Some(charted) = (state.chart.as_ref()).filter(|c| Some(&c.of) == wanted.as_ref()) else {
+        page.line(Text::default().add("asked for", Role::Dim));
+        return;
+    };
+    let unknown = page.theme.mark(Mark::Unknown);
+    if let Some(fault) = &charted.fault {
+        let age = charted
+            .last
+            .as_ref()
+            .map(|(at, _)| state.now.at.since(*at) / 1_000);
+        let age = age.map_or("no chart".to_owned(), |seconds| {
+            let age = words::age(i64::try_from(seconds).unwrap_or(i64::MAX));
+            format!("as of {age} ago")
+        });
+        page.wrapped(0, &format!("{unknown} {age}: {}", fault.what), Role::Warn);
+    }
+    let Some((_, chart)) = &charted.last else {
+        return;
+    };
+    for warning in &chart.warnings {
+        page.wrapped(0, &format!("{unknown} partial: {warning}"), Role::Warn);
+    }
+    let ours = chart.of(&view.alert.labels);
+    let Some(series) = ours.or(chart.series.first()) else {
+        let said = "the expression returned nothing in the last hour";
+        page.line(Text::default().add(said, Role::Warn));
+        return;
+    };
+    if ours.is_none() {
+        let labels: Vec<_> = (series.labels.iter())
+            .map(|(k, v)| format!("{k}={v}"))
+            .collect();
+        let said = format!(
+            "not this alert's series, which is not among them: {}",
+            labels.join(" ")
+        );
+        page.wrapped(0, &said, Role::Warn);
+    }
+    let threshold = threshold(&view.rule.expression);
+    let room = page.width;
+    for line in small::lines(state, chart, series, threshold, room, &page.theme) {
+        page.line(line);
+    }
+    let others = chart.series.len() - 1 + chart.more;
+    if others > 0 {
+        let said = format!("{others} more series of this expression are not shown");
+        page.line(Text::default().add(said, Role::Dim));
     }
 }
 

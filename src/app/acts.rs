@@ -1,0 +1,473 @@
+//! Acts that a person may ask for: a silence set, extended, expired. What each would do, what it stands
+//! on, and why it may not be done.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use super::dialog::{Dialog, Field, Input, Line, Sheet};
+use super::edit::Edit;
+use super::facts::Facts;
+use super::plan::{self, Subject};
+use super::state::{Environment, Panel, State};
+use super::{Ask, Command, View, lists};
+use crate::estate::act::{Act, Doing, Outcome};
+use crate::estate::alerts::{AlertView, Alerts, Silence, Standing};
+use crate::estate::silence::Draft;
+use crate::estate::{Currency, Labels, Safe, Verdict};
+
+/// What is proposed about an alert.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Proposal {
+    /// What is to be done.
+    pub kind: Kind,
+    /// The environment's place in the configuration.
+    pub environment: usize,
+    /// The alert, by its labels.
+    pub alert: Labels,
+}
+
+/// What is to be done about an alert.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum Kind {
+    /// Silence it.
+    Silence,
+    /// Let this silence of it last longer.
+    Extend(Safe),
+    /// End this silence of it.
+    Expire(Safe),
+}
+
+/// How long a silence may last from now on: words, minutes. The second is what stands there first.
+const LASTS: [(&str, i64); 6] = [
+    ("30m", 30),
+    ("1h", 60),
+    ("2h", 120),
+    ("4h", 240),
+    ("8h", 480),
+    ("24h", 1_440),
+];
+const FIRST: usize = 1;
+/// Acts that stay on the screen.
+const KEPT: usize = 20;
+
+/// What a key asks for: silence the alert here, or change the silence that it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Silence it.
+    Silence,
+    /// Extend its silence.
+    Extend,
+    /// Expire its silence.
+    Expire,
+}
+
+/// Opens the plan of what is wished for the alert under the cursor, or says why not.
+pub fn propose(state: &mut State, wish: Wish) {
+    let Some(alert) = alert_here(state) else {
+        state.tell("choose an alert first, in the panel Alerts");
+        return;
+    };
+    let silence = view_of(state.environment(), &alert).and_then(|v| v.silence.cloned());
+    let kind = match (wish, silence) {
+        (Wish::Silence, _) => Kind::Silence,
+        (Wish::Extend, Some(silence)) => Kind::Extend(silence.id),
+        (Wish::Expire, Some(silence)) => Kind::Expire(silence.id),
+        (Wish::Extend | Wish::Expire, None) => {
+            state.tell("no known silence keeps this alert quiet");
+            return;
+        }
+    };
+    let proposal = Proposal {
+        kind,
+        environment: state.selected,
+        alert,
+    };
+    if let Err(refusal) = check(state, &proposal) {
+        state.tell(&format!("refused: {refusal}"));
+        return;
+    }
+    let scope = &state.estate().scope;
+    let ask = Ask::of(scope.tier, scope.name.clone());
+    let fields = match proposal.kind {
+        Kind::Silence | Kind::Extend(_) => fields(),
+        Kind::Expire(_) => Vec::new(),
+    };
+    plan::open(state, Subject::Act(proposal), fields, ask);
+}
+
+fn fields() -> Vec<Field> {
+    vec![
+        Field {
+            name: "comment",
+            input: Input::Text(Edit::default()),
+            is_required: true,
+        },
+        Field {
+            name: "for",
+            input: Input::Choice(LASTS.iter().map(|(words, _)| *words).collect(), FIRST),
+            is_required: true,
+        },
+    ]
+}
+
+/// The alert whose page is open, or that the cursor is on.
+pub fn alert_here(state: &State) -> Option<Labels> {
+    let target = match state.levels.last() {
+        Some(level) => level.view.clone(),
+        None if state.panel == Panel::Alerts => lists::target(state, Panel::Alerts)?,
+        None => return None,
+    };
+    match target {
+        View::Alert(labels) => Some(labels),
+        _ => None,
+    }
+}
+
+fn view_of<'a>(environment: &'a Environment, alert: &Labels) -> Option<AlertView<'a>> {
+    let views = environment.estate.alerts.as_ref()?.views();
+    views.into_iter().find(|v| v.alert.labels == *alert)
+}
+
+/// Whether a known silence keeps the alert quiet.
+pub fn is_silenced(state: &State, alert: &Labels) -> bool {
+    view_of(state.environment(), alert).is_some_and(|view| view.silence.is_some())
+}
+
+fn silence_of<'a>(alerts: &'a Alerts, proposal: &Proposal) -> Option<&'a Silence> {
+    let (Kind::Extend(id) | Kind::Expire(id)) = &proposal.kind else {
+        return None;
+    };
+    alerts.silences.iter().find(|s| s.id == *id)
+}
+
+/// May this be done? Answered in one place, for the key, the dialog and the act itself.
+fn check(state: &State, proposal: &Proposal) -> Result<(), Safe> {
+    let environment = &state.environments[proposal.environment];
+    let now = state.now.at;
+    (environment.access).permit(&environment.estate.scope.name, now)?;
+    let Some(alerts) = &environment.estate.alerts else {
+        return Err("no Prometheus is configured here".into());
+    };
+    if alerts.scope.alertmanager.is_none() {
+        return Err("no Alertmanager is configured here: [alertmanager]".into());
+    }
+    for (feed, name) in [
+        (alerts.rules.currency(now), "the alerts"),
+        (alerts.handling.currency(now), "the silences"),
+    ] {
+        if feed != Currency::Live {
+            let said = format!("{name} are not current: wait until they are, or ctrl-r");
+            return Err(Safe::new(&said));
+        }
+    }
+    let is_it = |d: &&Doing| d.environment == proposal.environment && d.alert == proposal.alert;
+    if (state.acts.iter().filter(is_it)).any(|d| d.outcome.is_none()) {
+        return Err("an act about this alert is under way".into());
+    }
+    match &proposal.kind {
+        Kind::Silence => match view_of(environment, &proposal.alert) {
+            None => Err("the alert resolved: there is nothing to silence".into()),
+            Some(view) if view.standing == Standing::Silenced => {
+                Err("it is silenced already: E extends its silence, X ends it".into())
+            }
+            Some(_) => Ok(()),
+        },
+        Kind::Extend(_) | Kind::Expire(_) => match silence_of(alerts, proposal) {
+            None => Err("the silence is over, or Alertmanager does not know it any more".into()),
+            Some(_) => Ok(()),
+        },
+    }
+}
+
+/// The labels that the silence asks for: the alert's own as Alertmanager has them, with Prometheus'
+/// external ones, where it has exactly one such alert. Those are more, so the silence is narrower.
+fn matchers(alerts: &Alerts, alert: &Labels) -> Labels {
+    let mut known = (alerts.handling.value.iter()).filter(|h| alert.selects(&h.labels));
+    match (known.next(), known.next()) {
+        (Some(only), None) => only.labels.clone(),
+        _ => alert.clone(),
+    }
+}
+
+/// The alerts that Alertmanager has now and that those matchers would silence.
+fn touched<'a>(alerts: &'a Alerts, matchers: &Labels) -> Vec<&'a Labels> {
+    let all = alerts.handling.value.iter().map(|h| &h.labels);
+    all.filter(|labels| matchers.selects(labels)).collect()
+}
+
+/// The alerts that a silence keeps quiet now.
+fn kept_quiet<'a>(alerts: &'a Alerts, silence: &Silence) -> Vec<&'a Labels> {
+    let all = alerts.handling.value.iter();
+    let by_it = all.filter(|h| h.silenced_by.contains(&silence.id));
+    by_it.map(|h| &h.labels).collect()
+}
+
+/// What the plan stands on. An alert's value and its rule's evaluation move all the time, and stay out.
+pub fn facts(state: &State, proposal: &Proposal) -> Facts {
+    let environment = &state.environments[proposal.environment];
+    let facts = Facts::default().with("environment", &environment.estate.scope.name);
+    let Some(alerts) = &environment.estate.alerts else {
+        return facts;
+    };
+    match &proposal.kind {
+        Kind::Silence => {
+            let facts = facts.with("the alert", in_words(&proposal.alert));
+            let touched = touched(alerts, &matchers(alerts, &proposal.alert));
+            let touched: Vec<_> = touched.into_iter().map(in_words).collect();
+            match view_of(environment, &proposal.alert) {
+                None => facts.with("the alert's state", "resolved"),
+                Some(view) => (facts.with("the alert's state", state_words(&view)))
+                    .with("what it touches", touched.join(" and ")),
+            }
+        }
+        Kind::Extend(id) | Kind::Expire(id) => {
+            let facts = facts.with("the silence", id);
+            match silence_of(alerts, proposal) {
+                None => facts.with("its state", "over"),
+                Some(silence) => (facts.with("its state", "active"))
+                    .with("its end", at_words(silence.ends))
+                    .with("its author", &silence.author)
+                    .with("its comment", &silence.comment)
+                    .with("its matchers", silence.matchers.join(", ")),
+            }
+        }
+    }
+}
+
+fn in_words(labels: &Labels) -> String {
+    let pairs: Vec<_> = labels.iter().map(|(k, v)| format!("{k}={v}")).collect();
+    pairs.join(" ")
+}
+
+fn state_words(view: &AlertView<'_>) -> String {
+    match (view.standing, view.silence) {
+        (Standing::Silenced, Some(silence)) => format!("silenced by {}", silence.author),
+        (Standing::Silenced, None) => "silenced".to_owned(),
+        (Standing::Firing, _) => "firing".to_owned(),
+        (Standing::Pending, _) => "pending".to_owned(),
+        (Standing::Inhibited, _) => "inhibited".to_owned(),
+    }
+}
+
+fn at_words(at: Option<Timestamp>) -> String {
+    at.map_or("?".to_owned(), |at| at.strftime("%H:%M:%SZ").to_string())
+}
+
+/// Now and the end that was chosen, by the server's clock.
+fn span(environment: &Environment, state: &State, dialog: &Dialog) -> (Timestamp, Timestamp) {
+    let from = environment.estate.server_time(state.now);
+    let chosen = dialog.value("for");
+    let minutes = LASTS.iter().find(|(words, _)| *words == chosen);
+    let lasts = SignedDuration::from_mins(minutes.map_or(0, |(_, minutes)| *minutes));
+    (from, from.saturating_add(lasts).unwrap_or(from))
+}
+
+/// What would be sent.
+fn act(state: &State, proposal: &Proposal, dialog: &Dialog) -> Option<Act> {
+    let environment = &state.environments[proposal.environment];
+    let alerts = environment.estate.alerts.as_ref()?;
+    let (starts, ends) = span(environment, state, dialog);
+    let comment = Safe::new(dialog.value("comment"));
+    Some(match &proposal.kind {
+        Kind::Silence => Act::Silence(Draft {
+            matchers: matchers(alerts, &proposal.alert),
+            author: state.author.clone(),
+            comment,
+            starts,
+            ends,
+        }),
+        Kind::Extend(id) => Act::Extend {
+            silence: id.clone(),
+            until: ends,
+            author: state.author.clone(),
+            comment,
+        },
+        Kind::Expire(id) => Act::Expire {
+            silence: id.clone(),
+        },
+    })
+}
+
+/// What the draft itself forbids; an empty comment is the dialog's to say.
+fn refused(state: &State, proposal: &Proposal, dialog: &Dialog) -> Option<Safe> {
+    if let Err(why) = check(state, proposal) {
+        return Some(why);
+    }
+    match act(state, proposal, dialog)? {
+        Act::Silence(draft) => {
+            let filled = Draft {
+                comment: "filled".into(),
+                ..draft
+            };
+            filled.check().err()
+        }
+        Act::Extend { until, .. } => {
+            let alerts = state.environments[proposal.environment]
+                .estate
+                .alerts
+                .as_ref()?;
+            let ends = silence_of(alerts, proposal)?.ends?;
+            (until <= ends).then(|| {
+                let said = format!("that is no later than its end, {}", at_words(Some(ends)));
+                Safe::new(&said)
+            })
+        }
+        Act::Expire { .. } => None,
+    }
+}
+
+/// What the dialog says.
+pub fn sheet(state: &State, proposal: &Proposal, dialog: &Dialog) -> Sheet {
+    let environment = &state.environments[proposal.environment];
+    let place = &environment.estate.scope.name;
+    let name = proposal.alert.get("alertname").map_or("?", |n| n.as_str());
+    let (word, verb) = match &proposal.kind {
+        Kind::Silence => ("SILENCE", "set the silence"),
+        Kind::Extend(_) => ("EXTEND the silence of", "extend the silence"),
+        Kind::Expire(_) => ("EXPIRE the silence of", "end the silence now"),
+    };
+    let mut sheet = Sheet {
+        title: format!("{word} {name} in {place}"),
+        lines: Vec::new(),
+        refusal: refused(state, proposal, dialog),
+        verb,
+    };
+    if let Some(alerts) = &environment.estate.alerts {
+        let goes_to = (alerts.scope.alertmanager.as_ref())
+            .map_or(String::new(), |a| format!("Alertmanager {a}"));
+        sheet.lines.push(Line::Fact("goes to", goes_to));
+        match silence_of(alerts, proposal) {
+            Some(silence) => changed(&mut sheet, state, proposal, dialog, (alerts, silence)),
+            None if proposal.kind == Kind::Silence => {
+                new(&mut sheet, state, proposal, dialog, alerts);
+            }
+            None => {}
+        }
+    }
+    sheet
+}
+
+fn new(sheet: &mut Sheet, state: &State, proposal: &Proposal, dialog: &Dialog, alerts: &Alerts) {
+    let environment = &state.environments[proposal.environment];
+    let matchers = matchers(alerts, &proposal.alert);
+    let (from, until) = span(environment, state, dialog);
+    for (place, (key, value)) in matchers.iter().enumerate() {
+        let name = if place == 0 { "silences" } else { "" };
+        sheet
+            .lines
+            .push(Line::Fact(name, format!("{key}={:?}", value.as_str())));
+    }
+    let touched = touched(alerts, &matchers);
+    sheet.lines.push(match touched.len() {
+        0 => Line::Look("touches", "no alert that Alertmanager has now".to_owned()),
+        1 => Line::Check("touches", Verdict::Ok, "one alert now: this one".to_owned()),
+        n => Line::Look(
+            "touches",
+            format!("{n} alerts now, all of them with these labels"),
+        ),
+    });
+    let until = at_words(Some(until));
+    let lasts = dialog.value("for");
+    let said = format!("now, {}, until {until} ({lasts})", at_words(Some(from)));
+    sheet.lines.push(Line::Fact("from", said));
+    sheet
+        .lines
+        .push(Line::Fact("author", state.author.to_string()));
+    sheet
+        .lines
+        .push(Line::Fact("back", "X on the alert ends it".to_owned()));
+}
+
+fn changed(
+    sheet: &mut Sheet,
+    state: &State,
+    proposal: &Proposal,
+    dialog: &Dialog,
+    (alerts, silence): (&Alerts, &Silence),
+) {
+    for (place, matcher) in silence.matchers.iter().enumerate() {
+        let name = if place == 0 { "silences" } else { "" };
+        sheet.lines.push(Line::Fact(name, matcher.to_string()));
+    }
+    let quiet = kept_quiet(alerts, silence);
+    let said = match quiet.len() {
+        1 => "one alert now".to_owned(),
+        n => format!("{n} alerts now"),
+    };
+    sheet.lines.push(match quiet.len() {
+        0 | 1 => Line::Fact("keeps quiet", said),
+        _ => Line::Look("keeps quiet", said),
+    });
+    let set = format!("by {}: {}", silence.author, silence.comment);
+    sheet.lines.push(Line::Fact("set", set));
+    let ends = at_words(silence.ends);
+    let environment = &state.environments[proposal.environment];
+    match proposal.kind {
+        Kind::Extend(_) => {
+            let (_, until) = span(environment, state, dialog);
+            let lasts = dialog.value("for");
+            let said = format!("{ends} → {} ({lasts} from now)", at_words(Some(until)));
+            sheet.lines.push(Line::Fact("until", said));
+            let said = format!("{}, with the comment below", state.author);
+            sheet.lines.push(Line::Fact("author", said));
+        }
+        Kind::Expire(_) | Kind::Silence => {
+            sheet
+                .lines
+                .push(Line::Fact("until", format!("{ends} → now")));
+            let back = "S sets a new one; whoever is told of alerts is told again";
+            sheet.lines.push(Line::Fact("back", back.to_owned()));
+        }
+    }
+}
+
+/// Begins what was confirmed.
+///
+/// # Errors
+/// Why not, and how to proceed.
+pub fn begin(state: &mut State, proposal: &Proposal, dialog: &Dialog) -> Result<Command, Safe> {
+    if let Some(refusal) = refused(state, proposal, dialog) {
+        return Err(refusal);
+    }
+    let environment = &state.environments[proposal.environment];
+    let name = environment.estate.scope.name.clone();
+    let permit = environment.access.permit(&name, state.now.at)?;
+    let act = act(state, proposal, dialog).ok_or_else(|| Safe::new("it is not known any more"))?;
+    let number = state.acts.last().map_or(1, |last| last.number + 1);
+    state.tell(&format!("{} is sent, and read back", act.noun()));
+    let doing = Doing {
+        number,
+        environment: proposal.environment,
+        alert: proposal.alert.clone(),
+        act,
+        at: environment_time(state, proposal.environment),
+        outcome: None,
+    };
+    state.acts.push(doing.clone());
+    let over = state.acts.len().saturating_sub(KEPT);
+    state.acts.drain(..over);
+    Ok(Command::Act {
+        doing,
+        name,
+        permit,
+    })
+}
+
+fn environment_time(state: &State, place: usize) -> Timestamp {
+    state.environments[place].estate.server_time(state.now)
+}
+
+/// Takes the outcome of an act.
+pub fn ended(state: &mut State, number: u64, outcome: Outcome) {
+    let Some(doing) = state.acts.iter_mut().find(|d| d.number == number) else {
+        return;
+    };
+    let noun = doing.act.noun();
+    let said = match &outcome {
+        Outcome::Done(words) => words.to_string(),
+        Outcome::NotDone(why) => format!("{noun}: not done: {why}"),
+        Outcome::Unknown(why) => format!("{noun}: UNKNOWN: {why}"),
+    };
+    doing.outcome = Some(outcome);
+    state.tell(&said);
+}

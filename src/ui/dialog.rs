@@ -1,0 +1,226 @@
+//! A dialog: the plan's lines, its fields and its prompt. The prompt never scrolls away.
+
+use ratatui::layout::Rect;
+
+use super::canvas::{Canvas, Text, column, wrapped};
+use super::theme::{Mark, Role, Theme};
+use super::words;
+use crate::app::confirm::Ask;
+use crate::app::dialog::{Dialog, Input, Line, Sheet};
+use crate::estate::{Moment, Verdict};
+
+/// As wide as a dialog gets.
+const WIDEST: u16 = 76;
+/// Columns of the names of facts, checks and fields.
+const NAMES: usize = 13;
+
+/// Draws `dialog` with what it says in the middle of the screen.
+pub fn draw(sheet: &Sheet, dialog: &Dialog, now: Moment, canvas: &mut Canvas<'_>) {
+    let area = canvas.area;
+    let width = WIDEST.min(area.width.saturating_sub(2));
+    let room = usize::from(width.saturating_sub(4));
+    let theme = canvas.theme;
+    let lines: Vec<Text> = (sheet.lines.iter())
+        .flat_map(|line| line_of(line, room, &theme))
+        .collect();
+    let mut foot = fields(dialog, &theme);
+    foot.push(Text::default());
+    foot.extend(prompt(sheet, dialog, now, room, &theme));
+    let wanted = u16::try_from(lines.len() + foot.len() + 4).unwrap_or(u16::MAX);
+    let height = wanted.min(area.height.saturating_sub(2));
+    let window = Rect {
+        x: area.x + (area.width - width) / 2,
+        y: area.y + (area.height - height) / 2,
+        width,
+        height,
+    };
+    let inside = canvas.window(
+        window,
+        &Text::default().add(sheet.title.clone(), Role::Focus),
+    );
+    let tag = Text::default().add(format!(" plan {} ", dialog.facts.tag()), Role::Dim);
+    if usize::from(width) > sheet.title.len() + tag.width() + 8 {
+        canvas.text_right(window.x + 2, window.y, width - 4, &tag);
+    }
+    let below = Text::plain(" ").append(keys(dialog));
+    canvas.text(window.x + 2, window.bottom() - 1, width - 4, &below);
+    let feet = u16::try_from(foot.len()).unwrap_or(u16::MAX);
+    let split = inside.bottom().saturating_sub(feet).max(inside.y);
+    let body = Rect {
+        height: split - inside.y,
+        ..inside
+    };
+    scrolled(&lines, dialog.scroll, body, window, canvas);
+    for (y, line) in (split..inside.bottom()).zip(&foot) {
+        canvas.text(inside.x, y, inside.width, line);
+    }
+}
+
+/// The lines as far as there is room, and how many there are below.
+fn scrolled(lines: &[Text], scroll: usize, body: Rect, window: Rect, canvas: &mut Canvas<'_>) {
+    // One row of air under the title, where there is room for everything.
+    let air = u16::from(usize::from(body.height) > lines.len());
+    let height = usize::from(body.height - air);
+    let hidden = lines.len().saturating_sub(height);
+    let first = scroll.min(hidden);
+    for (y, line) in (body.y + air..body.bottom()).zip(lines.iter().skip(first)) {
+        canvas.text(body.x, y, body.width, line);
+    }
+    if hidden > first {
+        let said = format!(" pgdn: {} more lines ", hidden - first);
+        let more = Text::default().add(said, Role::Warn);
+        canvas.text_right(window.x + 2, window.bottom() - 1, window.width - 4, &more);
+    }
+}
+
+fn line_of(line: &Line, room: usize, theme: &Theme) -> Vec<Text> {
+    match line {
+        Line::Blank => vec![Text::default()],
+        Line::Words(words) => (wrapped(words, room).into_iter())
+            .map(Text::plain)
+            .collect(),
+        Line::Fact(name, value) => named("  ", Role::Plain, name, value, room, theme),
+        Line::Check(name, verdict, value) => {
+            let mark = words::verdict_mark(verdict);
+            let value = match verdict {
+                Verdict::Ok => value.clone(),
+                Verdict::Bad(why) | Verdict::Unknown(why) if value.is_empty() => why.to_string(),
+                Verdict::Bad(why) | Verdict::Unknown(why) => format!("{value}: {why}"),
+            };
+            let lead = format!("{} ", theme.mark(mark));
+            named(&lead, Theme::role(mark), name, &value, room, theme)
+        }
+        Line::Look(name, value) => {
+            let lead = format!("{} ", theme.mark(Mark::Look));
+            named(&lead, Role::Warn, name, value, room, theme)
+        }
+    }
+}
+
+/// A mark, a name, and a value that goes on under itself.
+fn named(lead: &str, role: Role, name: &str, value: &str, room: usize, theme: &Theme) -> Vec<Text> {
+    let indent = 2 + NAMES + 1;
+    (wrapped(value, room.saturating_sub(indent)).into_iter())
+        .enumerate()
+        .map(|(place, part)| match place {
+            0 => Text::default()
+                .add(lead, role)
+                .add(column(name, NAMES, theme), Role::Dim)
+                .add(format!(" {part}"), Role::Plain),
+            _ => Text::plain(" ".repeat(indent)).add(part, Role::Plain),
+        })
+        .collect()
+}
+
+fn fields(dialog: &Dialog, theme: &Theme) -> Vec<Text> {
+    let mut lines = Vec::new();
+    for (place, field) in dialog.fields.iter().enumerate() {
+        let is_here = place == dialog.focus;
+        let lead = if is_here { "> " } else { "  " };
+        let mut line = Text::default()
+            .add(lead, Role::Focus)
+            .add(column(field.name, NAMES, theme), Role::Dim)
+            .add(" ", Role::Plain);
+        match &field.input {
+            Input::Text(edit) => {
+                line.push(edit.text(), Role::Plain);
+                if is_here {
+                    line.push("_", Role::Focus);
+                }
+            }
+            Input::Choice(options, at) => {
+                for (n, option) in options.iter().enumerate() {
+                    let (said, role) = match n == *at {
+                        true => (format!("[{option}] "), Role::Focus),
+                        false => (format!(" {option}  "), Role::Dim),
+                    };
+                    line.push(said, role);
+                }
+            }
+        }
+        lines.push(line);
+    }
+    if let Some(name) = dialog.missing {
+        let said = format!("{} {name} must not be empty", theme.mark(Mark::Look));
+        lines.push(Text::default().add(said, Role::Warn));
+    }
+    lines
+}
+
+/// The prompt, or why there is none.
+fn prompt(sheet: &Sheet, dialog: &Dialog, now: Moment, room: usize, theme: &Theme) -> Vec<Text> {
+    let in_words = |words: String, role: Role| {
+        (wrapped(&words, room).into_iter())
+            .map(|line| Text::default().add(line, role))
+            .collect::<Vec<_>>()
+    };
+    if let Some(refusal) = &sheet.refusal {
+        let said = format!("{} Refused: {refusal}", theme.mark(Mark::Bad));
+        return in_words(said, Role::Bad);
+    }
+    if let Some(why) = &dialog.void {
+        let said = format!("{} Void: {why}. Enter plans again.", theme.mark(Mark::Look));
+        return in_words(said, Role::Warn);
+    }
+    let verb = sheet.verb;
+    if !dialog.is_asking() {
+        let said = match &dialog.confirm.ask {
+            Ask::Word(word) => format!("then type  {word}  to {verb}"),
+            Ask::Yes => format!("then y to {verb}"),
+            Ask::Enter => format!("then Enter to {verb}"),
+        };
+        return vec![Text::default().add(said, Role::Dim)];
+    }
+    if !dialog.confirm.listens(now) {
+        return vec![Text::default().add("one moment: read it first", Role::Dim)];
+    }
+    match &dialog.confirm.ask {
+        Ask::Enter => vec![Text::plain("Enter  ").add(verb, Role::Focus)],
+        Ask::Yes => vec![
+            Text::plain("y  ")
+                .add(verb, Role::Plain)
+                .add("      Enter  ", Role::Plain)
+                .add("[Cancel]", Role::Focus),
+        ],
+        Ask::Word(word) => {
+            let typed = dialog.confirm.typed.text();
+            let mut lines = vec![
+                Text::plain("type  ")
+                    .add(word.to_string(), Role::Focus)
+                    .add(format!("  to {verb}: {typed}"), Role::Plain)
+                    .add("_", Role::Focus),
+            ];
+            if dialog.confirm.is_wrong {
+                let said = format!(
+                    "{} that is not {word}, letter by letter: nothing was done",
+                    theme.mark(Mark::Look)
+                );
+                lines.push(Text::default().add(said, Role::Warn));
+            }
+            lines
+        }
+    }
+}
+
+fn keys(dialog: &Dialog) -> Text {
+    let mut text = Text::default();
+    for (key, what) in [
+        ("Esc", "close"),
+        ("Tab", "next field"),
+        ("left right", "choose"),
+        ("shift-tab", "fields"),
+    ] {
+        let applies = match key {
+            "Tab" => !dialog.is_asking(),
+            "left right" => (dialog.fields.get(dialog.focus))
+                .is_some_and(|f| matches!(f.input, Input::Choice(..))),
+            "shift-tab" => dialog.is_asking() && !dialog.fields.is_empty(),
+            _ => true,
+        };
+        if applies {
+            text.push(key, Role::Title);
+            text.push(format!(" {what}  "), Role::Dim);
+        }
+    }
+    text
+}
