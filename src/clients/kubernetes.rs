@@ -25,7 +25,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use kube::client::Body;
 
-use crate::estate::{Fault, FaultKind, Safe};
+use crate::estate::{Fault, FaultKind, Kind, Safe};
 pub use backoff::Backoff;
 pub use logs::logs;
 pub use proxy::{Proxies, proxy_for};
@@ -42,6 +42,8 @@ pub struct Target {
     pub context: Option<String>,
     /// The namespace.
     pub namespace: String,
+    /// The namespace that the records of operations are kept in; none for the same.
+    pub records: Option<String>,
 }
 
 /// What is borne before an answer counts as failed.
@@ -80,6 +82,7 @@ pub struct Cluster {
     client: kube::Client,
     line: Arc<Line>,
     namespace: String,
+    records: String,
 }
 
 impl std::fmt::Debug for Cluster {
@@ -114,10 +117,12 @@ pub async fn connect_within(target: &Target, limits: Limits) -> Result<Cluster, 
     let _ = rustls::crypto::ring::default_provider().install_default();
     let line = Arc::new(Line::open(target.clone(), limits).await?);
     let client = kube::Client::new(line::Carrier(line.clone()), target.namespace.clone());
+    let records = target.records.as_ref().unwrap_or(&target.namespace);
     Ok(Cluster {
         client,
         line,
         namespace: target.namespace.clone(),
+        records: records.clone(),
     })
 }
 
@@ -130,6 +135,25 @@ impl Cluster {
     /// The namespace that is looked at.
     pub fn namespace(&self) -> &str {
         &self.namespace
+    }
+
+    /// The namespace that records are kept in.
+    pub fn records(&self) -> &str {
+        &self.records
+    }
+
+    fn namespace_of(&self, kind: Kind) -> &str {
+        match kind {
+            Kind::Records => &self.records,
+            Kind::Services
+            | Kind::EndpointSlices
+            | Kind::Deployments
+            | Kind::Pods
+            | Kind::ReplicaSets
+            | Kind::HorizontalPodAutoscalers
+            | Kind::Events
+            | Kind::Leases => &self.namespace,
+        }
     }
 
     /// Lets go of idle connections: the next request opens a new one.

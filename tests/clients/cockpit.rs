@@ -58,6 +58,7 @@ impl Kubeconfig {
             kubeconfig: Some(self.path()),
             context: None,
             namespace: "shop".into(),
+            records: None,
         }
     }
 

@@ -33,6 +33,8 @@ pub struct Estate {
     pub context: Option<String>,
     /// The namespace.
     pub namespace: String,
+    /// Another one, which records are kept in: all that viewers may see there.
+    pub records: String,
 }
 
 impl Estate {
@@ -41,6 +43,7 @@ impl Estate {
             kubeconfig: Some(kubeconfig.to_owned()),
             context: self.context.clone(),
             namespace: self.namespace.clone(),
+            records: Some(self.records.clone()),
         }
     }
 

@@ -41,12 +41,17 @@ fn the_real_plane_keeps_the_contract() {
         roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: wheelhouse-viewer}\n\
         subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: viewer}]\n";
     plane.apply_yaml(here, binding);
+    let records = "contract-records";
+    plane.namespace(records);
+    let role = include_str!("../../assets/kubernetes/records-viewer.yaml");
+    plane.apply_yaml(records, role);
     frontends_answer(plane, here);
     let estate = Estate {
         operator: plane.kubeconfig_admin(),
         viewer: plane.kubeconfig_for("viewer"),
         context: None,
         namespace: here.into(),
+        records: records.into(),
     };
     let skipped = [
         (
