@@ -93,6 +93,7 @@ impl Telling {
             selector: selector.into(),
             period,
             pauses: PAUSES,
+            ..Watch::default()
         };
         Self {
             stream: watch(cluster, kind, &how),

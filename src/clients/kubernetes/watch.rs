@@ -43,6 +43,8 @@ pub struct Watch {
     pub period: u32,
     /// The first and the longest pause after a failure.
     pub pauses: [Duration; 2],
+    /// Whether chance adds to the pauses, so that many do not knock at once; off where time is a test's.
+    pub jitter: bool,
 }
 
 impl Default for Watch {
@@ -51,6 +53,7 @@ impl Default for Watch {
             selector: String::new(),
             period: 50,
             pauses: [Duration::from_millis(800), Duration::from_secs(30)],
+            jitter: true,
         }
     }
 }
@@ -122,7 +125,7 @@ impl<P: Projected> Patient<P> {
         Self {
             events: events(&cluster, &config).boxed(),
             how: config,
-            backoff: Backoff::new(how.pauses[0], how.pauses[1]),
+            backoff: Backoff::new(how.pauses[0], how.pauses[1]).with_jitter(how.jitter),
             pause: None,
             cuts: cluster.line.cuts(),
             cluster,
