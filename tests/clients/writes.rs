@@ -9,6 +9,9 @@ use wheelhouse::estate::{FaultKind, Lease, Pod, Record, Service};
 use super::cockpit::{Kubeconfig, LIMIT, TOKEN, connect};
 use super::server::{Answer, Asked, Server, calm, json as said, list, refused};
 
+/// What the server says, made anew for each request.
+type Said = fn() -> Answer;
+
 const NAME: &str = "shop";
 
 fn flip() -> json_patch::Patch {
@@ -28,7 +31,7 @@ async fn patched(cluster: &Cluster, limit: Duration) -> Result<Service, Unwritte
 }
 
 /// What comes of a patch that is answered so, and how often the server saw it.
-async fn answered(answer: fn() -> Answer, limit: Duration) -> (Result<Service, Unwritten>, usize) {
+async fn answered(answer: Said, limit: Duration) -> (Result<Service, Unwritten>, usize) {
     let server = Server::start(move |asked| match asked.method.as_str() {
         "PATCH" => answer(),
         _ => calm(asked),
@@ -68,7 +71,7 @@ async fn a_patch_is_sent_as_it_is_in_our_name() {
 
 #[tokio::test]
 async fn what_a_server_refuses_was_not_applied() {
-    let answers: [(u16, fn() -> Answer); 10] = [
+    let answers: [(u16, Said); 10] = [
         (400, || refused(400, "no")),
         (403, || refused(403, "no")),
         (404, || refused(404, "no")),
@@ -93,7 +96,7 @@ async fn what_a_server_refuses_was_not_applied() {
 
 #[tokio::test]
 async fn i16_what_proves_nothing_is_unknown_and_is_not_sent_again() {
-    let answers: [(&str, fn() -> Answer); 11] = [
+    let answers: [(&str, Said); 11] = [
         ("408", || refused(408, "no")),
         ("500", || refused(500, "no")),
         ("502", || {
@@ -130,8 +133,8 @@ async fn i16_what_proves_nothing_is_unknown_and_is_not_sent_again() {
 #[tokio::test]
 async fn i16_no_answer_in_time_is_unknown() {
     let limit = Duration::from_millis(200);
-    let silent: fn() -> Answer = || Answer::Silence;
-    let stalled: fn() -> Answer =
+    let silent: Said = || Answer::Silence;
+    let stalled: Said =
         || Answer::Stalled(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{".to_vec());
     for answer in [silent, stalled] {
         match answered(answer, limit).await {
