@@ -141,6 +141,8 @@ pub struct Environment {
     pub kubeconfig: Option<PathBuf>,
     /// The namespace.
     pub namespace: String,
+    /// The namespace that the records of its operations are kept in; its own where there is none.
+    pub records: Option<String>,
     /// The label selector of what is watched; empty for everything in the namespace.
     pub selector: String,
     /// Whether changes need a window that is opened on purpose.

@@ -8,6 +8,7 @@ pub mod alerts;
 pub mod chart;
 pub mod feed;
 pub mod health;
+pub mod kept;
 pub mod link;
 pub mod observation;
 pub mod runs;
@@ -26,6 +27,7 @@ mod pods;
 
 pub use feed::{Currency, Fault, FaultKind, Feed, Moment, Now};
 pub use fold::{Cluster, Estate, SKEW_SHOWN_MS};
+pub use kept::{Lease, Record, mark};
 pub use observation::{Change, Delta, Kind, LogChunk, LogTarget, Observation, Seen};
 pub use pods::{Group, PodIndex, Tally};
 pub use safe::Safe;

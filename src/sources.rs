@@ -6,6 +6,7 @@
 //! | Deployments, Pods | those with the environment's labels | 35, 40 s |
 //! | ReplicaSets | those with the environment's labels | 45 s |
 //! | HorizontalPodAutoscalers, Events | all (they carry no labels of the application); the newest 500 Events of our kinds | 50, 55 s |
+//! | Leases, records | those of operations, by a label of ours; records in the namespace that the configuration names | 60, 65 s |
 //!
 //! Prometheus' rules and targets and Alertmanager's alerts are asked for every 10 s ([`alerts`]); a
 //! workflow's runs every 5 s while one goes on and every 30 to 60 s otherwise, with ETags ([`github`]).
@@ -56,6 +57,8 @@ pub fn period(kind: Kind) -> u32 {
         Kind::ReplicaSets => 45,
         Kind::HorizontalPodAutoscalers => 50,
         Kind::Events => 55,
+        Kind::Leases => 60,
+        Kind::Records => 65,
     }
 }
 
@@ -63,8 +66,11 @@ pub fn period(kind: Kind) -> u32 {
 pub fn is_selected(kind: Kind) -> bool {
     match kind {
         Kind::Deployments | Kind::Pods | Kind::ReplicaSets => true,
-        Kind::Services | Kind::EndpointSlices | Kind::HorizontalPodAutoscalers | Kind::Events => {
-            false
-        }
+        Kind::Services
+        | Kind::EndpointSlices
+        | Kind::HorizontalPodAutoscalers
+        | Kind::Events
+        | Kind::Leases
+        | Kind::Records => false,
     }
 }

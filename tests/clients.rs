@@ -30,3 +30,5 @@ mod server;
 mod source;
 #[path = "clients/tls.rs"]
 mod tls;
+#[path = "clients/writes.rs"]
+mod writes;

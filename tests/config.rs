@@ -120,6 +120,7 @@ fn the_example_shows_every_key_that_is_known() {
         "context",
         "kubeconfig",
         "namespace",
+        "records",
         "selector",
         "read_only",
         "traffic",
@@ -189,6 +190,9 @@ fn what_is_left_out_has_the_default_that_the_example_states() {
     assert!(!open.environments[0].read_only);
     let (all, _) = accepted(&SMALL.replace("selector = \"app=shop\"\n", ""));
     assert_eq!(all.environments[0].selector, "");
+    assert_eq!(all.environments[0].records, None);
+    let (elsewhere, _) = accepted(&SMALL.replace("namespace", "records = \"ops\"\nnamespace"));
+    assert_eq!(elsewhere.environments[0].records.as_deref(), Some("ops"));
 }
 
 #[test]
@@ -295,6 +299,11 @@ fn each_wrong_value_is_found_where_it_stands() {
             "namespace = \"shop\"",
             "namespace = \"a.b\"",
             "5:13: environment[0].namespace: found \"a.b\"",
+        ),
+        (
+            "namespace = \"shop\"",
+            "namespace = \"shop\"\nrecords = \"a/b\"",
+            "6:11: environment[0].records: found \"a/b\"",
         ),
         (
             "namespace = \"shop\"",

@@ -23,6 +23,7 @@ async fn the_embedded_estate_keeps_the_contract() {
         viewer: folder.path().join("viewer"),
         context: Some("prod-eu".into()),
         namespace: "production".into(),
+        records: "wheelhouse".into(),
     };
     std::fs::write(&estate.operator, serving.kubeconfig()).unwrap();
     std::fs::write(&estate.viewer, serving.viewer_kubeconfig()).unwrap();

@@ -149,6 +149,7 @@ fn wire(environment: &Environment) -> Wire {
             kubeconfig: environment.kubeconfig.clone(),
             context: environment.context.clone(),
             namespace: environment.namespace.clone(),
+            records: environment.records.clone(),
         },
         selector: environment.selector.clone(),
     }

@@ -1,4 +1,5 @@
-//! A cluster as one namespace of it is seen: connect, pulse, watch, logs.
+//! A cluster as one namespace of it is seen: connect, pulse, watch, logs; and asked or changed by single
+//! requests, for operations.
 //!
 //! One [`Cluster`] is shared by everything that speaks to it. Its credential and its connections are
 //! renewed underneath (`line`), so that watches survive a token's end without listing again.
@@ -15,8 +16,11 @@ mod logs;
 mod proxy;
 mod purpose;
 mod recent;
+mod review;
+mod single;
 mod watch;
 mod wire;
+mod write;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,12 +28,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::client::Body;
+use tower::BoxError;
 
-use crate::estate::{Fault, FaultKind, Safe};
+use crate::estate::{Fault, FaultKind, Kind, Safe};
 pub use backoff::Backoff;
 pub use logs::logs;
 pub use proxy::{Proxies, proxy_for};
+pub use single::Kept;
 pub use watch::{Watch, watch};
+pub use write::{MANAGER, Unwritten};
 
 use line::Line;
 
@@ -42,6 +49,8 @@ pub struct Target {
     pub context: Option<String>,
     /// The namespace.
     pub namespace: String,
+    /// The namespace that the records of operations are kept in; none for the same.
+    pub records: Option<String>,
 }
 
 /// What is borne before an answer counts as failed.
@@ -80,6 +89,7 @@ pub struct Cluster {
     client: kube::Client,
     line: Arc<Line>,
     namespace: String,
+    records: String,
 }
 
 impl std::fmt::Debug for Cluster {
@@ -113,15 +123,34 @@ pub async fn connect_within(target: &Target, limits: Limits) -> Result<Cluster, 
     // Both TLS users of the tree find the same provider; whoever comes second is refused, which is fine.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let line = Arc::new(Line::open(target.clone(), limits).await?);
-    let client = kube::Client::new(line::Carrier(line.clone()), target.namespace.clone());
-    Ok(Cluster {
-        client,
-        line,
-        namespace: target.namespace.clone(),
-    })
+    let records = target.records.as_deref();
+    Ok(Cluster::on(line, &target.namespace, records))
 }
 
 impl Cluster {
+    /// A cluster whose requests go to `service` instead of a socket, without credentials: a simulation in
+    /// process, with whatever faults stand before it. To be called in a Tokio runtime.
+    pub fn over<S, B>(service: S, namespace: &str, records: Option<&str>) -> Self
+    where
+        S: tower::Service<http::Request<Body>, Response = http::Response<B>> + Send + 'static,
+        S::Future: Send + 'static,
+        S::Error: Into<BoxError>,
+        B: http_body::Body<Data = <Body as http_body::Body>::Data> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let client = kube::Client::new(service, namespace);
+        Self::on(Arc::new(Line::over(client)), namespace, records)
+    }
+
+    fn on(line: Arc<Line>, namespace: &str, records: Option<&str>) -> Self {
+        Self {
+            client: kube::Client::new(line::Carrier(line.clone()), namespace),
+            line,
+            namespace: namespace.to_owned(),
+            records: records.unwrap_or(namespace).to_owned(),
+        }
+    }
+
     /// Host and port of the server, for people.
     pub fn host(&self) -> String {
         self.line.host()
@@ -130,6 +159,25 @@ impl Cluster {
     /// The namespace that is looked at.
     pub fn namespace(&self) -> &str {
         &self.namespace
+    }
+
+    /// The namespace that records are kept in.
+    pub fn records(&self) -> &str {
+        &self.records
+    }
+
+    fn namespace_of(&self, kind: Kind) -> &str {
+        match kind {
+            Kind::Records => &self.records,
+            Kind::Services
+            | Kind::EndpointSlices
+            | Kind::Deployments
+            | Kind::Pods
+            | Kind::ReplicaSets
+            | Kind::HorizontalPodAutoscalers
+            | Kind::Events
+            | Kind::Leases => &self.namespace,
+        }
     }
 
     /// Lets go of idle connections: the next request opens a new one.

@@ -19,12 +19,13 @@ const TIERS: [(&str, Tier); 3] = [
 
 const ONE_TIER: &str = "one of development, staging, production";
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "name",
     "tier",
     "context",
     "kubeconfig",
     "namespace",
+    "records",
     "selector",
     "read_only",
     "deploy",
@@ -72,6 +73,7 @@ fn environment(walk: &mut Walk<'_>, node: &Node<'_>, general: &General) -> Optio
     let namespace = section.required(walk, "namespace", "the namespace", |walk, node| {
         walk.text(node, NAME)
     });
+    let records = section.optional(walk, "records", |walk, node| walk.text(node, NAME));
     let read_only = section.optional(walk, "read_only", |walk, node| walk.truth(node));
     let deploy = section.optional(walk, "deploy", github::deploy);
     let traffic = section.optional(walk, "traffic", traffic::read);
@@ -94,6 +96,7 @@ fn environment(walk: &mut Walk<'_>, node: &Node<'_>, general: &General) -> Optio
         context: context?,
         kubeconfig: kubeconfig?.map(PathBuf::from),
         namespace: namespace?,
+        records: records?,
         selector: selector?.unwrap_or_default(),
         read_only: read_only?.unwrap_or(tier == Tier::Production),
         deploy: deploy?,

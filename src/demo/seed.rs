@@ -53,6 +53,8 @@ impl World {
         self.later(self.now + 5_000, Task::Traffic);
         self.advance(0);
         self.forget_old_events();
+        // For the records of operations, as the shipped example has it. Last: it would shift all chance.
+        self.make_namespace("wheelhouse");
     }
 
     fn helm(&mut self, kind: Kind, namespace: &str, body: Value) {
@@ -73,14 +75,16 @@ impl World {
             "development",
             "monitoring",
         ] {
-            let labels = json!({"kubernetes.io/metadata.name": namespace});
-            self.helm(Kind::Namespace, "", json!({"metadata": {"name": namespace, "labels": labels}, "spec": {"finalizers": ["kubernetes"]}}));
-            self.helm(
-                Kind::ServiceAccount,
-                namespace,
-                json!({"metadata": {"name": "default"}}),
-            );
+            self.make_namespace(namespace);
         }
+    }
+
+    fn make_namespace(&mut self, name: &str) {
+        let labels = json!({"kubernetes.io/metadata.name": name});
+        let namespace = json!({"metadata": {"name": name, "labels": labels}, "spec": {"finalizers": ["kubernetes"]}});
+        self.helm(Kind::Namespace, "", namespace);
+        let account = json!({"metadata": {"name": "default"}});
+        self.helm(Kind::ServiceAccount, name, account);
     }
 
     fn make_environment(&mut self, namespace: &str) {

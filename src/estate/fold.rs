@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::alerts::{AlertScope, Alerts};
 use super::feed::{Currency, Fault, Feed, Moment, Now};
 use super::{
-    Autoscaler, Deployment, Event, Kind, Pod, PodIndex, ReplicaSet, Safe, Scope, Seen, Service,
-    Slice, Table,
+    Autoscaler, Deployment, Event, Kind, Lease, Pod, PodIndex, Record, ReplicaSet, Safe, Scope,
+    Seen, Service, Slice, Table,
 };
 
 /// An environment as observed.
@@ -28,6 +28,10 @@ pub struct Estate {
     pub autoscalers: Feed<Table<Autoscaler>>,
     /// Events.
     pub events: Feed<Table<Event>>,
+    /// Leases of operations.
+    pub leases: Feed<Table<Lease>>,
+    /// Records of operations.
+    pub records: Feed<Table<Record>>,
     /// Pods, counted and ordered.
     pub index: PodIndex,
     /// The API server.
@@ -62,6 +66,8 @@ impl Estate {
             replica_sets: Feed::default(),
             autoscalers: Feed::default(),
             events: Feed::default(),
+            leases: Feed::default(),
+            records: Feed::default(),
             index: PodIndex::default(),
             cluster: Cluster::default(),
             alerts: alerts.map(Alerts::new),
@@ -102,6 +108,14 @@ impl Estate {
             Seen::Events(delta) => {
                 let ended = self.events.value.apply(delta, |_, _| ());
                 self.took(Kind::Events, ended, at);
+            }
+            Seen::Leases(delta) => {
+                let ended = self.leases.value.apply(delta, |_, _| ());
+                self.took(Kind::Leases, ended, at);
+            }
+            Seen::Records(delta) => {
+                let ended = self.records.value.apply(delta, |_, _| ());
+                self.took(Kind::Records, ended, at);
             }
             Seen::Opened(kind) => {
                 self.open.insert(kind);
@@ -164,6 +178,8 @@ impl Estate {
             Kind::ReplicaSets => &mut self.replica_sets,
             Kind::HorizontalPodAutoscalers => &mut self.autoscalers,
             Kind::Events => &mut self.events,
+            Kind::Leases => &mut self.leases,
+            Kind::Records => &mut self.records,
         }
     }
 
@@ -176,6 +192,8 @@ impl Estate {
             Kind::ReplicaSets => &self.replica_sets,
             Kind::HorizontalPodAutoscalers => &self.autoscalers,
             Kind::Events => &self.events,
+            Kind::Leases => &self.leases,
+            Kind::Records => &self.records,
         }
     }
 

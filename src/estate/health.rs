@@ -221,6 +221,10 @@ mod tests {
         Deployment {
             name: format!("digital-wall-{colour}-{part}").into(),
             uid: "u".into(),
+            resource_version: "1".into(),
+            marks: labels(&[]),
+            has_annotations: false,
+            match_labels: labels(&[]),
             template_labels: labels(&[("part", part), ("version", colour)]),
             created: None,
             generation: 3,
@@ -246,6 +250,10 @@ mod tests {
             selector: labels(selector),
             kind: "ClusterIP".into(),
             ports: Vec::new(),
+            targets: Vec::new(),
+            marks: labels(&[]),
+            has_annotations: false,
+            owners: Vec::new(),
             created: None,
             managers: Vec::new(),
         }

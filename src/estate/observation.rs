@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::alerts::AlertsSeen;
 use super::workload::*;
-use super::{Fault, Moment, Safe};
+use super::{Fault, Lease, Moment, Record, Safe, mark};
 
 /// Something seen of one environment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -35,6 +35,10 @@ pub enum Seen {
     Autoscalers(Delta<Autoscaler>),
     /// Events.
     Events(Delta<Event>),
+    /// Leases of operations.
+    Leases(Delta<Lease>),
+    /// Records of operations.
+    Records(Delta<Record>),
     /// The watch of that kind was accepted by the server.
     Opened(Kind),
     /// The list or watch of that kind failed; it is tried again.
@@ -94,11 +98,15 @@ pub enum Kind {
     HorizontalPodAutoscalers,
     /// Events.
     Events,
+    /// Leases that operations hold.
+    Leases,
+    /// ConfigMaps that are records of operations.
+    Records,
 }
 
 impl Kind {
     /// Every kind, the most important first.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Services,
         Self::EndpointSlices,
         Self::Deployments,
@@ -106,6 +114,8 @@ impl Kind {
         Self::ReplicaSets,
         Self::HorizontalPodAutoscalers,
         Self::Events,
+        Self::Leases,
+        Self::Records,
     ];
 
     /// The resource's plural, as the API spells it.
@@ -118,6 +128,23 @@ impl Kind {
             Self::ReplicaSets => "replicasets",
             Self::HorizontalPodAutoscalers => "horizontalpodautoscalers",
             Self::Events => "events",
+            Self::Leases => "leases",
+            Self::Records => "configmaps",
+        }
+    }
+
+    /// The label that tells ours from all others of the resource; none where all are of interest.
+    pub fn label(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Leases => Some((mark::LEASE, mark::OF_OPERATION)),
+            Self::Records => Some((mark::RECORD, mark::OF_OPERATION)),
+            Self::Services
+            | Self::EndpointSlices
+            | Self::Deployments
+            | Self::Pods
+            | Self::ReplicaSets
+            | Self::HorizontalPodAutoscalers
+            | Self::Events => None,
         }
     }
 }

@@ -240,6 +240,7 @@ pub(crate) mod tests {
                 last: None,
                 probe: None,
             }],
+            ports: crate::estate::Ports::default(),
         }
     }
 

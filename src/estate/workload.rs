@@ -55,6 +55,30 @@ impl Labels {
     }
 }
 
+/// Named ports of a pod's containers, shared by the many pods that have the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Ports(Arc<[(Safe, u16)]>);
+
+impl FromIterator<(Safe, u16)> for Ports {
+    fn from_iter<I: IntoIterator<Item = (Safe, u16)>>(ports: I) -> Self {
+        Self(ports.into_iter().collect())
+    }
+}
+
+impl Ports {
+    /// The number behind `name`, of the first container that has it, as the API resolves it.
+    pub fn get(&self, name: &str) -> Option<u16> {
+        let named = self.0.iter().find(|(known, _)| known.as_str() == name);
+        named.map(|(_, number)| *number)
+    }
+
+    /// Names and numbers, in the order of the spec.
+    pub fn iter(&self) -> impl Iterator<Item = &(Safe, u16)> {
+        self.0.iter()
+    }
+}
+
 /// An image as it runs: what was asked for and what was pulled.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Image {
@@ -126,6 +150,8 @@ pub struct Pod {
     pub owner: Option<Safe>,
     /// Init containers first, then containers, as in the spec.
     pub containers: Vec<Container>,
+    /// The named ports of its containers, those of init containers apart.
+    pub ports: Ports,
 }
 
 /// A container of a pod.
@@ -198,6 +224,11 @@ impl Pod {
         self.phase.as_str() == "Succeeded"
     }
 
+    /// Which revision of its workload it is: the label `pod-template-hash`.
+    pub fn template_hash(&self) -> Option<&Safe> {
+        self.labels.get("pod-template-hash")
+    }
+
     /// The first container that is no init container.
     pub fn main_container(&self) -> Option<&Container> {
         self.containers.iter().find(|c| !c.init)
@@ -211,6 +242,14 @@ pub struct Deployment {
     pub name: Safe,
     /// Its uid.
     pub uid: Safe,
+    /// `metadata.resourceVersion`.
+    pub resource_version: Safe,
+    /// Its annotations that start with [`mark::PREFIX`](super::mark::PREFIX).
+    pub marks: Labels,
+    /// Whether it has any annotations: a JSON Patch has to add the map first where it has none.
+    pub has_annotations: bool,
+    /// `spec.selector.matchLabels`.
+    pub match_labels: Labels,
     /// The labels of its pod template.
     pub template_labels: Labels,
     /// When it was created.
@@ -292,10 +331,39 @@ pub struct Service {
     pub kind: Safe,
     /// Its ports in words: `http 80→http`.
     pub ports: Vec<Safe>,
+    /// Its ports, and where they lead.
+    pub targets: Vec<PortTarget>,
+    /// Its annotations that start with [`mark::PREFIX`](super::mark::PREFIX).
+    pub marks: Labels,
+    /// Whether it has any annotations: a JSON Patch has to add the map first where it has none.
+    pub has_annotations: bool,
+    /// Who would put it back as it was, in words: `Helm release shop`, `Argo CD shop`.
+    pub owners: Vec<Safe>,
     /// When it was created.
     pub created: Option<Timestamp>,
     /// Who manages what, from `metadata.managedFields`.
     pub managers: Vec<FieldManager>,
+}
+
+/// A port of a Service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PortTarget {
+    /// Its name.
+    pub name: Option<Safe>,
+    /// Its number.
+    pub port: u16,
+    /// The port of the pods.
+    pub target: TargetPort,
+}
+
+/// The port of the pods that a Service's port leads to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TargetPort {
+    /// By number.
+    Number(u16),
+    /// By name: each pod may give it another number, or lack it.
+    Named(Safe),
 }
 
 /// A field manager's entry. The API records when a manager last wrote any of its fields, not who
@@ -347,6 +415,14 @@ pub struct Endpoint {
 pub struct Autoscaler {
     /// Its name.
     pub name: Safe,
+    /// Its uid.
+    pub uid: Safe,
+    /// `metadata.resourceVersion`.
+    pub resource_version: Safe,
+    /// Its annotations that start with [`mark::PREFIX`](super::mark::PREFIX).
+    pub marks: Labels,
+    /// Whether it has any annotations: a JSON Patch has to add the map first where it has none.
+    pub has_annotations: bool,
     /// `spec.scaleTargetRef`'s kind.
     pub target_kind: Safe,
     /// `spec.scaleTargetRef`'s name.

@@ -290,6 +290,7 @@ impl Observing {
             },
             period: period(kind),
             pauses: self.pace.pauses,
+            ..Watch::default()
         };
         let cluster = self.cluster.clone();
         let seen = async move {

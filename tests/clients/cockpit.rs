@@ -58,6 +58,7 @@ impl Kubeconfig {
             kubeconfig: Some(self.path()),
             context: None,
             namespace: "shop".into(),
+            records: None,
         }
     }
 
@@ -92,6 +93,7 @@ impl Telling {
             selector: selector.into(),
             period,
             pauses: PAUSES,
+            ..Watch::default()
         };
         Self {
             stream: watch(cluster, kind, &how),

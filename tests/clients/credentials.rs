@@ -241,6 +241,7 @@ async fn a_kubeconfig_that_cannot_be_used_is_told_in_words() {
         kubeconfig: Some(path.clone()),
         context: None,
         namespace: "shop".into(),
+        records: None,
     };
     let cluster = |cluster: &str| {
         format!(

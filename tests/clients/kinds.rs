@@ -1,13 +1,14 @@
 //! What is read of each kind, paging, selectors and coalescing.
 
 use serde_json::{Value, json};
+use wheelhouse::clients::kubernetes::{Target, connect as connect_to};
 use wheelhouse::estate::{
     Autoscaler, Change, Container, ContainerState, Delta, Deployment, Endpoint, Event, Kind, Pod,
-    ReplicaSet, Seen, Service, Slice,
+    PortTarget, ReplicaSet, Seen, Service, Slice, TargetPort, mark,
 };
 
-use super::cockpit::{Telling, connect};
-use super::server::{Answer, Server, calm, event, list};
+use super::cockpit::{Kubeconfig, TOKEN, Telling, connect};
+use super::server::{Answer, Asked, Server, calm, event, list};
 
 /// A plain pod.
 pub fn pod(name: &str) -> Value {
@@ -48,13 +49,14 @@ async fn a_pod_is_read_with_what_keeps_it_from_being_ready() {
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {
             "name": "web-1", "uid": "u1", "resourceVersion": "5", "creationTimestamp": "2026-11-23T20:00:00Z",
-            "labels": {"app": "web", "version": "green"},
+            "labels": {"app": "web", "version": "green", "pod-template-hash": "6f"},
             "ownerReferences": [{"kind": "X", "name": "other"}, {"kind": "ReplicaSet", "name": "web-6f", "controller": true}],
         },
         "spec": {
             "nodeName": "n1",
             "initContainers": [{"name": "migrate", "image": "ghcr.io/o/web:2"}],
-            "containers": [{"name": "web", "image": "ghcr.io/o/web:2", "readinessProbe":
+            "containers": [{"name": "web", "image": "ghcr.io/o/web:2",
+                "ports": [{"name": "http", "containerPort": 8000, "protocol": "TCP"}, {"containerPort": 9}], "readinessProbe":
                 {"httpGet": {"path": "/ready", "port": 8000, "scheme": "HTTP"}, "periodSeconds": 5}}],
             "readinessGates": [{"conditionType": "example.com/warm"}, {"conditionType": "example.com/known"}],
         },
@@ -76,12 +78,17 @@ async fn a_pod_is_read_with_what_keeps_it_from_being_ready() {
     assert_eq!((pod.name.as_str(), pod.uid.as_str()), ("web-1", "u1"));
     assert_eq!(pod.owner.as_deref(), Some("web-6f"));
     assert_eq!(pod.labels.get("version").unwrap().as_str(), "green");
+    assert_eq!(
+        (pod.ports.get("http"), pod.ports.iter().count()),
+        (Some(8000), 1)
+    );
     assert_eq!(pod.gates, ["example.com/warm".into()]);
     assert_eq!(
         (pod.ready, pod.restarts(), pod.containers.len()),
         (false, 3, 2)
     );
     assert_eq!(pod.ready_changed, "2026-11-23T20:01:00Z".parse().ok());
+    assert_eq!(pod.template_hash().unwrap().as_str(), "6f");
     assert!(pod.containers[0].init);
     let web = web(&pod);
     assert_eq!(web.image.short_digest(), Some("0123456789ab"));
@@ -111,8 +118,9 @@ async fn an_evicted_and_an_unschedulable_pod_say_why() {
 async fn a_deployment_is_read() {
     let item = json!({
         "metadata": {"name": "web", "uid": "u", "resourceVersion": "5", "generation": 4, "annotations": {
-            "deployment.kubernetes.io/revision": "12", "meta.helm.sh/release-name": "shop-blue", "big": "x".repeat(1 << 20)}},
-        "spec": {"paused": true, "template": {"metadata": {"labels": {"app": "web"}},
+            "deployment.kubernetes.io/revision": "12", "meta.helm.sh/release-name": "shop-blue", "big": "x".repeat(1 << 20),
+            "wheelhouse.dev/epoch": "4"}},
+        "spec": {"paused": true, "selector": {"matchLabels": {"app": "web"}}, "template": {"metadata": {"labels": {"app": "web"}},
             "spec": {"containers": [{"name": "web", "image": "o/web:3"}]}}},
         "status": {"observedGeneration": 3, "replicas": 5, "updatedReplicas": 4, "readyReplicas": 3, "availableReplicas": 2,
             "conditions": [{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "too slow"}]},
@@ -144,6 +152,10 @@ async fn a_deployment_is_read() {
     );
     assert_eq!(page[0].images[0].1.tag(), "3");
     assert_eq!(page[0].template_labels.get("app").unwrap().as_str(), "web");
+    assert_eq!(page[0].match_labels, page[0].template_labels);
+    assert_eq!(page[0].resource_version.as_str(), "5");
+    assert_eq!(page[0].marks.get(mark::EPOCH).unwrap().as_str(), "4");
+    assert!(page[0].has_annotations);
 }
 
 #[tokio::test]
@@ -172,14 +184,17 @@ async fn a_replica_set_is_read() {
 #[tokio::test]
 async fn a_service_tells_its_whole_selector_and_who_owns_its_keys() {
     let item = json!({
-        "metadata": {"name": "shop", "uid": "u", "resourceVersion": "42", "managedFields": [
+        "metadata": {"name": "shop", "uid": "u", "resourceVersion": "42",
+            "labels": {"app.kubernetes.io/managed-by": "Helm"},
+            "annotations": {"meta.helm.sh/release-name": "shop", "other.dev/x": "y", "wheelhouse.dev/operation": "op-1"},
+            "managedFields": [
             {"manager": "helm", "operation": "Update", "time": "2026-11-23T19:00:00Z",
                 "fieldsV1": {"f:spec": {"f:ports": {}, "f:selector": {".": {}, "f:app": {}}}}},
             {"manager": "kubectl-patch", "operation": "Update", "time": "2026-11-23T20:00:00Z",
                 "fieldsV1": {"f:spec": {"f:selector": {"f:version": {}}}}},
         ]},
         "spec": {"type": "NodePort", "selector": {"app": "web", "version": "blue"},
-            "ports": [{"name": "http", "port": 80, "targetPort": "http"}, {"port": 443, "targetPort": 8443}]},
+            "ports": [{"name": "http", "port": 80, "targetPort": "http"}, {"port": 443, "targetPort": 8443}, {"port": 9000}]},
     });
     let Seen::Services(Delta::Page(page)) = listed(Kind::Services, item).await else {
         panic!()
@@ -190,14 +205,34 @@ async fn a_service_tells_its_whole_selector_and_who_owns_its_keys() {
         managers,
         resource_version,
         kind,
+        targets,
+        marks,
+        owners,
         ..
     } = &page[0];
+    assert_eq!((marks.iter().count(), page[0].has_annotations), (1, true));
+    assert_eq!(marks.get(mark::OPERATION).unwrap().as_str(), "op-1");
+    assert_eq!(*owners, ["Helm release shop".into()]);
+    let target = |name: Option<&str>, port, target| PortTarget {
+        name: name.map(Into::into),
+        port,
+        target,
+    };
+    let wanted = [
+        target(Some("http"), 80, TargetPort::Named("http".into())),
+        target(None, 443, TargetPort::Number(8443)),
+        target(None, 9000, TargetPort::Number(9000)),
+    ];
+    assert_eq!(*targets, wanted);
     assert_eq!(selector.iter().count(), 2);
     assert_eq!(
         (resource_version.as_str(), kind.as_str()),
         ("42", "NodePort")
     );
-    assert_eq!(*ports, ["http 80→http".into(), "443→8443".into()]);
+    assert_eq!(
+        *ports,
+        ["http 80→http".into(), "443→8443".into(), "9000".into()]
+    );
     assert_eq!(
         (managers[0].owns_spec, &managers[0].selector_keys[..]),
         (true, &["app".into()][..])
@@ -261,7 +296,7 @@ async fn an_endpoint_without_conditions_counts_as_ready() {
 #[tokio::test]
 async fn an_autoscaler_pairs_what_is_asked_with_what_is_measured() {
     let item = json!({
-        "metadata": {"name": "web", "resourceVersion": "5"},
+        "metadata": {"name": "web", "uid": "u", "resourceVersion": "5"},
         "spec": {"scaleTargetRef": {"kind": "Deployment", "name": "web"}, "maxReplicas": 9, "metrics": [
             {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 70}}},
             {"type": "Pods", "pods": {}}]},
@@ -272,6 +307,11 @@ async fn an_autoscaler_pairs_what_is_asked_with_what_is_measured() {
     else {
         panic!()
     };
+    assert_eq!(
+        (page[0].uid.as_str(), page[0].resource_version.as_str()),
+        ("u", "5")
+    );
+    assert!(page[0].marks.is_empty() && !page[0].has_annotations);
     let Autoscaler {
         min,
         max,
@@ -282,6 +322,76 @@ async fn an_autoscaler_pairs_what_is_asked_with_what_is_measured() {
     } = page[0];
     assert_eq!((min, max, current, desired), (1, 9, 3, 4));
     assert_eq!(*metrics, [("cpu".into(), Some(85), Some(70))]);
+}
+
+#[tokio::test]
+async fn a_lease_is_read_and_one_without_a_holder_is_free() {
+    let item = json!({
+        "metadata": {"name": "svc-shop", "uid": "u", "resourceVersion": "5", "annotations": {"wheelhouse.dev/operation": "op-1"}},
+        "spec": {"holderIdentity": "ann@b1", "leaseDurationSeconds": 60, "leaseTransitions": 3,
+            "acquireTime": "2026-11-23T20:00:00.000000Z", "renewTime": "2026-11-23T20:00:10.123456Z"},
+    });
+    let Seen::Leases(Delta::Page(page)) = listed(Kind::Leases, item).await else {
+        panic!()
+    };
+    let lease = &page[0];
+    assert_eq!(
+        (lease.holder.as_deref(), lease.duration_s),
+        (Some("ann@b1"), 60)
+    );
+    assert_eq!(lease.renewed, "2026-11-23T20:00:10.123456Z".parse().ok());
+    assert_eq!(lease.marks.get(mark::OPERATION).unwrap().as_str(), "op-1");
+    assert_eq!(lease.transitions, 3);
+    let free = json!({"metadata": {"name": "svc-shop"}, "spec": {"holderIdentity": ""}});
+    let Seen::Leases(Delta::Page(page)) = listed(Kind::Leases, free).await else {
+        panic!()
+    };
+    assert_eq!((page[0].holder.clone(), page[0].transitions), (None, 0));
+}
+
+#[tokio::test]
+async fn a_record_keeps_its_data_as_they_came() {
+    let item = json!({
+        "metadata": {"name": "op-1", "uid": "u", "resourceVersion": "5", "creationTimestamp": "2026-11-23T20:00:00Z",
+            "labels": {"wheelhouse.dev/record": "operation"}},
+        "data": {"entries": "{\"text\": \"caf\u{e9}\u{202e}\"}\n"},
+    });
+    let Seen::Records(Delta::Page(page)) = listed(Kind::Records, item).await else {
+        panic!()
+    };
+    assert_eq!(
+        &*page[0].data["entries"],
+        "{\"text\": \"caf\u{e9}\u{202e}\"}\n"
+    );
+    assert_eq!(
+        page[0].labels.get(mark::RECORD).unwrap().as_str(),
+        "operation"
+    );
+    assert_eq!(page[0].created, "2026-11-23T20:00:00Z".parse().ok());
+}
+
+#[tokio::test]
+async fn only_what_is_of_operations_is_asked_for_and_records_where_they_are_kept() {
+    let server = Server::start(calm).await;
+    let kubeconfig = Kubeconfig::new(&server.url, TOKEN);
+    let target = Target {
+        records: Some("ops".into()),
+        ..kubeconfig.target()
+    };
+    let cluster = connect_to(&target).await.unwrap();
+    for (kind, path, label) in [
+        (
+            Kind::Leases,
+            "/apis/coordination.k8s.io/v1/namespaces/shop/leases",
+            "lease",
+        ),
+        (Kind::Records, "/api/v1/namespaces/ops/configmaps", "record"),
+    ] {
+        Telling::of(&cluster, kind).opened().await;
+        let query = format!("labelSelector=wheelhouse.dev%2F{label}%3Doperation");
+        let asked = |a: &Asked| a.path == path && a.query.contains(&query);
+        assert_eq!(server.count(asked), 2, "{:#?}", server.asked());
+    }
 }
 
 fn event_of(kind: &str, n: u32) -> Value {
@@ -430,6 +540,11 @@ async fn every_kind_is_asked_for_where_the_api_has_it() {
             "/apis/autoscaling/v2/namespaces/shop/horizontalpodautoscalers",
         ),
         (Kind::Events, "/api/v1/namespaces/shop/events"),
+        (
+            Kind::Leases,
+            "/apis/coordination.k8s.io/v1/namespaces/shop/leases",
+        ),
+        (Kind::Records, "/api/v1/namespaces/shop/configmaps"),
     ] {
         Telling::of(&cluster, kind).opened().await;
         assert_eq!(server.count(|a| a.path == path), 2, "{path}");

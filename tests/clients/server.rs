@@ -14,7 +14,6 @@ pub struct Asked {
     pub path: String,
     pub query: String,
     pub head: String,
-    #[allow(dead_code, reason = "for the tests of what is written")]
     pub body: String,
     /// Which request of its kind this is (same path, watch or not), from 1.
     pub count: usize,

@@ -6,6 +6,7 @@
 //! do everything there and for a viewer. What a check makes it removes.
 
 mod flow;
+mod hands;
 mod reads;
 mod rights;
 mod writes;
@@ -33,6 +34,8 @@ pub struct Estate {
     pub context: Option<String>,
     /// The namespace.
     pub namespace: String,
+    /// Another one, which records are kept in: all that viewers may see there.
+    pub records: String,
 }
 
 impl Estate {
@@ -41,6 +44,7 @@ impl Estate {
             kubeconfig: Some(kubeconfig.to_owned()),
             context: self.context.clone(),
             namespace: self.namespace.clone(),
+            records: Some(self.records.clone()),
         }
     }
 
@@ -127,6 +131,24 @@ fn checks() -> Vec<(&'static str, Check)> {
         }),
         ("managedFields name who wrote the selector", |e| {
             Box::pin(writes::managers(e))
+        }),
+        ("the fence of a Service is in the write", |e| {
+            Box::pin(hands::fence(e))
+        }),
+        ("an autoscaler is held by a tested patch", |e| {
+            Box::pin(hands::capacity(e))
+        }),
+        ("our Lease is taken by version and freed", |e| {
+            Box::pin(hands::lease(e))
+        }),
+        ("a record is appended to by version and watched", |e| {
+            Box::pin(hands::record(e))
+        }),
+        ("single reads tell how it is now", |e| {
+            Box::pin(hands::now(e))
+        }),
+        ("we know who we are and what we may", |e| {
+            Box::pin(hands::identity(e))
         }),
         ("reviews tell who may what", |e| {
             Box::pin(rights::reviews(e))

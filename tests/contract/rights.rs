@@ -123,6 +123,7 @@ pub async fn stranger(estate: Arc<Estate>) {
         kubeconfig: Some(path),
         context: estate.context.clone(),
         namespace: estate.namespace.clone(),
+        records: None,
     };
     let cluster = connect(&target).await.unwrap();
     let mut pods = watch(&cluster, Kind::Pods, &Watch::default());

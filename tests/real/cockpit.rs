@@ -103,16 +103,22 @@ fn config(kubeconfig: &Path, namespace: &str) -> String {
     format!(
         "title = \"digital-wall\"\n\
          [[environment]]\nname = \"production\"\ntier = \"production\"\n\
-         kubeconfig = {:?}\nnamespace = {namespace:?}\n\
+         kubeconfig = {:?}\nnamespace = {namespace:?}\nrecords = {:?}\n\
          selector = \"app.kubernetes.io/part-of=digital-wall\"\nread_only = true\n\
          [environment.traffic]\nkey = \"version\"\ncolours = [\"blue\", \"green\"]\n\
          services = [{:?}, {:?}]\n\
          [[environment.workload]]\nname = \"frontend\"\nlabels = {{ part = \"frontend\" }}\n\
          [[environment.workload]]\nname = \"backend\"\nlabels = {{ part = \"backend\" }}\n",
         kubeconfig.display().to_string(),
+        records_of(namespace),
         SERVICES[0],
         SERVICES[1],
     )
+}
+
+/// The namespace that the records of a Digital Wall's operations are kept in.
+pub fn records_of(namespace: &str) -> String {
+    format!("{namespace}-records")
 }
 
 /// The line of Traffic that is about a colour, or about a Service.

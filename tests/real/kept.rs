@@ -41,12 +41,16 @@ fn the_real_plane_keeps_the_contract() {
         roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: wheelhouse-viewer}\n\
         subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: viewer}]\n";
     plane.apply_yaml(here, binding);
+    let records = "contract-records";
+    plane.namespace(records);
+    plane.apply_yaml(records, &crate::shipped::records_viewer());
     frontends_answer(plane, here);
     let estate = Estate {
         operator: plane.kubeconfig_admin(),
         viewer: plane.kubeconfig_for("viewer"),
         context: None,
         namespace: here.into(),
+        records: records.into(),
     };
     let skipped = [
         (

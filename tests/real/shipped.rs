@@ -25,6 +25,18 @@ pub fn records(plane: &Plane) {
     once_at_a_time(|| plane.apply_file("", &file("records.yaml")));
 }
 
+/// The viewers' part of records.yaml, for records that are kept in the namespace it is applied to.
+pub fn records_viewer() -> String {
+    let whole = include_str!("../../assets/kubernetes/records.yaml");
+    let viewers = whole
+        .split("---\n")
+        .filter(|part| part.contains("name: wheelhouse-records-viewer"));
+    let parts: Vec<String> = viewers
+        .map(|part| part.replace("  namespace: wheelhouse\n", ""))
+        .collect();
+    parts.join("---\n")
+}
+
 /// Puts the admission policy on the plane and a namespace under it; it bites when this returns.
 pub fn guard(plane: &Plane, namespace: &str) {
     once_at_a_time(|| plane.apply_file("", &file("admission-policy.yaml")));

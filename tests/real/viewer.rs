@@ -1,9 +1,11 @@
-//! Somebody with nothing but the shipped Role in one namespace (assets/kubernetes/viewer.yaml).
+//! Somebody with nothing but the shipped Roles: in one namespace (assets/kubernetes/viewer.yaml), and where
+//! the records of its operations are kept (assets/kubernetes/records.yaml).
 
-use crate::cockpit::{Cockpit, LONG, line_of, names_of, row_of};
+use crate::cockpit::{Cockpit, LONG, line_of, names_of, records_of, row_of};
 use crate::estate::Home;
 use crate::fleet;
 use crate::plane::Plane;
+use crate::shipped;
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::api::{Api, PostParams};
@@ -31,6 +33,9 @@ impl Watcher {
             "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: watcher}\n",
         );
         plane.apply_yaml(namespace, &bound(role, namespace));
+        let records = records_of(namespace);
+        plane.namespace(&records);
+        plane.apply_yaml(&records, &bound(&shipped::records_viewer(), namespace));
         let home = Home::new();
         let kubeconfig = home.write("kubeconfig", &kubeconfig(plane, namespace));
         Self {
@@ -143,8 +148,13 @@ fn the_shipped_role_is_enough_for_every_screen_and_nothing_beyond_it_is_asked() 
     for line in &asked {
         let (object, code) = (&line["objectRef"], &line["responseStatus"]["code"]);
         assert!(code.as_u64().unwrap() < 400, "refused: {line:#}");
+        let is_record = object["resource"] == "configmaps";
+        let place = match is_record {
+            true => records_of(watcher.namespace),
+            false => watcher.namespace.to_owned(),
+        };
         assert!(
-            object["namespace"] == watcher.namespace || line["requestURI"] == "/version",
+            object["namespace"] == place.as_str() || line["requestURI"] == "/version",
             "beyond the namespace: {line:#}"
         );
     }
@@ -152,7 +162,8 @@ fn the_shipped_role_is_enough_for_every_screen_and_nothing_beyond_it_is_asked() 
     let kinds = ["pods", "services", "events", "deployments", "replicasets"];
     let kinds = kinds
         .into_iter()
-        .chain(["endpointslices", "horizontalpodautoscalers"]);
+        .chain(["endpointslices", "horizontalpodautoscalers"])
+        .chain(["leases", "configmaps"]);
     let both = kinds.flat_map(|kind| [format!("list {kind}"), format!("watch {kind}")]);
     let others = ["get pods/log", "/version"].map(str::to_owned);
     assert_eq!(words, both.chain(others).collect());
@@ -199,6 +210,32 @@ fn without_events_their_place_says_forbidden_and_the_rest_is_live() {
     let forbidden = feeds.filter(|feed| feed["fault"]["kind"] == "forbidden");
     let forbidden: Vec<_> = forbidden.map(|feed| feed["kind"].clone()).collect();
     assert_eq!(forbidden, [json!("events")]);
+}
+
+#[test]
+fn without_the_records_and_leases_the_rest_is_live_and_well() {
+    let rule = "  - apiGroups: [coordination.k8s.io]\n    resources: [leases]\n    verbs: [get, list, watch]\n";
+    let role = ROLE.replace(rule, "");
+    assert_ne!(role, ROLE);
+    let watcher = Watcher::new("viewer-no-records", &role);
+    let records = records_of(watcher.namespace);
+    let none = RECORDS.replace("verbs: [get, list, watch]", "verbs: [create]");
+    watcher
+        .plane
+        .apply_yaml(&records, &bound(&none, watcher.namespace));
+    let cockpit = watcher.cockpit();
+    cockpit.wait_whole();
+    cockpit.wait_words(&["k8s live ? leases +1 unseen"]);
+    let (status, code) = cockpit.status();
+    assert_eq!(
+        (status["verdict"].as_str(), code),
+        (Some("OK"), 0),
+        "{status:#}"
+    );
+    let feeds = status["feeds"].as_array().unwrap().iter();
+    let forbidden = feeds.filter(|feed| feed["fault"]["kind"] == "forbidden");
+    let forbidden: Vec<_> = forbidden.map(|feed| feed["kind"].clone()).collect();
+    assert_eq!(forbidden, [json!("leases"), json!("records")]);
 }
 
 #[test]

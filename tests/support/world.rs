@@ -98,6 +98,7 @@ pub fn pod(colour: &str, part: &str, suffix: &str, age: i64) -> Pod {
             last: None,
             probe: Some("GET /ready :8000 every 5s".into()),
         }],
+        ports: [("http".into(), 8000)].into_iter().collect(),
     }
 }
 
@@ -127,6 +128,10 @@ fn deployment(colour: &str, part: &str, desired: u32, ready: u32, age: i64) -> D
     Deployment {
         name: format!("digital-wall-{colour}-{part}").into(),
         uid: format!("uid-{colour}-{part}").into(),
+        resource_version: "4712".into(),
+        marks: labels(&[]),
+        has_annotations: true,
+        match_labels: labels(&[("part", part), ("version", colour)]),
         template_labels: labels(&[("part", part), ("version", colour)]),
         created: ago(864_000),
         generation: 7,
@@ -171,6 +176,10 @@ fn set(colour: &str, part: &str, desired: u32, ready: u32, age: i64) -> ReplicaS
 fn scaler(colour: &str, part: &str, range: (u32, u32), current: u32, use_: i32) -> Autoscaler {
     Autoscaler {
         name: format!("digital-wall-{colour}-{part}").into(),
+        uid: format!("uid-hpa-{colour}-{part}").into(),
+        resource_version: "4713".into(),
+        marks: labels(&[]),
+        has_annotations: false,
         target_kind: "Deployment".into(),
         target: format!("digital-wall-{colour}-{part}").into(),
         min: range.0,
@@ -190,6 +199,14 @@ pub fn service(name: &str, part: &str, colour: &str) -> Service {
         selector: labels(&[("part", part), ("version", colour)]),
         kind: "ClusterIP".into(),
         ports: vec!["http 80→http".into()],
+        targets: vec![PortTarget {
+            name: Some("http".into()),
+            port: 80,
+            target: TargetPort::Named("http".into()),
+        }],
+        marks: labels(&[]),
+        has_annotations: false,
+        owners: Vec::new(),
         created: ago(864_000),
         managers: vec![
             FieldManager {
@@ -300,6 +317,8 @@ pub fn production() -> Vec<Seen> {
         Seen::ReplicaSets(Delta::Ended),
         Seen::Autoscalers(Delta::Ended),
         Seen::Events(Delta::Ended),
+        Seen::Leases(Delta::Ended),
+        Seen::Records(Delta::Ended),
         Seen::Pods(Delta::Ended),
     ]);
     seen.extend(Kind::ALL.map(Seen::Opened));

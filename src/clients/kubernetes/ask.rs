@@ -38,13 +38,18 @@ impl Cluster {
     }
 
     async fn send(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Answer, Fault> {
-        let host = self.host();
         let mut request = Request::builder().method(method).uri(path);
         if !body.is_empty() {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
-        let request =
-            (request.body(Body::from(body))).map_err(|e| fault::words(FaultKind::Config, e))?;
+        let request = (request.body(body)).map_err(|e| fault::words(FaultKind::Config, e))?;
+        self.answer(request).await
+    }
+
+    /// Sends a request and reads the whole answer, for as long as the line bears.
+    pub(super) async fn answer(&self, request: Request<Vec<u8>>) -> Result<Answer, Fault> {
+        let host = self.host();
+        let request = request.map(Body::from);
         let response = (self.client.send(request).await).map_err(|e| fault::of(&host, &e))?;
         let (status, server) = (response.status().as_u16(), date(response.headers()));
         let body =

@@ -12,6 +12,7 @@ pub struct Backoff {
     longest: Duration,
     next: Duration,
     last: Option<Instant>,
+    jitter: bool,
 }
 
 impl Backoff {
@@ -22,7 +23,13 @@ impl Backoff {
             longest,
             next: first,
             last: None,
+            jitter: true,
         }
+    }
+
+    /// The same, with or without chance.
+    pub fn with_jitter(self, jitter: bool) -> Self {
+        Self { jitter, ..self }
     }
 
     /// The pause before the next try, with up to half of it added by chance. What went well for twice
@@ -43,7 +50,10 @@ impl Backoff {
         self.last = Some(now);
         let pause = self.next;
         self.next = (self.next * 2).min(self.longest);
-        pause + pause.mul_f64(chance() / 2.0)
+        match self.jitter {
+            true => pause + pause.mul_f64(chance() / 2.0),
+            false => pause,
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::estate::{Ended, Labels, Safe};
+use crate::estate::{Ended, Labels, Ports, Safe};
 
 /// More different texts than this are not remembered: names that are never met again cost nothing.
 const LIMIT: usize = 8192;
@@ -12,6 +12,7 @@ const LIMIT: usize = 8192;
 pub(super) struct Interner {
     texts: HashSet<Safe>,
     labels: HashSet<Labels>,
+    ports: HashSet<Ports>,
 }
 
 impl Interner {
@@ -45,6 +46,15 @@ impl Interner {
         *labels = pairs.collect();
         if self.labels.len() < LIMIT {
             self.labels.insert(labels.clone());
+        }
+    }
+
+    /// The same for named ports: all pods of a template have the same.
+    pub(super) fn ports(&mut self, ports: &mut Ports) {
+        if let Some(known) = self.ports.get(ports) {
+            *ports = known.clone();
+        } else if self.ports.len() < LIMIT {
+            self.ports.insert(ports.clone());
         }
     }
 

@@ -38,7 +38,7 @@ const LONGEST_HOLD: Duration = Duration::from_secs(120);
 
 /// The line.
 pub(super) struct Line {
-    target: Target,
+    way: Way,
     pub(super) limits: Limits,
     host: StdMutex<String>,
     state: Mutex<State>,
@@ -48,6 +48,14 @@ pub(super) struct Line {
     cuts: watch::Sender<u64>,
     /// Reads wait until then, because the server said so.
     hold: StdMutex<Option<Instant>>,
+}
+
+/// The way to the server.
+enum Way {
+    /// By a kubeconfig, which is read again whenever the credential is renewed.
+    Kubeconfig(Target),
+    /// Through a service that somebody else made.
+    Given(kube::Client),
 }
 
 #[derive(Default)]
@@ -62,23 +70,37 @@ struct State {
 
 struct Built {
     client: kube::Client,
-    config: kube::Config,
+    /// What it was built of; none where it was given.
+    config: Option<kube::Config>,
     expires: Option<Timestamp>,
 }
 
 impl Line {
     pub(super) async fn open(target: Target, limits: Limits) -> Result<Self, Fault> {
-        let line = Self {
-            target,
+        let line = Self::new(Way::Kubeconfig(target), limits, String::new());
+        line.ready().await?;
+        Ok(line)
+    }
+
+    /// Through what was given, which needs no credential.
+    pub(super) fn over(client: kube::Client) -> Self {
+        Self::new(
+            Way::Given(client),
+            Limits::default(),
+            "in-process".to_owned(),
+        )
+    }
+
+    fn new(way: Way, limits: Limits, host: String) -> Self {
+        Self {
+            way,
             limits,
-            host: StdMutex::default(),
+            host: StdMutex::new(host),
             state: Mutex::default(),
             opened: std::array::from_fn(|_| watch::Sender::new(0)),
             cuts: watch::Sender::new(0),
             hold: StdMutex::default(),
-        };
-        line.ready().await?;
-        Ok(line)
+        }
     }
 
     /// Host and port.
@@ -113,7 +135,8 @@ impl Line {
     pub(super) async fn drop_connections(&self) {
         let mut state = self.state.lock().await;
         if let Some(built) = &mut state.built
-            && let Ok(client) = client_of(built.config.clone()).await
+            && let Some(config) = &built.config
+            && let Ok(client) = client_of(config.clone()).await
         {
             built.client = client;
         }
@@ -170,7 +193,18 @@ impl Line {
     }
 
     async fn build(&self) -> Result<Built, Fault> {
-        let (target, limits) = (self.target.clone(), self.limits);
+        match &self.way {
+            Way::Kubeconfig(target) => self.load(target.clone()).await,
+            Way::Given(client) => Ok(Built {
+                client: client.clone(),
+                config: None,
+                expires: None,
+            }),
+        }
+    }
+
+    async fn load(&self, target: Target) -> Result<Built, Fault> {
+        let limits = self.limits;
         let read = tokio::task::spawn_blocking(move || load(&target, &limits));
         let Loaded { mut config, plugin } = (timeout(limits.plugin, read).await)
             .map_err(|_| fault::words(FaultKind::Config, "the kubeconfig cannot be read in time"))?
@@ -186,7 +220,7 @@ impl Line {
         let client = client_of(config.clone()).await?;
         Ok(Built {
             client,
-            config,
+            config: Some(config),
             expires,
         })
     }
@@ -204,7 +238,7 @@ impl Line {
         if response.status() == StatusCode::UNAUTHORIZED
             && purpose != Purpose::Proxied
             && let Some(request) = again
-            && let Some(client) = self.replace(serial).await.map_err(Trouble)?
+            && let Some(client) = self.replace(serial).await.map_err(login)?
         {
             response = self.send(&client, request).await?;
         }
@@ -305,6 +339,14 @@ impl Line {
         };
         Ok(response.map(|body| Guarded::new(body, expect, cut)))
     }
+}
+
+/// Whatever keeps a refused credential from being renewed, the request was refused for want of a login.
+fn login(fault: Fault) -> Trouble {
+    Trouble(Fault {
+        kind: FaultKind::LoginNeeded,
+        ..fault
+    })
 }
 
 fn put(config: &mut kube::Config, credential: Credential) {

@@ -48,12 +48,11 @@ impl Purpose {
     }
 }
 
-/// The same request once more, if it is a read: a write is never sent twice from here.
+/// The same request once more, for after a 401 and nothing else: that says that it was not applied, even
+/// where it is a write (SAFETY, "What a reply means to a mutation").
 pub(super) fn copy(request: &Request<Body>) -> Option<Request<Body>> {
-    if request.method() != Method::GET {
-        return None;
-    }
     let mut again = Request::new(request.body().try_clone()?);
+    *again.method_mut() = request.method().clone();
     *again.uri_mut() = request.uri().clone();
     *again.headers_mut() = request.headers().clone();
     Some(again)

@@ -23,8 +23,8 @@ use super::recent::Recent;
 use super::wire::{Projected, Row};
 use super::{Backoff, Cluster, fault};
 use crate::estate::{
-    Autoscaler, Change, Delta, Deployment, Event, Fault, FaultKind, Keyed, Kind, Pod, ReplicaSet,
-    Safe, Seen, Service, Slice,
+    Autoscaler, Change, Delta, Deployment, Event, Fault, FaultKind, Keyed, Kind, Lease, Pod,
+    Record, ReplicaSet, Safe, Seen, Service, Slice,
 };
 
 /// Objects of one page of a list.
@@ -35,13 +35,16 @@ const CHANGES: usize = 256;
 /// How a kind is watched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Watch {
-    /// A label selector; empty for everything in the namespace.
+    /// A label selector; empty for everything in the namespace. Of Leases and records only those of
+    /// operations are watched, whatever it says.
     pub selector: String,
     /// Seconds after which the server closes the watch and it is opened again. A connection that died
     /// in silence is found five seconds later.
     pub period: u32,
     /// The first and the longest pause after a failure.
     pub pauses: [Duration; 2],
+    /// Whether chance adds to the pauses, so that many do not knock at once; off where time is a test's.
+    pub jitter: bool,
 }
 
 impl Default for Watch {
@@ -50,6 +53,7 @@ impl Default for Watch {
             selector: String::new(),
             period: 50,
             pauses: [Duration::from_millis(800), Duration::from_secs(30)],
+            jitter: true,
         }
     }
 }
@@ -66,6 +70,8 @@ pub fn watch(cluster: &Cluster, kind: Kind, how: &Watch) -> BoxStream<'static, S
             follow::<Autoscaler>(cluster, kind, how, Seen::Autoscalers)
         }
         Kind::Events => follow::<Event>(cluster, kind, how, Seen::Events),
+        Kind::Leases => follow::<Lease>(cluster, kind, how, Seen::Leases),
+        Kind::Records => follow::<Record>(cluster, kind, how, Seen::Records),
     }
 }
 
@@ -112,13 +118,14 @@ impl<P: Projected> Patient<P> {
         let mut config = watcher::Config::default()
             .timeout(how.period)
             .page_size(PAGE);
-        if !how.selector.is_empty() {
-            config = config.labels(&how.selector);
+        let selector = selector(P::PLACE.watched, &how.selector);
+        if !selector.is_empty() {
+            config = config.labels(&selector);
         }
         Self {
             events: events(&cluster, &config).boxed(),
             how: config,
-            backoff: Backoff::new(how.pauses[0], how.pauses[1]),
+            backoff: Backoff::new(how.pauses[0], how.pauses[1]).with_jitter(how.jitter),
             pause: None,
             cuts: cluster.line.cuts(),
             cluster,
@@ -156,8 +163,17 @@ fn events<P: Projected>(
     cluster: &Cluster,
     how: &watcher::Config,
 ) -> impl Stream<Item = watcher::Result<watcher::Event<Row<P>>>> + use<P> {
-    let api: Api<Row<P>> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
+    let namespace = cluster.namespace_of(P::PLACE.watched);
+    let api: Api<Row<P>> = Api::namespaced(cluster.client.clone(), namespace);
     watcher(api, how.clone())
+}
+
+/// The selector that is sent: the caller's, and of some kinds only what is ours.
+pub(super) fn selector(kind: Kind, asked: &str) -> String {
+    let own = kind.label().map(|(key, value)| format!("{key}={value}"));
+    let asked = (!asked.is_empty()).then(|| asked.to_owned());
+    let all: Vec<String> = own.into_iter().chain(asked).collect();
+    all.join(",")
 }
 
 /// Whether a change may have been lost: the watcher would go on behind a line that it could not read.

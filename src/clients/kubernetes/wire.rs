@@ -3,7 +3,9 @@
 //! An object is first kept as raw text and read by itself: one that cannot be read is told apart and
 //! does not take its list with it. What the estate does not ask for is skipped unread.
 
+mod annotations;
 mod event;
+mod kept;
 mod pod;
 mod traffic;
 mod workload;
@@ -18,14 +20,31 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::intern::Interner;
-use crate::estate::{Change, Condition, Keyed, Labels, Safe};
+use crate::estate::{Change, Condition, Keyed, Kind, Labels, Safe};
+use annotations::Annotations;
 
 /// Where a kind lives in the API.
 pub(super) struct Place {
     pub(super) group: &'static str,
     pub(super) version: &'static str,
     pub(super) kind: &'static str,
-    pub(super) plural: &'static str,
+    /// As which it is watched: its plural, and the label that it must carry.
+    pub(super) watched: Kind,
+}
+
+impl Place {
+    /// The resource's plural.
+    pub(super) fn plural(&self) -> &'static str {
+        self.watched.plural()
+    }
+
+    /// `group/version`, as objects carry it.
+    pub(super) fn api_version(&self) -> String {
+        match self.group {
+            "" => self.version.to_owned(),
+            group => format!("{group}/{}", self.version),
+        }
+    }
 }
 
 /// A type of the estate that is read from the wire.
@@ -78,7 +97,7 @@ impl<'de, P: Projected> Deserialize<'de> for Row<P> {
 }
 
 impl<P: Projected> Row<P> {
-    fn read(raw: &str) -> Self {
+    pub(super) fn read(raw: &str) -> Self {
         match serde_json::from_str::<P::Wire>(raw) {
             Ok(mut wire) => {
                 let meta = P::meta(&mut wire);
@@ -128,7 +147,7 @@ impl<P: Projected> kube::Resource for Row<P> {
         P::PLACE.version.into()
     }
     fn plural(_: &()) -> Cow<'_, str> {
-        P::PLACE.plural.into()
+        P::PLACE.plural().into()
     }
     fn meta(&self) -> &ObjectMeta {
         &self.meta
@@ -172,20 +191,21 @@ impl Meta {
         self.name.clone().unwrap_or_else(empty)
     }
 
+    /// Our annotations, and whether there are any at all.
+    fn marks(&mut self) -> (Labels, bool) {
+        let marks = (self.annotations.as_mut()).map(|all| std::mem::take(&mut all.marks));
+        let has_annotations = marks.is_some();
+        (
+            marks.unwrap_or_default().into_iter().collect(),
+            has_annotations,
+        )
+    }
+
     fn owner(&self) -> Option<Safe> {
         let owners = self.owner_references.as_deref().unwrap_or_default();
         let controller = owners.iter().find(|o| o.controller == Some(true));
         controller.or(owners.first()).and_then(|o| o.name.clone())
     }
-}
-
-/// The annotations that are kept; all others are skipped unread, whatever their size.
-#[derive(Default, Deserialize)]
-struct Annotations {
-    #[serde(rename = "deployment.kubernetes.io/revision")]
-    revision: Option<Safe>,
-    #[serde(rename = "meta.helm.sh/release-name")]
-    helm_release: Option<Safe>,
 }
 
 #[derive(Deserialize)]

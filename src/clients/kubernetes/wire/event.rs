@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::super::recent::Recent;
 use super::{Interner, Meta, Place, Projected, empty};
-use crate::estate::{Change, Event, Safe};
+use crate::estate::{Change, Event, Kind, Safe};
 
 /// Events about anything else are dropped at once.
 const KINDS: [&str; 6] = [
@@ -52,7 +52,7 @@ impl Projected for Event {
         group: "",
         version: "v1",
         kind: "Event",
-        plural: "events",
+        watched: Kind::Events,
     };
     const IS_SIFTED: bool = true;
     type Wire = WireEvent;

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::{Interner, Meta, Place, PortName, Projected, WireCondition, empty};
-use crate::estate::{Container, ContainerState, Ended, Image, Pod, Safe};
+use crate::estate::{Container, ContainerState, Ended, Image, Kind, Pod, Safe};
 
 #[derive(Deserialize)]
 pub(in super::super) struct WirePod {
@@ -28,6 +28,14 @@ struct SpecContainer {
     name: Option<Safe>,
     image: Option<Safe>,
     readiness_probe: Option<Probe>,
+    ports: Option<Vec<ContainerPort>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ContainerPort {
+    name: Option<Safe>,
+    container_port: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -119,7 +127,7 @@ impl Projected for Pod {
         group: "",
         version: "v1",
         kind: "Pod",
-        plural: "pods",
+        watched: Kind::Pods,
     };
     type Wire = WirePod;
 
@@ -140,6 +148,7 @@ impl Projected for Pod {
             condition("PodScheduled").filter(|c| c.status.as_deref() == Some("False"));
         let init = spec.init_containers.unwrap_or_default();
         let main = spec.containers.unwrap_or_default();
+        let ports = main.iter().flat_map(named_ports).collect();
         let mut containers = Vec::with_capacity(init.len() + main.len());
         put(&mut containers, true, init, status.init_container_statuses);
         put(&mut containers, false, main, status.container_statuses);
@@ -160,11 +169,13 @@ impl Projected for Pod {
                 .filter(|gate| !condition(gate).is_some_and(is_true))
                 .collect(),
             containers,
+            ports,
         })
     }
 
     fn intern(&mut self, interner: &mut Interner) {
         interner.labels(&mut self.labels);
+        interner.ports(&mut self.ports);
         interner.text(&mut self.phase);
         interner.maybe(&mut self.node);
         interner.maybe(&mut self.owner);
@@ -185,6 +196,15 @@ impl Projected for Pod {
             }
         }
     }
+}
+
+/// The ports of a container that a Service may name. One without a name, or with an impossible number, is none.
+fn named_ports(container: &SpecContainer) -> impl Iterator<Item = (Safe, u16)> {
+    let ports = container.ports.iter().flatten();
+    ports.filter_map(|port| {
+        let number = u16::try_from(port.container_port?).ok()?;
+        Some((port.name.clone()?, number))
+    })
 }
 
 /// Joins the containers of the spec with their statuses, by name.

@@ -6,8 +6,11 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::annotations::{Annotations, owners};
 use super::{Meta, Pairs, Place, PortName, Projected, empty};
-use crate::estate::{Endpoint, FieldManager, Labels, Safe, Service, Slice};
+use crate::estate::{
+    Endpoint, FieldManager, Kind, Labels, PortTarget, Safe, Service, Slice, TargetPort,
+};
 
 #[derive(Deserialize)]
 pub(in super::super) struct WireService {
@@ -23,6 +26,9 @@ struct ServiceMeta {
     uid: Option<Safe>,
     resource_version: Option<Safe>,
     creation_timestamp: Option<Timestamp>,
+    #[serde(default)]
+    labels: Pairs,
+    annotations: Option<Annotations>,
     managed_fields: Option<Vec<Managed>>,
 }
 
@@ -63,7 +69,7 @@ impl Projected for Service {
         group: "",
         version: "v1",
         kind: "Service",
-        plural: "services",
+        watched: Kind::Services,
     };
     type Wire = WireService;
 
@@ -74,12 +80,16 @@ impl Projected for Service {
             uid: meta.uid.take(),
             resource_version: meta.resource_version.clone(),
             creation_timestamp: meta.creation_timestamp,
+            labels: std::mem::take(&mut meta.labels),
+            annotations: meta.annotations.take(),
             ..Meta::default()
         }
     }
 
-    fn project(meta: Meta, wire: WireService) -> Option<Self> {
+    fn project(mut meta: Meta, wire: WireService) -> Option<Self> {
         let spec = wire.spec.unwrap_or_default();
+        let (marks, has_annotations) = meta.marks();
+        let ports = spec.ports.unwrap_or_default();
         let managed = wire
             .metadata
             .and_then(|m| m.managed_fields)
@@ -89,7 +99,11 @@ impl Projected for Service {
             uid: meta.uid.unwrap_or_else(empty),
             resource_version: meta.resource_version.unwrap_or_else(empty),
             kind: spec.kind.unwrap_or_else(|| "ClusterIP".into()),
-            ports: (spec.ports.into_iter().flatten().map(port)).collect(),
+            targets: ports.iter().filter_map(target).collect(),
+            ports: ports.into_iter().map(port).collect(),
+            owners: owners(&meta.labels.0, meta.annotations.as_ref()),
+            marks,
+            has_annotations,
             created: meta.creation_timestamp,
             managers: (managed.into_iter())
                 .map(|entry| manager(entry, &spec.selector.0))
@@ -97,6 +111,21 @@ impl Projected for Service {
             selector: spec.selector.0,
         })
     }
+}
+
+/// A port and where it leads: to its own number where nothing else is set. Impossible numbers lead nowhere.
+fn target(wire: &ServicePort) -> Option<PortTarget> {
+    let port = u16::try_from(wire.port?).ok()?;
+    let target = match &wire.target_port {
+        None | Some(PortName::Number(0)) => TargetPort::Number(port),
+        Some(PortName::Number(number)) => TargetPort::Number(u16::try_from(*number).ok()?),
+        Some(PortName::Name(name)) => TargetPort::Named(name.clone()),
+    };
+    Some(PortTarget {
+        name: wire.name.clone(),
+        port,
+        target,
+    })
 }
 
 fn port(wire: ServicePort) -> Safe {
@@ -162,7 +191,7 @@ impl Projected for Slice {
         group: "discovery.k8s.io",
         version: "v1",
         kind: "EndpointSlice",
-        plural: "endpointslices",
+        watched: Kind::EndpointSlices,
     };
     type Wire = WireSlice;
 

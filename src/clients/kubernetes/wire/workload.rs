@@ -2,8 +2,10 @@
 
 use serde::Deserialize;
 
-use super::{Interner, Meta, Place, Projected, Template, TemplateContainer, WireCondition, empty};
-use crate::estate::{Autoscaler, Deployment, Image, ReplicaSet, Safe};
+use super::{
+    Interner, Meta, Pairs, Place, Projected, Template, TemplateContainer, WireCondition, empty,
+};
+use crate::estate::{Autoscaler, Deployment, Image, Kind, ReplicaSet, Safe};
 
 #[derive(Deserialize)]
 pub(in super::super) struct WireWorkload {
@@ -16,7 +18,15 @@ pub(in super::super) struct WireWorkload {
 struct Spec {
     replicas: Option<u32>,
     paused: Option<bool>,
+    selector: Option<LabelSelector>,
     template: Option<Template>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LabelSelector {
+    #[serde(default)]
+    match_labels: Pairs,
 }
 
 #[derive(Default, Deserialize)]
@@ -46,7 +56,7 @@ impl Projected for Deployment {
         group: "apps",
         version: "v1",
         kind: "Deployment",
-        plural: "deployments",
+        watched: Kind::Deployments,
     };
     type Wire = WireWorkload;
 
@@ -54,16 +64,21 @@ impl Projected for Deployment {
         wire.metadata.take().unwrap_or_default()
     }
 
-    fn project(meta: Meta, wire: WireWorkload) -> Option<Self> {
+    fn project(mut meta: Meta, wire: WireWorkload) -> Option<Self> {
         let spec = wire.spec.unwrap_or_default();
         let status = wire.status.unwrap_or_default();
         let template = spec.template.unwrap_or_default();
+        let (marks, has_annotations) = meta.marks();
         let annotations = meta.annotations.as_ref();
         Some(Self {
             name: meta.name(),
             revision: annotations.and_then(|a| a.revision.clone()),
             helm_release: annotations.and_then(|a| a.helm_release.clone()),
             uid: meta.uid.unwrap_or_else(empty),
+            resource_version: meta.resource_version.unwrap_or_else(empty),
+            marks,
+            has_annotations,
+            match_labels: spec.selector.unwrap_or_default().match_labels.0,
             template_labels: template.metadata.unwrap_or_default().labels.0,
             created: meta.creation_timestamp,
             generation: meta.generation.unwrap_or(0),
@@ -80,6 +95,7 @@ impl Projected for Deployment {
     }
 
     fn intern(&mut self, interner: &mut Interner) {
+        interner.labels(&mut self.match_labels);
         interner.labels(&mut self.template_labels);
     }
 }
@@ -89,7 +105,7 @@ impl Projected for ReplicaSet {
         group: "apps",
         version: "v1",
         kind: "ReplicaSet",
-        plural: "replicasets",
+        watched: Kind::ReplicaSets,
     };
     type Wire = WireWorkload;
 
@@ -206,7 +222,7 @@ impl Projected for Autoscaler {
         group: "autoscaling",
         version: "v2",
         kind: "HorizontalPodAutoscaler",
-        plural: "horizontalpodautoscalers",
+        watched: Kind::HorizontalPodAutoscalers,
     };
     type Wire = WireAutoscaler;
 
@@ -214,12 +230,17 @@ impl Projected for Autoscaler {
         wire.metadata.take().unwrap_or_default()
     }
 
-    fn project(meta: Meta, wire: WireAutoscaler) -> Option<Self> {
+    fn project(mut meta: Meta, wire: WireAutoscaler) -> Option<Self> {
+        let (marks, has_annotations) = meta.marks();
         let spec = wire.spec.unwrap_or_default();
         let status = wire.status.unwrap_or_default();
         let target = spec.scale_target_ref.unwrap_or_default();
         Some(Self {
             name: meta.name(),
+            uid: meta.uid.unwrap_or_else(empty),
+            resource_version: meta.resource_version.unwrap_or_else(empty),
+            marks,
+            has_annotations,
             target_kind: target.kind.unwrap_or_else(empty),
             target: target.name.unwrap_or_else(empty),
             min: spec.min_replicas.unwrap_or(1),

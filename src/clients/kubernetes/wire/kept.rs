@@ -1,0 +1,88 @@
+//! What operations leave: Leases, and ConfigMaps that are records.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::{Meta, Place, Projected, empty};
+use crate::estate::{Kind, Lease, Record, Safe};
+
+#[derive(Deserialize)]
+pub(in super::super) struct WireLease {
+    metadata: Option<Meta>,
+    spec: Option<LeaseSpec>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LeaseSpec {
+    holder_identity: Option<Safe>,
+    lease_duration_seconds: Option<u32>,
+    acquire_time: Option<Timestamp>,
+    renew_time: Option<Timestamp>,
+    lease_transitions: Option<u64>,
+}
+
+impl Projected for Lease {
+    const PLACE: Place = Place {
+        group: "coordination.k8s.io",
+        version: "v1",
+        kind: "Lease",
+        watched: Kind::Leases,
+    };
+    type Wire = WireLease;
+
+    fn meta(wire: &mut WireLease) -> Meta {
+        wire.metadata.take().unwrap_or_default()
+    }
+
+    fn project(mut meta: Meta, wire: WireLease) -> Option<Self> {
+        let spec = wire.spec.unwrap_or_default();
+        Some(Self {
+            marks: meta.marks().0,
+            name: meta.name(),
+            uid: meta.uid.unwrap_or_else(empty),
+            resource_version: meta.resource_version.unwrap_or_else(empty),
+            holder: spec.holder_identity.filter(|holder| !holder.is_empty()),
+            duration_s: spec.lease_duration_seconds.unwrap_or(0),
+            acquired: spec.acquire_time,
+            renewed: spec.renew_time,
+            transitions: spec.lease_transitions.unwrap_or(0),
+        })
+    }
+}
+
+#[derive(Deserialize)]
+pub(in super::super) struct WireRecord {
+    metadata: Option<Meta>,
+    data: Option<BTreeMap<String, Option<Arc<str>>>>,
+}
+
+impl Projected for Record {
+    const PLACE: Place = Place {
+        group: "",
+        version: "v1",
+        kind: "ConfigMap",
+        watched: Kind::Records,
+    };
+    type Wire = WireRecord;
+
+    fn meta(wire: &mut WireRecord) -> Meta {
+        wire.metadata.take().unwrap_or_default()
+    }
+
+    fn project(meta: Meta, wire: WireRecord) -> Option<Self> {
+        let data = wire.data.into_iter().flatten();
+        Some(Self {
+            name: meta.name(),
+            uid: meta.uid.unwrap_or_else(empty),
+            resource_version: meta.resource_version.unwrap_or_else(empty),
+            created: meta.creation_timestamp,
+            deleting: meta.deletion_timestamp,
+            labels: meta.labels.0,
+            data: data.filter_map(|(k, v)| Some((k, v?))).collect(),
+        })
+    }
+}
