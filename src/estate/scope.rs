@@ -1,11 +1,11 @@
 //! What the configuration says an environment consists of, as far as observing it needs.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Labels, Safe};
 
 /// How much friction an environment deserves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Tier {
     /// Break it freely.
@@ -17,7 +17,7 @@ pub enum Tier {
 }
 
 /// One environment: a namespace in a cluster, its workloads and its traffic switch.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scope {
     /// The environment's name.
     pub name: Safe,
@@ -34,7 +34,7 @@ pub struct Scope {
 }
 
 /// A part of the application, found by labels.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WorkloadScope {
     /// The part's name, such as `frontend`.
     pub name: Safe,
@@ -45,7 +45,7 @@ pub struct WorkloadScope {
 }
 
 /// The Services whose selectors decide which colour is live.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrafficSwitch {
     /// The selector key that names the colour.
     pub key: Safe,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Keyed, Safe};
 
@@ -12,6 +12,14 @@ use super::{Keyed, Safe};
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Labels(Arc<[(Safe, Safe)]>);
+
+impl<'de> Deserialize<'de> for Labels {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Ok(Vec::<(Safe, Safe)>::deserialize(from)?
+            .into_iter()
+            .collect())
+    }
+}
 
 impl FromIterator<(Safe, Safe)> for Labels {
     fn from_iter<I: IntoIterator<Item = (Safe, Safe)>>(pairs: I) -> Self {

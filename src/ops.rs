@@ -1,0 +1,38 @@
+//! Operations: what changes traffic, step by step, and outlives the terminal that started it.
+//!
+//! ```text
+//! Request ─▶ plan::check ─▶ Plan ─▶ engine ─▶ Entry, Entry, … ─▶ record (ConfigMap) + journal (file)
+//!                                     ▲                               │
+//!                         machine::next(Operation) ◀── Operation::fold ┘
+//! ```
+//!
+//! [`entry`], [`plan`] and [`machine`] are pure: an operation is the fold of its entries, and what comes
+//! next is a function of it. [`engine`] and what it uses do it, with clock, chance and journal as
+//! arguments. The contract is SAFETY.md's; `tests/invariants.md` names the test of each rule.
+
+pub mod bastion;
+pub mod engine;
+pub mod entry;
+pub mod eyes;
+pub mod journal;
+pub mod kept;
+pub mod lock;
+pub mod machine;
+pub mod marks;
+pub mod patch;
+pub mod placement;
+pub mod plan;
+pub mod record;
+pub mod worker;
+
+mod reads;
+
+pub use entry::{Entry, OperationKind, Outcome, Step, What};
+pub use kept::Kept;
+pub use machine::{Next, Operation, StepState};
+pub use plan::{Finding, Flip, Gate, Plan, Refusal, RefusalKind, Request, check};
+
+/// The label selector of Leases that operations hold.
+fn lease_selector() -> String {
+    format!("{}={}", marks::LEASE, marks::OF_OPERATION)
+}

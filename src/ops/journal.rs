@@ -1,0 +1,227 @@
+//! What is left when the API is away: one local file an operation, append-only JSON lines.
+//!
+//! Each line carries a number and the hash of the line before, and is on the disk before the request that
+//! it announces is sent. The record in the cluster is the truth; this is the evidence beside it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::plan::digest;
+
+/// The version of the lines' shape.
+const SCHEMA: u32 = 1;
+
+/// One line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    /// The version of its shape.
+    pub schema: u32,
+    /// From 1.
+    pub seq: u64,
+    /// SHA-256 of the line before, hexadecimal; empty in the first.
+    pub prev: String,
+    /// When.
+    pub at: Timestamp,
+    /// `entry`, `sent` or `answered`.
+    pub phase: String,
+    /// The entry, the request, or the answer.
+    pub what: Value,
+}
+
+/// The journal of one operation.
+#[derive(Debug)]
+pub struct Journal {
+    file: Option<File>,
+    path: Option<PathBuf>,
+    seq: u64,
+    prev: String,
+}
+
+impl Journal {
+    /// None at all: for those who only look, and for a simulation.
+    pub fn none() -> Self {
+        Self {
+            file: None,
+            path: None,
+            seq: 0,
+            prev: String::new(),
+        }
+    }
+
+    /// The journal of operation `id` in `folder`, which is made (0700) where it is missing. One that is
+    /// there is gone on with, behind its last whole line.
+    ///
+    /// # Errors
+    /// The disk's own.
+    pub fn open(folder: &Path, id: &str) -> io::Result<Self> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
+        let path = folder.join(format!("{id}.jsonl"));
+        let known = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(error),
+        };
+        let mut file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(&path)?;
+        let read = read(&known);
+        if !known.is_empty() && !known.ends_with('\n') {
+            // A torn last line stays where it is; the chain goes on in a line of its own.
+            file.write_all(b"\n")?;
+        }
+        let last = read.lines.last();
+        Ok(Self {
+            seq: last.map_or(0, |(line, _)| line.seq),
+            prev: last.map_or_else(String::new, |(_, hash)| hash.clone()),
+            file: Some(file),
+            path: Some(path),
+        })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// Writes one line and flushes it to the disk.
+    ///
+    /// # Errors
+    /// The disk's own: full, read-only, quota.
+    pub fn write(&mut self, at: Timestamp, phase: &str, what: Value) -> io::Result<()> {
+        let Some(file) = &mut self.file else {
+            return Ok(());
+        };
+        let line = Line {
+            schema: SCHEMA,
+            seq: self.seq + 1,
+            prev: self.prev.clone(),
+            at,
+            phase: phase.to_owned(),
+            what,
+        };
+        let mut bytes = serde_json::to_vec(&line).map_err(io::Error::other)?;
+        let hash = digest(&bytes);
+        bytes.push(b'\n');
+        file.write_all(&bytes)?;
+        file.sync_data()?;
+        (self.seq, self.prev) = (line.seq, hash);
+        Ok(())
+    }
+}
+
+/// What a journal's text holds.
+#[derive(Debug, Default, PartialEq)]
+pub struct Read {
+    /// The lines whose chain holds, each with its own hash.
+    pub lines: Vec<(Line, String)>,
+    /// Why it was not read to its end.
+    pub broken: Option<String>,
+}
+
+/// The longest prefix of `text` whose chain holds. Torn lines are passed over; a hash that does not fit, a
+/// line out of order or a newer version end it.
+pub fn read(text: &str) -> Read {
+    let mut read = Read::default();
+    for (place, raw) in text.lines().enumerate() {
+        let Ok(line) = serde_json::from_str::<Line>(raw) else {
+            continue;
+        };
+        let (seq, prev) =
+            (read.lines.last()).map_or((0, ""), |(line, hash)| (line.seq, hash.as_str()));
+        let wrong = match () {
+            () if line.schema > SCHEMA => {
+                Some(format!("a newer version ({}) wrote it", line.schema))
+            }
+            () if line.seq != seq + 1 => Some(format!("number {} follows {seq}", line.seq)),
+            () if line.prev != prev => Some("it does not fit the line before".to_owned()),
+            () => None,
+        };
+        if let Some(why) = wrong {
+            read.broken = Some(format!("line {}: {why}", place + 1));
+            return read;
+        }
+        read.lines.push((line, digest(raw.as_bytes())));
+    }
+    read
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    fn now() -> Timestamp {
+        "2026-11-26T14:02:00Z".parse().unwrap()
+    }
+
+    fn written(folder: &Path, count: u64) -> String {
+        let mut journal = Journal::open(folder, "op").unwrap();
+        for n in 0..count {
+            journal.write(now(), "entry", json!({ "n": n })).unwrap();
+        }
+        fs::read_to_string(folder.join("op.jsonl")).unwrap()
+    }
+
+    #[test]
+    fn lines_are_chained_and_private() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("state");
+        let text = written(&place, 3);
+        let read = read(&text);
+        assert_eq!((read.lines.len(), read.broken), (3, None));
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(
+            (mode(&place), mode(&place.join("op.jsonl"))),
+            (0o700, 0o600)
+        );
+    }
+
+    #[test]
+    fn p06_a_torn_last_line_is_passed_over_and_the_chain_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = written(folder.path(), 2);
+        fs::write(folder.path().join("op.jsonl"), &text[..text.len() - 9]).unwrap();
+        let read = read(&written(folder.path(), 2));
+        let numbers: Vec<u64> = read.lines.iter().map(|(line, _)| line.seq).collect();
+        assert_eq!((numbers, read.broken), (vec![1, 2, 3], None));
+    }
+
+    #[test]
+    fn p06_a_changed_line_ends_what_is_believed() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = written(folder.path(), 3).replace("\"n\":1", "\"n\":7");
+        let read = read(&text);
+        assert_eq!(read.lines.len(), 2);
+        assert!(read.broken.unwrap().contains("line 3"));
+    }
+
+    #[test]
+    fn p06_a_newer_version_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = written(folder.path(), 1).replace("\"schema\":1", "\"schema\":2");
+        assert!(read(&text).broken.unwrap().contains("newer"));
+    }
+
+    #[test]
+    fn p05_a_disk_that_is_full_says_so() {
+        let mut journal = Journal {
+            file: Some(OpenOptions::new().write(true).open("/dev/full").unwrap()),
+            ..Journal::none()
+        };
+        let error = journal.write(now(), "entry", json!({})).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+    }
+}

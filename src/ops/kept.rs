@@ -1,0 +1,146 @@
+//! A record as it is read: the ConfigMap's data, checked, and the operation that they fold to.
+
+use crate::estate::{Record, Safe};
+
+use super::entry::{self, Entry, SCHEMA};
+use super::machine::Operation;
+use super::marks;
+
+/// The key of the data that holds the entries, one JSON a line.
+pub const ENTRIES: &str = "entries";
+/// The key of the data that holds the version of their shape.
+pub const SCHEMA_KEY: &str = "schema";
+/// The most bytes of a record.
+pub const LIMIT: usize = 256 << 10;
+/// The label that says which namespace's objects an operation is about.
+pub const NAMESPACE: &str = "wheelhouse.dev/namespace";
+/// The label that says what it does.
+pub const KIND: &str = "wheelhouse.dev/kind";
+
+/// A record that can be read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kept {
+    /// The operation's id.
+    pub id: Safe,
+    /// The ConfigMap's uid and resourceVersion.
+    pub version: (Safe, Safe),
+    /// Its entries.
+    pub entries: Vec<Entry>,
+    /// What they fold to.
+    pub operation: Operation,
+    /// Lines that could not be read.
+    pub torn: usize,
+}
+
+/// Reads `record`.
+///
+/// # Errors
+/// Why it cannot be acted on: it is no record of ours, too large, or of a newer version.
+pub fn read(record: &Record) -> Result<Kept, Safe> {
+    let id = id_of(record)?;
+    let of = |key: &str| record.data.get(key).map(|text| text.as_ref());
+    let size: usize = record.data.values().map(|text| text.len()).sum();
+    if size > LIMIT {
+        return Err(format!(
+            "record {} has {size} bytes, more than {LIMIT}: it was not written by Wheelhouse",
+            record.name
+        )
+        .into());
+    }
+    match of(SCHEMA_KEY).and_then(|text| text.trim().parse::<u32>().ok()) {
+        Some(schema) if schema <= SCHEMA => {}
+        Some(schema) => {
+            return Err(format!(
+                "record {} is of version {schema}; this program knows {SCHEMA}: use a newer one",
+                record.name
+            )
+            .into());
+        }
+        None => {
+            return Err(format!(
+                "record {} has no version: it was edited, or is not ours",
+                record.name
+            )
+            .into());
+        }
+    }
+    let (entries, torn) = entry::read(of(ENTRIES).unwrap_or_default());
+    let operation = Operation::fold(&entries);
+    if operation.plan.is_none() {
+        return Err(format!(
+            "record {} holds no plan that can be read: it was edited",
+            record.name
+        )
+        .into());
+    }
+    Ok(Kept {
+        id,
+        version: (record.uid.clone(), record.resource_version.clone()),
+        entries,
+        operation,
+        torn,
+    })
+}
+
+/// The id that the record's name holds.
+fn id_of(record: &Record) -> Result<Safe, Safe> {
+    let prefix = marks::record_name("");
+    let id = record
+        .name
+        .strip_prefix(prefix.as_str())
+        .filter(|id| is_id(id));
+    id.map(Safe::from)
+        .ok_or_else(|| format!("{} is no record's name", record.name).into())
+}
+
+/// Whether `text` can be an operation's id: what is typed reaches a request's path.
+pub fn is_id(text: &str) -> bool {
+    text.len() == 26
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_digit() || b.is_ascii_lowercase())
+}
+
+/// The namespace whose objects the record's operation is about.
+pub fn namespace(record: &Record) -> Option<&Safe> {
+    record.labels.get(NAMESPACE)
+}
+
+impl Kept {
+    /// Whether another worker wrote before: an intent without a result may have been acted on.
+    pub fn is_resumed(&self) -> bool {
+        let adopted = |e: &Entry| matches!(e.what, entry::What::Adopted { .. });
+        self.entries.iter().any(adopted)
+    }
+
+    /// Folds entries in that are not written yet.
+    pub(super) fn take(&mut self, entries: Vec<Entry>) {
+        for entry in &entries {
+            self.operation.take(entry);
+        }
+        self.entries.extend(entries);
+    }
+
+    /// Takes over what was read, with those of our entries that were never written behind it.
+    pub(super) fn become_read(&mut self, read: Kept) {
+        let unwritten: Vec<Entry> = (self.entries.iter())
+            .filter(|entry| !read.entries.contains(entry))
+            .cloned()
+            .collect();
+        *self = read;
+        self.take(unwritten);
+    }
+}
+
+impl Kept {
+    /// A record that could not be written yet.
+    pub(super) fn unwritten(id: &Safe, entries: Vec<Entry>) -> Self {
+        Self {
+            id: id.clone(),
+            version: ("".into(), "".into()),
+            operation: Operation::fold(&entries),
+            entries,
+            torn: 0,
+        }
+    }
+}

@@ -1,0 +1,319 @@
+//! What comes next, as a pure function of what was written.
+//!
+//! ```text
+//! cutover   check ─ hold ─ flip a ─ move a ─ flip b ─ move b ─ watch ─ restore ─▶ done
+//!                     └──── failed or aborted ────┘
+//!           undo b ─ undo a ─ return a ─ return b ─ restore ─▶ rolled back
+//! rollback  flip b ─ flip a ─ move b ─ move a ─ restore ─▶ done     nothing undoes it
+//! repair    check ─ flip a ─ move a ─▶ done                         nothing undoes it
+//! ```
+//!
+//! An intent without a result is settled by reading the world, never by acting again.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::entry::{Entry, OperationKind, Outcome, Step, What};
+use super::plan::Plan;
+use crate::estate::Safe;
+
+/// How far a step is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepState {
+    /// Its turn has not come.
+    Waiting,
+    /// Its intent is written.
+    Running {
+        /// Since when.
+        since: Timestamp,
+        /// From 1.
+        attempt: u32,
+    },
+    /// Done.
+    Passed {
+        /// When.
+        at: Timestamp,
+        /// What was seen.
+        evidence: Safe,
+    },
+    /// Not done, for sure.
+    Failed {
+        /// Why.
+        reason: Safe,
+    },
+    /// Not known: the world must be read.
+    Unknown {
+        /// Why.
+        reason: Safe,
+    },
+}
+
+/// An operation as its entries tell it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Operation {
+    /// What is to be done.
+    pub plan: Option<Plan>,
+    /// Who wrote the plan.
+    pub by: Option<Safe>,
+    /// When the plan was written.
+    pub since: Option<Timestamp>,
+    /// When the last entry was written.
+    pub last: Option<Timestamp>,
+    /// The steps that were begun, and how far each is.
+    pub states: BTreeMap<Step, StepState>,
+    /// The epochs that its writes carry, by Service.
+    pub epochs: BTreeMap<Safe, u64>,
+    /// Who holds the Leases.
+    pub holder: Option<Safe>,
+    /// Who wants it stopped, and why.
+    pub abort: Option<(Safe, Safe)>,
+    /// The first step that failed on the way forward, and why.
+    pub failure: Option<(Step, Safe)>,
+    /// Why it waits for a person.
+    pub paused: Option<Safe>,
+    /// Gates that were overridden, and why.
+    pub overridden: Vec<(Safe, Safe)>,
+    /// What was worth knowing, the latest last.
+    pub notes: Vec<Safe>,
+    /// How it ended, and in words.
+    pub closed: Option<(Outcome, Safe)>,
+}
+
+/// What a worker does next.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub enum Next {
+    /// Write the intent of the step, then act.
+    Begin(Step),
+    /// Find out by reading whether the step's act was done.
+    Settle(Step),
+    /// Write the end.
+    Close(Outcome, Safe),
+    /// It is closed.
+    Nothing,
+}
+
+impl Operation {
+    /// The fold of `entries`.
+    pub fn fold(entries: &[Entry]) -> Self {
+        let mut operation = Self::default();
+        for entry in entries {
+            operation.take(entry);
+        }
+        operation
+    }
+
+    /// Folds one entry in. What comes after the end changes nothing.
+    pub fn take(&mut self, entry: &Entry) {
+        if self.closed.is_some() {
+            return;
+        }
+        self.last = Some(entry.at);
+        match &entry.what {
+            What::Planned(plan) => {
+                if self.plan.is_none() {
+                    self.plan = Some((**plan).clone());
+                    self.by = Some(entry.by.clone());
+                    self.since = Some(entry.at);
+                }
+            }
+            What::Locked { epochs, holder } | What::Adopted { epochs, holder } => {
+                self.epochs
+                    .extend(epochs.iter().map(|(k, v)| (k.clone(), *v)));
+                self.holder = Some(holder.clone());
+            }
+            What::AbortAsked { reason } => {
+                self.abort
+                    .get_or_insert_with(|| (entry.by.clone(), reason.clone()));
+            }
+            What::Overridden { gate, reason } => {
+                self.overridden.push((gate.clone(), reason.clone()));
+            }
+            What::Noted { fact } => self.notes.push(fact.clone()),
+            What::Paused { reason } => self.paused = Some(reason.clone()),
+            What::Resumed => self.paused = None,
+            What::Abandoned { reason } => {
+                self.closed = Some((Outcome::Abandoned, reason.clone()));
+            }
+            What::Closed { outcome, reason } => self.closed = Some((*outcome, reason.clone())),
+            What::Began { .. }
+            | What::Passed { .. }
+            | What::Failed { .. }
+            | What::Unknown { .. } => {
+                self.step(entry);
+            }
+            What::Newer(_) => {}
+        }
+    }
+
+    /// A step that passed stays passed: a late or repeated entry does not take it back.
+    fn step(&mut self, entry: &Entry) {
+        let (step, state) = match &entry.what {
+            What::Began { step, attempt } => {
+                let (since, attempt) = (entry.at, *attempt);
+                (step, StepState::Running { since, attempt })
+            }
+            What::Passed { step, evidence } => {
+                let (at, evidence) = (entry.at, evidence.clone());
+                (step, StepState::Passed { at, evidence })
+            }
+            What::Failed { step, reason } => {
+                if !is_backward(step) {
+                    (self.failure).get_or_insert_with(|| (step.clone(), reason.clone()));
+                }
+                let reason = reason.clone();
+                (step, StepState::Failed { reason })
+            }
+            What::Unknown { step, reason } => {
+                let reason = reason.clone();
+                (step, StepState::Unknown { reason })
+            }
+            _ => return,
+        };
+        self.paused = None;
+        if !self.is_over(step) {
+            self.states.insert(step.clone(), state);
+        }
+    }
+
+    /// How far `step` is.
+    pub fn state(&self, step: &Step) -> StepState {
+        self.states.get(step).cloned().unwrap_or(StepState::Waiting)
+    }
+
+    /// Whether `step` passed.
+    pub fn has_passed(&self, step: &Step) -> bool {
+        matches!(self.states.get(step), Some(StepState::Passed { .. }))
+    }
+
+    fn has_failed(&self, step: &Step) -> bool {
+        matches!(self.states.get(step), Some(StepState::Failed { .. }))
+    }
+
+    /// Passed or failed: nothing follows.
+    fn is_over(&self, step: &Step) -> bool {
+        matches!(
+            self.states.get(step),
+            Some(StepState::Passed { .. } | StepState::Failed { .. })
+        )
+    }
+
+    /// Whether the way is back: something failed, or somebody wants it stopped.
+    pub fn is_going_back(&self) -> bool {
+        self.abort.is_some() || (self.failure.is_some() && !self.is_rollback())
+    }
+
+    fn is_rollback(&self) -> bool {
+        self.plan
+            .as_ref()
+            .is_some_and(|p| p.kind == OperationKind::Rollback)
+    }
+
+    /// The step whose intent is written and whose result is not.
+    pub fn open_step(&self) -> Option<&Step> {
+        let is_open = |state: &StepState| {
+            matches!(state, StepState::Running { .. } | StepState::Unknown { .. })
+        };
+        self.states
+            .iter()
+            .find(|(_, s)| is_open(s))
+            .map(|(step, _)| step)
+    }
+
+    /// The steps of the way that it is on, in order.
+    pub fn steps(&self) -> Vec<Step> {
+        let Some(plan) = &self.plan else {
+            return Vec::new();
+        };
+        // Only a rollback goes on after a flip that failed: there is nothing to wait for then.
+        let mut forward = plan.steps();
+        forward.retain(|step| match step {
+            Step::Move(service) => !self.has_failed(&Step::Flip(service.clone())),
+            _ => true,
+        });
+        if !self.is_going_back() {
+            return forward;
+        }
+        let mut steps: Vec<Step> = (forward.into_iter())
+            .filter(|step| self.states.contains_key(step) && *step != Step::Restore)
+            .collect();
+        let flipped: Vec<Safe> = match plan.kind {
+            OperationKind::Cutover => (steps.iter().rev())
+                .filter(|step| matches!(step, Step::Flip(_)) && self.has_passed(step))
+                .filter_map(|step| step.service().cloned())
+                .collect(),
+            OperationKind::Rollback | OperationKind::Repair => Vec::new(),
+        };
+        steps.extend(flipped.iter().cloned().map(Step::Undo));
+        let undone = flipped
+            .into_iter()
+            .filter(|s| self.has_passed(&Step::Undo(s.clone())));
+        steps.extend(undone.map(Step::Return));
+        if self.states.contains_key(&Step::Hold) || self.is_rollback() {
+            steps.push(Step::Restore);
+        }
+        steps
+    }
+
+    /// What a worker does next.
+    pub fn next(&self) -> Next {
+        if self.closed.is_some() {
+            return Next::Nothing;
+        }
+        let Some(plan) = &self.plan else {
+            return Next::Close(Outcome::Failed, "its record holds no plan".into());
+        };
+        if let Some(step) = self.open_step() {
+            return Next::Settle(step.clone());
+        }
+        let waiting = (self.steps().into_iter()).find(|step| !self.is_over(step));
+        match waiting {
+            Some(step) => Next::Begin(step),
+            None => self.end(plan),
+        }
+    }
+
+    fn end(&self, plan: &Plan) -> Next {
+        let undone = self
+            .states
+            .keys()
+            .any(|s| matches!(s, Step::Undo(_)) && self.has_passed(s));
+        let stuck = self.states.iter().find_map(|(step, state)| match state {
+            StepState::Failed { reason } if is_backward(step) => Some((step, reason)),
+            _ => None,
+        });
+        if let Some((step, reason)) = stuck {
+            let words = format!("{step} failed: {reason}; the rest is as the steps say");
+            return Next::Close(Outcome::Failed, words.into());
+        }
+        let why = match (&self.abort, &self.failure) {
+            (Some((by, reason)), _) => format!("aborted by {by}: {reason}"),
+            (None, Some((step, reason))) => format!("{step} failed: {reason}"),
+            (None, None) => plan.done_in_words(),
+        };
+        let has_flipped = self
+            .states
+            .keys()
+            .any(|s| matches!(s, Step::Flip(_)) && self.has_passed(s));
+        let outcome = match (&self.failure, &self.abort) {
+            _ if undone => Outcome::RolledBack,
+            (Some(_), _) => Outcome::Failed,
+            // A rollback or a repair that had moved traffic already is not taken back.
+            (None, Some(_)) if has_flipped => Outcome::Failed,
+            (None, Some(_)) => Outcome::Aborted,
+            (None, None) => Outcome::Done,
+        };
+        Next::Close(outcome, why.into())
+    }
+}
+
+/// Whether a step belongs to the way back.
+fn is_backward(step: &Step) -> bool {
+    matches!(step, Step::Undo(_) | Step::Return(_) | Step::Restore)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+mod tests;

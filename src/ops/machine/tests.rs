@@ -1,0 +1,316 @@
+//! Every prefix and every order: what the machine may never do, whatever is written.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::estate::Labels;
+use crate::ops::plan::Flip;
+
+fn labels(colour: &str) -> Labels {
+    [("version".into(), colour.into())].into_iter().collect()
+}
+
+pub(crate) fn plan(kind: OperationKind, services: &[&str]) -> Plan {
+    let flip = |name: &&str| Flip {
+        service: (*name).into(),
+        uid: "u".into(),
+        from: labels("blue"),
+        to: labels("green"),
+        epoch: Some(1),
+        resource_version: "1".into(),
+        has_annotations: true,
+    };
+    Plan {
+        kind,
+        environment: "production".into(),
+        namespace: "production".into(),
+        key: "version".into(),
+        from: Some("blue".into()),
+        to: "green".into(),
+        flips: services.iter().map(flip).collect(),
+        least: services.iter().map(|s| ((*s).into(), 1)).collect(),
+        images: Vec::new(),
+        holds: Vec::new(),
+        gates: Vec::new(),
+        others: Vec::new(),
+        back: "R".into(),
+        reason: None,
+        hash: "0".into(),
+    }
+}
+
+fn entry(what: What) -> Entry {
+    Entry {
+        at: "2026-11-26T14:02:00Z".parse().unwrap(),
+        by: "alice".into(),
+        what,
+    }
+}
+
+/// What the world may answer to a step.
+#[derive(Clone, Copy, Debug)]
+enum Answer {
+    Passes,
+    Fails,
+    Unknown,
+    /// Not done, and tried once more.
+    Again,
+    Abort,
+    Crash,
+}
+
+fn answers() -> impl Strategy<Value = Vec<Answer>> {
+    let answer = prop_oneof![
+        6 => Just(Answer::Passes),
+        1 => Just(Answer::Fails),
+        1 => Just(Answer::Unknown),
+        1 => Just(Answer::Again),
+        1 => Just(Answer::Abort),
+        1 => Just(Answer::Crash),
+    ];
+    proptest::collection::vec(answer, 0..40)
+}
+
+fn kinds() -> impl Strategy<Value = OperationKind> {
+    prop_oneof![
+        Just(OperationKind::Cutover),
+        Just(OperationKind::Rollback),
+        Just(OperationKind::Repair),
+    ]
+}
+
+/// Plays a worker against `answers`, then against a world in which everything passes. Returns the
+/// entries, or none if it did not end.
+fn play(kind: OperationKind, services: &[&str], answers: &[Answer]) -> Option<Vec<Entry>> {
+    let mut entries = vec![entry(What::Planned(Box::new(plan(kind, services))))];
+    let mut operation = Operation::fold(&entries);
+    let mut answers = answers.iter().copied();
+    for _ in 0..400 {
+        let answer = answers.next().unwrap_or(Answer::Passes);
+        let mut written = Vec::new();
+        let result = |step: &Step| match answer {
+            Answer::Passes | Answer::Abort => What::Passed {
+                step: step.clone(),
+                evidence: "seen".into(),
+            },
+            Answer::Fails => What::Failed {
+                step: step.clone(),
+                reason: "so".into(),
+            },
+            Answer::Unknown | Answer::Crash => What::Unknown {
+                step: step.clone(),
+                reason: "lost".into(),
+            },
+            Answer::Again => What::Began {
+                step: step.clone(),
+                attempt: 2,
+            },
+        };
+        match operation.next() {
+            Next::Nothing => return Some(entries),
+            Next::Begin(step) => {
+                written.push(What::Began {
+                    step: step.clone(),
+                    attempt: 1,
+                });
+                if !matches!(answer, Answer::Crash | Answer::Again) {
+                    written.push(result(&step));
+                }
+            }
+            Next::Settle(step) => written.push(result(&step)),
+            Next::Close(outcome, reason) => written.push(What::Closed { outcome, reason }),
+        }
+        if matches!(answer, Answer::Abort) {
+            written.push(What::AbortAsked {
+                reason: "enough".into(),
+            });
+        }
+        for what in written {
+            let entry = entry(what);
+            operation.take(&entry);
+            entries.push(entry);
+        }
+    }
+    None
+}
+
+proptest! {
+    #[test]
+    fn i_32_every_state_has_an_end(kind in kinds(), two in any::<bool>(), answers in answers()) {
+        let services: &[&str] = if two { &["a", "b"] } else { &["a"] };
+        let entries = play(kind, services, &answers);
+        prop_assert!(entries.is_some(), "it never ends");
+        let operation = Operation::fold(&entries.unwrap());
+        prop_assert!(operation.closed.is_some());
+        // What is said to be done or rolled back is so.
+        let flipped = |s: &str| operation.has_passed(&Step::Flip(s.into()));
+        let undone = |s: &str| operation.has_passed(&Step::Undo(s.into()));
+        match operation.closed.clone().unwrap().0 {
+            Outcome::Done => for s in services {
+                prop_assert!(flipped(s) && !undone(s));
+            },
+            Outcome::Aborted => for s in services {
+                prop_assert!(!flipped(s));
+            },
+            Outcome::RolledBack => for s in services {
+                prop_assert_eq!(flipped(s), undone(s));
+            },
+            Outcome::Failed | Outcome::Abandoned => {}
+        }
+    }
+
+    #[test]
+    fn no_step_that_passed_is_begun_again(kind in kinds(), answers in answers()) {
+        let entries = play(kind, &["a", "b"], &answers).unwrap();
+        let mut over: Vec<Step> = Vec::new();
+        let mut open: Option<Step> = None;
+        for entry in &entries {
+            match &entry.what {
+                What::Began { step, .. } => {
+                    prop_assert!(!over.contains(step), "{step} again");
+                    prop_assert!(open.is_none() || open.as_ref() == Some(step), "{step} while {open:?} is open");
+                    open = Some(step.clone());
+                }
+                What::Passed { step, .. } | What::Failed { step, .. } => {
+                    over.push(step.clone());
+                    open = None;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn closed_stays_closed(kind in kinds(), answers in answers(), late in 0usize..6) {
+        let mut entries = play(kind, &["a", "b"], &answers).unwrap();
+        let before = Operation::fold(&entries);
+        let step = Step::Flip("a".into());
+        entries.push(entry(match late {
+            0 => What::Began { step, attempt: 9 },
+            1 => What::Passed { step, evidence: "late".into() },
+            2 => What::AbortAsked { reason: "late".into() },
+            3 => What::Closed { outcome: Outcome::Done, reason: "late".into() },
+            4 => What::Adopted { epochs: BTreeMap::new(), holder: "late".into() },
+            _ => What::Failed { step, reason: "late".into() },
+        }));
+        let after = Operation::fold(&entries);
+        prop_assert_eq!(&after, &before);
+        prop_assert_eq!(after.next(), Next::Nothing);
+    }
+
+    /// Abort is reachable everywhere, and after it nothing but the way back is begun.
+    #[test]
+    fn i_32_abort_is_heard_in_every_state(kind in kinds(), answers in answers(), cut in 0usize..60) {
+        let entries = play(kind, &["a", "b"], &answers).unwrap();
+        let prefix = &entries[..entries.len().min(cut.max(1))];
+        let mut operation = Operation::fold(prefix);
+        if operation.closed.is_some() {
+            return Ok(());
+        }
+        operation.take(&entry(What::AbortAsked { reason: "enough".into() }));
+        match operation.next() {
+            Next::Begin(step) => prop_assert!(matches!(step, Step::Undo(_) | Step::Return(_) | Step::Restore), "{step}"),
+            Next::Settle(step) => prop_assert_eq!(Some(&step), operation.open_step()),
+            Next::Close(..) => {}
+            Next::Nothing => prop_assert!(false, "not closed, and nothing to do"),
+        }
+    }
+
+    /// The fold of a prefix followed by the rest is the fold of the whole.
+    #[test]
+    fn a_resumed_operation_is_the_same(kind in kinds(), answers in answers(), cut in 0usize..60) {
+        let entries = play(kind, &["a", "b"], &answers).unwrap();
+        let (head, tail) = entries.split_at(cut.min(entries.len()));
+        let mut operation = Operation::fold(head);
+        for entry in tail {
+            operation.take(entry);
+        }
+        prop_assert_eq!(operation, Operation::fold(&entries));
+    }
+}
+
+fn passed(step: Step) -> [What; 2] {
+    [
+        What::Began {
+            step: step.clone(),
+            attempt: 1,
+        },
+        What::Passed {
+            step,
+            evidence: "seen".into(),
+        },
+    ]
+}
+
+fn folded(kind: OperationKind, entries: impl IntoIterator<Item = What>) -> Operation {
+    let planned = entry(What::Planned(Box::new(plan(kind, &["a", "b"]))));
+    let entries: Vec<_> = [planned]
+        .into_iter()
+        .chain(entries.into_iter().map(entry))
+        .collect();
+    Operation::fold(&entries)
+}
+
+#[test]
+fn several_services_are_flipped_in_order_and_undone_together_in_the_opposite_one() {
+    let steps = [
+        Step::Check,
+        Step::Hold,
+        Step::Flip("a".into()),
+        Step::Move("a".into()),
+        Step::Flip("b".into()),
+    ];
+    let failed = What::Failed {
+        step: Step::Move("b".into()),
+        reason: "no endpoints".into(),
+    };
+    let entries = steps.into_iter().flat_map(passed);
+    let began = What::Began {
+        step: Step::Move("b".into()),
+        attempt: 1,
+    };
+    let mut operation = folded(OperationKind::Cutover, entries.chain([began, failed]));
+    let mut order = Vec::new();
+    while let Next::Begin(step) = operation.next() {
+        for what in passed(step.clone()) {
+            operation.take(&entry(what));
+        }
+        order.push(step.to_string());
+    }
+    assert_eq!(
+        order,
+        ["undo b", "undo a", "return b", "return a", "restore"]
+    );
+    assert!(
+        matches!(operation.next(), Next::Close(Outcome::RolledBack, why) if why.contains("no endpoints"))
+    );
+}
+
+#[test]
+fn i_24_a_rollback_goes_on_with_the_other_services_when_one_fails() {
+    let failed = [
+        What::Began {
+            step: Step::Flip("a".into()),
+            attempt: 1,
+        },
+        What::Failed {
+            step: Step::Flip("a".into()),
+            reason: "deleted".into(),
+        },
+    ];
+    let operation = folded(OperationKind::Rollback, failed);
+    assert_eq!(operation.next(), Next::Begin(Step::Flip("b".into())));
+    assert!(!operation.steps().contains(&Step::Move("a".into())));
+}
+
+#[test]
+fn i_16_an_intent_without_a_result_is_settled_and_not_repeated() {
+    let began = What::Began {
+        step: Step::Flip("a".into()),
+        attempt: 1,
+    };
+    let operation = folded(OperationKind::Rollback, [began]);
+    assert_eq!(operation.next(), Next::Settle(Step::Flip("a".into())));
+}

@@ -1,0 +1,139 @@
+//! What Wheelhouse writes on objects, and what it reads there: epochs, who flipped, what was meant.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+pub use crate::estate::mark::{
+    EPOCH, FLIP, LEASE, MEANT, OF_OPERATION, OPERATION, RECORD, VERIFIED,
+};
+use crate::estate::{Labels, Lease, Safe, Service};
+
+/// On Services and Deployments: which try of which epoch wrote last, where a write had to be voided.
+pub const FENCE: &str = "wheelhouse.dev/fence";
+/// On HorizontalPodAutoscalers: `minReplicas` before they were held, JSON of [`Held`].
+pub const HELD: &str = "wheelhouse.dev/held";
+/// On Leases: seconds that the watch after the flip has lasted so far.
+pub const WATCHED: &str = "wheelhouse.dev/watched";
+/// Who flipped a Service, from what to what, and why.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Flipped {
+    /// When, by the worker's wall clock.
+    pub at: Timestamp,
+    /// Who.
+    pub by: Safe,
+    /// The colour before, where there was one.
+    pub from: Option<Safe>,
+    /// The colour after.
+    pub to: Safe,
+    /// `cutover`, `rollback`, `repair`, or the compensation of one.
+    pub what: Safe,
+    /// Why.
+    pub why: Option<Safe>,
+    /// The operation.
+    pub operation: Safe,
+    /// Tag and digest that the colour runs, by workload.
+    pub images: Vec<Safe>,
+}
+
+/// Which colour was seen to serve, and which one before.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Verified {
+    /// The last one.
+    pub live: Option<Colour>,
+    /// The one before it.
+    pub before: Option<Colour>,
+}
+
+/// A colour that was seen to serve.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Colour {
+    /// The colour.
+    pub colour: Safe,
+    /// When.
+    pub at: Timestamp,
+    /// By which operation.
+    pub operation: Safe,
+}
+
+impl Verified {
+    /// The last colour.
+    pub fn colour(&self) -> Option<Safe> {
+        self.live.as_ref().map(|live| live.colour.clone())
+    }
+
+    /// Whether `colour` is one of the two.
+    pub fn knows(&self, colour: &str) -> bool {
+        let is = |c: &Option<Colour>| c.as_ref().is_some_and(|c| c.colour.as_str() == colour);
+        is(&self.live) || is(&self.before)
+    }
+
+    /// The same with `colour` as the last one.
+    pub fn followed_by(self, colour: Colour) -> Self {
+        match &self.live {
+            Some(live) if live.colour == colour.colour => Self {
+                live: Some(colour),
+                before: self.before,
+            },
+            _ => Self {
+                before: self.live,
+                live: Some(colour),
+            },
+        }
+    }
+}
+
+/// What an autoscaler had.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Held {
+    /// `minReplicas` before.
+    pub min: u32,
+    /// The operation that holds it.
+    pub operation: Safe,
+}
+
+/// The Lease of a Service: named from the object, never from anybody's configuration.
+pub fn lease_name(service: &str) -> String {
+    format!("wheelhouse-service-{service}")
+}
+
+/// The record of an operation.
+pub fn record_name(id: &str) -> String {
+    format!("wheelhouse-{id}")
+}
+
+/// The epoch on an object; none where there is none, or no number.
+pub fn epoch(marks: &Labels) -> Option<u64> {
+    marks.get(EPOCH)?.parse().ok()
+}
+
+/// The operation that a Lease or a Service names.
+pub fn operation(marks: &Labels) -> Option<Safe> {
+    marks.get(OPERATION).filter(|id| !id.is_empty()).cloned()
+}
+
+/// Who flipped `service` last, where Wheelhouse did.
+pub fn flipped(service: &Service) -> Option<Flipped> {
+    serde_json::from_str(service.marks.get(FLIP)?).ok()
+}
+
+/// What was verified live on `service`.
+pub fn verified(service: &Service) -> Option<Verified> {
+    serde_json::from_str(service.marks.get(VERIFIED)?).ok()
+}
+
+/// The selector that was meant for `service`.
+pub fn meant(service: &Service) -> Option<Labels> {
+    let pairs: std::collections::BTreeMap<Safe, Safe> =
+        serde_json::from_str(service.marks.get(MEANT)?).ok()?;
+    let meant: Labels = pairs.into_iter().collect();
+    (!meant.is_empty()).then_some(meant)
+}
+
+/// Whether the holder of `lease` renewed it within its duration, by the server's time.
+pub fn is_alive(lease: &Lease, now: Timestamp) -> bool {
+    let Some(renewed) = lease.renewed.or(lease.acquired) else {
+        return false;
+    };
+    let age = now.duration_since(renewed).as_secs();
+    age < i64::from(lease.duration_s)
+}

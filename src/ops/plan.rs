@@ -1,0 +1,302 @@
+//! *May I?*, answered in one place: a plan that says what will change, or a refusal that says why not.
+//!
+//! The screen asks it to grey keys and to fill the confirmation, `--plan` prints it, and the engine asks it
+//! again over an estate of fresh reads. The plan's hash covers the decisive facts alone: what a status change
+//! moves every few seconds does not void a confirmation, what would change the decision does.
+
+mod decisive;
+mod gates;
+mod rollback;
+mod still;
+
+pub(in crate::ops) use decisive::digest;
+pub use still::still;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::entry::{OperationKind, Step};
+use crate::estate::{Estate, Labels, Now, Safe, TrafficSwitch};
+
+/// What somebody wants.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// What is to be done.
+    pub kind: OperationKind,
+    /// The colour that traffic is to go to, as the selector spells it; none: the other one.
+    pub to: Option<Safe>,
+    /// Why, for whoever reads the record.
+    pub reason: Option<Safe>,
+    /// The operation that is taken over or cut off by this one, if any.
+    pub seize: bool,
+}
+
+/// What will change, and what was found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// What is to be done.
+    pub kind: OperationKind,
+    /// The environment, as this configuration names it.
+    pub environment: Safe,
+    /// Where its Services are.
+    pub namespace: Safe,
+    /// The selector key that names the colour.
+    pub key: Safe,
+    /// The colour that traffic goes to now, where the Services agree on one.
+    pub from: Option<Safe>,
+    /// The colour that it will go to.
+    pub to: Safe,
+    /// The patches, in order.
+    pub flips: Vec<Flip>,
+    /// Every Service that is to serve `to` at the end, with the ready endpoints that it must have.
+    pub least: BTreeMap<Safe, u32>,
+    /// What runs, by workload.
+    pub images: Vec<ImageChange>,
+    /// The autoscalers that are held.
+    pub holds: Vec<Hold>,
+    /// The checks.
+    pub gates: Vec<Gate>,
+    /// Who else acts on these objects, and who would revert it.
+    pub others: Vec<Safe>,
+    /// The way back.
+    pub back: Safe,
+    /// Why, as the request said.
+    pub reason: Option<Safe>,
+    /// Of the decisive facts, hexadecimal.
+    pub hash: Safe,
+}
+
+/// A patch of one Service's selector.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Flip {
+    /// The Service.
+    pub service: Safe,
+    /// Its uid.
+    pub uid: Safe,
+    /// The whole selector that it must have.
+    pub from: Labels,
+    /// The whole selector that it gets.
+    pub to: Labels,
+    /// The epoch that it carries; none where Wheelhouse never wrote to it.
+    pub epoch: Option<u64>,
+    /// Its resourceVersion, which stands in for the epoch where there is none.
+    pub resource_version: Safe,
+    /// Whether it has annotations: a JSON Patch must make the map first.
+    pub has_annotations: bool,
+}
+
+/// What runs of a workload in the colour that traffic leaves, and in the one that it goes to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ImageChange {
+    /// The workload.
+    pub workload: Safe,
+    /// Tag and digest, one for each image.
+    pub from: Vec<Safe>,
+    /// Tag and digest, one for each image.
+    pub to: Vec<Safe>,
+}
+
+/// An autoscaler that must not shrink a colour meanwhile.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Hold {
+    /// The HorizontalPodAutoscaler.
+    pub autoscaler: Safe,
+    /// Its uid.
+    pub uid: Safe,
+    /// `minReplicas` before.
+    pub from: u32,
+    /// `minReplicas` meanwhile.
+    pub to: u32,
+}
+
+/// Three values, as everywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Finding {
+    /// As it should be.
+    Ok,
+    /// As it should be, but somebody should know.
+    Noted,
+    /// Wrong.
+    Bad,
+    /// Not known.
+    Unknown,
+}
+
+/// One check.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Gate {
+    /// A stable name, such as `ready`.
+    pub name: Safe,
+    /// What was found.
+    pub finding: Finding,
+    /// The value, in words.
+    pub said: Safe,
+}
+
+/// Why it is refused; the exit code follows from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefusalKind {
+    /// It cannot be meant: no such colour, no switch, nothing to do.
+    Invalid,
+    /// A gate says BAD.
+    Gate,
+    /// A gate says UNKNOWN.
+    Unknown,
+    /// Somebody else is at it.
+    Held,
+}
+
+/// Why it may not be done now.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Refusal {
+    /// What kind of reason.
+    pub kind: RefusalKind,
+    /// The reason, and the way on.
+    pub why: Safe,
+    /// What could be planned all the same, to be shown.
+    pub plan: Option<Box<Plan>>,
+}
+
+impl Refusal {
+    fn invalid(why: impl Into<Safe>) -> Self {
+        Self {
+            kind: RefusalKind::Invalid,
+            why: why.into(),
+            plan: None,
+        }
+    }
+}
+
+/// Whether `request` may be done to `estate`, and how.
+///
+/// # Errors
+/// Why not, with the plan as far as there is one.
+pub fn check(request: &Request, estate: &Estate, now: Now) -> Result<Plan, Refusal> {
+    let Some(switch) = &estate.scope.traffic else {
+        let name = &estate.scope.name;
+        return Err(Refusal::invalid(format!(
+            "{name} has no [environment.traffic]: there is no traffic to move"
+        )));
+    };
+    let plan = match request.kind {
+        OperationKind::Cutover => gates::cutover(request, estate, switch, now),
+        OperationKind::Rollback => rollback::rollback(request, estate, switch, now),
+        OperationKind::Repair => gates::repair(request, estate, switch, now),
+    }?;
+    plan.verdict()
+}
+
+/// The colour that `wanted` names.
+fn colour(wanted: &Safe, switch: &TrafficSwitch) -> Result<usize, Refusal> {
+    let found = (switch.colours.iter()).position(|c| c.eq_ignore_ascii_case(wanted));
+    found.ok_or_else(|| {
+        let [a, b] = &switch.colours;
+        Refusal::invalid(format!(
+            "there is no colour {wanted}; there are {a} and {b}"
+        ))
+    })
+}
+
+impl Plan {
+    /// The steps on the way forward, in order.
+    pub fn steps(&self) -> Vec<Step> {
+        let flips = self.flips.iter().map(|flip| flip.service.clone());
+        let serves = self.least.keys().cloned();
+        match self.kind {
+            OperationKind::Cutover => {
+                let mut steps = vec![Step::Check, Step::Hold];
+                for service in flips {
+                    steps.extend([Step::Flip(service.clone()), Step::Move(service)]);
+                }
+                let moved = |s: &Safe| self.flips.iter().any(|f| f.service == *s);
+                steps.extend(serves.filter(|s| !moved(s)).map(Step::Move));
+                steps.extend([Step::Watch, Step::Restore]);
+                steps
+            }
+            OperationKind::Rollback => {
+                let mut steps: Vec<Step> = flips.map(Step::Flip).collect();
+                steps.extend(serves.map(Step::Move));
+                steps.push(Step::Restore);
+                steps
+            }
+            OperationKind::Repair => {
+                let mut steps = vec![Step::Check];
+                for service in flips {
+                    steps.extend([Step::Flip(service.clone()), Step::Move(service)]);
+                }
+                steps
+            }
+        }
+    }
+
+    /// Whether nothing is to be patched: it is verified only.
+    pub fn is_only_verified(&self) -> bool {
+        self.flips.is_empty()
+    }
+
+    /// The patch of `service`.
+    pub fn flip(&self, service: &str) -> Option<&Flip> {
+        self.flips
+            .iter()
+            .find(|flip| flip.service.as_str() == service)
+    }
+
+    /// The colour as people see it.
+    pub fn colour_in_words(colour: &str) -> String {
+        colour.to_uppercase()
+    }
+
+    /// What is to be done, in a line.
+    pub fn title(&self) -> String {
+        let (name, to) = (&self.environment, Self::colour_in_words(&self.to));
+        match self.kind {
+            OperationKind::Cutover => format!("cut over {name} to {to}"),
+            OperationKind::Rollback => format!("roll back {name} to {to}"),
+            OperationKind::Repair => format!("repair the selectors of {name}"),
+        }
+    }
+
+    /// What is so when all steps passed.
+    pub fn done_in_words(&self) -> String {
+        let services: Vec<&str> = self.least.keys().map(Safe::as_str).collect();
+        let (to, services) = (Self::colour_in_words(&self.to), services.join(", "));
+        match self.is_only_verified() {
+            true => format!("{to} was live on {services} already, and is verified"),
+            false => format!("{to} is live on {services}"),
+        }
+    }
+
+    /// The plan, unless a gate stands in the way.
+    fn verdict(self) -> Result<Self, Refusal> {
+        let first = |finding| self.gates.iter().find(move |gate| gate.finding == finding);
+        let lock = (self.gates.iter())
+            .find(|gate| gate.name.as_str() == gates::LOCK && gate.finding == Finding::Bad);
+        let (kind, gate) = match (lock, first(Finding::Bad), first(Finding::Unknown)) {
+            (Some(lock), ..) => (RefusalKind::Held, lock),
+            (None, Some(bad), _) => (RefusalKind::Gate, bad),
+            // What is not known does not stop a rollback: its own reads decide.
+            (None, None, Some(unknown)) if self.kind != OperationKind::Rollback => {
+                (RefusalKind::Unknown, unknown)
+            }
+            _ => return Ok(self),
+        };
+        Err(Refusal {
+            kind,
+            why: format!("{}: {}", gate.name, gate.said).into(),
+            plan: Some(Box::new(self)),
+        })
+    }
+}
+
+impl Gate {
+    pub(super) fn new(name: &str, finding: Finding, said: impl Into<Safe>) -> Self {
+        Self {
+            name: name.into(),
+            finding,
+            said: said.into(),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The facts that a confirmation is bound to, and their hash.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use super::{Finding, Flip, Gate, Hold};
+use crate::estate::{Estate, Labels, Safe};
+use crate::ops::OperationKind;
+
+/// Hexadecimal digits of a hash that are kept.
+const DIGITS: usize = 16;
+
+/// What decides (SAFETY, rule 7). Not among them: resourceVersions and the words of gates.
+#[derive(Serialize)]
+struct Decisive<'a> {
+    kind: OperationKind,
+    to: &'a Safe,
+    flips: Vec<(&'a Safe, &'a Safe, &'a Labels, &'a Labels, Option<u64>)>,
+    holds: Vec<(&'a Safe, u32)>,
+    templates: BTreeSet<&'a Safe>,
+    digests: BTreeSet<&'a Safe>,
+    replicas: BTreeMap<&'a Safe, u32>,
+    gates: Vec<(&'a Safe, Finding)>,
+}
+
+/// The hash of what decides.
+pub(super) fn hash(
+    kind: OperationKind,
+    to: &Safe,
+    flips: &[Flip],
+    holds: &[Hold],
+    gates: &[Gate],
+    estate: &Estate,
+) -> Safe {
+    let taking = |labels: &Labels| flips.iter().any(|flip| flip.to.selects(labels));
+    let pods = (estate.pods.value.iter())
+        .filter(|pod| taking(&pod.labels) && pod.ready && pod.deleting.is_none());
+    let (mut templates, mut digests) = (BTreeSet::new(), BTreeSet::new());
+    for pod in pods {
+        templates.extend(pod.labels.get("pod-template-hash"));
+        digests.extend(
+            pod.containers
+                .iter()
+                .filter_map(|c| c.image.digest.as_ref()),
+        );
+    }
+    let deployments = estate.deployments.value.iter();
+    let decisive = Decisive {
+        kind,
+        to,
+        flips: (flips.iter())
+            .map(|f| (&f.service, &f.uid, &f.from, &f.to, f.epoch))
+            .collect(),
+        holds: holds.iter().map(|h| (&h.autoscaler, h.to)).collect(),
+        templates,
+        digests,
+        replicas: deployments
+            .filter(|d| estate.deployment_group(d).workload.is_some())
+            .map(|d| (&d.name, d.desired))
+            .collect(),
+        // Who holds the Leases and how old a feed is decide for themselves, each time anew.
+        gates: (gates.iter())
+            .filter(|gate| !matches!(gate.name.as_str(), "lock" | "current"))
+            .map(|gate| (&gate.name, gate.finding))
+            .collect(),
+    };
+    let text = serde_json::to_vec(&decisive).unwrap_or_default();
+    digest(&text)[..DIGITS].into()
+}
+
+/// SHA-256 of `bytes`, hexadecimal.
+pub(in crate::ops) fn digest(bytes: &[u8]) -> String {
+    let mut hex = String::with_capacity(64);
+    for byte in Sha256::digest(bytes) {
+        // Writing to a String does not fail.
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
+}

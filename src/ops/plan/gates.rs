@@ -1,0 +1,566 @@
+//! What is checked before traffic moves forward, and what each check says.
+
+use std::collections::BTreeMap;
+
+use super::{Finding, Flip, Gate, Hold, ImageChange, Plan, Refusal, Request, colour, decisive};
+use crate::estate::health::rollout;
+use crate::estate::{
+    Autoscaler, Currency, Deployment, Estate, Group, Kind, Labels, Live, Now, Pod, Safe, Service,
+    TargetPort, TrafficSwitch, Verdict,
+};
+use crate::ops::OperationKind;
+use crate::ops::marks;
+
+/// The gate whose BAD means that somebody else is at it.
+pub(super) const LOCK: &str = "lock";
+
+/// Kinds without which a forward move is blind.
+const VITAL: [Kind; 4] = [
+    Kind::Services,
+    Kind::EndpointSlices,
+    Kind::Deployments,
+    Kind::Pods,
+];
+
+/// A plan to move all Services of the switch to one colour.
+pub(super) fn cutover(
+    request: &Request,
+    estate: &Estate,
+    switch: &TrafficSwitch,
+    now: Now,
+) -> Result<Plan, Refusal> {
+    let services = services(estate, switch)?;
+    let live = estate.live_colour();
+    let to = match (&request.to, live) {
+        (Some(wanted), _) => colour(wanted, switch)?,
+        (None, Some(live)) => 1 - live,
+        (None, None) => {
+            return Err(Refusal::invalid(
+                "which colour? The Services do not agree on one that is live: name it with --to",
+            ));
+        }
+    };
+    let value = &switch.colours[to];
+    let flips = flips(&services, |s| s.selector.with(&switch.key, value));
+    let targets: Vec<(Safe, Labels)> = (services.iter())
+        .map(|s| (s.name.clone(), s.selector.with(&switch.key, value)))
+        .collect();
+    let holds = holds(estate);
+    let mut gates = vec![current(estate, now)];
+    gates.extend(selector(estate));
+    gates.extend(matching(estate, &targets, switch, to));
+    gates.push(ready(estate, to));
+    gates.extend(ports(estate, &services, &targets));
+    gates.push(capacity(estate, to));
+    gates.extend(held(&holds));
+    gates.extend(lock(request, estate, &services, now));
+    gates.extend(owners(&services));
+    let plan = Draft {
+        kind: OperationKind::Cutover,
+        from: live.map(|c| switch.colours[c].clone()),
+        to,
+        flips,
+        least: least(estate, &targets),
+        holds,
+        gates,
+        back: back(estate, switch, live, to),
+    };
+    Ok(plan.finish(request, estate, switch))
+}
+
+/// A plan to make every selector what was meant.
+pub(super) fn repair(
+    request: &Request,
+    estate: &Estate,
+    switch: &TrafficSwitch,
+    now: Now,
+) -> Result<Plan, Refusal> {
+    let services = services(estate, switch)?;
+    let meant = |s: &Service| marks::meant(s).unwrap_or_else(|| s.selector.clone());
+    let flips = flips(&services, meant);
+    let Some(first) = flips.first() else {
+        let unmarked: Vec<&str> = (services.iter())
+            .filter(|s| marks::meant(s).is_none())
+            .map(|s| s.name.as_str())
+            .collect();
+        return Err(Refusal::invalid(match unmarked.is_empty() {
+            true => "nothing to repair: every selector is what was meant".to_owned(),
+            false => format!(
+                "nothing is known to be wrong: what was meant for {} was never written; cut over, or name the colour",
+                unmarked.join(", ")
+            ),
+        }));
+    };
+    let colour = first
+        .to
+        .get(&switch.key)
+        .and_then(|value| switch.colour(value));
+    let Some(to) = colour else {
+        return Err(Refusal::invalid(format!(
+            "what was meant for {} names neither colour: cut over instead",
+            first.service
+        )));
+    };
+    let targets: Vec<(Safe, Labels)> = (services.iter())
+        .map(|s| (s.name.clone(), meant(s)))
+        .collect();
+    let mut gates = vec![current(estate, now)];
+    gates.extend(matching(estate, &targets, switch, to));
+    gates.extend(ports(estate, &services, &targets));
+    gates.extend(lock(request, estate, &services, now));
+    gates.extend(owners(&services));
+    let plan = Draft {
+        kind: OperationKind::Repair,
+        from: estate.live_colour().map(|c| switch.colours[c].clone()),
+        to,
+        flips,
+        least: least(estate, &targets),
+        holds: Vec::new(),
+        gates,
+        back: "R, to the other colour, if it is ready".into(),
+    };
+    Ok(plan.finish(request, estate, switch))
+}
+
+/// A plan without what follows from the rest.
+pub(super) struct Draft {
+    pub(super) kind: OperationKind,
+    pub(super) from: Option<Safe>,
+    pub(super) to: usize,
+    pub(super) flips: Vec<Flip>,
+    pub(super) least: BTreeMap<Safe, u32>,
+    pub(super) holds: Vec<Hold>,
+    pub(super) gates: Vec<Gate>,
+    pub(super) back: Safe,
+}
+
+impl Draft {
+    pub(super) fn finish(self, request: &Request, estate: &Estate, switch: &TrafficSwitch) -> Plan {
+        let to = switch.colours[self.to].clone();
+        let hash = decisive::hash(
+            self.kind,
+            &to,
+            &self.flips,
+            &self.holds,
+            &self.gates,
+            estate,
+        );
+        Plan {
+            kind: self.kind,
+            environment: estate.scope.name.clone(),
+            namespace: estate.scope.namespace.clone(),
+            key: switch.key.clone(),
+            images: images(estate, self.to),
+            others: others(estate, switch),
+            from: self.from,
+            to,
+            flips: self.flips,
+            least: self.least,
+            holds: self.holds,
+            gates: self.gates,
+            back: self.back,
+            reason: request.reason.clone(),
+            hash,
+        }
+    }
+}
+
+/// The Services of the switch, in order.
+pub(super) fn services<'a>(
+    estate: &'a Estate,
+    switch: &TrafficSwitch,
+) -> Result<Vec<&'a Service>, Refusal> {
+    let find = |name: &Safe| {
+        estate.services.value.get(name).ok_or_else(|| {
+            let place = &estate.scope.namespace;
+            match estate.is_listed(Kind::Services) {
+                true => Refusal::invalid(format!(
+                    "there is no Service {name} in {place}: create it, or mend `services` in the configuration"
+                )),
+                false => Refusal {
+                    kind: super::RefusalKind::Unknown,
+                    why: format!("Service {name} in {place} was not seen yet").into(),
+                    plan: None,
+                },
+            }
+        })
+    };
+    switch.services.iter().map(find).collect()
+}
+
+/// The patches of those Services that have not what they are to have.
+pub(super) fn flips(services: &[&Service], to: impl Fn(&Service) -> Labels) -> Vec<Flip> {
+    let flip = |service: &&Service| {
+        let to = to(service);
+        (to != service.selector).then(|| Flip {
+            service: service.name.clone(),
+            uid: service.uid.clone(),
+            from: service.selector.clone(),
+            to,
+            epoch: marks::epoch(&service.marks),
+            resource_version: service.resource_version.clone(),
+            has_annotations: service.has_annotations,
+        })
+    };
+    services.iter().filter_map(flip).collect()
+}
+
+/// Pods that take traffic under the selector `to`.
+pub(super) fn taking<'a>(estate: &'a Estate, to: &'a Labels) -> impl Iterator<Item = &'a Pod> {
+    (estate.pods.value.iter())
+        .filter(move |pod| to.selects(&pod.labels) && pod.ready && pod.deleting.is_none())
+}
+
+/// How many endpoints each Service must have to be called live.
+pub(super) fn least(estate: &Estate, targets: &[(Safe, Labels)]) -> BTreeMap<Safe, u32> {
+    let count = |to: &Labels| u32::try_from(taking(estate, to).count()).unwrap_or(u32::MAX);
+    targets
+        .iter()
+        .map(|(name, to)| (name.clone(), count(to)))
+        .collect()
+}
+
+fn current(estate: &Estate, now: Now) -> Gate {
+    let stale: Vec<&str> = (VITAL.iter())
+        .filter(|kind| estate.currency(**kind, now.at) != Currency::Live)
+        .map(|kind| kind.plural())
+        .collect();
+    match stale.is_empty() {
+        true => Gate::new(
+            "current",
+            Finding::Ok,
+            "everything that it hangs on is current",
+        ),
+        false => {
+            let said = format!(
+                "{} are not current: reconnect (ctrl-r) and look again",
+                stale.join(", ")
+            );
+            Gate::new("current", Finding::Unknown, said)
+        }
+    }
+}
+
+/// I-1: a selector that matches none or both is refused, and never overridden.
+fn selector(estate: &Estate) -> Vec<Gate> {
+    let judge = |view: crate::estate::ServiceView<'_>| {
+        let name = view.name;
+        let (finding, said) = match &view.live {
+            Live::Colour(_) => return None,
+            Live::Foreign(value) => (
+                Finding::Bad,
+                format!("{name} selects {value}, which is neither colour: repair it first"),
+            ),
+            Live::NoKey => (
+                Finding::Bad,
+                format!(
+                    "{name} selects both colours or none: its selector lacks the colour key; repair it first"
+                ),
+            ),
+            Live::Absent => (Finding::Bad, format!("there is no Service {name}")),
+            Live::Unknown => (Finding::Unknown, format!("Service {name} was not seen yet")),
+        };
+        Some(Gate::new("selector", finding, said))
+    };
+    let wrong: Vec<Gate> = estate
+        .service_views()
+        .into_iter()
+        .filter_map(judge)
+        .collect();
+    match wrong.is_empty() {
+        false => wrong,
+        true if estate.live_colour().is_none() => vec![Gate::new(
+            "selector",
+            Finding::Noted,
+            "the Services do not agree on a colour: a flip was left half-done",
+        )],
+        true => vec![Gate::new(
+            "selector",
+            Finding::Ok,
+            "one colour in each Service",
+        )],
+    }
+}
+
+/// I-1: pods of that colour, and of no other, are ready behind the whole new selector.
+pub(super) fn matching(
+    estate: &Estate,
+    targets: &[(Safe, Labels)],
+    switch: &TrafficSwitch,
+    to: usize,
+) -> Vec<Gate> {
+    let judge = |(name, selector): &(Safe, Labels)| {
+        let (mut own, mut foreign) = (0u32, 0u32);
+        for pod in taking(estate, selector) {
+            match switch.colour_of(&pod.labels) == Some(to) {
+                true => own += 1,
+                false => foreign += 1,
+            }
+        }
+        let word = Plan::colour_in_words(&switch.colours[to]);
+        let (finding, said) = match (own, foreign) {
+            (0, _) => (
+                Finding::Bad,
+                format!("no ready pod of {word} matches the whole selector of {name}"),
+            ),
+            (_, 1..) => (
+                Finding::Bad,
+                format!("{foreign} ready pods of another colour match the selector of {name}"),
+            ),
+            _ => (
+                Finding::Ok,
+                format!("{own} ready pods of {word} match {name}"),
+            ),
+        };
+        Gate::new("match", finding, said)
+    };
+    targets.iter().map(judge).collect()
+}
+
+/// I-2: every Deployment of the colour is rolled out and saturated.
+pub(super) fn ready(estate: &Estate, to: usize) -> Gate {
+    let mut said = Vec::new();
+    let mut worst = Verdict::Ok;
+    let (mut ready, mut desired) = (0, 0);
+    for (place, workload) in estate.scope.workloads.iter().enumerate() {
+        let group = Group {
+            workload: Some(place),
+            colour: Some(to),
+        };
+        let mut deployments = estate.deployments_of(group).peekable();
+        if deployments.peek().is_none() {
+            let missing = format!("no Deployment of {}", workload.name);
+            worst = worst.and(Verdict::Bad(missing.into()));
+        }
+        for deployment in deployments {
+            worst = worst.and(rollout(deployment));
+            (ready, desired) = (ready + deployment.ready, desired + deployment.desired);
+            said.push(format!(
+                "{} generation {}",
+                deployment.name, deployment.observed_generation
+            ));
+        }
+    }
+    match worst {
+        Verdict::Ok => Gate::new(
+            "ready",
+            Finding::Ok,
+            format!("{ready}/{desired}, {} observed", said.join(", ")),
+        ),
+        Verdict::Bad(why) => Gate::new("ready", Finding::Bad, why),
+        Verdict::Unknown(why) => Gate::new("ready", Finding::Unknown, why),
+    }
+}
+
+/// Named ports that the ready pods do not have would leave the Service without endpoints.
+fn ports(estate: &Estate, services: &[&Service], targets: &[(Safe, Labels)]) -> Vec<Gate> {
+    let mut gates = Vec::new();
+    for service in services {
+        let Some((_, to)) = targets.iter().find(|(name, _)| *name == service.name) else {
+            continue;
+        };
+        for target in &service.targets {
+            let TargetPort::Named(port) = &target.target else {
+                continue;
+            };
+            let lacks = |pod: &&Pod| pod.ports.get(port).is_none();
+            let lacking = taking(estate, to).filter(lacks).count();
+            if lacking > 0 {
+                let said = format!(
+                    "{lacking} ready pods for {} have no port named {port}",
+                    service.name
+                );
+                gates.push(Gate::new("ports", Finding::Bad, said));
+            }
+        }
+    }
+    gates
+}
+
+/// I-5: the colour bears what the live one bears now.
+fn capacity(estate: &Estate, to: usize) -> Gate {
+    let mut said = Vec::new();
+    let mut short = Vec::new();
+    for (place, workload) in estate.scope.workloads.iter().enumerate() {
+        let ready = |colour| {
+            let group = Group {
+                workload: Some(place),
+                colour: Some(colour),
+            };
+            estate
+                .deployments_of(group)
+                .map(|d: &Deployment| d.ready)
+                .sum::<u32>()
+        };
+        let (new, old) = (ready(to), ready(1 - to));
+        let words = format!("{} {new} for {old}", workload.name);
+        match new < old {
+            true => short.push(words),
+            false => said.push(words),
+        }
+    }
+    match short.is_empty() {
+        true => Gate::new("capacity", Finding::Ok, said.join(", ")),
+        false => Gate::new(
+            "capacity",
+            Finding::Bad,
+            format!("too few to bear what is live: {}", short.join(", ")),
+        ),
+    }
+}
+
+fn held(holds: &[Hold]) -> Option<Gate> {
+    if holds.is_empty() {
+        return None;
+    }
+    let words: Vec<String> = (holds.iter())
+        .map(|h| format!("{} at {} (was {})", h.autoscaler, h.to, h.from))
+        .collect();
+    let said = format!("minReplicas held meanwhile: {}", words.join(", "));
+    Some(Gate::new("autoscalers", Finding::Noted, said))
+}
+
+/// Both colours' autoscalers are kept at what the larger colour runs now (SAFETY, rule 12).
+fn holds(estate: &Estate) -> Vec<Hold> {
+    let mut holds = Vec::new();
+    for place in 0..estate.scope.workloads.len() {
+        let of = |colour| {
+            let group = Group {
+                workload: Some(place),
+                colour: Some(colour),
+            };
+            estate.deployments_of(group).collect::<Vec<_>>()
+        };
+        let both = [of(0), of(1)];
+        let needed = (both.iter())
+            .map(|side| side.iter().map(|d| d.ready.min(d.desired)).sum::<u32>())
+            .max()
+            .unwrap_or(0);
+        for deployment in both.iter().flatten() {
+            let scales = |a: &&Autoscaler| {
+                a.target_kind.as_str() == "Deployment" && a.target == deployment.name
+            };
+            let found = estate.autoscalers.value.iter().find(scales);
+            holds.extend(found.and_then(|autoscaler| hold(autoscaler, needed)));
+        }
+    }
+    holds
+}
+
+fn hold(autoscaler: &Autoscaler, needed: u32) -> Option<Hold> {
+    let to = needed.min(autoscaler.max);
+    (autoscaler.min < to).then(|| Hold {
+        autoscaler: autoscaler.name.clone(),
+        uid: autoscaler.uid.clone(),
+        from: autoscaler.min,
+        to,
+    })
+}
+
+/// Somebody else's Lease, alive or left behind.
+fn lock(request: &Request, estate: &Estate, services: &[&Service], now: Now) -> Vec<Gate> {
+    let server = estate.server_time(now);
+    let mut gates = Vec::new();
+    for service in services {
+        let name = marks::lease_name(&service.name);
+        let Some(lease) = estate.leases.value.get(name.as_str()) else {
+            continue;
+        };
+        let Some(holder) = lease.holder.as_ref().filter(|holder| !holder.is_empty()) else {
+            continue;
+        };
+        let what = marks::operation(&lease.marks)
+            .map_or_else(String::new, |id| format!(", operation {id}"));
+        let (finding, said) = match (marks::is_alive(lease, server), request.seize) {
+            (_, true) => (
+                Finding::Noted,
+                format!("{} is taken from {holder}{what}", service.name),
+            ),
+            (true, false) => (
+                Finding::Bad,
+                format!(
+                    "{} is held by {holder}{what}: watch it, or wait for its end",
+                    service.name
+                ),
+            ),
+            (false, false) => (
+                Finding::Bad,
+                format!(
+                    "{} was left locked by {holder}{what}: adopt it, abandon it, or roll back",
+                    service.name
+                ),
+            ),
+        };
+        gates.push(Gate::new(LOCK, finding, said));
+    }
+    gates
+}
+
+/// Helm and GitOps write the selector again one day.
+fn owners(services: &[&Service]) -> Vec<Gate> {
+    let said = |service: &&Service| {
+        let owner = service.owners.first()?;
+        let words = format!(
+            "{owner} manages {}: its next sync or upgrade may set the selector back",
+            service.name
+        );
+        Some(Gate::new("owner", Finding::Noted, words))
+    };
+    services.iter().filter_map(said).collect()
+}
+
+/// Who wrote the selectors last.
+fn others(estate: &Estate, switch: &TrafficSwitch) -> Vec<Safe> {
+    let mut words = Vec::new();
+    for view in estate.service_views() {
+        if let Some(manager) = view.changed {
+            let at = manager
+                .at
+                .map_or_else(String::new, |at| format!(" at {at:.0}"));
+            words.push(
+                format!(
+                    "{} · {} last written by {}{at}",
+                    view.name, switch.key, manager.name
+                )
+                .into(),
+            );
+        }
+    }
+    words
+}
+
+fn images(estate: &Estate, to: usize) -> Vec<ImageChange> {
+    let of = |colour| estate.colour_view(Some(colour)).images;
+    let (old, new) = (of(1 - to), of(to));
+    let words = |images: &[(Safe, Vec<(crate::estate::Image, u32)>)], workload: &Safe| {
+        let mine = images.iter().find(|(name, _)| name == workload);
+        let one = |(image, _): &(crate::estate::Image, u32)| {
+            let digest = image
+                .short_digest()
+                .map_or_else(String::new, |d| format!(" {d}"));
+            Safe::from(format!("{}{digest}", image.short_tag()))
+        };
+        mine.map(|(_, images)| images.iter().map(one).collect())
+            .unwrap_or_default()
+    };
+    let change = |workload: &crate::estate::WorkloadScope| ImageChange {
+        workload: workload.name.clone(),
+        from: words(&old, &workload.name),
+        to: words(&new, &workload.name),
+    };
+    estate.scope.workloads.iter().map(change).collect()
+}
+
+/// The way back, as it is now.
+fn back(estate: &Estate, switch: &TrafficSwitch, live: Option<usize>, to: usize) -> Safe {
+    let Some(live) = live.filter(|live| *live != to) else {
+        return "R, to the other colour, if it is ready".into();
+    };
+    let view = estate.colour_view(Some(live));
+    let word = Plan::colour_in_words(&switch.colours[live]);
+    format!(
+        "R, one patch a Service: {word} stays as it is, ready {}/{}",
+        view.ready, view.desired
+    )
+    .into()
+}

@@ -1,0 +1,155 @@
+//! The plan that nothing but its own target's health may refuse (SAFETY, rule 9).
+
+use super::gates::{Draft, flips, least, matching, services};
+use super::{Finding, Gate, Hold, Plan, Refusal, Request, colour};
+use crate::estate::{Estate, Labels, Live, Now, Safe, Service, TrafficSwitch};
+use crate::ops::OperationKind;
+use crate::ops::marks::{self, Flipped};
+
+pub(super) fn rollback(
+    request: &Request,
+    estate: &Estate,
+    switch: &TrafficSwitch,
+    now: Now,
+) -> Result<Plan, Refusal> {
+    let services = services(estate, switch)?;
+    let to = target(request, estate, switch, &services)?;
+    let value = &switch.colours[to];
+    let mut flips = flips(&services, |s| s.selector.with(&switch.key, value));
+    flips.reverse();
+    if flips.is_empty() {
+        let word = Plan::colour_in_words(value);
+        return Err(Refusal::invalid(format!(
+            "nothing to roll back: {word} is live on every Service"
+        )));
+    }
+    let targets: Vec<(Safe, Labels)> = (services.iter())
+        .map(|s| (s.name.clone(), s.selector.with(&switch.key, value)))
+        .collect();
+    let mut gates = matching(estate, &targets, switch, to);
+    for gate in gates.iter_mut().filter(|gate| gate.finding == Finding::Bad) {
+        gate.said = lesser_evil(estate, switch, to, &gate.said);
+    }
+    gates.extend(verified(&services, value));
+    gates.extend(whole(estate, switch, to));
+    gates.extend(seized(estate, &services, now));
+    let live = estate.live_colour();
+    let plan = Draft {
+        kind: OperationKind::Rollback,
+        from: live.map(|c| switch.colours[c].clone()),
+        to,
+        flips,
+        least: least(estate, &targets),
+        holds: Vec::<Hold>::new(),
+        gates,
+        back: "C, a cutover with all its checks".into(),
+    };
+    Ok(plan.finish(request, estate, switch))
+}
+
+/// I-30: the colour that was verified live before, not merely the other one, where that is known.
+fn target(
+    request: &Request,
+    estate: &Estate,
+    switch: &TrafficSwitch,
+    services: &[&Service],
+) -> Result<usize, Refusal> {
+    if let Some(wanted) = &request.to {
+        return colour(wanted, switch);
+    }
+    if let Some(live) = estate.live_colour() {
+        return match services
+            .iter()
+            .find_map(|s| returned(s, &switch.colours[live]))
+        {
+            Some(flipped) => Err(already_back(&flipped, switch, live)),
+            None => Ok(1 - live),
+        };
+    }
+    // Half-switched or repaired by hand: what all agreed on last.
+    let known = services.iter().find_map(|s| marks::verified(s)?.colour());
+    let known = known.and_then(|value| switch.colour(&value));
+    let one = |view: crate::estate::ServiceView<'_>| match view.live {
+        Live::Colour(colour) => Some(colour),
+        _ => None,
+    };
+    known
+        .or_else(|| estate.service_views().into_iter().find_map(one))
+        .ok_or_else(|| {
+            Refusal::invalid(
+                "roll back to which colour? No Service names one, and none was verified: name it with --to",
+            )
+        })
+}
+
+/// The last flip of a Service, if it was a way back to the colour that is live.
+fn returned(service: &Service, live: &Safe) -> Option<Flipped> {
+    let flipped = marks::flipped(service)?;
+    let is_back = matches!(flipped.what.as_str(), "rollback" | "compensation");
+    (is_back && flipped.to == *live).then_some(flipped)
+}
+
+/// A second rollback by a tired hand would bring back what the first one took away (O06).
+fn already_back(flipped: &Flipped, switch: &TrafficSwitch, live: usize) -> Refusal {
+    let word = |place: usize| Plan::colour_in_words(&switch.colours[place]);
+    let (back, gone) = (word(live), word(1 - live));
+    Refusal::invalid(format!(
+        "{} rolled back to {back} at {:.0}: that is live. To go to {gone} all the same, cut over with its checks, or say --to {gone}",
+        flipped.by, flipped.at
+    ))
+}
+
+/// I-22: the target is ill: where traffic would be the least worse off.
+fn lesser_evil(estate: &Estate, switch: &TrafficSwitch, to: usize, said: &str) -> Safe {
+    let other = estate.colour_view(Some(1 - to));
+    let word = |c: usize| Plan::colour_in_words(&switch.colours[c]);
+    let stay = match other.ready {
+        0 => format!("{} has no ready pod either", word(1 - to)),
+        ready => format!(
+            "staying on {} ({ready}/{} ready) is the lesser evil",
+            word(1 - to),
+            other.desired
+        ),
+    };
+    format!("{said}; {stay}: bring {} up first", word(to)).into()
+}
+
+fn verified(services: &[&Service], value: &Safe) -> Option<Gate> {
+    let never = |s: &&&Service| marks::verified(s).is_none_or(|v| !v.knows(value));
+    let unknown = services.iter().filter(never).count();
+    (unknown > 0).then(|| {
+        let word = Plan::colour_in_words(value);
+        let said =
+            format!("{word} was never verified live by Wheelhouse on {unknown} of the Services");
+        Gate::new("verified", Finding::Noted, said)
+    })
+}
+
+/// Fewer than desired are worth a word and nothing more.
+fn whole(estate: &Estate, switch: &TrafficSwitch, to: usize) -> Option<Gate> {
+    let view = estate.colour_view(Some(to));
+    let word = Plan::colour_in_words(&switch.colours[to]);
+    (view.ready < view.desired).then(|| {
+        Gate::new(
+            "ready",
+            Finding::Noted,
+            format!("{word} is not whole: ready {}/{}", view.ready, view.desired),
+        )
+    })
+}
+
+fn seized(estate: &Estate, services: &[&Service], now: Now) -> Vec<Gate> {
+    let server = estate.server_time(now);
+    let said = |service: &&Service| {
+        let name = marks::lease_name(&service.name);
+        let lease = estate.leases.value.get(name.as_str())?;
+        let holder = lease.holder.as_ref().filter(|holder| !holder.is_empty())?;
+        let alive = match marks::is_alive(lease, server) {
+            true => "is at it and will be cut off",
+            false => "left it locked",
+        };
+        let words = format!("{}: {holder} {alive}", service.name);
+        Some(Gate::new("seizes", Finding::Noted, words))
+    };
+    services.iter().filter_map(said).collect()
+}
