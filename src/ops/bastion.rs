@@ -1,0 +1,289 @@
+//! Where operations are done from: the cluster as it is reached, the person, the clocks and chance.
+//!
+//! Clocks and chance are arguments, so that a simulation owns both.
+
+use std::fmt;
+use std::fs::File;
+use std::hash::BuildHasher as _;
+use std::io::Read as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::marks;
+use crate::clients::kubernetes::{self, Cluster};
+use crate::estate::{Fault, FaultKind, Moment, Now, Safe, Scope};
+
+/// How long what may take, and how often what is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timing {
+    /// How long a Lease is good for without renewal.
+    pub lease: Duration,
+    /// How often it is renewed.
+    pub renew: Duration,
+    /// After so long without a renewal the worker writes nothing more.
+    pub give_up: Duration,
+    /// For the answer to one request.
+    pub answer: Duration,
+    /// For EndpointSlices to say that traffic has moved.
+    pub moved: Duration,
+    /// How long it is watched after the flip.
+    pub watch: Duration,
+    /// For a selector that somebody else changed meanwhile to be put right, before the operation ends.
+    pub patience: Duration,
+    /// Between two tries to find something out.
+    pub pause: Duration,
+    /// Whether chance adds to the pauses of watches; off where time is a simulation's.
+    pub jitter: bool,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self {
+            lease: seconds(60),
+            renew: seconds(10),
+            give_up: seconds(40),
+            answer: seconds(10),
+            moved: seconds(60),
+            watch: seconds(30),
+            patience: seconds(600),
+            pause: seconds(1),
+            jitter: true,
+        }
+    }
+}
+
+/// Both clocks, and chance.
+#[derive(Clone)]
+pub struct Clock {
+    wall: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    boot: Arc<dyn Fn() -> Moment + Send + Sync>,
+    chance: Arc<dyn Fn() -> u128 + Send + Sync>,
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Clock")
+    }
+}
+
+impl Clock {
+    /// Clocks and chance of the caller's.
+    pub fn new(
+        wall: impl Fn() -> Timestamp + Send + Sync + 'static,
+        boot: impl Fn() -> Moment + Send + Sync + 'static,
+        chance: impl Fn() -> u128 + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            wall: Arc::new(wall),
+            boot: Arc::new(boot),
+            chance: Arc::new(chance),
+        }
+    }
+
+    /// Both.
+    pub fn now(&self) -> Now {
+        Now {
+            wall: (self.wall)(),
+            at: (self.boot)(),
+        }
+    }
+
+    /// The wall clock: for what is written.
+    pub fn wall(&self) -> Timestamp {
+        (self.wall)()
+    }
+
+    /// The clock that counts suspend: for what is measured.
+    pub fn boot(&self) -> Moment {
+        (self.boot)()
+    }
+
+    /// A name for an operation: its beginning and 80 random bits, in lower case as Kubernetes wants it.
+    pub fn operation_id(&self) -> Safe {
+        let at = u64::try_from(self.wall().as_millisecond()).unwrap_or(0);
+        let id = ulid::Ulid::from_parts(at, (self.chance)());
+        id.to_string().to_lowercase().into()
+    }
+
+    /// Some digits that nobody else has.
+    pub fn nonce(&self) -> String {
+        let all = (self.chance)();
+        format!("{:08x}", all & 0xffff_ffff)
+    }
+}
+
+/// Who acts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// The API's user, as SelfSubjectReview names it.
+    pub user: Safe,
+    /// OS user and host.
+    pub seat: Safe,
+    /// What a Lease says: user, host, boot id and random, so that two bastions of one name differ.
+    pub holder: Safe,
+}
+
+impl Person {
+    /// As entries name them.
+    pub fn words(&self) -> Safe {
+        match self.user.is_empty() {
+            true => self.seat.clone(),
+            false => format!("{} ({})", self.user, self.seat).into(),
+        }
+    }
+}
+
+/// A bug that the simulation must catch; nothing else ever plants one.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Planted {
+    /// Writes do not test the epoch.
+    NoEpochTest,
+    /// A lost reply is answered by sending again.
+    BlindResend,
+    /// The Lease is named by the configuration's environment.
+    LeaseByConfig,
+    /// A rollback waits until the Lease is free.
+    RollbackWaits,
+    /// The watch after the flip counts the wall clock.
+    SoakByWallClock,
+}
+
+/// Where operations are done from.
+#[derive(Clone, Debug)]
+pub struct Bastion {
+    /// The cluster, as the environment's namespace is reached.
+    pub cluster: Cluster,
+    /// What the environment consists of.
+    pub scope: Scope,
+    /// The label selector of its pods and Deployments.
+    pub selector: String,
+    /// Both clocks, and chance.
+    pub clock: Clock,
+    /// Who acts.
+    pub person: Person,
+    /// How long what may take.
+    pub timing: Timing,
+    /// Where journals are; none where there are none (a simulation).
+    pub journals: Option<PathBuf>,
+    #[doc(hidden)]
+    pub planted: Option<Planted>,
+}
+
+impl Bastion {
+    /// Whether the simulation planted that bug here.
+    pub(super) fn has(&self, planted: Planted) -> bool {
+        self.planted == Some(planted)
+    }
+
+    /// The Lease of a Service.
+    pub(super) fn lease_name(&self, service: &str) -> String {
+        match self.has(Planted::LeaseByConfig) {
+            true => marks::lease_name(&format!("{}-{service}", self.scope.name)),
+            false => marks::lease_name(service),
+        }
+    }
+}
+
+/// Where an environment is and what it consists of, fixed when the plan is shown (I-47).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Place {
+    /// The kubeconfig; none for the one that kubectl would take.
+    pub kubeconfig: Option<PathBuf>,
+    /// The context; none for the current one.
+    pub context: Option<String>,
+    /// The namespace of the records; none for the environment's own.
+    pub records: Option<String>,
+    /// The label selector of its pods and Deployments.
+    pub selector: String,
+    /// What it consists of.
+    pub scope: Scope,
+    /// How long what may take.
+    pub timing: Timing,
+    /// Where journals are.
+    pub journals: Option<PathBuf>,
+}
+
+impl Bastion {
+    /// Connects to `place`, and asks who we are there.
+    ///
+    /// # Errors
+    /// The kubeconfig's, the way's, or the credential's fault.
+    pub async fn connect(place: &Place) -> Result<Self, Fault> {
+        let target = kubernetes::Target {
+            kubeconfig: place.kubeconfig.clone(),
+            context: place.context.clone(),
+            namespace: place.scope.namespace.to_string(),
+            records: place.records.clone(),
+        };
+        let cluster = kubernetes::connect(&target).await?;
+        // Not every server has the review: then the seat alone says who it is.
+        let user = match cluster.whoami(place.timing.answer).await {
+            Ok(user) => user,
+            Err(fault) if matches!(fault.kind, FaultKind::Missing | FaultKind::Forbidden) => {
+                "".into()
+            }
+            Err(fault) => return Err(fault),
+        };
+        Ok(Self {
+            cluster,
+            scope: place.scope.clone(),
+            selector: place.selector.clone(),
+            clock: Clock::of_this_machine(),
+            person: Person::of_this_process(user),
+            timing: place.timing,
+            journals: place.journals.clone(),
+            planted: None,
+        })
+    }
+}
+
+impl Clock {
+    /// The machine's own clocks and chance.
+    pub fn of_this_machine() -> Self {
+        Self::new(Timestamp::now, boottime, chance)
+    }
+}
+
+/// CLOCK_BOOTTIME: it counts suspend, as `Instant` does not.
+fn boottime() -> Moment {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
+    let nanos = u64::try_from(now.tv_nsec).unwrap_or(0);
+    Moment(seconds * 1_000 + nanos / 1_000_000)
+}
+
+/// 128 bits of the kernel's chance; where it cannot be had, of this process's hasher.
+fn chance() -> u128 {
+    let mut bytes = [0; 16];
+    let read = File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
+    if read.is_ok() {
+        return u128::from_le_bytes(bytes);
+    }
+    let half = || u128::from(std::hash::RandomState::new().hash_one(std::process::id()));
+    half() << 64 | half()
+}
+
+impl Person {
+    /// Who runs this process: `user` is what the API calls them.
+    pub fn of_this_process(user: Safe) -> Self {
+        let name = rustix::system::uname();
+        let host = name.nodename().to_string_lossy().into_owned();
+        let login = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
+        let uid = || format!("uid {}", rustix::process::getuid().as_raw());
+        let seat: Safe = format!("{}@{host}", login.unwrap_or_else(|_| uid())).into();
+        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        let boot: String = boot.chars().take(8).collect();
+        let nonce = Clock::of_this_machine().nonce();
+        Self {
+            holder: format!("{seat}/{boot}/{nonce}").into(),
+            seat,
+            user,
+        }
+    }
+}

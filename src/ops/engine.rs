@@ -1,0 +1,356 @@
+//! Carries an operation out: what the machine says is next, one intent and one result after the other.
+//!
+//! Result n and intent n+1 are one write to the record. Before every outward write the Lease is believed
+//! or nothing is sent. What is not known is read, never sent again. A rollback needs neither the record nor the
+//! Lease to be writable: what could not be written is written afterwards.
+
+mod flip;
+mod hold;
+mod start;
+mod wait;
+
+use serde_json::json;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::bastion::Bastion;
+use super::entry::{Entry, OperationKind, Outcome, Step, What};
+use super::eyes::Eyes;
+use super::journal::Journal;
+use super::kept::{self, Kept};
+use super::lock::{Belief, Lock};
+use super::machine::{Next, StepState};
+use super::record::{self, NotWritten};
+use super::{marks, plan::Plan};
+use crate::estate::{Estate, Moment, Safe};
+
+pub use start::{Prepared, Refused, abandon, adopt, prepare};
+
+/// How often an act that was found not done is tried.
+const ATTEMPTS: u32 = 3;
+
+/// How a worker ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ended {
+    /// The operation is over.
+    Closed(Outcome, Safe),
+    /// The worker is; the operation can be adopted.
+    Interrupted(Safe),
+    /// Somebody else has the Lease; who.
+    Fenced(Safe),
+}
+
+/// An operation in the hands of its worker.
+#[derive(Debug)]
+pub struct Run {
+    bastion: Bastion,
+    kept: Kept,
+    lock: Lock,
+    eyes: Eyes,
+    journal: Journal,
+    watched: watch::Sender<u64>,
+    keeper: JoinHandle<()>,
+    /// Somebody asked the worker itself to end at the next boundary.
+    stop: watch::Receiver<bool>,
+    tell: Option<Tell>,
+    /// What a rollback read in its first round trip, and when: its patches need no other.
+    read: Option<(Estate, Moment)>,
+}
+
+/// Told of each entry as it is written.
+struct Tell(Box<dyn Fn(&Entry) + Send + Sync>);
+
+impl std::fmt::Debug for Tell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Tell")
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.keeper.abort();
+    }
+}
+
+/// What was found out about a step whose result is not known.
+enum Found {
+    /// Its results.
+    Known(Vec<What>),
+    /// It was not done, for sure, and cannot be any more: it may be tried again.
+    NotDone,
+}
+
+impl Run {
+    /// The operation's id.
+    pub fn id(&self) -> &Safe {
+        &self.kept.id
+    }
+
+    /// The record as it was last written or read.
+    pub fn kept(&self) -> &Kept {
+        &self.kept
+    }
+
+    /// Has `tell` told of each entry that was written, those before included.
+    #[must_use]
+    pub fn told_by(mut self, tell: impl Fn(&Entry) + Send + Sync + 'static) -> Self {
+        self.kept.entries.iter().for_each(&tell);
+        self.tell = Some(Tell(Box::new(tell)));
+        self
+    }
+
+    fn plan(&self) -> Option<&Plan> {
+        self.kept.operation.plan.as_ref()
+    }
+
+    fn is_rollback(&self) -> bool {
+        self.plan()
+            .is_some_and(|plan| plan.kind == OperationKind::Rollback)
+    }
+
+    /// Goes on until the operation is over or the worker must stop.
+    pub async fn carry_out(mut self) -> Ended {
+        match self.go_on().await {
+            Ok(closed) => {
+                self.lock.release().await;
+                record::prune(&self.bastion).await;
+                closed
+            }
+            Err(ended) => ended,
+        }
+    }
+
+    async fn go_on(&mut self) -> Result<Ended, Ended> {
+        let mut next = self.first();
+        loop {
+            let results = match next {
+                Next::Nothing => return Ok(self.over()),
+                Next::Close(..) => Vec::new(),
+                Next::Begin(step) => self.act(&step).await?,
+                Next::Settle(step) => match self.settle(&step).await? {
+                    Found::Known(results) => results,
+                    Found::NotDone => self.again(&step).await?,
+                },
+            };
+            next = self.commit(results).await?;
+        }
+    }
+
+    /// The first step: its intent may have been written with the plan.
+    fn first(&self) -> Next {
+        let operation = &self.kept.operation;
+        match operation.open_step() {
+            Some(step) if !self.kept.is_resumed() => Next::Begin(step.clone()),
+            _ => operation.next(),
+        }
+    }
+
+    fn over(&self) -> Ended {
+        match &self.kept.operation.closed {
+            Some((outcome, why)) => Ended::Closed(*outcome, why.clone()),
+            None => Ended::Interrupted("it has no end yet".into()),
+        }
+    }
+
+    /// Writes another intent for a step that was found not done, and acts.
+    async fn again(&mut self, step: &Step) -> Result<Vec<What>, Ended> {
+        let attempt = 1 + match self.kept.operation.state(step) {
+            StepState::Running { attempt, .. } => attempt,
+            _ => self.attempts(step),
+        };
+        if attempt > ATTEMPTS {
+            return Ok(vec![What::Failed {
+                step: step.clone(),
+                reason: format!("it was tried {ATTEMPTS} times and never done").into(),
+            }]);
+        }
+        let began = What::Began {
+            step: step.clone(),
+            attempt,
+        };
+        self.write(vec![began]).await?;
+        if self.kept.operation.open_step() != Some(step) {
+            return Ok(Vec::new());
+        }
+        self.act(step).await
+    }
+
+    fn attempts(&self, step: &Step) -> u32 {
+        let began =
+            |entry: &&Entry| matches!(&entry.what, What::Began { step: s, .. } if s == step);
+        u32::try_from(self.kept.entries.iter().filter(began).count()).unwrap_or(u32::MAX)
+    }
+
+    async fn act(&mut self, step: &Step) -> Result<Vec<What>, Ended> {
+        match step {
+            Step::Check => self.check().await,
+            Step::Hold => self.hold().await,
+            Step::Flip(service) | Step::Undo(service) => self.flip(step, service).await,
+            Step::Move(service) | Step::Return(service) => self.moved(step, service).await,
+            Step::Watch => self.watch().await,
+            Step::Restore => self.restore().await,
+        }
+    }
+
+    async fn settle(&mut self, step: &Step) -> Result<Found, Ended> {
+        match step {
+            Step::Flip(service) | Step::Undo(service) => self.settle_flip(step, service).await,
+            // These only look, or test each object before they write it: doing them is finding out.
+            Step::Check
+            | Step::Hold
+            | Step::Move(_)
+            | Step::Return(_)
+            | Step::Watch
+            | Step::Restore => Ok(Found::Known(self.act(step).await?)),
+        }
+    }
+
+    /// Writes results and what follows from them, as one write, and tells what that is.
+    async fn commit(&mut self, results: Vec<What>) -> Result<Next, Ended> {
+        loop {
+            self.hear();
+            let mut after = self.kept.operation.clone();
+            let mut whats = results.clone();
+            for what in &results {
+                after.take(&self.entry(what.clone()));
+            }
+            let next = after.next();
+            match &next {
+                Next::Begin(step) => {
+                    self.boundary()?;
+                    whats.push(What::Began {
+                        step: step.clone(),
+                        attempt: 1,
+                    });
+                }
+                Next::Close(outcome, reason) => whats.push(What::Closed {
+                    outcome: *outcome,
+                    reason: reason.clone(),
+                }),
+                Next::Settle(_) | Next::Nothing => {}
+            }
+            if whats.is_empty() || self.try_write(whats).await? {
+                return Ok(match next {
+                    Next::Close(..) => Next::Nothing,
+                    next => next,
+                });
+            }
+        }
+    }
+
+    /// Writes entries as they are, whatever others write meanwhile.
+    async fn write(&mut self, whats: Vec<What>) -> Result<(), Ended> {
+        while !self.try_write(whats.clone()).await? {}
+        Ok(())
+    }
+
+    /// Writes entries unless somebody else wrote meanwhile: then theirs are folded in, and false is the answer.
+    async fn try_write(&mut self, whats: Vec<What>) -> Result<bool, Ended> {
+        let entries: Vec<Entry> = whats.into_iter().map(|what| self.entry(what)).collect();
+        for entry in &entries {
+            self.note("entry", json!(entry));
+        }
+        loop {
+            self.believe()?;
+            let written = record::append(&self.bastion, &mut self.kept, entries.clone()).await;
+            match written {
+                Ok(()) => {
+                    if let Some(Tell(tell)) = &self.tell {
+                        entries.iter().for_each(tell);
+                    }
+                    return Ok(true);
+                }
+                Err(NotWritten::Conflict) => return self.catch_up(&entries).await,
+                Err(_) if self.is_rollback() => {
+                    // Exempt (rule 9): the next write that goes through carries these along.
+                    self.kept.take(entries);
+                    return Ok(true);
+                }
+                Err(NotWritten::Gone) => {
+                    return Err(Ended::Interrupted(
+                        "its record was deleted: nothing more is done without one".into(),
+                    ));
+                }
+                Err(NotWritten::Fault(_)) => self.pause().await?,
+            }
+        }
+    }
+
+    /// Reads what others wrote. True if our entries turned out to be there.
+    async fn catch_up(&mut self, ours: &[Entry]) -> Result<bool, Ended> {
+        loop {
+            match record::read(&self.bastion, &self.kept.id).await {
+                Ok(Some(read)) => {
+                    let is_there = read.entries.ends_with(ours);
+                    self.kept.become_read(read);
+                    return Ok(is_there);
+                }
+                Ok(None) => {
+                    return Err(Ended::Interrupted(
+                        "its record was deleted: nothing more is done without one".into(),
+                    ));
+                }
+                Err(_) if self.is_rollback() => return Ok(false),
+                Err(_) => self.pause().await?,
+            }
+        }
+    }
+
+    /// Folds in what the watch saw others write to the record.
+    fn hear(&mut self) {
+        let name = marks::record_name(&self.kept.id);
+        let Some(record) = self.eyes.estate.records.value.get(name.as_str()) else {
+            return;
+        };
+        if record.resource_version == self.kept.version.1 {
+            return;
+        }
+        if let Ok(read) = kept::read(record)
+            && read.entries.len() > self.kept.entries.len()
+            && read.entries.starts_with(&self.kept.entries)
+        {
+            self.kept.become_read(read);
+        }
+    }
+
+    fn entry(&self, what: What) -> Entry {
+        Entry {
+            at: self.bastion.clock.wall(),
+            by: self.bastion.person.words(),
+            what,
+        }
+    }
+
+    /// A line in the journal. A disk that is full does not stop what runs.
+    fn note(&mut self, phase: &str, what: serde_json::Value) {
+        if let Err(error) = self.journal.write(self.bastion.clock.wall(), phase, what) {
+            tracing::warn!(%error, "the journal could not be written");
+        }
+    }
+
+    /// Whether the worker may write now.
+    fn believe(&self) -> Result<(), Ended> {
+        match self.lock.belief() {
+            Belief::Held => Ok(()),
+            Belief::Fenced(holder) => Err(Ended::Fenced(holder)),
+            Belief::Lost(_) if self.is_rollback() => Ok(()),
+            Belief::Lost(why) => Err(Ended::Interrupted(why)),
+        }
+    }
+
+    /// Whether the worker itself was asked to end: between two steps it may.
+    fn boundary(&self) -> Result<(), Ended> {
+        match *self.stop.borrow() && !self.is_rollback() {
+            true => Err(Ended::Interrupted("the worker was asked to end".into())),
+            false => Ok(()),
+        }
+    }
+
+    /// A pause between two tries, as long as the Leases are believed.
+    async fn pause(&mut self) -> Result<(), Ended> {
+        self.believe()?;
+        self.boundary()?;
+        tokio::time::sleep(self.bastion.timing.pause).await;
+        self.believe()
+    }
+}

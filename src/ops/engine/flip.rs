@@ -1,0 +1,471 @@
+//! The one act that moves traffic, its compensation, and how a lost reply is settled.
+
+use serde_json::{Value, json};
+
+use super::{Ended, Found, Run};
+use crate::clients::kubernetes::Unwritten;
+use crate::estate::{Deployment, Estate, Fault, Labels, Safe, Service};
+use crate::ops::bastion::Planted;
+use crate::ops::entry::{OperationKind, Step, What};
+use crate::ops::marks::{self, Flipped};
+use crate::ops::patch::{self, Draft, Must};
+use crate::ops::plan::{Flip, still};
+use crate::ops::reads;
+
+/// How often a read before the act is tried, and an act that the server put off.
+const TRIES: u32 = 5;
+/// How old a rollback's first read may be, in milliseconds; the patch tests what it says.
+const JUST_MS: u64 = 1_000;
+/// How often a fence is tried against what moves meanwhile.
+const FENCES: u32 = 10;
+
+impl Run {
+    /// Patches the selector of `service`, once.
+    pub(super) async fn flip(&mut self, step: &Step, service: &Safe) -> Result<Vec<What>, Ended> {
+        let Some(flip) = self.wanted(step, service) else {
+            return Ok(vec![failed(step, "it is not in the plan")]);
+        };
+        for _ in 0..TRIES {
+            let read = match self.look(step, &flip).await {
+                Ok(read) => read,
+                Err(Look::No(why)) => return Ok(vec![failed(step, why)]),
+                Err(Look::Away(_)) => {
+                    self.pause().await?;
+                    continue;
+                }
+            };
+            let ours = self.epoch(service);
+            let is_later = marks::epoch(&read.marks).is_some_and(|there| there > ours);
+            if is_later && !self.bastion.has(Planted::NoEpochTest) {
+                return Err(Ended::Fenced("somebody with a later epoch".into()));
+            }
+            // The last look at the Lease: nothing but the request lies behind it.
+            self.believe()?;
+            let draft = self.flip_patch(step, &flip, &read);
+            self.note(
+                "sent",
+                json!({ "patch": service, "selector": patch::selector(&flip.to) }),
+            );
+            let answer = self.bastion.timing.answer;
+            let sent = (self.bastion.cluster)
+                .patch::<Service>(service, &draft.finish(), answer)
+                .await;
+            match sent {
+                Ok(after) => {
+                    let version = &after.resource_version;
+                    let key = &self
+                        .plan()
+                        .map_or_else(|| Safe::from(""), |p| p.key.clone());
+                    let words = format!(
+                        "{} (resourceVersion {version})",
+                        difference(&flip.from, &flip.to, key)
+                    );
+                    return Ok(vec![passed(step, words)]);
+                }
+                Err(Unwritten::Refused { status: 429, .. }) => self.pause().await?,
+                Err(Unwritten::Refused {
+                    status: 409 | 422,
+                    fault,
+                }) => {
+                    return self.read_back(step, &flip, &fault).await;
+                }
+                Err(Unwritten::Refused { fault, .. }) => return Ok(vec![failed(step, fault.what)]),
+                Err(Unwritten::Unknown(_)) if self.bastion.has(Planted::BlindResend) => {}
+                Err(Unwritten::Unknown(fault)) => {
+                    return Ok(vec![What::Unknown {
+                        step: step.clone(),
+                        reason: fault.what,
+                    }]);
+                }
+            }
+        }
+        Ok(vec![failed(
+            step,
+            "the API server did not answer; nothing was sent",
+        )])
+    }
+
+    /// The patch that the plan holds for a step, the way that the step goes.
+    fn wanted(&self, step: &Step, service: &Safe) -> Option<Flip> {
+        let flip = self.plan()?.flip(service)?.clone();
+        Some(match step {
+            Step::Undo(_) => Flip {
+                from: flip.to,
+                to: flip.from,
+                ..flip
+            },
+            _ => flip,
+        })
+    }
+
+    /// Health at this instant (I-4): the Service as it is now, and whether it may be patched.
+    async fn look(&self, step: &Step, flip: &Flip) -> Result<Service, Look> {
+        let is_forward = matches!(step, Step::Flip(_)) && !self.is_rollback();
+        let is_first = self.attempts(step) <= 1;
+        let estate = match (is_forward, self.just_read().filter(|_| is_first)) {
+            (false, Some(read)) => read,
+            (true, _) => reads::fresh(&self.bastion).await.map_err(Look::Away)?,
+            (false, None) => reads::least(&self.bastion).await.map_err(Look::Away)?,
+        };
+        let plan = self
+            .plan()
+            .ok_or_else(|| Look::No("there is no plan".into()))?;
+        let service = still(plan, flip, &estate, is_forward).map_err(Look::No)?;
+        let is_undo = matches!(step, Step::Undo(_));
+        if is_undo && marks::operation(&service.marks).as_ref() != Some(self.id()) {
+            return Err(Look::No(
+                format!("{} is no longer as this operation left it", flip.service).into(),
+            ));
+        }
+        Ok(service)
+    }
+
+    /// What a rollback read when it began, while that is as good as a read made now.
+    fn just_read(&self) -> Option<Estate> {
+        let (estate, at) = self.read.as_ref()?;
+        let age = self.bastion.clock.boot().since(*at);
+        (self.is_rollback() && age <= JUST_MS).then(|| estate.clone())
+    }
+
+    fn flip_patch(&self, step: &Step, flip: &Flip, read: &Service) -> Draft {
+        let must = Must {
+            uid: &flip.uid,
+            epoch: marks::epoch(&read.marks),
+            version: &read.resource_version,
+            is_strict: self.attempts(step) > 1,
+            has_annotations: read.has_annotations,
+            is_careless: self.bastion.has(Planted::NoEpochTest),
+        };
+        let mut draft = Draft::of(&must);
+        draft.test("/spec/selector", patch::selector(&flip.from));
+        draft.replace("/spec/selector", patch::selector(&flip.to));
+        draft.mark(marks::EPOCH, &self.epoch(&flip.service).to_string());
+        draft.mark(marks::OPERATION, self.id());
+        draft.mark(marks::FLIP, &text(json!(self.flipped(step, flip))));
+        draft.mark(marks::MEANT, &text(patch::selector(&flip.to)));
+        draft
+    }
+
+    /// Who, from what to what, why, and what runs there: for whoever looks at the Service.
+    fn flipped(&self, step: &Step, flip: &Flip) -> Flipped {
+        let plan = self.plan();
+        let key = plan.map_or("", |p| p.key.as_str());
+        let what = match (step, plan.map(|p| p.kind)) {
+            (Step::Undo(_), _) => "compensation",
+            (_, Some(kind)) => kind.word(),
+            (_, None) => OperationKind::Cutover.word(),
+        };
+        let is_back = matches!(step, Step::Undo(_));
+        let images = plan.map(|p| p.images.as_slice()).unwrap_or_default();
+        let why = match is_back {
+            true => self
+                .kept
+                .operation
+                .failure
+                .as_ref()
+                .map(|(_, why)| why.clone()),
+            false => plan.and_then(|p| p.reason.clone()),
+        };
+        Flipped {
+            at: self.bastion.clock.wall(),
+            by: self
+                .kept
+                .operation
+                .by
+                .clone()
+                .unwrap_or_else(|| self.bastion.person.words()),
+            from: flip.from.get(key).cloned(),
+            to: flip.to.get(key).cloned().unwrap_or_else(|| "".into()),
+            what: what.into(),
+            why,
+            operation: self.id().clone(),
+            images: (images.iter())
+                .flat_map(|i| if is_back { &i.from } else { &i.to })
+                .cloned()
+                .collect(),
+        }
+    }
+
+    /// A test of the patch failed, or the object moved: is it done, or what stands there?
+    async fn read_back(
+        &mut self,
+        step: &Step,
+        flip: &Flip,
+        fault: &Fault,
+    ) -> Result<Vec<What>, Ended> {
+        for _ in 0..TRIES {
+            let answer = self.bastion.timing.answer;
+            match self
+                .bastion
+                .cluster
+                .get::<Service>(&flip.service, answer)
+                .await
+            {
+                Ok(Some(read)) if self.is_done(flip, &read) => {
+                    return Ok(vec![passed(step, "found done by reading it back")]);
+                }
+                Ok(Some(read)) => {
+                    if marks::epoch(&read.marks)
+                        .is_some_and(|there| there > self.epoch(&flip.service))
+                    {
+                        return Err(Ended::Fenced("somebody with a later epoch".into()));
+                    }
+                    return Ok(vec![failed(step, self.stands(flip, &read, &fault.what))]);
+                }
+                Ok(None) => {
+                    return Ok(vec![failed(
+                        step,
+                        format!("Service {} was deleted", flip.service),
+                    )]);
+                }
+                Err(_) => self.pause().await?,
+            }
+        }
+        Ok(vec![What::Unknown {
+            step: step.clone(),
+            reason: fault.what.clone(),
+        }])
+    }
+
+    /// The result of a flip whose reply was lost, by reading alone. Where it was not done, a fence makes
+    /// sure that it never will be by the request that may still be under way.
+    pub(super) async fn settle_flip(
+        &mut self,
+        step: &Step,
+        service: &Safe,
+    ) -> Result<Found, Ended> {
+        let Some(flip) = self.wanted(step, service) else {
+            return Ok(Found::Known(vec![failed(step, "it is not in the plan")]));
+        };
+        for _ in 0..FENCES {
+            let answer = self.bastion.timing.answer;
+            let read = match self.bastion.cluster.get::<Service>(service, answer).await {
+                Ok(Some(read)) => read,
+                Ok(None) => {
+                    let gone = failed(step, format!("Service {service} was deleted"));
+                    return Ok(Found::Known(vec![gone]));
+                }
+                Err(_) => {
+                    self.pause().await?;
+                    continue;
+                }
+            };
+            if self.is_done(&flip, &read) {
+                return Ok(Found::Known(vec![passed(
+                    step,
+                    "found done by reading it back",
+                )]));
+            }
+            if marks::epoch(&read.marks).is_some_and(|there| there > self.epoch(service)) {
+                return Err(Ended::Fenced("somebody with a later epoch".into()));
+            }
+            if read.uid != flip.uid || read.selector != flip.from {
+                let why = self.stands(&flip, &read, "it was changed meanwhile");
+                return Ok(Found::Known(vec![failed(step, why)]));
+            }
+            if self.fence_service(&read).await? {
+                return Ok(Found::NotDone);
+            }
+        }
+        self.pause().await?;
+        Ok(Found::Known(Vec::new()))
+    }
+
+    /// Whether `service` is as this operation's patch makes it.
+    fn is_done(&self, flip: &Flip, service: &Service) -> bool {
+        service.uid == flip.uid
+            && service.selector == flip.to
+            && marks::operation(&service.marks).as_ref() == Some(self.id())
+    }
+
+    /// What is there in place of what was expected, and who wrote it.
+    fn stands(&self, flip: &Flip, read: &Service, otherwise: &str) -> Safe {
+        if read.uid != flip.uid {
+            return format!(
+                "Service {} was deleted and made again: it is another object now",
+                flip.service
+            )
+            .into();
+        }
+        let key = self.plan().map_or("", |p| p.key.as_str());
+        let writer = read
+            .managers
+            .iter()
+            .filter(|m| !m.selector_keys.is_empty())
+            .max_by_key(|m| m.at);
+        let writer = writer.map_or_else(String::new, |m| {
+            let at = m.at.map_or_else(String::new, |at| format!(" at {at:.0}"));
+            format!(", last written by {}{at}", m.name)
+        });
+        match read.selector == flip.from {
+            true => format!(
+                "{otherwise}: the selector is still {}",
+                words(&read.selector)
+            )
+            .into(),
+            false => {
+                let differs = difference(&flip.from, &read.selector, key);
+                format!(
+                    "the selector is {} and not {}{writer} ({differs})",
+                    words(&read.selector),
+                    words(&flip.from)
+                )
+                .into()
+            }
+        }
+    }
+
+    /// The epoch of this operation's writes to `service`.
+    pub(super) fn epoch(&self, service: &str) -> u64 {
+        self.lock.epochs.get(service).copied().unwrap_or(0)
+    }
+
+    /// Voids whatever was sent to `read` before and has not arrived: changes what it tests.
+    async fn fence_service(&mut self, read: &Service) -> Result<bool, Ended> {
+        self.believe()?;
+        let must = Must {
+            uid: &read.uid,
+            epoch: marks::epoch(&read.marks),
+            version: &read.resource_version,
+            is_strict: true,
+            has_annotations: read.has_annotations,
+            is_careless: self.bastion.has(Planted::NoEpochTest),
+        };
+        let mut draft = Draft::of(&must);
+        let epoch = self.epoch(&read.name);
+        draft.test("/spec/selector", patch::selector(&read.selector));
+        draft.mark(marks::EPOCH, &epoch.to_string());
+        let nonce = self.bastion.clock.nonce();
+        draft.mark(marks::FENCE, &format!("{epoch}/{nonce}"));
+        let answer = self.bastion.timing.answer;
+        let sent = self
+            .bastion
+            .cluster
+            .patch::<Service>(&read.name, &draft.finish(), answer)
+            .await;
+        match sent {
+            Ok(_) => Ok(true),
+            Err(_) => {
+                self.pause().await?;
+                Ok(false)
+            }
+        }
+    }
+
+    /// Writes the epoch on every Service and Deployment that the operation may touch: whoever held the
+    /// Lease before writes into the void from here on (SAFETY, rule 5).
+    pub(super) async fn fence(&mut self) -> Result<(), Ended> {
+        let names: Vec<Safe> = self.lock.epochs.keys().cloned().collect();
+        for name in &names {
+            for _ in 0..FENCES {
+                let answer = self.bastion.timing.answer;
+                match self.bastion.cluster.get::<Service>(name, answer).await {
+                    Ok(Some(read))
+                        if marks::epoch(&read.marks).is_some_and(|e| e > self.epoch(name)) =>
+                    {
+                        return Err(Ended::Fenced("somebody with a later epoch".into()));
+                    }
+                    Ok(Some(read)) => {
+                        if self.fence_service(&read).await? {
+                            break;
+                        }
+                    }
+                    Ok(None) => break,
+                    Err(_) => self.pause().await?,
+                }
+            }
+        }
+        self.fence_deployments(&names).await
+    }
+
+    async fn fence_deployments(&mut self, services: &[Safe]) -> Result<(), Ended> {
+        let epoch = services
+            .iter()
+            .map(|name| self.epoch(name))
+            .max()
+            .unwrap_or(0);
+        let answer = self.bastion.timing.answer;
+        let list = (self.bastion.cluster)
+            .list::<Deployment>(&self.bastion.selector, answer)
+            .await;
+        // Those that cannot be listed cannot be written by us either.
+        for deployment in list.unwrap_or_default() {
+            if marks::epoch(&deployment.marks).is_some_and(|there| there >= epoch) {
+                continue;
+            }
+            self.believe()?;
+            let must = Must {
+                uid: &deployment.uid,
+                epoch: marks::epoch(&deployment.marks),
+                version: &deployment.resource_version,
+                is_strict: false,
+                has_annotations: deployment.has_annotations,
+                is_careless: self.bastion.has(Planted::NoEpochTest),
+            };
+            let mut draft = Draft::of(&must);
+            draft.mark(marks::EPOCH, &epoch.to_string());
+            let _ = (self.bastion.cluster)
+                .patch::<Deployment>(&deployment.name, &draft.finish(), answer)
+                .await;
+        }
+        Ok(())
+    }
+}
+
+/// Why there is nothing to patch.
+enum Look {
+    /// It may not be done.
+    No(Safe),
+    /// It could not be looked.
+    Away(#[expect(dead_code, reason = "for the debugger")] Fault),
+}
+
+pub(super) fn passed(step: &Step, evidence: impl Into<Safe>) -> What {
+    What::Passed {
+        step: step.clone(),
+        evidence: evidence.into(),
+    }
+}
+
+pub(super) fn failed(step: &Step, reason: impl Into<Safe>) -> What {
+    What::Failed {
+        step: step.clone(),
+        reason: reason.into(),
+    }
+}
+
+/// JSON without spaces, as annotations hold it.
+pub(super) fn text(value: Value) -> String {
+    value.to_string()
+}
+
+/// `part=frontend version=blue`
+pub(super) fn words(labels: &Labels) -> String {
+    let pairs: Vec<String> = labels.iter().map(|(k, v)| format!("{k}={v}")).collect();
+    match pairs.is_empty() {
+        true => "empty".to_owned(),
+        false => pairs.join(" "),
+    }
+}
+
+/// What differs between two selectors: `version blue → green`, or every key that is another.
+fn difference(from: &Labels, to: &Labels, key: &str) -> String {
+    let keys: std::collections::BTreeSet<&Safe> =
+        from.iter().chain(to.iter()).map(|(k, _)| k).collect();
+    let mut words: Vec<String> = Vec::new();
+    for name in keys {
+        let of = |labels: &Labels| {
+            labels
+                .get(name)
+                .map_or_else(|| "unset".to_owned(), Safe::to_string)
+        };
+        let (old, new) = (of(from), of(to));
+        if old != new {
+            words.push(format!("{name} {old} → {new}"));
+        }
+    }
+    match words.is_empty() {
+        true => format!("{key} as it was"),
+        false => words.join(", "),
+    }
+}

@@ -1,0 +1,312 @@
+//! The plan asked again, autoscalers held and given back, and what was verified written down.
+
+use serde_json::json;
+
+use super::flip::{failed, passed, text};
+use super::{Ended, Run};
+use crate::clients::kubernetes::Unwritten;
+use crate::estate::{Autoscaler, Safe, Service};
+use crate::ops::bastion::Planted;
+use crate::ops::entry::{OperationKind, Step, What};
+use crate::ops::marks::{self, Colour, Held, Verified};
+use crate::ops::patch::{Draft, Must};
+use crate::ops::plan::{Request, check};
+use crate::ops::reads;
+
+/// How often an object that moves meanwhile is tried.
+const TRIES: u32 = 4;
+
+impl Run {
+    /// Asks again, over fresh reads, whether it may be done.
+    pub(super) async fn check(&mut self) -> Result<Vec<What>, Ended> {
+        let Some(plan) = self.plan().cloned() else {
+            return Ok(vec![failed(&Step::Check, "there is no plan")]);
+        };
+        let mut estate = match reads::fresh(&self.bastion).await {
+            Ok(estate) => estate,
+            Err(fault) => return Ok(vec![failed(&Step::Check, fault.what)]),
+        };
+        // The Leases are ours by now.
+        estate.leases = Default::default();
+        let request = Request {
+            kind: plan.kind,
+            to: (plan.kind == OperationKind::Cutover).then(|| plan.to.clone()),
+            reason: plan.reason.clone(),
+            seize: false,
+        };
+        Ok(vec![
+            match check(&request, &estate, self.bastion.clock.now()) {
+                Ok(again) if again.hash == plan.hash => {
+                    passed(&Step::Check, evidence(&again.gates))
+                }
+                Ok(again) => failed(
+                    &Step::Check,
+                    format!(
+                        "the facts changed since the plan ({} is now {}): plan again",
+                        plan.hash, again.hash
+                    ),
+                ),
+                Err(refusal) => failed(&Step::Check, refusal.why),
+            },
+        ])
+    }
+
+    /// Raises `minReplicas` of both colours' autoscalers to what is needed.
+    pub(super) async fn hold(&mut self) -> Result<Vec<What>, Ended> {
+        let holds = self
+            .plan()
+            .map(|plan| plan.holds.clone())
+            .unwrap_or_default();
+        let mut said = Vec::new();
+        for hold in &holds {
+            match self.raise(&hold.autoscaler, &hold.uid, hold.to).await? {
+                Ok(()) => said.push(format!("{} at {}", hold.autoscaler, hold.to)),
+                Err(why) => return Ok(vec![failed(&Step::Hold, why)]),
+            }
+        }
+        let evidence = match said.is_empty() {
+            true => "no autoscaler needs holding".to_owned(),
+            false => format!("minReplicas {}", said.join(", ")),
+        };
+        Ok(vec![passed(&Step::Hold, evidence)])
+    }
+
+    async fn raise(&mut self, name: &Safe, uid: &Safe, to: u32) -> Result<Result<(), Safe>, Ended> {
+        for _ in 0..TRIES {
+            let answer = self.bastion.timing.answer;
+            let read = match self.bastion.cluster.get::<Autoscaler>(name, answer).await {
+                Ok(Some(read)) if read.uid == *uid => read,
+                Ok(_) => return Ok(Err(format!("autoscaler {name} was deleted").into())),
+                Err(_) => {
+                    self.pause().await?;
+                    continue;
+                }
+            };
+            let held = held(&read);
+            if read.min >= to && held.is_some() {
+                return Ok(Ok(()));
+            }
+            // What an operation before left held keeps the first value: that is the one to give back.
+            let min = held.map_or(read.min, |held| held.min);
+            let held = Held {
+                min,
+                operation: self.id().clone(),
+            };
+            let mut draft = self.autoscaler_patch(&read, read.min.max(to));
+            draft.mark(marks::HELD, &text(json!(held)));
+            self.believe()?;
+            self.note(
+                "sent",
+                json!({ "patch": name, "minReplicas": read.min.max(to) }),
+            );
+            match self
+                .bastion
+                .cluster
+                .patch::<Autoscaler>(name, &draft.finish(), answer)
+                .await
+            {
+                Ok(_) => return Ok(Ok(())),
+                Err(
+                    Unwritten::Refused {
+                        status: 409 | 422 | 429,
+                        ..
+                    }
+                    | Unwritten::Unknown(_),
+                ) => self.pause().await?,
+                Err(Unwritten::Refused { fault, .. }) => return Ok(Err(fault.what)),
+            }
+        }
+        Ok(Err(format!("autoscaler {name} could not be held").into()))
+    }
+
+    fn autoscaler_patch(&self, read: &Autoscaler, min: u32) -> Draft {
+        let must = Must {
+            uid: &read.uid,
+            epoch: None,
+            version: &read.resource_version,
+            is_strict: true,
+            has_annotations: read.has_annotations,
+            is_careless: self.bastion.has(Planted::NoEpochTest),
+        };
+        let mut draft = Draft::of(&must);
+        draft.replace("/spec/minReplicas", json!(min));
+        draft
+    }
+
+    /// Gives autoscalers back what they had and writes down what was verified. What cannot be done is
+    /// named: traffic is where it belongs by now, and that is not taken back for it.
+    pub(super) async fn restore(&mut self) -> Result<Vec<What>, Ended> {
+        if self.lock.was_seized && self.is_rollback() {
+            // The flips were the Services' fence; whoever was cut off may still mean to scale.
+            self.fence().await?;
+        }
+        let answer = self.bastion.timing.answer;
+        let list = self
+            .bastion
+            .cluster
+            .list::<Autoscaler>("", answer)
+            .await
+            .unwrap_or_default();
+        let (mut said, mut left) = (Vec::new(), Vec::new());
+        for autoscaler in list.iter().filter(|a| held(a).is_some()) {
+            match self.give_back(autoscaler).await? {
+                Ok(min) => said.push(format!("{} back at {min}", autoscaler.name)),
+                Err(why) => left.push(why.to_string()),
+            }
+        }
+        if let Some(colour) = self.verified_colour() {
+            for service in self.lock.epochs.keys().cloned().collect::<Vec<_>>() {
+                if let Err(why) = self.mark_verified(&service, &colour).await? {
+                    left.push(why.to_string());
+                }
+            }
+            said.push(format!("{} verified live", colour.to_uppercase()));
+        }
+        let mut results = vec![passed(
+            &Step::Restore,
+            match said.is_empty() {
+                true => "nothing to give back".to_owned(),
+                false => said.join(", "),
+            },
+        )];
+        if !left.is_empty() {
+            results.push(What::Noted {
+                fact: format!("left as it is: {}", left.join("; ")).into(),
+            });
+        }
+        Ok(results)
+    }
+
+    async fn give_back(&mut self, autoscaler: &Autoscaler) -> Result<Result<u32, Safe>, Ended> {
+        let mut read = autoscaler.clone();
+        let answer = self.bastion.timing.answer;
+        for _ in 0..TRIES {
+            let Some(held) = held(&read) else {
+                return Ok(Ok(read.min));
+            };
+            let mut draft = self.autoscaler_patch(&read, held.min);
+            draft.unmark(marks::HELD);
+            self.believe()?;
+            match self
+                .bastion
+                .cluster
+                .patch::<Autoscaler>(&read.name, &draft.finish(), answer)
+                .await
+            {
+                Ok(after) => return Ok(Ok(after.min)),
+                Err(
+                    Unwritten::Refused {
+                        status: 409 | 422 | 429,
+                        ..
+                    }
+                    | Unwritten::Unknown(_),
+                ) => self.pause().await?,
+                Err(Unwritten::Refused { fault, .. }) => return Ok(Err(fault.what)),
+            }
+            match self
+                .bastion
+                .cluster
+                .get::<Autoscaler>(&read.name, answer)
+                .await
+            {
+                Ok(Some(again)) => read = again,
+                Ok(None) => return Ok(Ok(held.min)),
+                Err(_) => {}
+            }
+        }
+        Ok(Err(format!(
+            "minReplicas of {} (it had {:?})",
+            read.name,
+            held(&read).map(|h| h.min)
+        )
+        .into()))
+    }
+
+    /// The colour that the steps have shown to be live, where they have.
+    fn verified_colour(&self) -> Option<Safe> {
+        let plan = self.plan()?;
+        let operation = &self.kept.operation;
+        let passed = |step: fn(Safe) -> Step| {
+            plan.least
+                .keys()
+                .all(|service| operation.has_passed(&step(service.clone())))
+        };
+        match operation.is_going_back() {
+            true if passed(Step::Return) => plan.from.clone(),
+            true => None,
+            false if passed(Step::Move) => Some(plan.to.clone()),
+            false => None,
+        }
+    }
+
+    async fn mark_verified(
+        &mut self,
+        service: &Safe,
+        colour: &Safe,
+    ) -> Result<Result<(), Safe>, Ended> {
+        let answer = self.bastion.timing.answer;
+        for _ in 0..TRIES {
+            let read = match self.bastion.cluster.get::<Service>(service, answer).await {
+                Ok(Some(read)) => read,
+                Ok(None) => return Ok(Err(format!("{service} was deleted").into())),
+                Err(_) => {
+                    self.pause().await?;
+                    continue;
+                }
+            };
+            if marks::epoch(&read.marks).is_some_and(|there| there > self.epoch(service)) {
+                return Err(Ended::Fenced("somebody with a later epoch".into()));
+            }
+            let known: Verified = marks::verified(&read).unwrap_or_default();
+            let verified = known.followed_by(Colour {
+                colour: colour.clone(),
+                at: self.bastion.clock.wall(),
+                operation: self.id().clone(),
+            });
+            let must = Must {
+                uid: &read.uid,
+                epoch: marks::epoch(&read.marks),
+                version: &read.resource_version,
+                is_strict: true,
+                has_annotations: read.has_annotations,
+                is_careless: self.bastion.has(Planted::NoEpochTest),
+            };
+            let mut draft = Draft::of(&must);
+            draft.mark(marks::VERIFIED, &text(json!(verified)));
+            self.believe()?;
+            match self
+                .bastion
+                .cluster
+                .patch::<Service>(service, &draft.finish(), answer)
+                .await
+            {
+                Ok(_) => return Ok(Ok(())),
+                Err(
+                    Unwritten::Refused {
+                        status: 409 | 422 | 429,
+                        ..
+                    }
+                    | Unwritten::Unknown(_),
+                ) => self.pause().await?,
+                Err(Unwritten::Refused { fault, .. }) => return Ok(Err(fault.what)),
+            }
+        }
+        Ok(Err(format!(
+            "what was verified on {service} could not be written"
+        )
+        .into()))
+    }
+}
+
+fn held(autoscaler: &Autoscaler) -> Option<Held> {
+    serde_json::from_str(autoscaler.marks.get(marks::HELD)?).ok()
+}
+
+/// The gates, in a line.
+pub(super) fn evidence(gates: &[crate::ops::plan::Gate]) -> String {
+    let words: Vec<String> = gates
+        .iter()
+        .map(|gate| format!("{} {}", gate.name, gate.said))
+        .collect();
+    words.join("; ")
+}

@@ -1,0 +1,452 @@
+//! From a request to a worker that holds the Leases: the plan, the locks, the record; and the takeover.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use futures::future;
+use tokio::sync::watch;
+
+use super::hold::evidence;
+use super::wait::watched;
+use super::{Ended, Run};
+use crate::estate::{Estate, Lease, Safe};
+use crate::ops::bastion::{Bastion, Planted};
+use crate::ops::entry::{Entry, OperationKind, Step, What};
+use crate::ops::eyes::Eyes;
+use crate::ops::journal::Journal;
+use crate::ops::kept::Kept;
+use crate::ops::lock::{self, Lock, NotLocked, Taking};
+use crate::ops::machine::{Next, Operation};
+use crate::ops::plan::{Plan, Refusal, RefusalKind, Request, check};
+use crate::ops::record::{self, NotWritten};
+use crate::ops::{marks, reads};
+
+/// Why there is no worker.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Refused {
+    /// It may not be done.
+    Refusal(Refusal),
+    /// The decisive facts are others than those that were confirmed; what is planned now.
+    Moved(Box<Plan>),
+    /// The API, the disk, or the record.
+    Trouble(Safe),
+}
+
+impl From<crate::estate::Fault> for Refused {
+    fn from(fault: crate::estate::Fault) -> Self {
+        Self::Trouble(fault.what)
+    }
+}
+
+/// A worker that is connected, looks, and waits for the confirmation.
+#[derive(Debug)]
+pub struct Prepared {
+    bastion: Bastion,
+    request: Request,
+    eyes: Eyes,
+    plan: Result<Plan, Refusal>,
+}
+
+/// Reads what the plan hangs on, and starts to look.
+///
+/// # Errors
+/// The API's fault.
+pub async fn prepare(bastion: &Bastion, request: Request) -> Result<Prepared, Refused> {
+    let estate = match request.kind {
+        OperationKind::Rollback => reads::least(bastion).await?,
+        OperationKind::Cutover | OperationKind::Repair => reads::fresh(bastion).await?,
+    };
+    let plan = check(&request, &estate, bastion.clock.now());
+    let mut eyes = Eyes::open(bastion);
+    // What was read is what is known until the watches have listed for themselves.
+    eyes.estate = estate;
+    Ok(Prepared {
+        bastion: bastion.clone(),
+        request,
+        eyes,
+        plan,
+    })
+}
+
+impl Prepared {
+    /// The plan, or why there is none.
+    pub fn plan(&self) -> &Result<Plan, Refusal> {
+        &self.plan
+    }
+
+    /// Looks on while the person reads. May be given up on and called again.
+    pub async fn look(&mut self) {
+        self.eyes.next().await;
+        self.plan = check(&self.request, &self.eyes.estate, self.bastion.clock.now());
+    }
+
+    /// Starts, if the plan is still the confirmed one, whose hash is `confirmed`; none confirms what it is.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn start(
+        self,
+        confirmed: Option<&str>,
+        stop: watch::Receiver<bool>,
+    ) -> Result<Run, Refused> {
+        match self.request.kind {
+            OperationKind::Rollback => self.roll_back(stop).await,
+            OperationKind::Cutover | OperationKind::Repair => {
+                self.move_forward(confirmed, stop).await
+            }
+        }
+    }
+
+    async fn move_forward(
+        self,
+        confirmed: Option<&str>,
+        stop: watch::Receiver<bool>,
+    ) -> Result<Run, Refused> {
+        let bastion = &self.bastion;
+        let estate = reads::fresh(bastion).await?;
+        let plan = check(&self.request, &estate, bastion.clock.now()).map_err(Refused::Refusal)?;
+        if confirmed.is_some_and(|hash| hash != plan.hash.as_str()) {
+            return Err(Refused::Moved(Box::new(plan)));
+        }
+        unfinished(bastion, &plan).await?;
+        let id = bastion.clock.operation_id();
+        let mut journal = journal(bastion, &id).map_err(no_room)?;
+        let services = lockable(&plan);
+        let lock = lock::acquire(bastion, &id, &services, &floor(&estate), Taking::Free).await;
+        let lock = lock.map_err(|not| not_locked(&plan, not))?;
+        let mut entries = planned(bastion, &plan, &lock);
+        for what in [
+            What::Began {
+                step: Step::Check,
+                attempt: 1,
+            },
+            What::Passed {
+                step: Step::Check,
+                evidence: evidence(&plan.gates).into(),
+            },
+        ] {
+            entries.push(entry(bastion, what));
+        }
+        if let Next::Begin(step) = Operation::fold(&entries).next() {
+            entries.push(entry(bastion, What::Began { step, attempt: 1 }));
+        }
+        for entry in &entries {
+            let line = serde_json::to_value(entry).unwrap_or_default();
+            journal
+                .write(bastion.clock.wall(), "entry", line)
+                .map_err(no_room)?;
+        }
+        match record::create(bastion, &id, plan.kind, entries).await {
+            Ok(kept) => {
+                let mut run = run(bastion.clone(), kept, lock, self.eyes, journal, stop, 0);
+                if run.lock.was_seized {
+                    run.fence().await.map_err(ended)?;
+                }
+                Ok(run)
+            }
+            Err(fault) => {
+                lock.release().await;
+                Err(fault.into())
+            }
+        }
+    }
+
+    /// Two round trips: here the first, all at once; the patch is the second (rule 9).
+    async fn roll_back(self, stop: watch::Receiver<bool>) -> Result<Run, Refused> {
+        let bastion = &self.bastion;
+        let plan = self.plan.map_err(Refused::Refusal)?;
+        let id = bastion.clock.operation_id();
+        let known = leases(&self.eyes.estate, &plan);
+        let epochs = next_epochs(&known, &floor(&self.eyes.estate), &plan);
+        let mut entries = vec![entry(bastion, What::Planned(Box::new(plan.clone())))];
+        if let Next::Begin(step) = Operation::fold(&entries).next() {
+            entries.push(entry(bastion, What::Began { step, attempt: 1 }));
+        }
+        let services = lockable(&plan);
+        if bastion.has(Planted::RollbackWaits) {
+            let free = lock::acquire(bastion, &id, &services, &epochs, Taking::Free).await;
+            free.map_err(|not| not_locked(&plan, not))?.release().await;
+        }
+        let began = bastion.clock.boot();
+        let (locked, kept, read) = future::join3(
+            lock::seize(bastion, &id, &services, &known, &epochs),
+            record::create(bastion, &id, plan.kind, entries.clone()),
+            reads::least(bastion),
+        )
+        .await;
+        // Neither stands in the way: the patch's own tests decide. What is missing is written afterwards.
+        let kept = kept.unwrap_or_else(|_| Kept::unwritten(&id, entries));
+        let journal = journal(bastion, &id).unwrap_or_else(|_| Journal::none());
+        let mut run = run(bastion.clone(), kept, locked, self.eyes, journal, stop, 0);
+        run.read = read.ok().map(|estate| (estate, began));
+        run.lock_entry();
+        Ok(run)
+    }
+}
+
+/// Takes over the operation `id`, whoever holds it: explicit, recorded, under a new epoch.
+///
+/// # Errors
+/// There is none, it is over, it cannot be read, or the API's fault.
+pub async fn adopt(
+    bastion: &Bastion,
+    id: &str,
+    stop: watch::Receiver<bool>,
+) -> Result<Run, Refused> {
+    let kept = record::read(bastion, id).await?;
+    let mut kept =
+        kept.ok_or_else(|| Refused::Trouble(format!("there is no operation {id} here").into()))?;
+    if let Some((outcome, _)) = &kept.operation.closed {
+        return Err(Refused::Trouble(
+            format!("operation {id} is over: {}", outcome.word()).into(),
+        ));
+    }
+    let Some(plan) = kept.operation.plan.clone() else {
+        return Err(Refused::Trouble(
+            format!("the record of {id} holds no plan").into(),
+        ));
+    };
+    let journal = journal(bastion, &kept.id).unwrap_or_else(|_| Journal::none());
+    let estate = reads::fresh(bastion).await?;
+    let services = lockable(&plan);
+    let soaked = leases(&estate, &plan)
+        .values()
+        .map(|lease| watched(lease, id))
+        .min()
+        .unwrap_or(0);
+    let lock = lock::acquire(bastion, &kept.id, &services, &floor(&estate), Taking::Seize).await;
+    let lock = lock.map_err(|not| not_locked(&plan, not))?;
+    let adopted = What::Adopted {
+        epochs: lock.epochs.clone(),
+        holder: bastion.person.holder.clone(),
+    };
+    loop {
+        let entry = entry(bastion, adopted.clone());
+        match record::append(bastion, &mut kept, vec![entry]).await {
+            Ok(()) => break,
+            Err(NotWritten::Conflict) => match record::read(bastion, id).await? {
+                Some(read) => kept = read,
+                None => {
+                    return Err(Refused::Trouble(
+                        format!("the record of {id} was deleted").into(),
+                    ));
+                }
+            },
+            Err(NotWritten::Gone) => {
+                return Err(Refused::Trouble(
+                    format!("the record of {id} was deleted").into(),
+                ));
+            }
+            Err(NotWritten::Fault(fault)) => {
+                lock.release().await;
+                return Err(fault.into());
+            }
+        }
+    }
+    let mut run = run(
+        bastion.clone(),
+        kept,
+        lock,
+        Eyes::open(bastion),
+        journal,
+        stop,
+        soaked,
+    );
+    run.fence().await.map_err(ended)?;
+    Ok(run)
+}
+
+/// Ends the operation `id` as it stands, under a new epoch, and says what it leaves.
+///
+/// # Errors
+/// There is none, it is over, or the API's fault.
+pub async fn abandon(bastion: &Bastion, id: &str, reason: Safe) -> Result<Safe, Safe> {
+    let (_never, stop) = watch::channel(false);
+    let words = |refused: Refused| match refused {
+        Refused::Trouble(why) => why,
+        Refused::Refusal(refusal) => refusal.why,
+        Refused::Moved(_) => "the facts changed meanwhile".into(),
+    };
+    let run = adopt(bastion, id, stop).await.map_err(words)?;
+    let kept = record::add(bastion, id, What::Abandoned { reason }).await?;
+    run.lock.release().await;
+    let open: Vec<String> = (kept.operation.states.keys())
+        .filter(|step| kept.operation.has_passed(step))
+        .map(ToString::to_string)
+        .collect();
+    Ok(match open.is_empty() {
+        true => "it had done nothing".into(),
+        false => format!("done and left so: {}", open.join(", ")).into(),
+    })
+}
+
+fn run(
+    bastion: Bastion,
+    kept: Kept,
+    lock: Lock,
+    eyes: Eyes,
+    journal: Journal,
+    stop: watch::Receiver<bool>,
+    soaked: u64,
+) -> Run {
+    let watched = watch::Sender::new(soaked);
+    let (keeping, progress) = (lock.clone(), watched.subscribe());
+    Run {
+        keeper: tokio::spawn(async move { keeping.keep(progress).await }),
+        bastion,
+        kept,
+        lock,
+        eyes,
+        journal,
+        watched,
+        stop,
+        tell: None,
+        read: None,
+    }
+}
+
+impl Run {
+    /// The Leases of a rollback are told with the first result: the record was written beside them.
+    fn lock_entry(&mut self) {
+        let locked = What::Locked {
+            epochs: self.lock.epochs.clone(),
+            holder: self.bastion.person.holder.clone(),
+        };
+        let entry = entry(&self.bastion, locked);
+        self.kept.operation.take(&entry);
+    }
+}
+
+fn entry(bastion: &Bastion, what: What) -> Entry {
+    Entry {
+        at: bastion.clock.wall(),
+        by: bastion.person.words(),
+        what,
+    }
+}
+
+fn planned(bastion: &Bastion, plan: &Plan, lock: &Lock) -> Vec<Entry> {
+    let locked = What::Locked {
+        epochs: lock.epochs.clone(),
+        holder: bastion.person.holder.clone(),
+    };
+    let whats = [What::Planned(Box::new(plan.clone())), locked];
+    whats.into_iter().map(|what| entry(bastion, what)).collect()
+}
+
+/// Every Service of the switch: also those that are verified only must not move meanwhile.
+fn lockable(plan: &Plan) -> Vec<Safe> {
+    plan.least.keys().cloned().collect()
+}
+
+/// The epochs on the Services: a Lease that was deleted starts above them.
+fn floor(estate: &Estate) -> BTreeMap<Safe, u64> {
+    let services = estate.services.value.iter();
+    services
+        .filter_map(|s| Some((s.name.clone(), marks::epoch(&s.marks)?)))
+        .collect()
+}
+
+fn leases(estate: &Estate, plan: &Plan) -> BTreeMap<Safe, Lease> {
+    let of = |service: &Safe| {
+        let lease = estate
+            .leases
+            .value
+            .get(marks::lease_name(service).as_str())?;
+        Some((service.clone(), lease.clone()))
+    };
+    plan.least.keys().filter_map(of).collect()
+}
+
+fn next_epochs(
+    known: &BTreeMap<Safe, Lease>,
+    floor: &BTreeMap<Safe, u64>,
+    plan: &Plan,
+) -> BTreeMap<Safe, u64> {
+    let next = |service: &Safe| {
+        let lease = known.get(service).map_or(0, |lease| lease.transitions);
+        (
+            service.clone(),
+            lease.max(floor.get(service).copied().unwrap_or(0)) + 1,
+        )
+    };
+    plan.least.keys().map(next).collect()
+}
+
+/// An operation of these Services that was left unfinished stands in the way of another one.
+async fn unfinished(bastion: &Bastion, plan: &Plan) -> Result<(), Refused> {
+    let (records, _) = record::list(bastion).await?;
+    let touches = |kept: &&Kept| {
+        let theirs = kept.operation.plan.as_ref();
+        kept.operation.closed.is_none()
+            && theirs.is_some_and(|p| p.least.keys().any(|s| plan.least.contains_key(s)))
+    };
+    let Some(open) = records.iter().find(touches) else {
+        return Ok(());
+    };
+    let by = open
+        .operation
+        .by
+        .clone()
+        .unwrap_or_else(|| "somebody".into());
+    let what = open
+        .operation
+        .plan
+        .as_ref()
+        .map_or("operation", |p| p.kind.word());
+    Err(Refused::Refusal(Refusal {
+        kind: RefusalKind::Held,
+        why: format!(
+            "{what} {} by {by} is not over: watch it, adopt it, abandon it, or roll back",
+            open.id
+        )
+        .into(),
+        plan: Some(Box::new(plan.clone())),
+    }))
+}
+
+fn journal(bastion: &Bastion, id: &str) -> io::Result<Journal> {
+    match &bastion.journals {
+        Some(folder) => Journal::open(folder, id),
+        None => Ok(Journal::none()),
+    }
+}
+
+fn no_room(error: io::Error) -> Refused {
+    Refused::Trouble(
+        format!(
+            "the journal cannot be written, so nothing new is begun (a rollback still is): {error}"
+        )
+        .into(),
+    )
+}
+
+fn not_locked(plan: &Plan, not: NotLocked) -> Refused {
+    match not {
+        NotLocked::Fault(fault) => fault.into(),
+        NotLocked::Held {
+            service,
+            holder,
+            operation,
+            is_alive,
+        } => {
+            let what = operation.map_or_else(String::new, |id| format!(", operation {id}"));
+            let way = match is_alive {
+                true => "watch it, or wait for its end",
+                false => "adopt it, abandon it, or roll back",
+            };
+            Refused::Refusal(Refusal {
+                kind: RefusalKind::Held,
+                why: format!("{service} is held by {holder}{what}: {way}").into(),
+                plan: Some(Box::new(plan.clone())),
+            })
+        }
+    }
+}
+
+fn ended(ended: Ended) -> Refused {
+    Refused::Trouble(match ended {
+        Ended::Closed(_, why) | Ended::Interrupted(why) => why,
+        Ended::Fenced(holder) => format!("{holder} took it over").into(),
+    })
+}

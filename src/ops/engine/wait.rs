@@ -1,0 +1,211 @@
+//! Waiting for the world: that traffic moved, and that it stays.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use super::flip::{failed, passed, words};
+use super::{Ended, Run};
+use crate::estate::{Estate, Safe};
+use crate::ops::bastion::Planted;
+use crate::ops::entry::{Step, What};
+use crate::ops::lock::{Belief, millis};
+use crate::ops::marks;
+use crate::ops::plan::Plan;
+
+/// How often the watch counts the time that passed. A gap of more than twice as long was not watched.
+const TICK: Duration = Duration::from_secs(1);
+
+/// What a wait was woken by.
+enum Woken {
+    Seen,
+    Ticked,
+    Late,
+}
+
+impl Run {
+    /// Waits until the EndpointSlices of `service` say that traffic is at the colour of the step (rule 10).
+    pub(super) async fn moved(&mut self, step: &Step, service: &Safe) -> Result<Vec<What>, Ended> {
+        let Some(plan) = self.plan().cloned() else {
+            return Ok(vec![failed(step, "there is no plan")]);
+        };
+        let is_back = matches!(step, Step::Return(_));
+        let (colour, least) = match (is_back, &plan.from) {
+            (true, Some(from)) => (from.clone(), 1),
+            (true, None) => return Ok(vec![passed(step, "there was no single colour before")]),
+            (false, _) => (
+                plan.to.clone(),
+                plan.least.get(service).copied().unwrap_or(1).max(1),
+            ),
+        };
+        let limit = Instant::now() + self.bastion.timing.moved;
+        loop {
+            let standing = standing(&self.eyes.estate, service, &colour, least);
+            let why = match standing {
+                Ok(evidence) => return Ok(vec![passed(step, evidence)]),
+                Err(why) => why,
+            };
+            if !is_back && let Some(stopped) = self.stopped(step) {
+                return Ok(vec![stopped]);
+            }
+            if let Woken::Late = self.wait(Some(limit)).await? {
+                let seconds = self.bastion.timing.moved.as_secs();
+                return Ok(vec![failed(step, format!("not within {seconds} s: {why}"))]);
+            }
+        }
+    }
+
+    /// Watches that traffic stays where it was brought, for as many seconds as were really watched.
+    pub(super) async fn watch(&mut self) -> Result<Vec<What>, Ended> {
+        let step = Step::Watch;
+        let Some(plan) = self.plan().cloned() else {
+            return Ok(vec![failed(&step, "there is no plan")]);
+        };
+        let needed = millis(self.bastion.timing.watch);
+        let mut watched = 1_000 * *self.watched.borrow();
+        let mut last = self.bastion.clock.boot();
+        let mut reverted_at: Option<Instant> = None;
+        loop {
+            let now = self.bastion.clock.boot();
+            let passed_ms = now.since(last);
+            last = now;
+            // A machine that slept or a feed that is stale watched nothing: such time does not count (I-25).
+            let is_watched = passed_ms <= 2 * millis(TICK) && self.eyes.is_current();
+            if (is_watched || self.bastion.has(Planted::SoakByWallClock)) && reverted_at.is_none() {
+                watched += passed_ms;
+                self.watched.send_replace(watched / 1_000);
+            }
+            if let Some(why) = self.reverted(&plan) {
+                let since = *reverted_at.get_or_insert_with(Instant::now);
+                if self.kept.operation.paused.is_none() {
+                    self.write(vec![What::Paused {
+                        reason: why.clone(),
+                    }])
+                    .await?;
+                }
+                if since.elapsed() >= self.bastion.timing.patience {
+                    return Ok(vec![failed(&step, why)]);
+                }
+            } else if reverted_at.take().is_some() {
+                self.write(vec![What::Resumed]).await?;
+            }
+            if let Some(why) = starved(&self.eyes.estate, &plan)
+                && reverted_at.is_none()
+            {
+                return Ok(vec![failed(&step, why)]);
+            }
+            if let Some(stopped) = self.stopped(&step) {
+                return Ok(vec![stopped]);
+            }
+            if watched >= needed {
+                let words = format!("watched for {} s: it stayed", watched / 1_000);
+                return Ok(vec![passed(&step, words)]);
+            }
+            self.wait(None).await?;
+        }
+    }
+
+    /// The result of a step during which somebody asked to abort.
+    fn stopped(&mut self, step: &Step) -> Option<What> {
+        self.hear();
+        let (by, why) = self.kept.operation.abort.as_ref()?;
+        Some(failed(step, format!("aborted by {by}: {why}")))
+    }
+
+    /// The Services whose selector is not what this operation meant any more, and who did it (rule 11).
+    fn reverted(&self, plan: &Plan) -> Option<Safe> {
+        let estate = &self.eyes.estate;
+        for flip in &plan.flips {
+            let Some(service) = estate.services.value.get(&flip.service) else {
+                return Some(format!("Service {} was deleted", flip.service).into());
+            };
+            if service.selector != flip.to {
+                let manager = (service.managers.iter())
+                    .filter(|m| !m.selector_keys.is_empty())
+                    .max_by_key(|m| m.at);
+                let who = manager.map_or_else(
+                    || "somebody".to_owned(),
+                    |m| match m.at {
+                        Some(at) => format!("{} at {at:.0}", m.name),
+                        None => m.name.to_string(),
+                    },
+                );
+                let is = words(&service.selector);
+                return Some(format!("REVERTED: {} selects {is}, by {who}", flip.service).into());
+            }
+        }
+        None
+    }
+
+    /// Waits for something to see or the next tick; ends with the Lease.
+    async fn wait(&mut self, limit: Option<Instant>) -> Result<Woken, Ended> {
+        self.believe()?;
+        self.boundary()?;
+        let tick = Instant::now() + TICK;
+        let until = limit.map_or(tick, |limit| limit.min(tick));
+        let mut changes = self.lock.changes();
+        let woken = tokio::select! {
+            () = self.eyes.next() => Woken::Seen,
+            _ = changes.wait_for(|belief| *belief != Belief::Held) => Woken::Ticked,
+            () = sleep_until(until) => match limit {
+                Some(limit) if limit <= Instant::now() => Woken::Late,
+                _ => Woken::Ticked,
+            },
+        };
+        self.believe()?;
+        Ok(woken)
+    }
+}
+
+/// Whether the slices of `service` serve `colour` alone, with at least so many ready endpoints.
+fn standing(estate: &Estate, service: &Safe, colour: &Safe, least: u32) -> Result<Safe, Safe> {
+    let Some(switch) = &estate.scope.traffic else {
+        return Err("there is no switch".into());
+    };
+    let Some(place) = switch.colour(colour) else {
+        return Err(format!("{colour} is no colour of the switch").into());
+    };
+    let views = estate.service_views();
+    let Some(view) = views.iter().find(|view| view.name == service) else {
+        return Err(format!("{service} is not of the switch").into());
+    };
+    let (ready, other, foreign) = (view.ready[place], view.serving[1 - place], view.foreign);
+    let said = format!(
+        "{ready} ready endpoints of {}, {other} still serving of {}, {foreign} of no colour",
+        colour.to_uppercase(),
+        switch.colours[1 - place].to_uppercase()
+    );
+    match ready >= least && other == 0 && foreign == 0 {
+        true => Ok(said.into()),
+        false => Err(format!("{said}; at least {least} and nothing else are wanted").into()),
+    }
+}
+
+/// A Service of the plan whose colour has no ready endpoint left.
+fn starved(estate: &Estate, plan: &Plan) -> Option<Safe> {
+    let switch = estate.scope.traffic.as_ref()?;
+    let place = switch.colour(&plan.to)?;
+    let bare = |view: &crate::estate::ServiceView<'_>| {
+        plan.least.contains_key(view.name) && view.service.is_some() && view.ready[place] == 0
+    };
+    let views = estate.service_views();
+    let view = views.iter().find(|view| bare(view))?;
+    Some(
+        format!(
+            "{} has no ready endpoint of {} left",
+            view.name,
+            plan.to.to_uppercase()
+        )
+        .into(),
+    )
+}
+
+/// Seconds that an operation's watch had lasted, by the mark on its Lease.
+pub(super) fn watched(lease: &crate::estate::Lease, operation: &str) -> u64 {
+    let is_of = marks::operation(&lease.marks).is_some_and(|id| id.as_str() == operation);
+    let seconds = lease
+        .marks
+        .get(marks::WATCHED)
+        .and_then(|text| text.parse().ok());
+    seconds.filter(|_| is_of).unwrap_or(0)
+}

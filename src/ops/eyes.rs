@@ -1,0 +1,110 @@
+//! What a worker sees while it waits: the same watches that the screen has, folded into the same estate.
+
+use std::time::Duration;
+
+use futures::stream::{self, BoxStream, SelectAll, StreamExt as _};
+
+use super::bastion::Bastion;
+use crate::clients::kubernetes::{self, Watch};
+use crate::estate::{Currency, Estate, Kind, Seen};
+
+/// The kinds that an operation looks at.
+const KINDS: [Kind; 6] = [
+    Kind::Services,
+    Kind::EndpointSlices,
+    Kind::Pods,
+    Kind::Deployments,
+    Kind::Leases,
+    Kind::Records,
+];
+/// Those without which a second does not count as watched.
+const VITAL: [Kind; 3] = [Kind::Services, Kind::EndpointSlices, Kind::Pods];
+/// Seconds after which the server closes a watch.
+const PERIOD: u32 = 30;
+/// The pauses after a failure.
+const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(5)];
+/// Between two signs of life, and for the answer to one.
+const PULSE: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(5)];
+
+/// Open eyes.
+pub struct Eyes {
+    bastion: Bastion,
+    seen: SelectAll<BoxStream<'static, Seen>>,
+    /// What they saw.
+    pub estate: Estate,
+}
+
+impl std::fmt::Debug for Eyes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Eyes")
+    }
+}
+
+impl Eyes {
+    /// Starts to look.
+    pub fn open(bastion: &Bastion) -> Self {
+        let mut seen: SelectAll<_> = (KINDS.into_iter())
+            .map(|kind| kubernetes::watch(&bastion.cluster, kind, &how(bastion, kind)))
+            .collect();
+        seen.push(pulses(bastion.clone()));
+        Self {
+            estate: Estate::new(bastion.scope.clone(), None),
+            bastion: bastion.clone(),
+            seen,
+        }
+    }
+
+    /// Waits for the next thing to see, and folds it in. May be given up on and called again.
+    pub async fn next(&mut self) {
+        match self.seen.next().await {
+            Some(seen) => self.estate.apply(seen, self.bastion.clock.now()),
+            // The watches have no end.
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Whether what a soak hangs on is current.
+    pub fn is_current(&self) -> bool {
+        let now = self.bastion.clock.boot();
+        VITAL
+            .iter()
+            .all(|kind| self.estate.currency(*kind, now) == Currency::Live)
+    }
+
+    /// Whether a first listing of all of it is there.
+    pub fn has_seen(&self) -> bool {
+        KINDS[..5].iter().all(|kind| self.estate.is_listed(*kind))
+    }
+}
+
+fn how(bastion: &Bastion, kind: Kind) -> Watch {
+    Watch {
+        selector: match kind {
+            Kind::Pods | Kind::Deployments => bastion.selector.clone(),
+            _ => String::new(),
+        },
+        period: PERIOD,
+        pauses: PAUSES,
+        jitter: bastion.timing.jitter,
+    }
+}
+
+/// Signs of life: silence of a watch proves nothing.
+fn pulses(bastion: Bastion) -> BoxStream<'static, Seen> {
+    let ask = |(bastion, is_first): (Bastion, bool)| async move {
+        if !is_first {
+            tokio::time::sleep(PULSE[0]).await;
+        }
+        let seen = match bastion.cluster.pulse(PULSE[1]).await {
+            Ok(pulse) => Seen::Pulse {
+                server: pulse.server,
+            },
+            Err(fault) => {
+                bastion.cluster.resume_watches();
+                Seen::NoPulse(fault)
+            }
+        };
+        Some((seen, (bastion, false)))
+    };
+    stream::unfold((bastion, true), ask).boxed()
+}

@@ -1,0 +1,124 @@
+//! An estate of fresh reads: the same shape that watches fill, so that one check serves both.
+
+use futures::future;
+
+use super::bastion::Bastion;
+use crate::estate::{
+    Autoscaler, Delta, Deployment, Estate, Fault, Kind, Lease, Pod, Safe, Seen, Service, Slice,
+};
+
+/// Everything that a plan hangs on, read now, all at once.
+///
+/// # Errors
+/// The first fault of what a forward move cannot do without.
+pub async fn fresh(bastion: &Bastion) -> Result<Estate, Fault> {
+    let (cluster, answer) = (&bastion.cluster, bastion.timing.answer);
+    let everything = "";
+    let leases = super::lease_selector();
+    let ((services, slices, deployments), (pods, autoscalers, leases)) = future::join(
+        future::join3(
+            cluster.list::<Service>(everything, answer),
+            cluster.list::<Slice>(everything, answer),
+            cluster.list::<Deployment>(&bastion.selector, answer),
+        ),
+        future::join3(
+            cluster.list::<Pod>(&bastion.selector, answer),
+            cluster.list::<Autoscaler>(everything, answer),
+            cluster.list::<Lease>(&leases, answer),
+        ),
+    )
+    .await;
+    let mut estate = Estate::new(bastion.scope.clone(), None);
+    tell(
+        bastion,
+        &mut estate,
+        Kind::Services,
+        Seen::Services,
+        services?,
+    );
+    tell(
+        bastion,
+        &mut estate,
+        Kind::EndpointSlices,
+        Seen::Slices,
+        slices?,
+    );
+    tell(
+        bastion,
+        &mut estate,
+        Kind::Deployments,
+        Seen::Deployments,
+        deployments?,
+    );
+    tell(bastion, &mut estate, Kind::Pods, Seen::Pods, pods?);
+    tell(bastion, &mut estate, Kind::Leases, Seen::Leases, leases?);
+    // An API without autoscaling, or one that we may not read, holds nothing against us.
+    if let Ok(autoscalers) = autoscalers {
+        tell(
+            bastion,
+            &mut estate,
+            Kind::HorizontalPodAutoscalers,
+            Seen::Autoscalers,
+            autoscalers,
+        );
+    }
+    Ok(estate)
+}
+
+/// What a rollback needs: the Services, the pods, and who holds the Leases, as far as they are told.
+///
+/// # Errors
+/// The fault of the Services or the pods.
+pub async fn least(bastion: &Bastion) -> Result<Estate, Fault> {
+    let (cluster, answer) = (&bastion.cluster, bastion.timing.answer);
+    let leases = super::lease_selector();
+    let (services, pods, leases) = future::join3(
+        services(bastion),
+        cluster.list::<Pod>(&bastion.selector, answer),
+        cluster.list::<Lease>(&leases, answer),
+    )
+    .await;
+    let mut estate = Estate::new(bastion.scope.clone(), None);
+    tell(
+        bastion,
+        &mut estate,
+        Kind::Services,
+        Seen::Services,
+        services?,
+    );
+    tell(bastion, &mut estate, Kind::Pods, Seen::Pods, pods?);
+    if let Ok(leases) = leases {
+        tell(bastion, &mut estate, Kind::Leases, Seen::Leases, leases);
+    }
+    Ok(estate)
+}
+
+/// The Services of the switch, one by one: a namespace may have many others.
+async fn services(bastion: &Bastion) -> Result<Vec<Service>, Fault> {
+    let names: Vec<Safe> = (bastion.scope.traffic.iter())
+        .flat_map(|switch| switch.services.iter().cloned())
+        .collect();
+    let get = |name: Safe| async move {
+        bastion
+            .cluster
+            .get::<Service>(&name, bastion.timing.answer)
+            .await
+    };
+    let read = future::try_join_all(names.into_iter().map(get)).await?;
+    Ok(read.into_iter().flatten().collect())
+}
+
+/// Folds a whole listing in, as current.
+pub(super) fn tell<T>(
+    bastion: &Bastion,
+    estate: &mut Estate,
+    kind: Kind,
+    seen: fn(Delta<T>) -> Seen,
+    objects: Vec<T>,
+) {
+    let now = bastion.clock.now();
+    for delta in [Delta::Began, Delta::Page(objects), Delta::Ended] {
+        estate.apply(seen(delta), now);
+    }
+    estate.apply(Seen::Opened(kind), now);
+}

@@ -1,0 +1,248 @@
+//! The record: the ConfigMap in which an operation's entries are, written with optimistic concurrency.
+//!
+//! Several write to it: its worker, and whoever wants it aborted, adopted or abandoned. A conflict is read
+//! again, folded again, and decided again: what follows may be another step.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::bastion::Bastion;
+use super::entry::{self, Entry, SCHEMA, What};
+use super::kept::{self, ENTRIES, KIND, Kept, LIMIT, NAMESPACE, SCHEMA_KEY};
+use super::{OperationKind, marks};
+use crate::clients::kubernetes::Unwritten;
+use crate::estate::{Fault, FaultKind, Record, Safe};
+
+/// Closed operations of one namespace that are kept.
+const KEPT: usize = 20;
+
+/// Why an entry was not written.
+#[derive(Clone, Debug, PartialEq)]
+pub enum NotWritten {
+    /// Somebody wrote meanwhile: read, fold and decide again.
+    Conflict,
+    /// There is no such record any more.
+    Gone,
+    /// The API refused, or nobody knows: try again, or stop.
+    Fault(Fault),
+}
+
+/// Writes the first entries of operation `id`.
+///
+/// # Errors
+/// The API's fault. One that may have been written is looked up.
+pub async fn create(
+    bastion: &Bastion,
+    id: &Safe,
+    kind: OperationKind,
+    entries: Vec<Entry>,
+) -> Result<Kept, Fault> {
+    let data = data(&entries)?;
+    let body = json!({
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": marks::record_name(id),
+            "labels": {
+                marks::RECORD: marks::OF_OPERATION,
+                NAMESPACE: bastion.scope.namespace,
+                KIND: kind.word(),
+            },
+        },
+        "data": data,
+    });
+    match bastion
+        .cluster
+        .create::<Record>(body, bastion.timing.answer)
+        .await
+    {
+        Ok(record) => kept::read(&record).map_err(malformed),
+        Err(Unwritten::Refused { fault, .. }) => Err(fault),
+        // Nobody else makes one of this name: if it is there, it is ours.
+        Err(Unwritten::Unknown(fault)) => match read(bastion, id).await {
+            Ok(Some(kept)) => Ok(kept),
+            Ok(None) | Err(_) => Err(fault),
+        },
+    }
+}
+
+/// The record of operation `id`; none where there is none.
+///
+/// # Errors
+/// The API's fault, or why it cannot be read.
+pub async fn read(bastion: &Bastion, id: &str) -> Result<Option<Kept>, Fault> {
+    let name = marks::record_name(id);
+    let record = bastion
+        .cluster
+        .get::<Record>(&name, bastion.timing.answer)
+        .await?;
+    record
+        .map(|record| kept::read(&record).map_err(malformed))
+        .transpose()
+}
+
+/// All records about this namespace, the oldest first; those that cannot be read are told apart.
+///
+/// # Errors
+/// The API's fault.
+pub async fn list(bastion: &Bastion) -> Result<(Vec<Kept>, Vec<Safe>), Fault> {
+    let namespace = &bastion.scope.namespace;
+    let selector = format!(
+        "{}={},{NAMESPACE}={namespace}",
+        marks::RECORD,
+        marks::OF_OPERATION
+    );
+    let records = bastion
+        .cluster
+        .list::<Record>(&selector, bastion.timing.answer)
+        .await?;
+    let (mut good, mut bad) = (Vec::new(), Vec::new());
+    for record in &records {
+        match kept::read(record) {
+            Ok(kept) => good.push(kept),
+            Err(why) => bad.push(why),
+        }
+    }
+    good.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok((good, bad))
+}
+
+/// Appends `new` to `kept`, which must be as it was read.
+///
+/// # Errors
+/// Why not. Where nobody knows whether it was written, the record is read: our own entries are ours.
+pub async fn append(bastion: &Bastion, kept: &mut Kept, new: Vec<Entry>) -> Result<(), NotWritten> {
+    let mut entries = kept.entries.clone();
+    entries.extend(new.iter().cloned());
+    if kept.version.1.is_empty() {
+        // A rollback's record that could not be written when it began.
+        let kind = kept
+            .operation
+            .plan
+            .as_ref()
+            .map_or(OperationKind::Rollback, |plan| plan.kind);
+        let made = create(bastion, &kept.id, kind, entries).await;
+        *kept = made.map_err(NotWritten::Fault)?;
+        return Ok(());
+    }
+    let name = marks::record_name(&kept.id);
+    let kind = kept
+        .operation
+        .plan
+        .as_ref()
+        .map_or("", |plan| plan.kind.word());
+    let body = json!({
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": name,
+            "uid": kept.version.0,
+            "resourceVersion": kept.version.1,
+            "labels": {
+                marks::RECORD: marks::OF_OPERATION,
+                NAMESPACE: bastion.scope.namespace,
+                KIND: kind,
+            },
+        },
+        "data": data(&entries).map_err(NotWritten::Fault)?,
+    });
+    match bastion
+        .cluster
+        .replace::<Record>(&name, body, bastion.timing.answer)
+        .await
+    {
+        Ok(record) => {
+            kept.version = (record.uid, record.resource_version);
+            for entry in &new {
+                kept.operation.take(entry);
+            }
+            kept.entries = entries;
+            Ok(())
+        }
+        Err(Unwritten::Refused { status: 404, .. }) => Err(NotWritten::Gone),
+        Err(Unwritten::Refused { status: 409, .. }) => match read(bastion, &kept.id).await {
+            Ok(None) => Err(NotWritten::Gone),
+            Ok(Some(_)) => Err(NotWritten::Conflict),
+            Err(fault) => Err(NotWritten::Fault(fault)),
+        },
+        Err(Unwritten::Refused { fault, .. }) => Err(NotWritten::Fault(fault)),
+        Err(Unwritten::Unknown(fault)) => match read(bastion, &kept.id).await {
+            Ok(Some(read)) if read.entries.starts_with(&entries) => {
+                *kept = read;
+                Ok(())
+            }
+            Ok(Some(read)) if read.version != kept.version => Err(NotWritten::Conflict),
+            Ok(None) => Err(NotWritten::Gone),
+            Ok(Some(_)) | Err(_) => Err(NotWritten::Fault(fault)),
+        },
+    }
+}
+
+/// Appends one entry to a record of which nothing is known yet but its id: an abort, an end.
+///
+/// # Errors
+/// There is no such record, it is closed, or the API's fault.
+pub async fn add(bastion: &Bastion, id: &str, what: What) -> Result<Kept, Safe> {
+    for _ in 0..5 {
+        let read = read(bastion, id).await.map_err(|fault| fault.what)?;
+        let mut kept =
+            read.ok_or_else(|| Safe::from(format!("there is no operation {id} here")))?;
+        if let Some((outcome, _)) = &kept.operation.closed {
+            return Err(format!("operation {id} is over: {}", outcome.word()).into());
+        }
+        let entry = Entry {
+            at: bastion.clock.wall(),
+            by: bastion.person.words(),
+            what: what.clone(),
+        };
+        match append(bastion, &mut kept, vec![entry]).await {
+            Ok(()) => return Ok(kept),
+            Err(NotWritten::Conflict) => {}
+            Err(NotWritten::Gone) => return Err(format!("the record of {id} was deleted").into()),
+            Err(NotWritten::Fault(fault)) => return Err(fault.what),
+        }
+    }
+    Err(format!("the record of {id} changes faster than it can be written").into())
+}
+
+/// Deletes what is beyond the last closed operations of this namespace. What cannot be deleted stays.
+pub async fn prune(bastion: &Bastion) {
+    let Ok((records, _)) = list(bastion).await else {
+        return;
+    };
+    let closed: Vec<Kept> = records
+        .into_iter()
+        .filter(|k| k.operation.closed.is_some())
+        .collect();
+    let many = closed.len().saturating_sub(KEPT);
+    for old in closed.into_iter().take(many) {
+        let (uid, version) = &old.version;
+        let name = marks::record_name(&old.id);
+        let answer = bastion.timing.answer;
+        let _ = bastion
+            .cluster
+            .delete::<Record>(&name, Some(uid), Some(version), answer)
+            .await;
+    }
+}
+
+/// The data of a record with these entries. They are only ever appended to: the shipped admission policy
+/// refuses a record that became shorter.
+fn data(entries: &[Entry]) -> Result<BTreeMap<&'static str, Value>, Fault> {
+    let text = entry::write(entries).map_err(|e| malformed(e.to_string().into()))?;
+    if text.len() > LIMIT - 1_024 {
+        return Err(malformed("its record would be larger than 256 KiB".into()));
+    }
+    Ok(BTreeMap::from([
+        (SCHEMA_KEY, json!(SCHEMA.to_string())),
+        (ENTRIES, json!(text)),
+    ]))
+}
+
+fn malformed(what: Safe) -> Fault {
+    Fault {
+        kind: FaultKind::Malformed,
+        what,
+    }
+}
