@@ -9,9 +9,12 @@ mod init;
 mod logging;
 mod manners;
 mod monitoring;
+mod op;
+mod operate;
 mod output;
 mod setup;
 mod status;
+mod worker;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,6 +22,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::config;
+use crate::ops::OperationKind;
 use crate::tui::{self, Ending, Outside};
 use exit::Exit;
 use output::{complain, say};
@@ -45,6 +49,9 @@ struct Arguments {
     /// Draw with plain ASCII.
     #[arg(long, global = true)]
     ascii: bool,
+    /// Allow changes where the environment is read-only.
+    #[arg(long, global = true)]
+    write: bool,
     /// Lines of text instead of a screen (also ACCESSIBLE=1).
     #[arg(long, global = true)]
     plain: bool,
@@ -69,6 +76,18 @@ enum Verb {
     Demo(demo::Arguments),
     /// Write a commented configuration file to start from.
     Init(init::Arguments),
+    /// Move an environment's traffic to the other colour, with every check, watched.
+    Cutover(operate::Arguments),
+    /// Move it back: needs nothing but the Kubernetes API and ready pods to go back to.
+    Rollback(operate::Arguments),
+    /// Make selectors what was meant, where somebody changed them.
+    Repair(operate::Arguments),
+    /// Operations, whoever began them.
+    #[command(subcommand)]
+    Op(op::Verb),
+    /// Carry out the operation that is told on standard input (how the cockpit starts its workers).
+    #[command(hide = true)]
+    Worker,
 }
 
 /// The program.
@@ -106,7 +125,22 @@ fn run(arguments: &Arguments) -> Exit {
             Err(exit) => exit,
         },
         Some(Verb::Demo(wanted)) => demo::run(arguments, wanted),
+        Some(Verb::Cutover(wanted)) => operation(arguments, OperationKind::Cutover, wanted),
+        Some(Verb::Rollback(wanted)) => operation(arguments, OperationKind::Rollback, wanted),
+        Some(Verb::Repair(wanted)) => operation(arguments, OperationKind::Repair, wanted),
+        Some(Verb::Op(verb)) => match load(arguments) {
+            Ok(loaded) => op::run(&loaded, verb),
+            Err(exit) => exit,
+        },
+        Some(Verb::Worker) => worker::run(),
         Some(Verb::Init(wanted)) => init::run(arguments.config.as_deref(), wanted),
+    }
+}
+
+fn operation(arguments: &Arguments, kind: OperationKind, wanted: &operate::Arguments) -> Exit {
+    match load(arguments) {
+        Ok(loaded) => operate::run(&loaded, kind, wanted, arguments.write),
+        Err(exit) => exit,
     }
 }
 

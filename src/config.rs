@@ -23,6 +23,7 @@ mod grammar;
 mod load;
 mod monitoring;
 mod nearest;
+mod operations;
 mod problem;
 mod root;
 mod secret;
@@ -44,6 +45,8 @@ pub struct Config {
     pub github: Option<Github>,
     /// The environments, in the order of the file; never empty.
     pub environments: Vec<Environment>,
+    /// How long what may take in operations.
+    pub operations: Operations,
 }
 
 /// How the screen looks, where that is not found out by itself.
@@ -126,6 +129,31 @@ pub struct Deploy {
     pub job: String,
     /// The branch whose runs are to deploy.
     pub branch: String,
+}
+
+/// How long what may take in operations, in whole seconds; none: the built-in value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Operations {
+    /// How long a Lease is good for without renewal: 60.
+    pub lease: Option<u32>,
+    /// How often it is renewed: 10.
+    pub renew: Option<u32>,
+    /// After so long without renewal a worker writes nothing more: 40.
+    pub give_up: Option<u32>,
+    /// For EndpointSlices to say that traffic has moved: 60.
+    pub moved: Option<u32>,
+    /// How long it is watched after a cutover: 30.
+    pub watch: Option<u32>,
+    /// How long an operation waits for a selector that somebody else changed to be put right: 600.
+    pub patience: Option<u32>,
+}
+
+impl Operations {
+    /// `lease`, `renew` and `give_up`, with the built-in values in place of what is not said.
+    pub fn lease_seconds(&self) -> (u32, u32, u32) {
+        let or = |said: Option<u32>, built_in| said.unwrap_or(built_in);
+        (or(self.lease, 60), or(self.renew, 10), or(self.give_up, 40))
+    }
 }
 
 /// A place that releases go to: a namespace of a cluster.

@@ -1,15 +1,17 @@
 //! From a configuration to what the cockpit is made of.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::monitoring;
 use crate::app::{Keymap, Look, Setup, State};
 use crate::clients::github;
 use crate::clients::kubernetes::Target;
-use crate::config::{Config, Environment, Github, Problem, Token, Ui};
+use crate::config::{Config, Environment, Github, Operations, Problem, Token, Ui};
 use crate::estate::alerts::AlertScope;
 use crate::estate::runs::{Deploys, RepositoryScope};
 use crate::estate::{Safe, Scope, TrafficSwitch, WorkloadScope};
+use crate::ops::bastion::{Place, Timing};
 use crate::sources::alerts;
 use crate::tui::{Outside, Wire};
 
@@ -30,6 +32,7 @@ pub(super) struct Loaded {
     warnings: Vec<Safe>,
     /// How the screen looks, by the file.
     pub ui: Ui,
+    timing: Timing,
 }
 
 /// Checks what only the table of keys can check, and takes the rest over.
@@ -74,6 +77,7 @@ pub(super) fn loaded(config: Config, warnings: &[Problem], file: &Path) -> Resul
         keymap,
         warnings: warnings.iter().map(|w| Safe::new(&w.to_string())).collect(),
         ui: config.ui,
+        timing: timing(&config.operations),
     })
 }
 
@@ -102,6 +106,33 @@ impl Loaded {
         (state, outside)
     }
 
+    /// Where the environment at `at` is, for operations.
+    pub fn place(&self, at: usize) -> Place {
+        let (wire, (scope, _)) = (&self.wires[at], &self.environments[at]);
+        Place {
+            kubeconfig: wire.target.kubeconfig.clone(),
+            context: wire.target.context.clone(),
+            records: wire.target.records.clone(),
+            selector: wire.selector.clone(),
+            scope: scope.clone(),
+            timing: self.timing,
+            journals: journals(),
+        }
+    }
+
+    /// All of them.
+    pub fn places(&self) -> Vec<Place> {
+        (0..self.environments.len())
+            .map(|at| self.place(at))
+            .collect()
+    }
+
+    /// Whether that environment is read-only until somebody says otherwise.
+    pub fn is_read_only(&self, name: &str) -> bool {
+        let mut all = self.environments.iter();
+        all.any(|(scope, is_read_only)| scope.name.as_str() == name && *is_read_only)
+    }
+
     /// How each environment's alerts are read.
     pub fn alert_scopes(&self) -> &[Option<AlertScope>] {
         &self.alerts
@@ -125,6 +156,26 @@ impl Loaded {
     /// What the configuration warned of.
     pub fn warnings(&self) -> &[Safe] {
         &self.warnings
+    }
+}
+
+/// Where the journals of operations are.
+fn journals() -> Option<std::path::PathBuf> {
+    super::logging::state_dir().map(|dir| dir.join("operations"))
+}
+
+fn timing(said: &Operations) -> Timing {
+    let built_in = Timing::default();
+    let (lease, renew, give_up) = said.lease_seconds();
+    let seconds = |said: u32| Duration::from_secs(u64::from(said));
+    Timing {
+        lease: seconds(lease),
+        renew: seconds(renew),
+        give_up: seconds(give_up),
+        moved: said.moved.map_or(built_in.moved, seconds),
+        watch: said.watch.map_or(built_in.watch, seconds),
+        patience: said.patience.map_or(built_in.patience, seconds),
+        ..built_in
     }
 }
 

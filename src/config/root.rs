@@ -7,7 +7,7 @@ use super::monitoring::{self, General};
 use super::problem::{Problem, Problems};
 use super::walk::{Node, Section, Walk};
 use super::{Config, KeyBinding, Switch, Time, Ui};
-use super::{environment, github};
+use super::{environment, github, operations};
 
 /// Reads the text; `exposure` says who else can read the file, should it hold a secret.
 pub(super) fn read(
@@ -40,6 +40,7 @@ fn config(walk: &mut Walk<'_>, root: &Section<'_>) -> Option<Config> {
             "github",
             "prometheus",
             "alertmanager",
+            "operations",
         ],
     );
     let title = root.required(walk, "title", "the name of the product", |walk, node| {
@@ -52,6 +53,7 @@ fn config(walk: &mut Walk<'_>, root: &Section<'_>) -> Option<Config> {
         Some((node.clone(), monitoring::prometheus(walk, node)?))
     });
     let alertmanager = root.optional(walk, "alertmanager", monitoring::alertmanager);
+    let operations = root.optional(walk, "operations", operations::read);
     let general = General {
         is_whole: prometheus.is_some(),
         prometheus: prometheus.clone().flatten().map(|(_, said)| said),
@@ -79,6 +81,7 @@ fn config(walk: &mut Walk<'_>, root: &Section<'_>) -> Option<Config> {
         keys: keys?.unwrap_or_default(),
         github: github?,
         environments: environments?,
+        operations: operations?.unwrap_or_default(),
     })
 }
 

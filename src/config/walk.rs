@@ -191,6 +191,19 @@ impl<'t> Walk<'t> {
         None
     }
 
+    /// A whole number within bounds.
+    pub(super) fn number(&mut self, node: &Node<'_>, least: u32, most: u32) -> Option<u32> {
+        let read = match &node.value {
+            DeValue::Integer(number) => u32::from_str_radix(number.as_str(), number.radix()).ok(),
+            _ => None,
+        };
+        let within = read.filter(|number| (least..=most).contains(number));
+        if within.is_none() {
+            self.mismatch(node, &format!("a whole number from {least} to {most}"));
+        }
+        within
+    }
+
     /// One of a few words, each with what it means.
     pub(super) fn choice<T: Copy>(&mut self, node: &Node<'_>, choices: &[(&str, T)]) -> Option<T> {
         let text = node.value.as_str();

@@ -1,0 +1,261 @@
+//! `op`: operations, whoever began them: list, show, watch, abort, adopt, abandon.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::sync::watch;
+
+use super::exit::Exit;
+use super::operate::{self, carry_out, exit_of_outcome, text};
+use super::output::{complain, say};
+use super::runtime;
+use super::setup::Loaded;
+use crate::estate::Safe;
+use crate::ops::bastion::Bastion;
+use crate::ops::engine;
+use crate::ops::eyes::Eyes;
+use crate::ops::kept::{self, Kept, is_id};
+use crate::ops::{What, marks, record};
+
+#[derive(Clone, Debug, clap::Subcommand)]
+pub(super) enum Verb {
+    /// The operations of an environment, or of all.
+    List {
+        /// The environment.
+        environment: Option<String>,
+        /// One JSON object a line, of the shape `wheelhouse.operation/v1`.
+        #[arg(long)]
+        json: bool,
+    },
+    /// One operation, entry by entry.
+    Show(One),
+    /// Follow one to its end; the exit code is its outcome's.
+    Watch(One),
+    /// Ask its worker to stop and to undo what it did.
+    Abort(Reasoned),
+    /// Take it over and go on: for one whose worker is dead. A worker that lives is cut off.
+    Adopt(One),
+    /// End it as it stands, without undoing anything.
+    Abandon(Reasoned),
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct One {
+    /// The operation's id.
+    id: String,
+    /// JSON: one entry a line.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Reasoned {
+    /// The operation's id.
+    id: String,
+    /// Why, for the record.
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+}
+
+/// The shape of an operation in JSON.
+const SCHEMA: &str = "wheelhouse.operation/v1";
+
+/// Runs the verb.
+pub(super) fn run(loaded: &Loaded, verb: &Verb) -> Exit {
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(exit) => return exit,
+    };
+    let done = runtime.block_on(perform(loaded, verb));
+    runtime.shutdown_timeout(Duration::from_millis(300));
+    done.unwrap_or_else(|(exit, words)| {
+        complain(&format!("wheelhouse: {words}\n"));
+        exit
+    })
+}
+
+type Done = Result<Exit, (Exit, Safe)>;
+
+async fn perform(loaded: &Loaded, verb: &Verb) -> Done {
+    match verb {
+        Verb::List { environment, json } => list(loaded, environment.as_deref(), *json).await,
+        Verb::Show(one) => {
+            let (_, kept) = find(loaded, &one.id).await?;
+            show(&kept, one.json);
+            Ok(Exit::Ok)
+        }
+        Verb::Watch(one) => {
+            let (bastion, kept) = find(loaded, &one.id).await?;
+            follow(&bastion, kept, one.json).await
+        }
+        Verb::Abort(asked) => {
+            let (bastion, _) = find(loaded, &asked.id).await?;
+            let reason = Safe::new(&asked.reason);
+            let what = What::AbortAsked { reason };
+            let kept = record::add(&bastion, &asked.id, what)
+                .await
+                .map_err(|why| (Exit::Bad, why))?;
+            say(&format!("asked; it is {}\n", text::state(&kept)));
+            Ok(Exit::Ok)
+        }
+        Verb::Adopt(one) => {
+            let (bastion, _) = find(loaded, &one.id).await?;
+            let (asked, stop) = watch::channel(false);
+            match engine::adopt(&bastion, &one.id, stop).await {
+                Ok(run) => Ok(carry_out(run, asked, one.json).await),
+                Err(refused) => Ok(operate::told(refused, one.json)),
+            }
+        }
+        Verb::Abandon(asked) => {
+            let (bastion, _) = find(loaded, &asked.id).await?;
+            let reason = Safe::new(&asked.reason);
+            let left = engine::abandon(&bastion, &asked.id, reason).await;
+            let left = left.map_err(|why| (Exit::Bad, why))?;
+            say(&format!("abandoned as it stands; {left}\n"));
+            Ok(Exit::Ok)
+        }
+    }
+}
+
+async fn list(loaded: &Loaded, only: Option<&str>, as_json: bool) -> Done {
+    let places = match only {
+        Some(name) => vec![operate::place(loaded, name).map_err(|why| (Exit::Usage, why.into()))?],
+        None => loaded.places(),
+    };
+    let mut exit = Exit::Ok;
+    for place in places {
+        let name = place.scope.name.clone();
+        let read = match Bastion::connect(&place).await {
+            Ok(bastion) => record::list(&bastion).await,
+            Err(fault) => Err(fault),
+        };
+        let (good, bad) = match read {
+            Ok(read) => read,
+            Err(fault) => {
+                complain(&format!("{name}: {}\n", fault.what));
+                exit = Exit::Unknown;
+                continue;
+            }
+        };
+        for kept in good.iter().rev() {
+            match as_json {
+                true => say(&format!("{}\n", whole(kept, &name))),
+                false => say(&text::operation(kept)),
+            }
+        }
+        for why in bad {
+            complain(&format!("{name}: {why}\n"));
+        }
+    }
+    Ok(exit)
+}
+
+fn whole(kept: &Kept, environment: &Safe) -> serde_json::Value {
+    json!({
+        "schema": SCHEMA,
+        "environment": environment,
+        "id": kept.id,
+        "operation": { "kind": kept.operation.plan.as_ref().map(|p| p.kind), "by": kept.operation.by,
+            "since": kept.operation.since, "last": kept.operation.last, "state": text::state(kept),
+            "outcome": kept.operation.closed.as_ref().map(|(outcome, _)| outcome),
+            "abort": kept.operation.abort, "paused": kept.operation.paused,
+            "holder": kept.operation.holder },
+        "entries": kept.entries,
+    })
+}
+
+/// The operation of that id, in whichever environment it is.
+async fn find(loaded: &Loaded, id: &str) -> Result<(Bastion, Kept), (Exit, Safe)> {
+    if !is_id(id) {
+        let why = format!(
+            "{:?} is no operation's id: `wheelhouse op list` names them",
+            Safe::new(id)
+        );
+        return Err((Exit::Usage, why.into()));
+    }
+    let mut away = Vec::new();
+    for place in loaded.places() {
+        let read = match Bastion::connect(&place).await {
+            Ok(bastion) => record::read(&bastion, id).await.map(|kept| (bastion, kept)),
+            Err(fault) => Err(fault),
+        };
+        match read {
+            Ok((bastion, Some(kept))) if is_of(&kept, &bastion) => return Ok((bastion, kept)),
+            Ok(_) => {}
+            Err(fault) => away.push(format!("{}: {}", place.scope.name, fault.what)),
+        }
+    }
+    match away.is_empty() {
+        true => Err((
+            Exit::Usage,
+            format!("there is no operation {id} in any environment").into(),
+        )),
+        false => Err((
+            Exit::Unknown,
+            format!("operation {id} was not found; {}", away.join("; ")).into(),
+        )),
+    }
+}
+
+/// Several environments may keep their records in one namespace.
+fn is_of(kept: &Kept, bastion: &Bastion) -> bool {
+    let plan = kept.operation.plan.as_ref();
+    plan.is_some_and(|plan| plan.namespace == bastion.scope.namespace)
+}
+
+fn show(kept: &Kept, as_json: bool) {
+    for entry in &kept.entries {
+        match as_json {
+            true => say(&format!("{}\n", json!(entry))),
+            false => say(&text::entry(entry)),
+        }
+    }
+    if kept.torn > 0 {
+        complain(&format!(
+            "{} lines of the record could not be read\n",
+            kept.torn
+        ));
+    }
+    if !as_json {
+        say(&format!("{}\n", text::state(kept)));
+    }
+}
+
+async fn follow(bastion: &Bastion, mut kept: Kept, as_json: bool) -> Done {
+    show(
+        &Kept {
+            torn: 0,
+            ..kept.clone()
+        },
+        as_json,
+    );
+    let mut eyes = Eyes::open(bastion);
+    let name = marks::record_name(&kept.id);
+    while kept.operation.closed.is_none() {
+        eyes.next().await;
+        let table = &eyes.estate.records;
+        let Some(record) = table.value.get(name.as_str()) else {
+            if table.listed {
+                return Err((
+                    Exit::Unknown,
+                    format!("the record of {} was deleted", kept.id).into(),
+                ));
+            }
+            continue;
+        };
+        let Ok(read) = kept::read(record) else {
+            continue;
+        };
+        for entry in read.entries.iter().skip(kept.entries.len()) {
+            match as_json {
+                true => say(&format!("{}\n", json!(entry))),
+                false => say(&text::entry(entry)),
+            }
+        }
+        kept = read;
+    }
+    Ok(kept
+        .operation
+        .closed
+        .map_or(Exit::Unknown, |(outcome, _)| exit_of_outcome(outcome)))
+}

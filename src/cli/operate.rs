@@ -1,0 +1,347 @@
+//! `cutover`, `rollback`, `repair`: the same engine that the cockpit's workers run, in the foreground.
+//!
+//! The same checks as on the screen, the exit codes of the one table, the plan as text or as JSON of the shape
+//! `wheelhouse.plan/v1`. Without `--yes` it asks on the terminal, and without a terminal it refuses.
+
+mod ask;
+pub(super) mod text;
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::exit::Exit;
+use super::output::{complain, say};
+use super::runtime;
+use super::setup::Loaded;
+use crate::estate::{Safe, Tier};
+use crate::ops::bastion::{Bastion, Place};
+use crate::ops::engine::{self, Ended, Prepared, Refused, Run};
+use crate::ops::placement::{self, Placement};
+use crate::ops::worker::{self, Job, Said, Wanted};
+use crate::ops::{Entry, OperationKind, Outcome, Plan, Refusal, RefusalKind, Request};
+
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The environment, as the configuration names it.
+    environment: String,
+    /// The colour that traffic is to go to; without it the other one.
+    #[arg(long, value_name = "COLOUR")]
+    to: Option<String>,
+    /// Print what would be done and every check, and do nothing.
+    #[arg(long)]
+    plan: bool,
+    /// Do not ask.
+    #[arg(long)]
+    yes: bool,
+    /// Why, for the record. Needed in production, but for a rollback.
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Leave it to a worker, print its operation's id, and end.
+    #[arg(long)]
+    detach: bool,
+    /// JSON: the plan as `wheelhouse.plan/v1`, what happens as one entry a line.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Plans, asks, and does it.
+pub(super) fn run(
+    loaded: &Loaded,
+    kind: OperationKind,
+    arguments: &Arguments,
+    may_write: bool,
+) -> Exit {
+    let place = match place(loaded, &arguments.environment) {
+        Ok(place) => place,
+        Err(words) => return usage(&words),
+    };
+    if let Err(words) = admissible(loaded, kind, arguments, &place, may_write) {
+        return usage(&words);
+    }
+    let request = Request {
+        kind,
+        to: arguments.to.as_deref().map(Safe::new),
+        reason: arguments.reason.as_deref().map(Safe::new),
+        seize: false,
+    };
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(exit) => return exit,
+    };
+    let exit = runtime.block_on(operate(place, request, arguments));
+    runtime.shutdown_timeout(Duration::from_millis(300));
+    exit
+}
+
+/// The environment's place by its name.
+pub(super) fn place(loaded: &Loaded, name: &str) -> Result<Place, String> {
+    let found = loaded
+        .scopes()
+        .position(|scope| scope.name.as_str() == name);
+    found.map(|at| loaded.place(at)).ok_or_else(|| {
+        let known: Vec<_> = loaded.scopes().map(|s| s.name.to_string()).collect();
+        format!(
+            "there is no environment {:?}; expected one of {}",
+            Safe::new(name),
+            known.join(", ")
+        )
+    })
+}
+
+/// What can be said before anything is asked of the cluster.
+fn admissible(
+    loaded: &Loaded,
+    kind: OperationKind,
+    arguments: &Arguments,
+    place: &Place,
+    may_write: bool,
+) -> Result<(), String> {
+    if arguments.plan || kind == OperationKind::Rollback {
+        return Ok(());
+    }
+    let name = &place.scope.name;
+    if loaded.is_read_only(name) && !may_write {
+        return Err(format!(
+            "{name} is read-only: say --write too, or look with --plan"
+        ));
+    }
+    let has_reason = arguments
+        .reason
+        .as_deref()
+        .is_some_and(|why| !why.trim().is_empty());
+    if place.scope.tier == Tier::Production && !has_reason {
+        return Err(format!(
+            "a {} of {name} needs --reason TEXT: whoever is woken by it reads it",
+            kind.word()
+        ));
+    }
+    Ok(())
+}
+
+async fn operate(place: Place, request: Request, arguments: &Arguments) -> Exit {
+    let placement = placement::here();
+    if arguments.detach && placement == Placement::EndsWithLogout {
+        return usage(
+            "a worker would end with your logout here (KillUserProcesses=yes without lingering): run it in the \
+             foreground, or have `loginctl enable-linger` run for you",
+        );
+    }
+    let bastion = match Bastion::connect(&place).await {
+        Ok(bastion) => bastion,
+        Err(fault) => return trouble(&fault.what),
+    };
+    let prepared = match engine::prepare(&bastion, request.clone()).await {
+        Ok(prepared) => prepared,
+        Err(refused) => return told(refused, arguments.json),
+    };
+    let plan = match prepared.plan() {
+        Ok(plan) => plan.clone(),
+        Err(refusal) => return refuse(refusal, arguments.json),
+    };
+    if arguments.plan {
+        show(&plan, None, arguments.json);
+        return Exit::Ok;
+    }
+    if !arguments.yes {
+        show(&plan, None, false);
+        match ask::confirmed(&plan, place.scope.tier) {
+            Ok(true) => {}
+            Ok(false) => {
+                complain("not confirmed: nothing was changed\n");
+                return Exit::Refused;
+            }
+            Err(words) => return usage(words),
+        }
+    }
+    match arguments.detach {
+        true => detach(place, request, &plan, placement).await,
+        false => foreground(prepared, &plan, arguments.json).await,
+    }
+}
+
+/// Leaves it to a worker.
+async fn detach(place: Place, request: Request, plan: &Plan, placement: Placement) -> Exit {
+    let program = match std::env::current_exe() {
+        Ok(program) => program,
+        Err(error) => {
+            return trouble(&format!("cannot tell where this program is: {error}").into());
+        }
+    };
+    let wanted = Wanted::Start(request);
+    let mut worker = match worker::spawn(&program, placement, &Job { place, wanted }).await {
+        Ok(worker) => worker,
+        Err(error) => return trouble(&format!("the worker cannot be started: {error}").into()),
+    };
+    loop {
+        match worker.listen().await {
+            Said::Ready(_) => {
+                if let Err(error) = worker.go(&plan.hash).await {
+                    return trouble(&format!("the worker is gone: {error}").into());
+                }
+            }
+            Said::Began(id) => {
+                say(&format!("{id}\n"));
+                complain(&format!(
+                    "{} is under way; `wheelhouse op watch {id}` shows it\n",
+                    plan.title()
+                ));
+                return Exit::Ok;
+            }
+            Said::Refused { why, kind, .. } => {
+                complain(&format!("wheelhouse: {why}\n"));
+                return kind.map_or(Exit::Bad, exit_of);
+            }
+        }
+    }
+}
+
+async fn foreground(prepared: Prepared, plan: &Plan, as_json: bool) -> Exit {
+    let (asked, stop) = watch::channel(false);
+    let started = prepared.start(Some(&plan.hash), stop).await;
+    let run = match started {
+        Ok(run) => run,
+        Err(refused) => return told(refused, as_json),
+    };
+    carry_out(run, asked, as_json).await
+}
+
+/// Carries an operation out in the foreground, telling what happens as it does.
+pub(super) async fn carry_out(run: Run, asked: watch::Sender<bool>, as_json: bool) -> Exit {
+    let id = run.id().clone();
+    let run = run.told_by(move |entry| tell(entry, as_json));
+    if !as_json {
+        say(&format!("operation {id}\n"));
+    }
+    let ended = tokio::select! {
+        ended = run.carry_out() => ended,
+        number = interrupted(asked) => {
+            complain(&format!("wheelhouse: ended at once; operation {id} is resumable: `wheelhouse op adopt {id}`\n"));
+            return Exit::Signal(number);
+        }
+    };
+    ending(&id, ended)
+}
+
+/// What the end of a worker says, and its exit code.
+pub(super) fn ending(id: &str, ended: Ended) -> Exit {
+    match ended {
+        Ended::Closed(outcome, why) => {
+            complain(&format!("{}: {why}\n", outcome.word()));
+            exit_of_outcome(outcome)
+        }
+        Ended::Interrupted(why) => {
+            complain(&format!(
+                "interrupted: {why}; `wheelhouse op adopt {id}` goes on with it\n"
+            ));
+            Exit::Interrupted
+        }
+        Ended::Fenced(holder) => {
+            complain(&format!(
+                "fenced: {holder} took operation {id} over; this worker changes nothing more\n"
+            ));
+            Exit::Held
+        }
+    }
+}
+
+/// The exit code of an operation that is over.
+pub(super) fn exit_of_outcome(outcome: Outcome) -> Exit {
+    match outcome {
+        Outcome::Done => Exit::Ok,
+        Outcome::RolledBack => Exit::RolledBack,
+        Outcome::Failed | Outcome::Aborted | Outcome::Abandoned => Exit::Bad,
+    }
+}
+
+fn exit_of(kind: RefusalKind) -> Exit {
+    match kind {
+        RefusalKind::Invalid => Exit::Usage,
+        RefusalKind::Gate => Exit::Refused,
+        RefusalKind::Unknown => Exit::Unknown,
+        RefusalKind::Held => Exit::Held,
+    }
+}
+
+/// The first signal asks for the next step boundary; the second ends at once.
+async fn interrupted(asked: watch::Sender<bool>) -> i32 {
+    let streams = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+        signal(SignalKind::hangup()),
+    );
+    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hang_up)) = streams else {
+        return std::future::pending().await;
+    };
+    loop {
+        let number = tokio::select! {
+            _ = interrupt.recv() => 2,
+            _ = terminate.recv() => 15,
+            _ = hang_up.recv() => 1,
+        };
+        if asked.send_replace(true) {
+            return number;
+        }
+        complain("wheelhouse: stops at the next step; once more ends at once\n");
+    }
+}
+
+/// Says why there is no operation.
+pub(super) fn told(refused: Refused, as_json: bool) -> Exit {
+    match refused {
+        Refused::Refusal(refusal) => refuse(&refusal, as_json),
+        Refused::Moved(plan) => {
+            complain(
+                "wheelhouse: the facts changed since it was confirmed; this is the plan now:\n",
+            );
+            show(&plan, None, as_json);
+            Exit::Refused
+        }
+        Refused::Trouble(why) => trouble(&why),
+    }
+}
+
+fn refuse(refusal: &Refusal, as_json: bool) -> Exit {
+    match &refusal.plan {
+        Some(plan) => show(plan, Some(&refusal.why), as_json),
+        None if as_json => say(&format!(
+            "{}\n",
+            json!({ "schema": SCHEMA, "plan": null, "refused": refusal.why })
+        )),
+        None => {}
+    }
+    complain(&format!("refused: {}\n", refusal.why));
+    exit_of(refusal.kind)
+}
+
+/// The shape of a plan in JSON.
+const SCHEMA: &str = "wheelhouse.plan/v1";
+
+fn show(plan: &Plan, refused: Option<&Safe>, as_json: bool) {
+    match as_json {
+        true => say(&format!(
+            "{}\n",
+            json!({ "schema": SCHEMA, "plan": plan, "refused": refused })
+        )),
+        false => say(&text::plan(plan)),
+    }
+}
+
+fn tell(entry: &Entry, as_json: bool) {
+    match as_json {
+        true => say(&format!("{}\n", json!(entry))),
+        false => say(&text::entry(entry)),
+    }
+}
+
+fn usage(words: &str) -> Exit {
+    complain(&format!("wheelhouse: {words}\n"));
+    Exit::Usage
+}
+
+fn trouble(why: &Safe) -> Exit {
+    complain(&format!("wheelhouse: {why}\n"));
+    Exit::Bad
+}

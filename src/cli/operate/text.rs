@@ -1,0 +1,128 @@
+//! Plans, entries and operations as lines of text.
+
+use std::fmt::Write as _;
+
+use crate::estate::Labels;
+use crate::ops::{Entry, Finding, Kept, Next, Plan, What};
+
+/// A plan.
+pub(in crate::cli) fn plan(plan: &Plan) -> String {
+    let mut out = format!("{}   plan {}\n\n", plan.title(), plan.hash);
+    for flip in &plan.flips {
+        let rest = words(&flip.from, &plan.key);
+        let of = |labels: &Labels| {
+            labels
+                .get(&plan.key)
+                .map_or_else(|| "unset".into(), ToString::to_string)
+        };
+        let _ = writeln!(
+            out,
+            "  {}  {rest}  {}  {} → {}",
+            flip.service,
+            plan.key,
+            of(&flip.from),
+            of(&flip.to)
+        );
+    }
+    if plan.is_only_verified() {
+        let _ = writeln!(out, "  no selector is changed: it is verified only");
+    }
+    for change in &plan.images {
+        let words = |images: &[crate::estate::Safe]| match images.is_empty() {
+            true => "nothing".to_owned(),
+            false => images
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", "),
+        };
+        let _ = writeln!(
+            out,
+            "  {}  {} → {}",
+            change.workload,
+            words(&change.from),
+            words(&change.to)
+        );
+    }
+    out.push('\n');
+    for gate in &plan.gates {
+        let mark = match gate.finding {
+            Finding::Ok => "OK     ",
+            Finding::Noted => "NOTE   ",
+            Finding::Bad => "BAD    ",
+            Finding::Unknown => "UNKNOWN",
+        };
+        let _ = writeln!(out, "  {mark}  {:<12} {}", gate.name, gate.said);
+    }
+    out.push('\n');
+    for other in &plan.others {
+        let _ = writeln!(out, "  who:   {other}");
+    }
+    let steps: Vec<String> = plan.steps().iter().map(ToString::to_string).collect();
+    let _ = writeln!(out, "  steps: {}", steps.join(" · "));
+    let _ = writeln!(out, "  back:  {}", plan.back);
+    out
+}
+
+/// The selector, but for the key that names the colour.
+fn words(labels: &Labels, key: &str) -> String {
+    let rest = labels.iter().filter(|(k, _)| k.as_str() != key);
+    rest.map(|(k, v)| format!("{k}={v}"))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// One entry in a line.
+pub(in crate::cli) fn entry(entry: &Entry) -> String {
+    let at = entry.at.strftime("%H:%M:%SZ");
+    let words = match &entry.what {
+        What::Planned(plan) => format!("{}, by {}", plan.title(), entry.by),
+        What::Locked { epochs, .. } => format!("locked: {}", list(epochs)),
+        What::Began { step, attempt: 1 } => format!("{step} …"),
+        What::Began { step, attempt } => format!("{step} … (try {attempt})"),
+        What::Noted { fact } => format!("note: {fact}"),
+        What::Passed { step, evidence } => format!("{step} done: {evidence}"),
+        What::Failed { step, reason } => format!("{step} FAILED: {reason}"),
+        What::Unknown { step, reason } => format!("{step} UNKNOWN: {reason}"),
+        What::Overridden { gate, reason } => format!("{gate} overridden by {}: {reason}", entry.by),
+        What::AbortAsked { reason } => format!("abort asked by {}: {reason}", entry.by),
+        What::Paused { reason } => format!("PAUSED: {reason}"),
+        What::Resumed => "goes on".to_owned(),
+        What::Adopted { epochs, holder } => {
+            format!("taken over by {} ({holder}): {}", entry.by, list(epochs))
+        }
+        What::Abandoned { reason } => format!("abandoned by {}: {reason}", entry.by),
+        What::Closed { outcome, reason } => format!("{}: {reason}", outcome.word()),
+        What::Newer(_) => "something that a newer version wrote".to_owned(),
+    };
+    format!("{at}  {words}\n")
+}
+
+fn list(epochs: &std::collections::BTreeMap<crate::estate::Safe, u64>) -> String {
+    let words = epochs
+        .iter()
+        .map(|(service, epoch)| format!("{service} epoch {epoch}"));
+    words.collect::<Vec<_>>().join(", ")
+}
+
+/// An operation in a line: id, what, state.
+pub(in crate::cli) fn operation(kept: &Kept) -> String {
+    let operation = &kept.operation;
+    let title = operation
+        .plan
+        .as_ref()
+        .map_or_else(|| "?".to_owned(), Plan::title);
+    let by = operation.by.as_ref().map_or("?", |by| by.as_str());
+    format!("{}  {title}  by {by}  {}\n", kept.id, state(kept))
+}
+
+/// How far it is.
+pub(in crate::cli) fn state(kept: &Kept) -> String {
+    let operation = &kept.operation;
+    match (&operation.closed, &operation.paused, operation.next()) {
+        (Some((outcome, why)), ..) => format!("{}: {why}", outcome.word()),
+        (None, Some(why), _) => format!("PAUSED: {why}"),
+        (None, None, Next::Begin(step) | Next::Settle(step)) => format!("at {step}"),
+        (None, None, Next::Close(..) | Next::Nothing) => "about to end".to_owned(),
+    }
+}
