@@ -179,7 +179,10 @@ impl Prepared {
         let journal = journal(bastion, &id).unwrap_or_else(|_| Journal::none());
         let mut run = run(bastion.clone(), kept, locked, self.eyes, journal, stop, 0);
         run.read = read.ok().map(|estate| (estate, began));
-        run.lock_entry();
+        run.beforehand.push(What::Locked {
+            epochs: run.lock.epochs.clone(),
+            holder: bastion.person.holder.clone(),
+        });
         Ok(run)
     }
 }
@@ -302,18 +305,7 @@ fn run(
         stop,
         tell: None,
         read: None,
-    }
-}
-
-impl Run {
-    /// The Leases of a rollback are told with the first result: the record was written beside them.
-    fn lock_entry(&mut self) {
-        let locked = What::Locked {
-            epochs: self.lock.epochs.clone(),
-            holder: self.bastion.person.holder.clone(),
-        };
-        let entry = entry(&self.bastion, locked);
-        self.kept.operation.take(&entry);
+        beforehand: Vec::new(),
     }
 }
 
