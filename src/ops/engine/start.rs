@@ -54,7 +54,11 @@ pub struct Prepared {
 pub async fn prepare(bastion: &Bastion, request: Request) -> Result<Prepared, Refused> {
     let estate = match request.kind {
         OperationKind::Rollback => reads::least(bastion).await?,
-        OperationKind::Cutover | OperationKind::Repair => reads::fresh(bastion).await?,
+        OperationKind::Cutover | OperationKind::Repair => {
+            let mut estate = reads::fresh(bastion).await?;
+            reads::rights(bastion, &mut estate).await;
+            estate
+        }
     };
     let plan = check(&request, &estate, bastion.clock.now());
     let mut eyes = Eyes::open(bastion);

@@ -68,7 +68,7 @@ pub(super) fn hash(
         gates: (gates.iter())
             .filter(|gate| match kind {
                 OperationKind::Rollback => gate.name.as_str() == "match",
-                _ => !matches!(gate.name.as_str(), "lock" | "current"),
+                _ => !matches!(gate.name.as_str(), "lock" | "current" | "rights"),
             })
             .map(|gate| (&gate.name, gate.finding))
             .collect(),
