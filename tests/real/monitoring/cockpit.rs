@@ -127,7 +127,7 @@ fn a_killed_prometheus_ages_on_the_screen_says_why_and_recovers() {
     cockpit.wait("─ 3 Alerts");
     monitoring.prometheus.take();
     cockpit.wait("? UNKNOWN, as of ");
-    cockpit.wait("refused");
+    cockpit.wait("refuses connections");
     let text = cockpit.pty.text();
     assert!(text.contains("✗ TargetDown"), "nothing is lost:\n{text}");
     // What is not current is not acted upon.
