@@ -9,7 +9,7 @@
 //!                          ▼                                     │
 //!              update(&mut State, Event) -> Option<Command> ◀────┘
 //!                          │                        │
-//!                        State ──ui::draw──▶ frame  └─▶ tui performs: watch · log · copy · suspend · quit
+//!                        State ──ui::draw──▶ frame  └─▶ tui performs: watch · log · act · copy · suspend · quit
 //! ```
 //!
 //! | module | what it is | stays away from |
@@ -31,6 +31,10 @@
 //! nothing changes, so silence proves nothing; what confirms a feed is a *pulse*, a question that the
 //! API server answers every 10 s, and only for kinds whose watch is open. Twice as old is stale.
 //! Missing is never empty: before a whole listing was seen nothing is said to be absent.
+//!
+//! How something is changed: [`app::plan`] lays a plan over the screen (`app::dialog`, `app::confirm`,
+//! `app::facts`), [`app::write`] gives the permit, `tui` looks once more, writes the intent down, sends it
+//! once and reads it back; what cannot be found out stays UNKNOWN ([`estate::act::Outcome`]).
 //!
 //! What comes from outside becomes [`estate::Safe`] text once, at ingest; widgets take nothing else.
 
