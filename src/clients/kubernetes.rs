@@ -7,6 +7,7 @@ pub(super) mod ask;
 mod backoff;
 mod body;
 mod exec;
+mod expiry;
 pub(super) mod fault;
 mod intern;
 mod kubeconfig;
@@ -15,6 +16,8 @@ mod logs;
 mod proxy;
 mod purpose;
 mod recent;
+mod rights;
+mod survey;
 mod watch;
 mod wire;
 
@@ -29,6 +32,8 @@ use crate::estate::{Fault, FaultKind, Safe};
 pub use backoff::Backoff;
 pub use logs::logs;
 pub use proxy::{Proxies, proxy_for};
+pub use rights::{Credential, Right};
+pub use survey::{Context, FoundDeployment, FoundService, Survey, contexts};
 pub use watch::{Watch, watch};
 
 use line::Line;

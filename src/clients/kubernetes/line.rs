@@ -13,6 +13,7 @@ use base64::Engine as _;
 use http::{Request, Response, StatusCode};
 use jiff::Timestamp;
 use kube::client::{Body, ClientBuilder};
+use kube::config::AuthInfo;
 use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, timeout};
 use tower::BoxError;
@@ -63,6 +64,8 @@ struct State {
 struct Built {
     client: kube::Client,
     config: kube::Config,
+    /// The plugin that gave the credential.
+    plugin: Option<String>,
     expires: Option<Timestamp>,
 }
 
@@ -117,6 +120,14 @@ impl Line {
         {
             built.client = client;
         }
+    }
+
+    /// What the kubeconfig or its plugin gave to show who one is, the plugin, and until when it said.
+    pub(super) async fn credential(&self) -> Option<(AuthInfo, Option<String>, Option<Timestamp>)> {
+        let state = self.state.lock().await;
+        let built = state.built.as_ref()?;
+        let auth = built.config.auth_info.clone();
+        Some((auth, built.plugin.clone(), built.expires))
     }
 
     async fn current(&self) -> Result<(kube::Client, u64), Fault> {
@@ -178,6 +189,7 @@ impl Line {
         let authority = config.cluster_url.authority().map(ToString::to_string);
         *(self.host.lock()).unwrap_or_else(PoisonError::into_inner) = authority.unwrap_or_default();
         let mut expires = None;
+        let name = plugin.as_ref().and_then(|plugin| plugin.command.clone());
         if let Some(plugin) = plugin {
             let credential = exec::run(&plugin, limits.plugin).await?;
             expires = credential.expires;
@@ -187,6 +199,7 @@ impl Line {
         Ok(Built {
             client,
             config,
+            plugin: name,
             expires,
         })
     }

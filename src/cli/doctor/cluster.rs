@@ -1,0 +1,433 @@
+//! What is asked of an environment's API server: the way there, its version and clock, who one is and
+//! until when, and whether one may do what the viewer's Role names.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use jiff::Timestamp;
+
+use super::finding::Finding;
+use super::span;
+use crate::clients::http::{Reach, Target as Monitored};
+use crate::clients::kubernetes::{self, Cluster, Credential, Limits, Pulse, Right, Target};
+use crate::estate::{Fault, FaultKind, SKEW_SHOWN_MS, Safe};
+use crate::tui::clock;
+
+/// What the Role of assets/kubernetes/viewer.yaml allows: group, resource, subresource, verbs. A test
+/// keeps the two the same.
+const ROLE: [(&str, &str, &str, &[&str]); 8] = [
+    ("", "pods", "", WATCHED),
+    ("", "services", "", WATCHED),
+    ("", "events", "", WATCHED),
+    ("", "pods", "log", &["get"]),
+    ("apps", "deployments", "", WATCHED),
+    ("apps", "replicasets", "", WATCHED),
+    ("discovery.k8s.io", "endpointslices", "", WATCHED),
+    ("autoscaling", "horizontalpodautoscalers", "", WATCHED),
+];
+const WATCHED: &[&str] = &["get", "list", "watch"];
+
+/// The oldest minor version of Kubernetes 1 that has all that is watched (autoscaling/v2), and the
+/// newest that this version was proved against (tests/real).
+const OLDEST: u32 = 23;
+const PROVED: u32 = 37;
+
+/// An end that is closer than this is told.
+const SOON: i64 = 7 * 86_400;
+
+/// Connects. The second value is what to tell of the way.
+pub(super) async fn connect(
+    target: &Target,
+    limit: Duration,
+) -> (Result<Cluster, Fault>, Vec<Finding>) {
+    let limits = Limits {
+        plugin: Limits::default().plugin.min(limit),
+        ..Limits::default()
+    };
+    let context = target.context.as_deref().unwrap_or("the current context");
+    match kubernetes::connect_within(target, limits).await {
+        Ok(cluster) => {
+            let value = format!("{context} leads to {}", cluster.host());
+            (Ok(cluster), vec![Finding::ok("kubeconfig", "", &value)])
+        }
+        Err(fault) => {
+            let advice = match fault.kind {
+                FaultKind::LoginNeeded => login(target),
+                _ => "correct the kubeconfig, or the keys `context` and `kubeconfig` of the environment".to_owned(),
+            };
+            let findings = vec![
+                Finding::fault("kubeconfig", "", &fault, &advice),
+                Finding::unasked("server", "there is no connection"),
+                Finding::unasked("access", "there is no connection"),
+            ];
+            (Err(fault), findings)
+        }
+    }
+}
+
+/// Asks everything at once; each answer within `limit`.
+pub(super) async fn findings(
+    cluster: &Cluster,
+    target: &Target,
+    monitored: &[&Monitored],
+    limit: Duration,
+) -> Vec<Finding> {
+    let rights = rights(&target.namespace, monitored);
+    let asked = rights.iter().map(|right| cluster.may(right, limit));
+    let pulse = timed(cluster.pulse(limit));
+    let ((pulse, now), who, may) = futures::join!(pulse, cluster.who(limit), join_all(asked));
+    let mut findings = server(&pulse, cluster, target, now);
+    // Asked last: a plugin may have been run for the questions.
+    let credential = cluster.credential().await;
+    findings.push(identity(who, credential, target, now));
+    findings.extend(access(&rights, &may, target));
+    findings
+}
+
+/// An answer, and when it came: the server's clock is compared with that.
+pub(super) async fn timed<T>(answer: impl Future<Output = T>) -> (T, Timestamp) {
+    let answer = answer.await;
+    (answer, clock::now().wall)
+}
+
+fn server(
+    pulse: &Result<Pulse, Fault>,
+    cluster: &Cluster,
+    target: &Target,
+    now: Timestamp,
+) -> Vec<Finding> {
+    match pulse {
+        Ok(pulse) => {
+            let version = pulse.version.clone().unwrap_or_default();
+            vec![
+                version_of(&cluster.host(), &version),
+                skew(pulse.server, now),
+            ]
+        }
+        Err(fault) => {
+            let advice = on(fault, target);
+            let clock = Finding::unasked("clock", "the server did not answer");
+            vec![Finding::fault("server", "", fault, &advice), clock]
+        }
+    }
+}
+
+fn version_of(host: &str, version: &str) -> Finding {
+    let minor = version.trim_start_matches('v').split('.').nth(1);
+    let minor: Option<u32> = minor.and_then(|text| {
+        let digits: String = text.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().ok()
+    });
+    let value = |more: &str| format!("{host} answers, {version}{more}");
+    match minor {
+        Some(minor) if minor < OLDEST => Finding::bad(
+            "server",
+            "",
+            &value(""),
+            &format!("1.{OLDEST} is the oldest that has what is watched (autoscaling/v2)"),
+        ),
+        Some(minor) if minor > PROVED => {
+            let more =
+                format!(", newer than 1.{PROVED}, the newest that this version was tried with");
+            Finding::ok("server", "", &value(&more))
+        }
+        Some(_) => Finding::ok("server", "", &value("")),
+        None => Finding::ok(
+            "server",
+            "",
+            &format!("{host} answers, and does not tell its version"),
+        ),
+    }
+}
+
+/// Whole seconds: the Date header has no more.
+pub(super) fn skew(server: Option<Timestamp>, now: Timestamp) -> Finding {
+    let Some(server) = server else {
+        let why = "the answer has no date";
+        return Finding::unknown("clock", "", why, "a proxy that takes the Date header away?");
+    };
+    let seconds = server.as_second() - now.as_second();
+    match seconds.abs() * 1_000 > SKEW_SHOWN_MS {
+        false => Finding::ok("clock", "", &format!("{seconds:+} s from this machine's")),
+        true => Finding::bad(
+            "clock",
+            "",
+            &format!("{seconds:+} s from this machine's: ages and ends are wrong by as much"),
+            "set the clock that is wrong: `timedatectl` says whether this one is synchronised",
+        ),
+    }
+}
+
+fn identity(
+    who: Result<Safe, Fault>,
+    credential: Option<Credential>,
+    target: &Target,
+    now: Timestamp,
+) -> Finding {
+    const NAME: &str = "credential";
+    let Some(credential) = credential else {
+        return Finding::unasked(NAME, "there is no connection");
+    };
+    let mut value = credential.way.to_string();
+    match who {
+        Ok(name) => value = format!("{value} of {name}"),
+        // Older servers do not tell.
+        Err(fault) if fault.kind == FaultKind::Missing => {}
+        Err(fault) => return Finding::fault(NAME, "", &fault, &on(&fault, target)),
+    }
+    ending(
+        NAME,
+        &value,
+        credential.expires,
+        credential.is_renewed,
+        now,
+        &login(target),
+    )
+}
+
+/// A credential by its end: one that has passed is BAD, one that comes soon is told, and BAD where a
+/// person has to renew it.
+pub(super) fn ending(
+    name: &'static str,
+    value: &str,
+    end: Option<Timestamp>,
+    is_renewed: bool,
+    now: Timestamp,
+    advice: &str,
+) -> Finding {
+    let Some(end) = end else {
+        return Finding::ok(name, "", &format!("{value}, no end told"));
+    };
+    let left = end.as_second() - now.as_second();
+    let far = span(left.abs());
+    match left {
+        ..=0 => Finding::bad(
+            name,
+            "",
+            &format!("{value} ended {far} ago ({end})"),
+            advice,
+        ),
+        _ if left < SOON && !is_renewed => {
+            Finding::bad(name, "", &format!("{value} ends in {far} ({end})"), advice)
+        }
+        _ if is_renewed => Finding::ok(
+            name,
+            "",
+            &format!("{value}, renewed by itself, next in {far}"),
+        ),
+        _ => Finding::ok(name, "", &format!("{value}, valid for {far} ({end})")),
+    }
+}
+
+/// The Role's rights, and the way to what stands behind a Service.
+fn rights(namespace: &str, monitored: &[&Monitored]) -> Vec<Right> {
+    let right = |verb, group, resource, subresource| Right {
+        verb,
+        group,
+        resource,
+        subresource,
+        namespace: namespace.to_owned(),
+        name: String::new(),
+    };
+    let of_role = ROLE
+        .iter()
+        .flat_map(|(group, resource, subresource, verbs)| {
+            verbs
+                .iter()
+                .map(|verb| right(verb, group, resource, subresource))
+        });
+    let replicas = monitored.iter().flat_map(|target| &target.replicas);
+    let proxied = replicas.filter_map(|reach| match reach {
+        Reach::Url(_) => None,
+        Reach::Service {
+            namespace,
+            name,
+            port,
+            ..
+        } => Some(Right {
+            namespace: namespace.clone(),
+            name: format!("{name}:{port}"),
+            ..right("get", "", "services", "proxy")
+        }),
+    });
+    of_role.chain(proxied).collect()
+}
+
+/// One finding a resource; each verb that is missing is named.
+fn access(rights: &[Right], may: &[Result<bool, Fault>], target: &Target) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let all: Vec<_> = rights.iter().zip(may).collect();
+    for group in all.chunk_by(|(a, _), (b, _)| resource(a) == resource(b)) {
+        let of = resource(group[0].0);
+        let verbs = |wanted: Option<bool>| {
+            let fits = group
+                .iter()
+                .filter(|(_, may)| may.as_ref().ok().copied() == wanted);
+            fits.map(|(right, _)| right.verb)
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        let fault = group.iter().find_map(|(_, may)| may.as_ref().err());
+        findings.push(match (fault, verbs(Some(false))) {
+            (_, denied) if !denied.is_empty() => {
+                let namespace = &group[0].0.namespace;
+                let why = format!("may not {denied} in {namespace}");
+                Finding::bad("access", &of, &why, &grant(group[0].0))
+            }
+            (Some(fault), _) => {
+                // A server that refuses reviews may still allow what they would be about.
+                let fault = Fault {
+                    kind: FaultKind::Server,
+                    what: fault.what.clone(),
+                };
+                Finding::fault("access", &of, &fault, &on(&fault, target))
+            }
+            (None, _) => Finding::ok("access", &of, &verbs(Some(true))),
+        });
+    }
+    findings
+}
+
+/// `pods/log`; the object too, where one is meant.
+fn resource(right: &Right) -> String {
+    let (resource, part) = (right.resource, right.subresource);
+    match (part, right.name.as_str()) {
+        ("", _) => resource.to_owned(),
+        (_, "") => format!("{resource}/{part}"),
+        (_, name) => format!("{resource}/{part} {}/{name}", right.namespace),
+    }
+}
+
+fn grant(right: &Right) -> String {
+    let namespace = &right.namespace;
+    match right.subresource {
+        "proxy" => format!(
+            "have a Role in {namespace} that allows get of services/proxy for {}, or configure its url",
+            right.name
+        ),
+        _ => format!(
+            "have it allowed: `kubectl --namespace {namespace} apply -f viewer.yaml` (assets/kubernetes)"
+        ),
+    }
+}
+
+fn kubectl(target: &Target, rest: &str) -> String {
+    let file = target.kubeconfig.as_ref();
+    let file = file.map(|file| format!("--kubeconfig {} ", file.display()));
+    let context = target.context.as_ref();
+    let context = context.map(|context| format!("--context {context} "));
+    let (file, context) = (file.unwrap_or_default(), context.unwrap_or_default());
+    format!("`kubectl {file}{context}{rest}`")
+}
+
+fn login(target: &Target) -> String {
+    let get = kubectl(target, "get --raw /version");
+    format!("log in anew, until {get} works here without a question")
+}
+
+/// What to do about a fault of an API server.
+fn on(fault: &Fault, target: &Target) -> String {
+    let version = kubectl(target, "version");
+    match fault.kind {
+        FaultKind::LoginNeeded => login(target),
+        FaultKind::Unreachable => {
+            format!("is the VPN up, are HTTPS_PROXY and NO_PROXY right? {version} must work here")
+        }
+        FaultKind::Slow => format!("try --timeout with more seconds; does {version} answer?"),
+        FaultKind::Tls => {
+            "get the kubeconfig anew, or set this machine's clock; never switch the check off"
+                .into()
+        }
+        FaultKind::Malformed => "is there a proxy or login page between? See NO_PROXY".into(),
+        FaultKind::Forbidden | FaultKind::Missing => format!("does {version} work here?"),
+        FaultKind::Busy | FaultKind::Server | FaultKind::Expired | FaultKind::Stopped => {
+            "ask again in a minute; if it stays, tell whoever runs the API server".into()
+        }
+        FaultKind::Config => "correct the kubeconfig".into(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::estate::Verdict;
+    use serde_json::Value;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn what_is_asked_is_what_the_shipped_role_allows() {
+        let text = include_str!("../../../assets/kubernetes/viewer.yaml");
+        let role = text.split("\n---").next().unwrap();
+        let role: Value = serde_saphyr::from_str(role).unwrap();
+        let words = |value: &Value| -> Vec<String> {
+            let all = value.as_array().unwrap().iter();
+            all.map(|v| v.as_str().unwrap().to_owned()).collect()
+        };
+        let mut allowed = BTreeSet::new();
+        for rule in role["rules"].as_array().unwrap() {
+            for resource in words(&rule["resources"]) {
+                for verb in words(&rule["verbs"]) {
+                    allowed.insert(format!(
+                        "{verb} {resource}.{}",
+                        words(&rule["apiGroups"])[0]
+                    ));
+                }
+            }
+        }
+        let asked = rights("shop", &[]);
+        let asked: BTreeSet<_> = asked
+            .iter()
+            .map(|right| format!("{} {}.{}", right.verb, resource(right), right.group))
+            .collect();
+        assert_eq!(asked, allowed);
+    }
+
+    #[test]
+    fn k02_each_missing_verb_is_named_with_resource_and_namespace() {
+        let rights = rights("shop", &[]);
+        let denied = |right: &Right| right.resource == "events" && right.verb != "get";
+        let may: Vec<_> = rights.iter().map(|right| Ok(!denied(right))).collect();
+        let findings = access(&rights, &may, &Target::default());
+        let bad: Vec<_> = findings.iter().filter(|f| !f.verdict.is_ok()).collect();
+        let [events] = bad[..] else {
+            unreachable!("{bad:?}")
+        };
+        assert_eq!(events.of.as_str(), "events");
+        assert_eq!(events.found().as_str(), "may not list, watch in shop");
+        assert!(events.advice.as_ref().unwrap().contains("viewer.yaml"));
+    }
+
+    #[test]
+    fn k15_a_version_is_compared_with_what_is_needed_and_what_was_tried() {
+        let verdict = |version: &str| version_of("h:1", version);
+        assert!(matches!(verdict("v1.22.17").verdict, Verdict::Bad(_)));
+        assert!(verdict("v1.31+").verdict.is_ok());
+        assert!(verdict("v1.40.0").value.contains("newer than"));
+        assert!(verdict("").verdict.is_ok());
+    }
+
+    #[test]
+    fn n04_clocks_that_differ_are_bad_and_a_missing_date_is_unknown() {
+        let now = Timestamp::from_second(1_795_464_000).unwrap();
+        let at = |second: i64| Timestamp::from_second(1_795_464_000 + second).ok();
+        assert!(skew(at(1), now).verdict.is_ok());
+        assert!(matches!(skew(at(-300), now).verdict, Verdict::Bad(_)));
+        assert!(matches!(skew(None, now).verdict, Verdict::Unknown(_)));
+    }
+
+    #[test]
+    fn an_end_that_is_near_or_past_is_bad_unless_it_is_renewed_by_itself() {
+        let now = Timestamp::from_second(1_795_464_000).unwrap();
+        let end = |left: i64, is_renewed| {
+            let end = Timestamp::from_second(1_795_464_000 + left).ok();
+            ending("credential", "token", end, is_renewed, now, "log in")
+        };
+        assert!(end(30 * 86_400, false).verdict.is_ok());
+        let soon = end(2 * 86_400, false);
+        assert!(soon.found().contains("ends in 2d"), "{soon:?}");
+        assert!(matches!(soon.verdict, Verdict::Bad(_)));
+        assert!(end(600, true).verdict.is_ok());
+        assert!(matches!(end(-10, true).verdict, Verdict::Bad(_)));
+    }
+}
