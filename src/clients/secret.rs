@@ -48,7 +48,7 @@ mod tests {
         let path = folder.path().join("token");
         std::fs::write(&path, "ghp_secret\n").unwrap();
         for (mode, is_fine) in [(0o600, true), (0o400, true), (0o640, false), (0o604, false)] {
-            std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
             let read = file(&path, 100);
             assert_eq!(read.is_ok(), is_fine, "{mode:o}");
             if let Err(fault) = read {

@@ -193,6 +193,10 @@ fn job(target: &Target, deploy: &Deploys, needs: Result<Needs, Fault>) -> Findin
             let why = format!("the branch {branch} has no {file}, or there is no such branch");
             return Finding::bad(NAME, of, &why, "correct deploy.branch of the environment");
         }
+        Err(fault) if fault.what.contains("cannot be read") => {
+            let advice = format!("mend {file} in {branch}");
+            return Finding::fault(NAME, of, &fault, &advice);
+        }
         Err(fault) => return Finding::fault(NAME, of, &fault, &on(&fault, target)),
     };
     // A called workflow's jobs are shown as `caller / job`, those of a matrix as `job (value)`.

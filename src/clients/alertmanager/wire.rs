@@ -13,7 +13,6 @@ use crate::estate::{Labels, Safe};
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Status {
-    #[serde(default, deserialize_with = "nullable")]
     pub(super) version_info: Built,
 }
 
