@@ -32,8 +32,9 @@ const WATCHED: &[&str] = &["get", "list", "watch"];
 const OLDEST: u32 = 23;
 const PROVED: u32 = 37;
 
-/// An end that is closer than this is told.
-const SOON: i64 = 7 * 86_400;
+/// Ends that are closer than this are BAD: of what is made for months, and of a token for some hours.
+pub(super) const MONTHS: i64 = 7 * 86_400;
+const HOURS: i64 = 10 * 60;
 
 /// Connects. The second value is what to tell of the way.
 pub(super) async fn connect(
@@ -175,23 +176,23 @@ fn identity(
         Err(fault) if fault.kind == FaultKind::Missing => {}
         Err(fault) => return Finding::fault(NAME, "", &fault, &on(&fault, target)),
     }
-    ending(
-        NAME,
-        &value,
-        credential.expires,
-        credential.is_renewed,
-        now,
-        &login(target),
-    )
+    let soon = match (credential.is_renewed, credential.is_certificate) {
+        (true, _) => 0,
+        (false, true) => MONTHS,
+        (false, false) => HOURS,
+    };
+    if credential.is_renewed {
+        value = format!("{value}, renewed by itself");
+    }
+    ending(NAME, &value, credential.expires, soon, now, &login(target))
 }
 
-/// A credential by its end: one that has passed is BAD, one that comes soon is told, and BAD where a
-/// person has to renew it.
+/// A credential by its end: BAD where that has passed, or comes within `soon` seconds.
 pub(super) fn ending(
     name: &'static str,
     value: &str,
     end: Option<Timestamp>,
-    is_renewed: bool,
+    soon: i64,
     now: Timestamp,
     advice: &str,
 ) -> Finding {
@@ -207,14 +208,9 @@ pub(super) fn ending(
             &format!("{value} ended {far} ago ({end})"),
             advice,
         ),
-        _ if left < SOON && !is_renewed => {
+        _ if left < soon => {
             Finding::bad(name, "", &format!("{value} ends in {far} ({end})"), advice)
         }
-        _ if is_renewed => Finding::ok(
-            name,
-            "",
-            &format!("{value}, renewed by itself, next in {far}"),
-        ),
         _ => Finding::ok(name, "", &format!("{value}, valid for {far} ({end})")),
     }
 }
@@ -417,17 +413,19 @@ mod tests {
     }
 
     #[test]
-    fn an_end_that_is_near_or_past_is_bad_unless_it_is_renewed_by_itself() {
+    fn an_end_that_is_near_or_past_is_bad() {
         let now = Timestamp::from_second(1_795_464_000).unwrap();
-        let end = |left: i64, is_renewed| {
+        let end = |left: i64, soon| {
             let end = Timestamp::from_second(1_795_464_000 + left).ok();
-            ending("credential", "token", end, is_renewed, now, "log in")
+            ending("credential", "token", end, soon, now, "log in")
         };
-        assert!(end(30 * 86_400, false).verdict.is_ok());
-        let soon = end(2 * 86_400, false);
+        assert!(end(30 * 86_400, MONTHS).verdict.is_ok());
+        let soon = end(2 * 86_400, MONTHS);
         assert!(soon.found().contains("ends in 2d"), "{soon:?}");
         assert!(matches!(soon.verdict, Verdict::Bad(_)));
-        assert!(end(600, true).verdict.is_ok());
-        assert!(matches!(end(-10, true).verdict, Verdict::Bad(_)));
+        assert!(end(3_000, HOURS).verdict.is_ok());
+        assert!(matches!(end(500, HOURS).verdict, Verdict::Bad(_)));
+        assert!(end(5, 0).verdict.is_ok());
+        assert!(matches!(end(-10, 0).verdict, Verdict::Bad(_)));
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use jiff::Timestamp;
 
-use super::cluster::{ending, skew, timed};
+use super::cluster::{MONTHS, ending, skew, timed};
 use super::finding::{Finding, Section};
 use crate::clients::github::{self, Github, Limits, Target, TokenFrom, TokenSaid};
 use crate::clients::kubernetes::Proxies;
@@ -115,7 +115,7 @@ fn token_findings(
     let advice = source(target);
     let token = match target.token {
         TokenFrom::None => Finding::ok("token", "", &kind),
-        _ => ending("token", &kind, said.expires, false, now, &advice),
+        _ => ending("token", &kind, said.expires, MONTHS, now, &advice),
     };
     let mut findings = vec![token];
     if let Some(budget) = said.budget {

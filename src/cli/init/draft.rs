@@ -151,10 +151,11 @@ fn candidate<'s>(
 
 /// Those that look like environments, and the rest in words.
 fn chosen(all: Vec<Candidate<'_>>) -> (Vec<Candidate<'_>>, Vec<String>) {
+    let is_own =
+        |c: &Candidate<'_>| c.seen.context.namespace.as_deref() == Some(c.namespace.as_str());
     let looks_so = |c: &Candidate<'_>| {
-        let is_own = c.seen.context.namespace.as_deref() == Some(c.namespace.as_str());
         let has_word = guess::word(c.namespace).is_some();
-        c.switch.is_some() || (is_own || has_word) && !guess::is_system(c.namespace)
+        c.switch.is_some() || (is_own(c) || has_word) && !guess::is_system(c.namespace)
     };
     let names: BTreeSet<Safe> = all
         .iter()
@@ -167,7 +168,7 @@ fn chosen(all: Vec<Candidate<'_>>) -> (Vec<Candidate<'_>>, Vec<String>) {
         false => looks_so(c) || names.contains(c.namespace),
     };
     let (mut taken, rest): (Vec<_>, Vec<_>) = all.into_iter().partition(is_wanted);
-    taken.sort_by_key(|c| (c.switch.is_none(), c.namespace.clone()));
+    taken.sort_by_key(|c| (!is_own(c), c.switch.is_none(), c.namespace.clone()));
     let more = taken.split_off(taken.len().min(MOST));
     let words = |c: &Candidate<'_>| {
         format!(

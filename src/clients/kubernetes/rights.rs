@@ -40,6 +40,8 @@ pub struct Credential {
     pub expires: Option<Timestamp>,
     /// Whether it is renewed without a person when it ends.
     pub is_renewed: bool,
+    /// Whether it is a certificate: those last for months, tokens for hours.
+    pub is_certificate: bool,
 }
 
 #[derive(Deserialize)]
@@ -136,6 +138,7 @@ fn described(auth: &AuthInfo, plugin: Option<&str>) -> Credential {
         way,
         expires,
         is_renewed,
+        is_certificate: false,
     };
     if let Some(token) = text("token") {
         return made(of("token"), expiry::of_token(token), plugin.is_some());
@@ -145,11 +148,15 @@ fn described(auth: &AuthInfo, plugin: Option<&str>) -> Credential {
         return made("token file".into(), end, true);
     }
     if let Some(pem) = decode("client-certificate-data").or_else(|| file("client-certificate")) {
-        return made(
+        let certificate = made(
             of("client certificate"),
             expiry::of_pem(&pem),
             plugin.is_some(),
         );
+        return Credential {
+            is_certificate: true,
+            ..certificate
+        };
     }
     match text("username") {
         Some(_) => made("user name and password".into(), None, false),
