@@ -4,6 +4,7 @@
 //! The JSON is versioned: `"schema": "wheelhouse.doctor/v1"`. Fields may be added to v1, none is
 //! renamed or removed; the README documents it.
 
+mod access;
 mod cluster;
 mod finding;
 mod github;

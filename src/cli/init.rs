@@ -10,6 +10,7 @@ mod look;
 mod monitors;
 mod parts;
 mod render;
+mod toml;
 mod workflow;
 
 use std::fmt::Write as _;
@@ -154,7 +155,18 @@ fn clusters(arguments: &Arguments, report: &mut String) -> Result<Vec<Seen>, Exi
             );
             return Ok(Vec::new());
         }
-        Ok(contexts) => contexts,
+        Ok(contexts) => {
+            let (fit, odd): (Vec<_>, Vec<_>) =
+                contexts.into_iter().partition(|c| draft::is_plain(&c.name));
+            for context in odd {
+                let name = Safe::new(&context.name);
+                let _ = writeln!(
+                    report,
+                    "context {name}: left out: its name cannot be written down"
+                );
+            }
+            fit
+        }
         Err(fault) => {
             let _ = writeln!(
                 report,

@@ -72,9 +72,11 @@ struct Candidate<'s> {
 /// Makes a draft; none of the environments where nothing looks like one.
 pub(super) fn draft(clusters: &[Seen], repository: Option<Repository>, folder: &str) -> Draft {
     let (taken, mut left_out) = chosen(candidates(clusters));
+    // Without a [github] nothing would watch the jobs that deploy.
+    let watched = repository.as_ref().filter(|it| it.origin.may_be_github());
     let mut places: Vec<Place> = taken
         .into_iter()
-        .map(|candidate| place(candidate, repository.as_ref()))
+        .map(|candidate| place(candidate, watched))
         .collect();
     places.sort_by(|a, b| (a.tier, &a.namespace).cmp(&(b.tier, &b.namespace)));
     name(&mut places);
@@ -222,7 +224,9 @@ fn place(candidate: Candidate<'_>, repository: Option<&Repository>) -> Place {
 
 fn deploy(repository: &Repository, namespace: &str, tier: Tier) -> Option<Deploy> {
     let workflow = repository.workflows.first()?;
-    let job = workflow.job(namespace, tier)?;
+    let job = workflow
+        .job(namespace, tier)
+        .filter(|job| is_plain(&job.name))?;
     let asked = job
         .branch
         .clone()
@@ -240,8 +244,17 @@ fn deploy(repository: &Repository, namespace: &str, tier: Tier) -> Option<Deploy
     };
     Some(Deploy {
         job: job.name.clone(),
-        branch: asked.or(only).or_else(default),
+        branch: asked
+            .or(only)
+            .or_else(default)
+            .filter(|(branch, _)| is_plain(branch)),
     })
+}
+
+/// Whether the configuration takes it as it stands: printable, trimmed, of a bearable length.
+pub(super) fn is_plain(text: &str) -> bool {
+    let is_fit = !text.is_empty() && text.trim() == text && text.chars().count() <= 250;
+    is_fit && Safe::new(text).as_str() == text
 }
 
 /// Names must differ: where namespaces are called the same, their contexts tell them apart.
@@ -277,18 +290,224 @@ fn title(
         products.insert(deployment.pod_labels.get("app.kubernetes.io/part-of"));
     }
     let products: Vec<Option<&Safe>> = products.into_iter().collect();
-    match (&products[..], repository) {
+    let (name, why) = match (&products[..], repository) {
         ([Some(product)], _) => (
-            (*product).to_string(),
-            "the label app.kubernetes.io/part-of of all Deployments".to_owned(),
+            product.as_str(),
+            "the label app.kubernetes.io/part-of of all Deployments",
         ),
         (_, Some(repository)) => {
-            let name = repository.origin.name.rsplit('/').next().unwrap_or(folder);
-            (name.to_owned(), "the name of the repository".to_owned())
+            let name = repository.origin.name.rsplit('/').next();
+            (name.unwrap_or(folder), "the name of the repository")
         }
-        _ => (
-            Safe::new(folder).to_string(),
-            "the name of this folder".to_owned(),
-        ),
+        _ => (folder, "the name of this folder"),
+    };
+    let short: String = Safe::new(name).chars().take(64).collect();
+    match short.trim() {
+        "" => ("releases".to_owned(), "nothing here has a name".to_owned()),
+        name => (name.to_owned(), why.to_owned()),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::super::colours::tests::{deployment, service};
+    use super::super::git::Origin;
+    use super::super::render::{TokenChoice, render};
+    use super::super::workflow;
+    use super::*;
+    use crate::config::{Config, Replica};
+
+    const TOKEN: TokenChoice = TokenChoice {
+        reference: "{ gh = true }",
+        why: "the gh CLI is here",
+    };
+
+    /// A cluster with the blue-green product `shop` in that namespace, and perhaps a Prometheus.
+    fn seen(context: &str, namespace: &str, prometheus: &str) -> Seen {
+        let server = format!("https://{context}");
+        let mut survey = Survey {
+            namespaces: vec![
+                (namespace.into(), "".into()),
+                ("kube-system".into(), "".into()),
+            ],
+            services: vec![service("web", "part=web,version=blue")],
+            deployments: vec![
+                deployment("blue-web", "part=web,version=blue", "web:1"),
+                deployment("green-web", "part=web,version=green", "web:2"),
+                deployment("redis", "part=redis", "redis:7"),
+            ],
+            unseen: Vec::new(),
+        };
+        for object in &mut survey.services {
+            object.namespace = namespace.into();
+        }
+        for object in &mut survey.deployments {
+            object.namespace = namespace.into();
+        }
+        if !prometheus.is_empty() {
+            survey.services.push(FoundService {
+                namespace: "monitoring".into(),
+                name: prometheus.into(),
+                ports: vec![("web".into(), 9090)],
+                ..FoundService::default()
+            });
+        }
+        Seen {
+            context: Context {
+                name: context.to_owned(),
+                namespace: None,
+                server,
+                is_current: false,
+            },
+            survey,
+            watchdog: None,
+        }
+    }
+
+    fn repository(host: &str, workflow: &str) -> Repository {
+        Repository {
+            remote: "origin".to_owned(),
+            origin: Origin {
+                host: host.to_owned(),
+                name: "acme/shop".to_owned(),
+            },
+            others: Vec::new(),
+            workflows: workflow::read("ci.yml", workflow).into_iter().collect(),
+            branch: Some("trunk".to_owned()),
+        }
+    }
+
+    fn config(draft: &Draft) -> (Config, String) {
+        let text = render(draft, &TOKEN);
+        let parsed = Config::parse(&text, "c.toml");
+        let (config, warnings) = parsed.unwrap_or_else(|e| unreachable!("{e}\n{text}"));
+        assert_eq!(warnings, [], "{text}");
+        (config, text)
+    }
+
+    #[test]
+    fn clusters_with_a_prometheus_each_name_their_own_and_the_same_names_are_told_apart() {
+        let clusters = [
+            seen("dev-eu", "shop", "prometheus"),
+            seen("prod-eu", "shop", "kps-prometheus"),
+        ];
+        let (config, text) = config(&draft(&clusters, None, "folder"));
+        let names: Vec<_> = config
+            .environments
+            .iter()
+            .map(|e| (e.name.as_str(), e.tier))
+            .collect();
+        assert_eq!(
+            names,
+            [
+                ("dev-eu-shop", Tier::Development),
+                ("prod-eu-shop", Tier::Production)
+            ]
+        );
+        let of = |place: usize| {
+            let prometheus = config.environments[place].prometheus.clone().unwrap();
+            match &prometheus.address.replicas[0] {
+                Replica::Service { name, .. } => name.clone(),
+                Replica::Url(url) => url.clone(),
+            }
+        };
+        assert_eq!(
+            (of(0).as_str(), of(1).as_str()),
+            ("prometheus", "kps-prometheus")
+        );
+        assert!(text.contains("the Deployment shop/redis"), "{text}");
+        assert_eq!(config.title, "folder");
+    }
+
+    #[test]
+    fn every_kind_of_repository_and_of_monitoring_gives_a_configuration() {
+        let job = "jobs: {d: {name: \"deploy \\\"live\\\"\", environment: production}}";
+        for (host, workflow, has_github) in [
+            ("github.com", job, true),
+            ("ghe.acme.example", job, true),
+            ("github.com", "no workflow", false),
+            ("gitlab.com", job, false),
+        ] {
+            let found = repository(host, workflow);
+            let (config, text) = config(&draft(&[seen("prod", "shop", "")], Some(found), "x"));
+            assert_eq!(config.github.is_some(), has_github, "{text}");
+            let place = &config.environments[0];
+            assert!(place.prometheus.is_none() && place.read_only);
+            if has_github {
+                let deploy = place.deploy.as_ref();
+                let deploy = deploy.map(|d| (d.job.as_str(), d.branch.as_str()));
+                assert_eq!(deploy, Some(("deploy \"live\"", "trunk")), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn c03_two_contexts_of_one_cluster_make_one_environment_by_the_one_whose_own_it_is() {
+        let mut other = seen("shop-admin", "shop-prod", "");
+        let mut own = seen("eu", "shop-prod", "");
+        for seen in [&mut other, &mut own] {
+            seen.survey.namespaces[0].1 = "uid-1".into();
+        }
+        own.context.namespace = Some("shop-prod".to_owned());
+        let made = draft(&[other, own], None, "x");
+        let places: Vec<_> = made
+            .environments
+            .iter()
+            .map(|p| p.context.as_str())
+            .collect();
+        assert_eq!(places, ["eu"]);
+        assert!(made.environments[0].context_why.contains("shop-admin"));
+    }
+
+    #[test]
+    fn what_the_cluster_needs_itself_is_no_environment_and_the_rest_is_named() {
+        let mut seen = seen("prod", "shop", "");
+        for namespace in ["argocd", "tools"] {
+            seen.survey.namespaces.push((namespace.into(), "".into()));
+            seen.survey.deployments.push(FoundDeployment {
+                namespace: namespace.into(),
+                ..deployment("x", "app=x", "x:1")
+            });
+        }
+        let made = draft(&[seen], None, "x");
+        assert_eq!(made.environments.len(), 1);
+        let left = made.left_out.join("; ");
+        assert!(
+            left.contains("argocd (prod)") && left.contains("tools (prod)"),
+            "{left}"
+        );
+        assert!(draft(&[], None, "x").environments.is_empty());
+    }
+
+    #[test]
+    fn hostile_names_never_make_a_line_of_their_own() {
+        let mut seen = seen("prod\"]\\ x", "shop", "");
+        seen.survey.services[0].name = "web\n[evil]\nx = 1".into();
+        seen.survey.unseen.push("\u{1b}[2J".into());
+        let mut repository = repository("github.com", "jobs: {d: {name: \"deploy\\nprod\"}}");
+        repository.others.push("a\nb = 2".to_owned());
+        let text = render(&draft(&[seen], Some(repository), "f\n[g]"), &TOKEN);
+        let is_known = |line: &str| {
+            let heads = [
+                "#",
+                "[",
+                "title",
+                "repository",
+                "workflow",
+                "token",
+                "name",
+                "tier",
+                "context",
+                "namespace",
+            ];
+            let more = ["read_only", "key", "colours", "services", "labels"];
+            line.is_empty() || heads.iter().chain(&more).any(|head| line.starts_with(head))
+        };
+        assert!(text.lines().all(is_known), "{text}");
+        assert!(
+            !text.contains("\n[evil]") && !text.contains('\u{1b}'),
+            "{text}"
+        );
     }
 }

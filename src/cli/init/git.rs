@@ -131,10 +131,6 @@ fn origin(url: &str) -> Option<Origin> {
     let path = path.trim_matches('/');
     let path = path.strip_suffix(".git").unwrap_or(path);
     let (owner, name) = path.split_once('/')?;
-    let is_word = |word: &str| {
-        let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-        !word.is_empty() && word.chars().all(fits) && word != "." && word != ".."
-    };
     let is_host = host.contains('.')
         && host
             .chars()
@@ -145,12 +141,19 @@ fn origin(url: &str) -> Option<Origin> {
     })
 }
 
+/// A name as GitHub's owners, repositories and, as a rule, files have.
+fn is_word(word: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    !word.is_empty() && word.chars().all(fits) && word != "." && word != ".."
+}
+
 /// The workflows, the likeliest first; then by name.
 fn workflows(dir: &Path) -> Vec<Workflow> {
     let files = fs::read_dir(dir).into_iter().flatten().flatten();
     let mut names: Vec<String> = files
         .filter_map(|file| file.file_name().into_string().ok())
         .filter(|name| name.ends_with(".yml") || name.ends_with(".yaml"))
+        .filter(|name| is_word(name))
         .collect();
     names.sort();
     let read = |name: &String| {

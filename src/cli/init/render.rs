@@ -1,10 +1,9 @@
 //! A draft as commented TOML: each choice with why it was made and what else there was. Pure.
 
-use std::fmt::Write as _;
-
 use super::draft::{Draft, Place};
 use super::git::Repository;
 use super::monitors::Monitor;
+use super::toml::{Toml, bare, quoted};
 use crate::estate::{Safe, Tier};
 
 /// Where the token is to be looked for, and why.
@@ -14,9 +13,6 @@ pub(super) struct TokenChoice {
     pub reference: &'static str,
     pub why: &'static str,
 }
-
-/// The widest comment.
-const WIDTH: usize = 100;
 
 /// The configuration's text.
 pub(super) fn render(draft: &Draft, token: &TokenChoice) -> String {
@@ -56,7 +52,7 @@ pub(super) fn render(draft: &Draft, token: &TokenChoice) -> String {
     for place in &draft.environments {
         environment(&mut out, place, &shared);
     }
-    out.0
+    out.text()
 }
 
 /// What all environments have in common.
@@ -309,45 +305,4 @@ fn capital(text: &str) -> String {
     let mut chars = text.chars();
     let first = chars.next().map(|c| c.to_uppercase().to_string());
     format!("{}{}", first.unwrap_or_default(), chars.as_str())
-}
-
-/// A basic string of TOML: what JSON escapes, TOML escapes alike.
-fn quoted(text: &str) -> String {
-    serde_json::to_string(text).unwrap_or_default()
-}
-
-/// A key, in quotes where it needs them.
-fn bare(key: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    match !key.is_empty() && key.chars().all(is_plain) {
-        true => key.to_owned(),
-        false => quoted(key),
-    }
-}
-
-#[derive(Default)]
-struct Toml(String);
-
-impl Toml {
-    fn line(&mut self, text: &str) {
-        let _ = writeln!(self.0, "{text}");
-    }
-
-    fn pair(&mut self, key: &str, value: &str) {
-        self.line(&format!("{key} = {}", quoted(value)));
-    }
-
-    /// A comment, wrapped. Made harmless: names come from outside.
-    fn note(&mut self, text: &str) {
-        let text = Safe::new(text);
-        let mut row = String::from("#");
-        for word in text.split(' ').filter(|word| !word.is_empty()) {
-            if row.chars().count() + word.chars().count() >= WIDTH && row.len() > 1 {
-                self.line(&row);
-                row = String::from("#");
-            }
-            let _ = write!(row, " {word}");
-        }
-        self.line(&row);
-    }
 }
