@@ -35,6 +35,9 @@ pub(super) struct Arguments {
     /// JSON of the shape `wheelhouse.doctor/v1`.
     #[arg(long)]
     json: bool,
+    /// Leave out what is OK (not from the JSON).
+    #[arg(short, long)]
+    quiet: bool,
     /// Seconds to wait for each answer.
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
     timeout: u64,
@@ -80,12 +83,24 @@ pub(super) fn run(
     }
     match arguments.json {
         true => say(&json::render(&sections, clock::now().wall)),
-        false => say(&text::render(&sections)),
+        false => {
+            let manner = text::Manner {
+                width: width(),
+                is_quiet: arguments.quiet,
+            };
+            say(&text::render(&sections, manner));
+        }
     }
     match made {
         Ok(_) => Exit::from(&gravest(&sections)),
         Err(_) => Exit::Usage,
     }
+}
+
+/// The width of the terminal that is printed to, where it is one.
+fn width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|width| *width > 0)
 }
 
 /// GitHub and the environments, all at once.

@@ -13,6 +13,7 @@ mod intern;
 mod kubeconfig;
 mod line;
 mod logs;
+mod peer;
 mod proxy;
 mod purpose;
 mod recent;

@@ -85,6 +85,8 @@ fn init_finds_digital_wall_for_an_administrator_and_doctor_finds_it_well() {
         "{checks:#?}"
     );
     assert_eq!(found(&checks, "access", "pods/log")[3], "get");
+    let certificate = found(&checks, "certificate", "");
+    assert!(certificate[3].contains("valid for"), "{certificate:?}");
 }
 
 #[test]

@@ -63,8 +63,18 @@ pub(super) async fn findings(
     let rights = rights(&target.namespace, monitored);
     let asked = rights.iter().map(|right| cluster.may(right, limit));
     let pulse = timed(cluster.pulse(limit));
-    let ((pulse, now), who, may) = futures::join!(pulse, cluster.who(limit), join_all(asked));
+    let ((pulse, now), who, may, end) = futures::join!(
+        pulse,
+        cluster.who(limit),
+        join_all(asked),
+        cluster.certificate_end(limit),
+    );
     let mut findings = server(&pulse, cluster, target, now);
+    if end.is_some() {
+        let advice = "have whoever runs the API server renew its certificate";
+        let value = format!("the certificate of {}", cluster.host());
+        findings.push(ending("certificate", &value, end, MONTHS, now, advice));
+    }
     // Asked last: a plugin may have been run for the questions.
     let credential = cluster.credential().await;
     findings.push(identity(who, credential, target, now));

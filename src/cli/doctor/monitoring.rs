@@ -280,6 +280,12 @@ fn on(name: &str, fault: &Fault) -> String {
         FaultKind::LoginNeeded | FaultKind::Forbidden => {
             format!("give [{name}] a token by reference, or the right to services/proxy")
         }
+        // The API server's words: the Service itself is not there.
+        FaultKind::Missing if fault.what.contains("services \"") => {
+            format!(
+                "correct the Service of [{name}]: `kubectl get services --all-namespaces` shows them"
+            )
+        }
         FaultKind::Missing | FaultKind::Malformed if fault.what.contains("refused") => {
             "what it refuses is a plain question: is it of another kind?".to_owned()
         }

@@ -5,13 +5,34 @@ use std::fmt::Write as _;
 use super::finding::{Finding, Section};
 use crate::estate::Verdict;
 
+/// Where the second line of a check begins, and the third.
+const INDENT: usize = 11;
+
+/// How it is printed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Manner {
+    /// The width of the terminal; none where lines stay whole.
+    pub width: Option<usize>,
+    /// Whether what is OK is left out.
+    pub is_quiet: bool,
+}
+
 /// All of it, with a line at the end that counts.
-pub(super) fn render(sections: &[Section]) -> String {
+pub(super) fn render(sections: &[Section], manner: Manner) -> String {
     let mut out = String::new();
     for section in sections {
+        let lines = joined(&section.findings);
+        let is_told = |finding: &Finding| !manner.is_quiet || !finding.verdict.is_ok();
+        let told: Vec<_> = lines
+            .iter()
+            .filter(|(finding, _)| is_told(finding))
+            .collect();
+        if told.is_empty() {
+            continue;
+        }
         let _ = writeln!(out, "{}", section.title);
-        for (finding, of) in joined(&section.findings) {
-            let _ = writeln!(out, "{}", line(finding, &of));
+        for (finding, of) in told {
+            let _ = writeln!(out, "{}", wrapped(&line(finding, of), manner.width));
         }
         out.push('\n');
     }
@@ -21,6 +42,29 @@ pub(super) fn render(sections: &[Section]) -> String {
     };
     let (bad, unknown, ok) = (count("BAD"), count("UNKNOWN"), count("OK"));
     let _ = writeln!(out, "{bad} BAD, {unknown} UNKNOWN, {ok} OK");
+    out
+}
+
+/// Broken between words, so that the verdicts stay a column of their own.
+fn wrapped(line: &str, width: Option<usize>) -> String {
+    let Some(width) = width.filter(|width| *width > 3 * INDENT) else {
+        return line.to_owned();
+    };
+    let (head, text) = line.split_at(INDENT.min(line.len()));
+    let mut out = head.to_owned();
+    let mut used = INDENT;
+    for (place, word) in text.split(' ').enumerate() {
+        let length = word.chars().count();
+        if used + 1 + length > width && used > INDENT {
+            let _ = write!(out, "\n{:INDENT$}", "");
+            used = INDENT;
+        } else if place > 0 {
+            out.push(' ');
+            used += 1;
+        }
+        out.push_str(word);
+        used += length;
+    }
     out
 }
 
@@ -77,6 +121,23 @@ mod tests {
             BAD      access events: may not list; apply the Role\n  \
             UNKNOWN  watchdog: no answer; ask again\n\n\
             1 BAD, 1 UNKNOWN, 2 OK\n";
-        assert_eq!(render(&[section]), wanted);
+        let sections = [section];
+        assert_eq!(render(&sections, Manner::default()), wanted);
+        let quiet = Manner {
+            is_quiet: true,
+            ..Manner::default()
+        };
+        let quiet = render(&sections, quiet);
+        assert!(!quiet.contains("OK       ") && quiet.contains("BAD      "));
+    }
+
+    #[test]
+    fn on_a_terminal_a_line_is_broken_between_words() {
+        let line = "  BAD      access events: may not list in production; apply the Role there";
+        let wanted = "  BAD      access events: may not list in\n           production; apply the Role there";
+        assert_eq!(wrapped(line, Some(46)), wanted);
+        assert_eq!(wrapped(line, None), line);
+        let long = format!("  BAD      {}", "x".repeat(80));
+        assert_eq!(wrapped(&long, Some(46)), long, "a long word stays whole");
     }
 }

@@ -22,6 +22,7 @@ use super::body::{Cut, Expect, Guarded, in_kubes_words};
 use super::exec::Credential;
 use super::fault::{self, Trouble};
 use super::kubeconfig::{Loaded, config_fault, load};
+use super::peer::Server;
 use super::purpose::{Purpose, copy};
 use super::{Limits, Target, exec};
 use crate::estate::{Fault, FaultKind, Kind};
@@ -128,6 +129,20 @@ impl Line {
         let built = state.built.as_ref()?;
         let auth = built.config.auth_info.clone();
         Some((auth, built.plugin.clone(), built.expires))
+    }
+
+    /// Where the server is; none without TLS, or behind a proxy.
+    pub(super) async fn server(&self) -> Option<Server> {
+        let state = self.state.lock().await;
+        let config = &state.built.as_ref()?.config;
+        let url = &config.cluster_url;
+        let is_direct = url.scheme_str() == Some("https") && config.proxy_url.is_none();
+        let host = url.host().filter(|_| is_direct)?.trim_matches(['[', ']']);
+        Some(Server {
+            host: host.to_owned(),
+            port: url.port_u16().unwrap_or(443),
+            name: (config.tls_server_name.clone()).unwrap_or_else(|| host.to_owned()),
+        })
     }
 
     async fn current(&self) -> Result<(kube::Client, u64), Fault> {
