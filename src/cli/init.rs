@@ -100,7 +100,9 @@ fn place(explicit: Option<&Path>, arguments: &Arguments) -> Result<Option<PathBu
     if arguments.print {
         return Ok(None);
     }
-    let file = explicit.map(Path::to_owned).or_else(config::standard);
+    let variable = std::env::var_os("WHEELHOUSE_CONFIG").filter(|value| !value.is_empty());
+    let named = explicit.map(Path::to_owned).or(variable.map(PathBuf::from));
+    let file = named.or_else(config::standard);
     let file = file.ok_or("no home directory is known; say where with --config FILE")?;
     if !arguments.force && fs::symlink_metadata(&file).is_ok() {
         let shown = file.display();

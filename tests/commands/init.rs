@@ -208,6 +208,11 @@ fn where_nothing_is_found_the_example_is_written_and_what_was_looked_for_is_said
     let printed = run(&["init", "--print"]);
     assert_eq!(said(&printed), EXAMPLE);
     assert!(complained(&printed).contains("no kubeconfig"));
+    let named = home.path().join("named.toml");
+    let mut command = home.command(&["init", "--example"]);
+    let out = command.env("WHEELHOUSE_CONFIG", &named).output().unwrap();
+    assert_eq!(out.status.code(), Some(0), "{}", complained(&out));
+    assert_eq!(std::fs::read_to_string(&named).unwrap(), EXAMPLE);
     let example = run(&["init", "--print", "--example"]);
     assert_eq!(
         (said(&example).as_str(), complained(&example).as_str()),
