@@ -1,10 +1,11 @@
-//! The command line: the cockpit by default, `status` as text or JSON, `demo`, `init`.
+//! The command line: the cockpit by default, `status` and `doctor` as text or JSON, `demo`, `init`.
 //!
 //! The only place that names [`crate::demo`], and the only one that prints.
 
 pub mod exit;
 
 mod demo;
+mod doctor;
 mod init;
 mod logging;
 mod manners;
@@ -91,7 +92,7 @@ enum Verb {
     Status(status::Arguments),
     /// Try it: a simulated blue-green estate on this machine; needs no network and no configuration.
     Demo(demo::Arguments),
-    /// Write a commented configuration file to start from.
+    /// Write a configuration from what is found here, with a reason for each choice.
     Init(init::Arguments),
     /// Move an environment's traffic to the other colour, with every check, watched.
     Cutover(operate::Arguments),
@@ -105,6 +106,8 @@ enum Verb {
     /// Carry out the operation that is told on standard input (how the cockpit starts its workers).
     #[command(hide = true)]
     Worker,
+    /// Check every connection, permission, version, clock and expiry, and say what to do.
+    Doctor(doctor::Arguments),
 }
 
 /// The program.
@@ -151,6 +154,7 @@ fn run(arguments: &Arguments) -> Exit {
         },
         Some(Verb::Worker) => worker::run(),
         Some(Verb::Init(wanted)) => init::run(arguments.config.as_deref(), wanted),
+        Some(Verb::Doctor(wanted)) => doctor::run(arguments, read(arguments), wanted),
     }
 }
 
@@ -165,8 +169,18 @@ fn wants_plain(arguments: &Arguments) -> bool {
     arguments.plain || std::env::var_os("ACCESSIBLE").is_some_and(|v| !v.is_empty() && v != "0")
 }
 
-/// The configuration, or the words why there is none.
+/// The configuration, or the exit code after the words why there is none.
 fn load(arguments: &Arguments) -> Result<Loaded, Exit> {
+    let loaded =
+        read(arguments).and_then(|read| setup::loaded(read.config, &read.warnings, &read.file));
+    loaded.map_err(|problems| {
+        complain(&format!("{}\n", problems.trim_end()));
+        Exit::Usage
+    })
+}
+
+/// The configuration as its file has it, or the words why there is none.
+fn read(arguments: &Arguments) -> Result<doctor::Read, String> {
     let variable = std::env::var_os("WHEELHOUSE_CONFIG");
     let standard = config::standard();
     let file = config::find(
@@ -174,16 +188,13 @@ fn load(arguments: &Arguments) -> Result<Loaded, Exit> {
         variable.as_deref(),
         standard.as_deref(),
     );
-    let file = file.map_err(|missing| {
-        complain(&format!("{missing}\n"));
-        Exit::Usage
-    })?;
+    let file = file.map_err(|missing| missing.to_string())?;
     let user = rustix::process::getuid().as_raw();
-    let loaded = config::load(&file, user).map_err(|problems| problems.to_string());
-    let loaded = loaded.and_then(|(config, warnings)| setup::loaded(config, &warnings, &file));
-    loaded.map_err(|problems| {
-        complain(&format!("{}\n", problems.trim_end()));
-        Exit::Usage
+    let (config, warnings) = config::load(&file, user).map_err(|problems| problems.to_string())?;
+    Ok(doctor::Read {
+        file,
+        config,
+        warnings,
     })
 }
 

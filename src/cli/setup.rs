@@ -143,6 +143,11 @@ impl Loaded {
         &self.monitoring
     }
 
+    /// How the repository is reached, and what is looked at there.
+    pub fn github(&self) -> Option<(&github::Target, &RepositoryScope)> {
+        self.github.as_ref().zip(self.repository.as_ref())
+    }
+
     /// The environments, in the order of the file.
     pub fn scopes(&self) -> impl Iterator<Item = &Scope> {
         self.environments.iter().map(|(scope, _)| scope)

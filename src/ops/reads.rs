@@ -3,6 +3,7 @@
 use futures::future;
 
 use super::bastion::Bastion;
+use crate::clients::kubernetes::Right;
 use crate::estate::{
     Autoscaler, Check, Delta, Deployment, Estate, Fault, Kind, Lease, Pod, Safe, Seen, Service,
     Slice, Verdict,
@@ -70,21 +71,35 @@ pub async fn fresh(bastion: &Bastion) -> Result<Estate, Fault> {
 /// Service, the Leases, the record.
 pub async fn rights(bastion: &Bastion, estate: &mut Estate) {
     let here = bastion.cluster.namespace();
-    let mut wanted: Vec<(&str, &str, &str, Option<Safe>, &str)> = (bastion.scope.traffic.iter())
+    let right = |verb, group, resource, name: &str, namespace: &str| Right {
+        verb,
+        group,
+        resource,
+        subresource: "",
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+    };
+    let mut wanted: Vec<Right> = (bastion.scope.traffic.iter())
         .flat_map(|switch| &switch.services)
-        .map(|service| ("patch", "", "services", Some(service.clone()), here))
+        .map(|service| right("patch", "", "services", service, here))
         .collect();
-    wanted.push(("update", "coordination.k8s.io", "leases", None, here));
-    wanted.push(("create", "", "configmaps", None, bastion.cluster.records()));
-    let ask = |(verb, group, resource, name, namespace): (_, _, _, Option<Safe>, _)| async move {
-        let (cluster, answer) = (&bastion.cluster, bastion.timing.answer);
-        let said = cluster
-            .may(verb, group, resource, name.as_deref(), namespace, answer)
-            .await;
-        let of = name.map_or_else(String::new, |name| format!(" {name}"));
+    wanted.push(right("update", "coordination.k8s.io", "leases", "", here));
+    wanted.push(right(
+        "create",
+        "",
+        "configmaps",
+        "",
+        bastion.cluster.records(),
+    ));
+    let ask = |right: Right| async move {
+        let said = bastion.cluster.may(&right, bastion.timing.answer).await;
+        let of = format!(
+            "{} {} {} in {}",
+            right.verb, right.resource, right.name, right.namespace
+        );
         Check {
             name: "right",
-            of: format!("{verb} {resource}{of} in {namespace}").into(),
+            of: of.replace("  ", " ").into(),
             verdict: said.unwrap_or_else(|fault| Verdict::Unknown(fault.what)),
         }
     };
