@@ -9,7 +9,7 @@ use crate::estate::{Fault, FaultKind};
 
 /// What the Role of assets/kubernetes/viewer.yaml allows: group, resource, subresource, verbs. A test
 /// keeps the two the same.
-const ROLE: [(&str, &str, &str, &[&str]); 8] = [
+const ROLE: [(&str, &str, &str, &[&str]); 9] = [
     ("", "pods", "", WATCHED),
     ("", "services", "", WATCHED),
     ("", "events", "", WATCHED),
@@ -18,11 +18,13 @@ const ROLE: [(&str, &str, &str, &[&str]); 8] = [
     ("apps", "replicasets", "", WATCHED),
     ("discovery.k8s.io", "endpointslices", "", WATCHED),
     ("autoscaling", "horizontalpodautoscalers", "", WATCHED),
+    ("coordination.k8s.io", "leases", "", WATCHED),
 ];
 const WATCHED: &[&str] = &["get", "list", "watch"];
 
-/// The Role's rights, and the way to what stands behind a Service.
-pub(super) fn rights(namespace: &str, monitored: &[&Monitored]) -> Vec<Right> {
+/// The Role's rights, the records of operations where they are, and the way to what stands behind a Service.
+pub(super) fn rights(target: &Target, monitored: &[&Monitored]) -> Vec<Right> {
+    let namespace = &target.namespace;
     let right = |verb, group, resource, subresource| Right {
         verb,
         group,
@@ -52,7 +54,12 @@ pub(super) fn rights(namespace: &str, monitored: &[&Monitored]) -> Vec<Right> {
             ..right("get", "", "services", "proxy")
         }),
     });
-    of_role.chain(proxied).collect()
+    let records = target.records.as_ref().unwrap_or(namespace);
+    let recorded = WATCHED.iter().map(|verb| Right {
+        namespace: records.clone(),
+        ..right(verb, "", "configmaps", "")
+    });
+    of_role.chain(recorded).chain(proxied).collect()
 }
 
 /// One finding a resource; each verb that is missing is named.
@@ -111,6 +118,9 @@ fn grant(right: &Right) -> String {
             "have a Role in {namespace} that allows get of services/proxy for {}, or configure its url",
             right.name
         ),
+        _ if right.resource == "configmaps" => {
+            "have it allowed: `kubectl apply -f records.yaml` (assets/kubernetes)".to_owned()
+        }
         _ => format!(
             "have it allowed: `kubectl --namespace {namespace} apply -f viewer.yaml` (assets/kubernetes)"
         ),
@@ -123,6 +133,14 @@ mod tests {
     use super::*;
     use serde_json::Value;
     use std::collections::BTreeSet;
+
+    fn shop() -> Target {
+        Target {
+            namespace: "shop".to_owned(),
+            records: Some("wheelhouse".to_owned()),
+            ..Target::default()
+        }
+    }
 
     #[test]
     fn what_is_asked_is_what_the_shipped_role_allows() {
@@ -144,9 +162,10 @@ mod tests {
                 }
             }
         }
-        let asked = rights("shop", &[]);
+        let asked = rights(&shop(), &[]);
         let asked: BTreeSet<_> = asked
             .iter()
+            .filter(|right| right.namespace == "shop")
             .map(|right| format!("{} {}.{}", right.verb, resource(right), right.group))
             .collect();
         assert_eq!(asked, allowed);
@@ -154,7 +173,7 @@ mod tests {
 
     #[test]
     fn k02_each_missing_verb_is_named_with_resource_and_namespace() {
-        let rights = rights("shop", &[]);
+        let rights = rights(&shop(), &[]);
         let denied = |right: &Right| right.resource == "events" && right.verb != "get";
         let may: Vec<_> = rights.iter().map(|right| Ok(!denied(right))).collect();
         let findings = access(&rights, &may, &Target::default());

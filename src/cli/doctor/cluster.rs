@@ -60,7 +60,7 @@ pub(super) async fn findings(
     monitored: &[&Monitored],
     limit: Duration,
 ) -> Vec<Finding> {
-    let rights = rights(&target.namespace, monitored);
+    let rights = rights(target, monitored);
     let asked = rights.iter().map(|right| allowed(cluster, right, limit));
     let pulse = timed(cluster.pulse(limit));
     let ((pulse, now), who, may, end) = futures::join!(
