@@ -1,7 +1,10 @@
-//! What runs on a plane: Digital Wall in both colours, and crowds of pods.
+//! What runs on a plane: Digital Wall in both colours (two Services, four Deployments, an autoscaler for
+//! each), and crowds of pods.
 
+use crate::plane::pods::Health;
 use crate::plane::{Options, Plane, programs};
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::Client;
 use kube::api::{Api, ListParams};
@@ -63,6 +66,29 @@ pub async fn endpoints(
         .filter(|it| it.conditions.as_ref().and_then(|it| it.ready) == Some(true))
         .filter_map(|it| it.target_ref?.name)
         .collect())
+}
+
+/// Waits until the frontends of one colour, all three and no others, get the traffic of
+/// `digital-wall-service`.
+pub fn await_traffic(plane: &Plane, namespace: &str, colour: &str) {
+    let start = format!("digital-wall-{colour}-frontend-");
+    let client = plane.client();
+    plane.until(&format!("traffic to {colour}"), || async {
+        let pods = endpoints(&client, namespace, "digital-wall-service").await;
+        let pods = pods.ok()?;
+        (pods.len() == 3 && pods.iter().all(|name| name.starts_with(&start))).then_some(())
+    });
+}
+
+/// Lets every pod of a colour fare so from now on; those that come later start well.
+pub fn colour_is(plane: &Plane, namespace: &str, colour: &str, health: Health) {
+    let pods: Api<Pod> = Api::namespaced(plane.client(), namespace);
+    let of = ListParams::default().labels(&format!("version={colour}"));
+    let found = plane.run(async { pods.list(&of).await }).unwrap().items;
+    assert!(!found.is_empty(), "no pod is {colour}");
+    for pod in found {
+        plane.pod_is(namespace, &pod.metadata.name.unwrap(), health);
+    }
 }
 
 /// At least `count` more pods of Digital Wall, in Deployments of 100; returns when all run.

@@ -26,11 +26,13 @@ mod github;
 mod kept;
 mod monitoring;
 mod plane;
+mod policy;
 #[path = "../../benches/budgets/proxy.rs"]
 mod proxy;
 #[path = "../support/pty.rs"]
 mod pty;
 #[path = "../clients/server.rs"]
 mod server;
+mod shipped;
 mod smoke;
 mod viewer;

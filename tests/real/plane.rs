@@ -1,20 +1,31 @@
 //! A real Kubernetes control plane as a test component: etcd, API server, controllers, scheduler
 //! and simulated kubelets, all on 127.0.0.1. Tests share one and take a namespace each; a test
 //! that kills parts of it starts its own. Whatever was started ends with the tests, however they end.
+//!
+//! What a test needs of it, by file: who somebody is and may do ([`people`]: `identity`, `grant`,
+//! `client_for`), what was asked and when ([`audit`]: `audited`, `audited_of`), what pods say, where their ports
+//! lead and how they fare ([`pods`]: `pod_says`, `pod_leads`, `pod_is`); here the namespaces, the
+//! objects, waiting with a limit, and the API server's death and return. What runs on it is in
+//! `fleet`: Digital Wall in two colours, with two Services and an autoscaler for each Deployment; what
+//! a user would apply of assets/kubernetes is in `shipped`.
+//! Whose pods shall be ill from birth have the annotation `wheelhouse.test/fate`
+//! (controlplane/kwok/pod-fates.yaml).
 
+pub mod audit;
 mod flags;
 mod objects;
 pub mod part;
+mod people;
 mod pki;
-mod pods;
+pub mod pods;
 mod settings;
 
 use flags::Ground;
 use k8s_openapi::api::core::v1::{Namespace, Node, ServiceAccount};
 use kube::api::{Api, ListParams};
-use kube::config::{KubeConfigOptions, Kubeconfig};
 use objects::found;
 use part::{Guard, Part};
+use people::client_of;
 use pki::Pki;
 use settings::Ports;
 pub use settings::programs;
@@ -109,28 +120,6 @@ impl Plane {
         self.pki.authority()
     }
 
-    /// A kubeconfig file of somebody who may do everything.
-    pub fn kubeconfig_admin(&self) -> PathBuf {
-        self.kubeconfig_for("admin")
-    }
-
-    /// A kubeconfig file of `viewer`, `operator` or `other`, who may do what `grant` gave them.
-    pub fn kubeconfig_for(&self, user: &str) -> PathBuf {
-        let path = kubeconfig(&self.folder, user);
-        assert!(path.exists(), "nobody is called {user}");
-        path
-    }
-
-    /// The text of that file.
-    pub fn kubeconfig_yaml(&self, user: &str) -> String {
-        std::fs::read_to_string(self.kubeconfig_for(user)).unwrap()
-    }
-
-    /// A client of that user's, on the runtime of the caller.
-    pub async fn client_for(&self, user: &str) -> kube::Client {
-        client_of(&self.folder, user).await
-    }
-
     /// Admin's client on the plane's own runtime: for `run` and `until`.
     pub fn client(&self) -> kube::Client {
         self.client.clone()
@@ -175,19 +164,6 @@ impl Plane {
         let yaml =
             std::fs::read_to_string(file).unwrap_or_else(|why| panic!("{}: {why}", file.display()));
         self.apply_yaml(namespace, &yaml);
-    }
-
-    /// Gives a user a ClusterRole (`view` and `edit` are always there) in one namespace.
-    pub fn grant(&self, user: &str, role: &str, namespace: &str) {
-        self.apply_yaml(
-            namespace,
-            &format!(
-                "apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\n\
-                 metadata: {{name: {user}-{role}}}\n\
-                 roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: {role}}}\n\
-                 subjects: [{{apiGroup: rbac.authorization.k8s.io, kind: User, name: {user}}}]\n"
-            ),
-        );
     }
 
     /// Kills the API server as a dying machine would (SIGKILL). For planes of one's own.
@@ -330,22 +306,6 @@ fn is_ready(node: &Node) -> bool {
 fn runtime() -> Runtime {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder.worker_threads(1).enable_all().build().unwrap()
-}
-
-fn kubeconfig(folder: &Path, user: &str) -> PathBuf {
-    folder.join(format!("{user}.kubeconfig"))
-}
-
-async fn client_of(folder: &Path, user: &str) -> kube::Client {
-    let file = Kubeconfig::read_from(kubeconfig(folder, user)).unwrap();
-    let options = KubeConfigOptions::default();
-    let mut config = kube::Config::from_custom_kubeconfig(file, &options)
-        .await
-        .unwrap();
-    // kube repeats even a POST up to 15 times; a test wants to see the answer.
-    config.default_retry = false;
-    config.proxy_url = None;
-    kube::Client::try_from(config).unwrap()
 }
 
 /// Runs on a thread of its own, because a runtime refuses to block inside another one.

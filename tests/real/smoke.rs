@@ -2,22 +2,12 @@
 
 use crate::fleet;
 use crate::plane::Plane;
+use crate::plane::pods::Health;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
 use kube::api::{Api, ListParams, LogParams, Patch, PatchParams, PostParams};
 use std::io::{BufRead, Write};
 use std::net::TcpListener;
 use tokio::io::AsyncReadExt;
-
-fn wait_for_traffic(plane: &Plane, namespace: &str, colour: &str) {
-    let start = format!("digital-wall-{colour}-frontend-");
-    let client = plane.client();
-    plane.until(&format!("traffic to {colour}"), || async {
-        let pods = fleet::endpoints(&client, namespace, "digital-wall-service")
-            .await
-            .ok()?;
-        (pods.len() == 3 && pods.iter().all(|name| name.starts_with(&start))).then_some(())
-    });
-}
 
 fn switch(plane: &Plane, namespace: &str, colour: &str) {
     let services: Api<Service> = Api::namespaced(plane.client(), namespace);
@@ -43,11 +33,11 @@ fn a_selector_patch_moves_the_traffic_of_digital_wall() {
     let here = "smoke-traffic";
     fleet::digital_wall(plane, here);
     fleet::wait_available(plane, here);
-    wait_for_traffic(plane, here, "blue");
+    fleet::await_traffic(plane, here, "blue");
 
     switch(plane, here, "green");
 
-    wait_for_traffic(plane, here, "green");
+    fleet::await_traffic(plane, here, "green");
 }
 
 #[test]
@@ -70,9 +60,9 @@ fn a_killed_api_server_comes_back_on_its_port_with_its_data() {
     let selector = service.unwrap().spec.unwrap().selector.unwrap();
     assert_eq!(selector["version"], "green");
     // The controllers have found it again, too.
-    wait_for_traffic(&plane, here, "green");
+    fleet::await_traffic(&plane, here, "green");
     switch(&plane, here, "blue");
-    wait_for_traffic(&plane, here, "blue");
+    fleet::await_traffic(&plane, here, "blue");
 }
 
 #[test]
@@ -203,6 +193,75 @@ fn a_fate_goes_wrong_and_stays_wrong() {
     }
 }
 
+#[test]
+fn a_pod_falls_ill_and_recovers_on_demand_and_the_endpoints_follow() {
+    let plane = Plane::shared();
+    let here = "smoke-health";
+    fleet::digital_wall(plane, here);
+    fleet::wait_available(plane, here);
+    fleet::await_traffic(plane, here, "blue");
+    let client = plane.client();
+    let served = plane.run(fleet::endpoints(&client, here, "digital-wall-service"));
+    let name = served.unwrap().pop_first().unwrap();
+    for (health, is_served) in [
+        (Health::Unready, false),
+        (Health::Ready, true),
+        (Health::Crashing, false),
+    ] {
+        plane.pod_is(here, &name, health);
+        plane.until(
+            &format!("endpoints of a pod that is {health:?}"),
+            || async {
+                let served = fleet::endpoints(&client, here, "digital-wall-service");
+                (served.await.ok()?.contains(&name) == is_served).then_some(())
+            },
+        );
+    }
+}
+
+#[test]
+fn an_identity_is_a_person_with_a_certificate_whom_the_audit_log_times() {
+    let plane = Plane::shared();
+    let here = "smoke-identity";
+    plane.namespace(here);
+    plane.identity("erin", "smoke-people");
+    plane.grant("erin", "edit", here);
+    let erin = plane.run(plane.client_for("erin"));
+    let maps: Api<ConfigMap> = Api::namespaced(erin, here);
+    let mut made = ConfigMap::default();
+    made.metadata.name = Some("of-erin".into());
+
+    let before = jiff::Timestamp::now();
+    plane
+        .run(async { maps.create(&PostParams::default(), &made).await })
+        .unwrap();
+    let after = jiff::Timestamp::now();
+
+    let line = plane.await_audited(("create", "configmaps", here), |it| it.name == "of-erin");
+    assert_eq!((line.user.as_str(), line.code), ("erin", 201));
+    assert!(before < line.received && line.received < after, "{line:?}");
+    assert!(line.received < line.answered, "{line:?}");
+}
+
+#[test]
+fn all_pods_of_a_colour_crash_together() {
+    let plane = Plane::shared();
+    let here = "smoke-crash";
+    fleet::digital_wall(plane, here);
+    fleet::wait_available(plane, here);
+    fleet::await_traffic(plane, here, "blue");
+
+    fleet::colour_is(plane, here, "blue", Health::Crashing);
+
+    let client = plane.client();
+    plane.until("no endpoint to be left", || async {
+        let served = fleet::endpoints(&client, here, "digital-wall-service").await;
+        served.ok()?.is_empty().then_some(())
+    });
+    fleet::colour_is(plane, here, "blue", Health::Ready);
+    fleet::await_traffic(plane, here, "blue");
+}
+
 fn running(plane: &Plane, namespace: &str) -> usize {
     let pods: Api<Pod> = Api::namespaced(plane.client(), namespace);
     let running = ListParams::default().fields("status.phase=Running");
@@ -217,10 +276,10 @@ fn a_packed_fleet_runs_again_on_another_plane() {
     let plane = fleet::plane_with_pods("crowd", 300);
 
     assert_eq!(running(&plane, "crowd"), 300);
-    wait_for_traffic(&plane, "production", "blue");
+    fleet::await_traffic(&plane, "production", "blue");
     // Not just a picture of pods: the kubelets are at work.
     switch(&plane, "production", "green");
-    wait_for_traffic(&plane, "production", "green");
+    fleet::await_traffic(&plane, "production", "green");
     fleet::colour(&plane, "production", "blue", "v3");
     fleet::wait_available(&plane, "production");
 }

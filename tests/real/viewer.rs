@@ -48,12 +48,8 @@ impl Watcher {
     /// Every request of theirs that the API server has answered.
     fn asked(&self) -> Vec<Value> {
         let user = format!("system:serviceaccount:{}:watcher", self.namespace);
-        let log = std::fs::read_to_string(self.plane.audit_log()).unwrap();
-        let lines = log.lines().filter(|line| line.contains(&user));
-        let asked = lines.map(|line| serde_json::from_str(line).unwrap());
-        asked
-            .filter(|line: &Value| line["user"]["username"] == user.as_str())
-            .collect()
+        let asked = self.plane.audited_of(&user).into_iter();
+        asked.map(|it| it.line).collect()
     }
 }
 

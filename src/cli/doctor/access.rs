@@ -9,7 +9,7 @@ use crate::estate::{Fault, FaultKind};
 
 /// What the Role of assets/kubernetes/viewer.yaml allows: group, resource, subresource, verbs. A test
 /// keeps the two the same.
-const ROLE: [(&str, &str, &str, &[&str]); 8] = [
+const ROLE: [(&str, &str, &str, &[&str]); 9] = [
     ("", "pods", "", WATCHED),
     ("", "services", "", WATCHED),
     ("", "events", "", WATCHED),
@@ -18,6 +18,7 @@ const ROLE: [(&str, &str, &str, &[&str]); 8] = [
     ("apps", "replicasets", "", WATCHED),
     ("discovery.k8s.io", "endpointslices", "", WATCHED),
     ("autoscaling", "horizontalpodautoscalers", "", WATCHED),
+    ("coordination.k8s.io", "leases", "", WATCHED),
 ];
 const WATCHED: &[&str] = &["get", "list", "watch"];
 

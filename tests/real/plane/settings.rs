@@ -73,6 +73,12 @@ pub fn write_settings(folder: &Path, pki: &Pki, ports: Ports) {
     }
 }
 
+/// Writes the kubeconfig of one more person, who has a certificate and is of a group.
+pub fn write_person(folder: &Path, pki: &Pki, ports: Ports, name: &str, group: &str) {
+    let login = certificate_login(&pki.client(name, Some(group)));
+    write_kubeconfig(folder, pki, ports, name, &login);
+}
+
 fn certificate_login(identity: &Identity) -> String {
     format!(
         "client-certificate-data: {}, client-key-data: {}",
@@ -90,7 +96,10 @@ fn write_kubeconfig(folder: &Path, pki: &Pki, ports: Ports, user: &str, login: &
         quoted(&ports.api_url()),
         BASE64.encode(pki.authority()),
     );
-    write(&folder.join(format!("{user}.kubeconfig")), &text);
+    // Whole or not at all: tests that share a plane may name the same person at the same time.
+    let new = folder.join(format!("{user}.{:?}.new", std::thread::current().id()));
+    write(&new, &text);
+    std::fs::rename(new, folder.join(format!("{user}.kubeconfig"))).unwrap();
 }
 
 fn quoted(text: &str) -> String {
