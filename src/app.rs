@@ -10,6 +10,7 @@ pub mod key;
 pub mod keymap;
 pub mod lists;
 pub mod logs;
+mod note;
 pub mod palette;
 pub mod rows;
 pub mod state;

@@ -189,6 +189,20 @@ pub const BINDINGS: &[Binding] = &[
         "",
     ),
     bind(
+        Context::Home,
+        &["Y"],
+        CopyNote,
+        "copy the timeline as text, for the incident's note (OSC 52)",
+        "copy as text",
+    ),
+    bind(
+        Context::Home,
+        &["t"],
+        Topic,
+        "Timeline: one topic at a time, then all",
+        "topic",
+    ),
+    bind(
         Context::Anywhere,
         &["z"],
         LocalTime,

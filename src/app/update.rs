@@ -3,6 +3,7 @@
 use super::keymap::Context;
 use super::lists;
 use super::logs::{LogSource, LogView};
+use super::note;
 use super::palette::{self, Choice, Palette};
 use super::rows::{self, Row};
 use super::state::{Demo, Overlay, Panel, State};
@@ -255,6 +256,11 @@ fn act(state: &mut State, action: Action) -> Option<Command> {
             });
         }
         Action::Copy => return copy(state),
+        Action::CopyNote => return Some(note::copy(state)),
+        Action::Topic if state.panel == Panel::Timeline => {
+            state.picks.topic = note::next(state.picks.topic);
+        }
+        Action::Topic => state.panel = Panel::Timeline,
         Action::LocalTime => state.look.local_time = !state.look.local_time,
         Action::Repaint => return Some(Command::Repaint),
         Action::Suspend => return Some(Command::Suspend),
@@ -426,7 +432,12 @@ fn home_target(state: &mut State) -> Option<View> {
         }
         panel @ (Panel::Runs | Panel::Alerts | Panel::Timeline) => {
             if lists::is_connected(state, panel) {
-                return lists::target(state, panel);
+                let view = lists::target(state, panel)?;
+                let gone = lists::gone(state, &view);
+                if let Some(words) = &gone {
+                    state.tell(words);
+                }
+                return gone.is_none().then_some(view);
             }
             if panel == Panel::Runs {
                 "Runs"

@@ -110,6 +110,16 @@ impl Loaded {
         &self.monitoring
     }
 
+    /// The repository whose workflow runs are shown.
+    pub fn repository(&self) -> Option<&RepositoryScope> {
+        self.repository.as_ref()
+    }
+
+    /// How it is reached.
+    pub fn github(&self) -> Option<&github::Target> {
+        self.github.as_ref()
+    }
+
     /// The environments, in the order of the file.
     pub fn scopes(&self) -> impl Iterator<Item = &Scope> {
         self.environments.iter().map(|(scope, _)| scope)

@@ -79,6 +79,7 @@ impl Default for Limits {
 pub struct Cluster {
     client: kube::Client,
     line: Arc<Line>,
+    context: Option<String>,
     namespace: String,
 }
 
@@ -112,12 +113,16 @@ pub async fn connect(target: &Target) -> Result<Cluster, Fault> {
 pub async fn connect_within(target: &Target, limits: Limits) -> Result<Cluster, Fault> {
     // Both TLS users of the tree find the same provider; whoever comes second is refused, which is fine.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    let asked = target.clone();
+    let pinned = tokio::task::spawn_blocking(move || kubeconfig::pinned(&asked)).await;
+    let target = pinned.unwrap_or_else(|_| target.clone());
     let line = Arc::new(Line::open(target.clone(), limits).await?);
     let client = kube::Client::new(line::Carrier(line.clone()), target.namespace.clone());
     Ok(Cluster {
         client,
         line,
-        namespace: target.namespace.clone(),
+        context: target.context,
+        namespace: target.namespace,
     })
 }
 
@@ -125,6 +130,11 @@ impl Cluster {
     /// Host and port of the server, for people.
     pub fn host(&self) -> String {
         self.line.host()
+    }
+
+    /// What people call it: its context or, inside a pod, its server.
+    pub fn context(&self) -> String {
+        self.context.clone().unwrap_or_else(|| self.host())
     }
 
     /// The namespace that is looked at.

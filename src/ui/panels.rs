@@ -39,7 +39,7 @@ fn title_of(state: &State, panel: Panel, theme: &Theme) -> Text {
         Panel::Runs => runs::title(state, theme),
         Panel::Pods => pods::title(state, theme),
         Panel::Alerts => alerts::title(state, theme),
-        Panel::Timeline => timeline::title(),
+        Panel::Timeline => timeline::title(state, theme),
     }
 }
 

@@ -1,0 +1,233 @@
+//! What changed, as far as the APIs still know it, in words.
+
+use jiff::Timestamp;
+
+use super::cause::Causes;
+use super::{Happening, MOST, Source, Weight, newest};
+use crate::estate::alerts::{AlertView, Alerts, Standing};
+use crate::estate::runs::{Conclusion, Progress, Repository, Run};
+use crate::estate::spells::Spell;
+use crate::estate::{Estate, Event, Labels, Pod, ReplicaSet, Safe, ServiceView, why};
+
+pub(super) fn flips(estate: &Estate) -> Vec<Happening> {
+    let Some(switch) = &estate.scope.traffic else {
+        return Vec::new();
+    };
+    let views = estate.service_views();
+    let happening = |view: &ServiceView<'_>| {
+        let manager = view.changed?;
+        let value = view.service?.selector.get(&switch.key)?;
+        Some(Happening {
+            at: manager.at?,
+            weight: Weight::Traffic,
+            what: Safe::new(&format!("{} selects {}={value}", view.name, switch.key)),
+            note: Some(Safe::new(&format!("by {}", manager.name))),
+            after: None,
+            source: Source::Service(view.name.clone()),
+        })
+    };
+    views.iter().filter_map(happening).collect()
+}
+
+pub(super) fn rollouts(estate: &Estate, left_out: &mut usize) -> Vec<Happening> {
+    let sets = estate.replica_sets.value.iter();
+    let dated = sets.filter_map(|set| Some((set.created?, (set, set.owner.as_ref()?))));
+    let newest = newest(dated.collect(), left_out).into_iter();
+    let happening = |(at, (set, owner)): (Timestamp, (&ReplicaSet, &Safe))| {
+        let tags: Vec<_> = set.images.iter().map(|i| i.short_tag()).collect();
+        let revision = set.revision.as_ref();
+        Happening {
+            at,
+            weight: Weight::Change,
+            what: Safe::new(&format!("{owner} rolls to {}", tags.join(" "))),
+            note: revision.map(|r| Safe::new(&format!("revision {r}"))),
+            after: None,
+            source: Source::Deployment(owner.clone()),
+        }
+    };
+    newest.map(happening).collect()
+}
+
+/// Pods in trouble, the last end of each of their containers, and what Events still tell of pods that
+/// are well again, or gone.
+pub(super) fn pods(estate: &Estate, causes: &Causes, left_out: &mut usize) -> Vec<Happening> {
+    let troubled = estate.index.trouble();
+    *left_out += troubled.saturating_sub(MOST);
+    let mut all = Vec::new();
+    let names = estate.index.ordered().take(troubled.min(MOST));
+    for pod in names.filter_map(|name| estate.pods.value.get(name)) {
+        let bad = |at, what: &str, note: Safe| Happening {
+            at,
+            weight: Weight::Bad,
+            what: Safe::new(&format!("{} {what}", called(estate, pod))),
+            note: Some(note),
+            after: causes.before(at),
+            source: Source::Pod(pod.name.clone()),
+        };
+        let Some(why) = why::not_ready(pod, estate.events.value.iter()) else {
+            continue;
+        };
+        if let Some(at) = why.since {
+            all.push(bad(at, &why.short, why.detail));
+        }
+        for container in &pod.containers {
+            if let Some((last, at)) = container.last.as_ref().and_then(|l| Some((l, l.at?))) {
+                let note = Safe::new(&format!("{} restarts", container.restarts));
+                all.push(bad(at, &why::exit(last), note));
+            }
+        }
+    }
+    all.extend(warnings(estate, causes, left_out));
+    all
+}
+
+/// Warnings of Events about pods of ours that are not in trouble now: what is over is still told.
+fn warnings(estate: &Estate, causes: &Causes, left_out: &mut usize) -> Vec<Happening> {
+    let owners: Vec<String> = (estate.deployments.value.iter())
+        .map(|d| format!("{}-", d.name))
+        .collect();
+    let is_ours = |event: &&Event| {
+        let of_ours = || owners.iter().any(|o| event.object.starts_with(o.as_str()));
+        let is_pod = event.object_kind.as_str() == "Pod";
+        event.is_warning && is_pod && (estate.pods.value.get(&event.object).is_some() || of_ours())
+    };
+    let is_over = |event: &&Event| {
+        let pod = estate.pods.value.get(&event.object);
+        pod.is_none_or(|pod| pod.uid != event.object_uid || pod.ready || pod.is_finished())
+    };
+    let events = estate.events.value.iter().filter(is_ours).filter(is_over);
+    let dated = events.filter_map(|event| Some((event.last?, event)));
+    let newest = newest(dated.collect(), left_out).into_iter();
+    let happening = |(at, event): (Timestamp, &Event)| {
+        let pod = estate.pods.value.get(&event.object);
+        let name = pod.map_or_else(|| event.object.to_string(), |pod| called(estate, pod));
+        let times = match event.count {
+            ..=1 => String::new(),
+            n => format!(" ×{n}"),
+        };
+        Happening {
+            at,
+            weight: Weight::Look,
+            what: Safe::new(&format!("{name} {}{times}", event.reason)),
+            note: Some(event.message.clone()),
+            after: causes.before(at),
+            source: Source::Pod(event.object.clone()),
+        }
+    };
+    newest.map(happening).collect()
+}
+
+/// A pod as people call it: its colour, its workload and the last part of its name.
+fn called(estate: &Estate, pod: &Pod) -> String {
+    let Some(group) = estate.index.group(&pod.name) else {
+        return pod.name.to_string();
+    };
+    let Some(workload) = group.workload.and_then(|w| estate.scope.workloads.get(w)) else {
+        return pod.name.to_string();
+    };
+    let colour = group.colour.zip(estate.scope.traffic.as_ref());
+    let colour = colour.map(|(c, t)| format!("{} ", t.colours[c].to_uppercase()));
+    let suffix = pod.name.rsplit('-').next().unwrap_or_default();
+    format!("{}{} {suffix}", colour.unwrap_or_default(), workload.name)
+}
+
+pub(super) fn alerting(alerts: &Alerts, causes: &Causes, left_out: &mut usize) -> Vec<Happening> {
+    let views = alerts.views();
+    let dated = (views.iter()).filter_map(|view| Some((view.alert.since?, view)));
+    let newest = newest(dated.collect(), left_out).into_iter();
+    let happening = |(at, view): (Timestamp, &AlertView<'_>)| {
+        let (weight, word) = match view.standing {
+            Standing::Firing => (Weight::Bad, "firing"),
+            Standing::Silenced => (Weight::Look, "silenced"),
+            Standing::Inhibited => (Weight::Look, "inhibited"),
+            Standing::Pending => (Weight::Look, "pending"),
+        };
+        Happening {
+            at,
+            weight,
+            what: Safe::new(&format!("{} {word}", view.rule.name)),
+            note: None,
+            after: causes.before(at),
+            source: Source::Alert(view.alert.labels.clone()),
+        }
+    };
+    newest.map(happening).collect()
+}
+
+/// Alerts that are over, by Prometheus' history of them: their beginning and their end.
+pub(super) fn ended(alerts: &Alerts, causes: &Causes, left_out: &mut usize) -> Vec<Happening> {
+    let watchdog = alerts.scope.watchdog.as_ref();
+    let name = |labels: &Labels| labels.get("alertname").cloned();
+    let spells = alerts.spells.value.ended();
+    let dated = (spells.filter(|s| watchdog.is_none() || name(&s.labels).as_ref() != watchdog))
+        .map(|spell| (spell.to, spell));
+    *left_out += alerts.spells.value.more;
+    let mut all = Vec::new();
+    for (to, spell) in newest(dated.collect(), left_out) {
+        let called = name(&spell.labels).unwrap_or_else(|| "an alert".into());
+        let happening = |at, weight, word: &str, note, after| Happening {
+            at,
+            weight,
+            what: Safe::new(&format!("{called} {word}")),
+            note,
+            after,
+            source: Source::Alert(spell.labels.clone()),
+        };
+        let lasted = Safe::new(&lasted(spell));
+        all.push(happening(to, Weight::Good, "ended", Some(lasted), None));
+        if let Some(from) = spell.from {
+            let after = causes.minutes_before(from);
+            all.push(happening(from, Weight::Bad, "fired", None, after));
+        }
+    }
+    all
+}
+
+/// How long an alert fired; at least a minute, as nothing shorter is known.
+fn lasted(spell: &Spell) -> String {
+    let Some(from) = spell.from else {
+        return "it had begun earlier".to_owned();
+    };
+    match ((spell.to.as_second() - from.as_second()) / 60).max(1) {
+        minutes @ ..120 => format!("after {minutes} m"),
+        minutes => format!("after {} h", minutes / 60),
+    }
+}
+
+pub(super) fn runs(repository: &Repository, left_out: &mut usize) -> Vec<Happening> {
+    let dated = repository.runs.value.iter().filter_map(|run| {
+        let at = match run.progress {
+            Progress::Done(_) => run.updated.or(run.started),
+            _ => run.started,
+        };
+        Some((at?, run))
+    });
+    let newest = newest(dated.collect(), left_out).into_iter();
+    let happening = |(at, run): (Timestamp, &Run)| {
+        let (weight, word) = ending(repository, run);
+        let branch = run.branch.as_ref().map_or("no branch", |b| b.as_str());
+        Happening {
+            at,
+            weight,
+            what: Safe::new(&format!("run #{} {branch} {word}", run.number)),
+            note: run.actor.as_ref().map(|a| Safe::new(&format!("by {a}"))),
+            after: None,
+            source: Source::Run(run.id),
+        }
+    };
+    newest.map(happening).collect()
+}
+
+fn ending(repository: &Repository, run: &Run) -> (Weight, &'static str) {
+    match &run.progress {
+        Progress::Done(Conclusion::Success) => match repository.missing_deploy(run) {
+            Some(_) => (Weight::Look, "passed without its deploy"),
+            None => (Weight::Good, "passed"),
+        },
+        Progress::Done(Conclusion::Cancelled) => (Weight::Look, "cancelled"),
+        Progress::Done(Conclusion::Skipped) => (Weight::Look, "skipped"),
+        Progress::Done(_) => (Weight::Bad, "failed"),
+        Progress::Waiting => (Weight::Look, "waits for approval"),
+        Progress::Queued | Progress::Running | Progress::Other(_) => (Weight::Change, "started"),
+    }
+}
