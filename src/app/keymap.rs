@@ -192,14 +192,14 @@ pub const BINDINGS: &[Binding] = &[
         Context::Home,
         &["Y"],
         CopyNote,
-        "copy the timeline as text, for the incident's note (OSC 52)",
+        "copy the timeline as text (OSC 52)",
         "copy as text",
     ),
     bind(
         Context::Home,
         &["t"],
         Topic,
-        "Timeline: one topic at a time, then all",
+        "the timeline's topics, one at a time",
         "topic",
     ),
     bind(

@@ -62,15 +62,15 @@ pub fn update(state: &mut State, event: Event) -> Option<Command> {
     }
 }
 
-/// Narrows the list at once when `act` changed the filter: keys typed ahead of the next frame must
+/// Narrows the list at once when `act` changed the filter, or whose it is: keys typed ahead of the next frame must
 /// find the list that their typing made, not the one on the screen.
 fn narrowing(
     state: &mut State,
     act: impl FnOnce(&mut State) -> Option<Command>,
 ) -> Option<Command> {
-    let before = state.filter.text().to_owned();
+    let before = (state.filter.text().to_owned(), state.panel);
     let command = act(state);
-    if state.filter.text() != before {
+    if (state.filter.text(), state.panel) != (before.0.as_str(), before.1) {
         settle(state);
     }
     command

@@ -41,9 +41,10 @@ impl Spells {
     /// The spells that are over. One that reaches the end of what was looked at may go on, and is
     /// among the alerts then.
     pub fn ended(&self) -> impl Iterator<Item = &Spell> {
-        let until = self.until.map_or(i64::MIN, Timestamp::as_second);
-        let last = until - 2 * i64::from(STEP_SECONDS);
-        (self.spells.iter()).filter(move |spell| spell.to.as_second() < last)
+        let until = self.until.map(Timestamp::as_second);
+        let last = until.map(|second| second - 2 * i64::from(STEP_SECONDS));
+        let is_over = move |spell: &&Spell| last.is_some_and(|last| spell.to.as_second() < last);
+        self.spells.iter().filter(is_over)
     }
 
     /// Keeps the newest, and counts the others.

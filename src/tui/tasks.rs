@@ -14,7 +14,7 @@ use crate::clients::github;
 use crate::clients::kubernetes::Target;
 use crate::estate::alerts::AlertsSeen;
 use crate::estate::runs::{RunLog, RunsSeen};
-use crate::estate::{Fault, FaultKind, LogTarget, Observation, Safe, Seen};
+use crate::estate::{Fault, FaultKind, LogTarget, Moment, Observation, Safe, Seen};
 use crate::sources::{self, alerts};
 
 /// How an environment is reached.
@@ -68,6 +68,8 @@ pub(super) struct Tasks {
     alerting: HashMap<usize, AbortHandle>,
     out: Sender<Observation>,
     told: Sender<Event>,
+    /// What the sources date by.
+    clock: fn() -> Moment,
 }
 
 impl Tasks {
@@ -83,6 +85,7 @@ impl Tasks {
             alerting: HashMap::new(),
             out,
             told,
+            clock: clock::boot,
         }
     }
 
@@ -96,18 +99,11 @@ impl Tasks {
         }
         let shared = sources::kubernetes::Shared::default();
         self.shared.insert(environment, shared.clone());
-        let out = self.out.clone();
+        let (out, clock) = (self.out.clone(), self.clock);
         let handle = self.set.spawn(async move {
             pause(rest).await;
-            sources::kubernetes::run(
-                environment,
-                wire.target,
-                wire.selector,
-                shared,
-                out,
-                clock::boot,
-            )
-            .await;
+            sources::kubernetes::run(environment, wire.target, wire.selector, shared, out, clock)
+                .await;
         });
         self.sources
             .insert(handle.id(), Source::Objects(environment));
@@ -129,7 +125,7 @@ impl Tasks {
             return;
         }
         let (out, mut seen) = mpsc::channel(QUEUE);
-        let told = self.told.clone();
+        let (told, clock) = (self.told.clone(), self.clock);
         let handle = self.set.spawn(async move {
             pause(rest).await;
             let forward = async {
@@ -151,7 +147,7 @@ impl Tasks {
                 }
             };
             tokio::join!(
-                alerts::run(environment, target, shared, out, clock::boot),
+                alerts::run(environment, target, shared, out, clock),
                 forward
             );
         });
@@ -167,6 +163,7 @@ impl Tasks {
         };
         let (out, mut seen) = mpsc::channel(QUEUE);
         let (told, shared) = (self.told.clone(), self.repository.clone());
+        let clock = self.clock;
         let handle = self.set.spawn(async move {
             pause(rest).await;
             let forward = async {
@@ -176,10 +173,7 @@ impl Tasks {
                     }
                 }
             };
-            tokio::join!(
-                sources::github::run(target, shared, out, clock::boot),
-                forward
-            );
+            tokio::join!(sources::github::run(target, shared, out, clock), forward);
         });
         self.sources.insert(handle.id(), Source::Runs);
     }
@@ -320,3 +314,7 @@ fn stopped() -> Fault {
         what: "the source stopped by a defect of Wheelhouse; it starts again (see the log)".into(),
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::panic, clippy::unwrap_used, reason = "tests")]
+mod tests;

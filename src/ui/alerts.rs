@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::canvas::{Canvas, Text, column, right};
+use super::canvas::{Canvas, Text, column, right, wrapped};
 use super::pairs;
 use super::theme::{Mark, Role, Theme, colour_role};
 use super::words;
@@ -59,7 +59,7 @@ fn alive(state: &State, alerts: &Alerts) -> Verdict {
 }
 
 /// What is wrong with the sources, a line each.
-fn faults(state: &State, alerts: &Alerts, theme: &Theme) -> Vec<Text> {
+fn faults(state: &State, alerts: &Alerts, theme: &Theme) -> Vec<String> {
     let mut lines = Vec::new();
     let unknown = theme.mark(Mark::Unknown);
     if let Verdict::Unknown(why) = alive(state, alerts)
@@ -72,15 +72,13 @@ fn faults(state: &State, alerts: &Alerts, theme: &Theme) -> Vec<Text> {
         let age = age.map_or("NO DATA".to_owned(), |s| {
             format!("as of {} ago", words::age(s))
         });
-        let said = format!("{unknown} UNKNOWN, {age}: {why}");
-        lines.push(Text::default().add(said, Role::Warn));
+        lines.push(format!("{unknown} UNKNOWN, {age}: {why}"));
     }
     for warning in &alerts.rules.value.warnings {
-        lines.push(Text::default().add(format!("{unknown} partial: {warning}"), Role::Warn));
+        lines.push(format!("{unknown} partial: {warning}"));
     }
     if let Some(fault) = &alerts.handling.fault {
-        let said = format!("{unknown} silences unknown: {}", fault.what);
-        lines.push(Text::default().add(said, Role::Warn));
+        lines.push(format!("{unknown} silences unknown: {}", fault.what));
     }
     lines
 }
@@ -92,9 +90,13 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
     };
     let theme = canvas.theme;
     let mut y = area.y;
-    for line in faults(state, alerts, &theme) {
-        canvas.text(area.x + 2, y, area.width.saturating_sub(3), &line);
-        y += 1;
+    let room = area.width.saturating_sub(3);
+    let most = usize::from(area.height / 2).clamp(1, 3);
+    for said in faults(state, alerts, &theme) {
+        for said in wrapped(&said, usize::from(room), most, &theme) {
+            canvas.text(area.x + 2, y, room, &Text::default().add(said, Role::Warn));
+            y += 1;
+        }
     }
     let views = lists::alerts(state);
     if views.is_empty() {

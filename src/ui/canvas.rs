@@ -107,6 +107,31 @@ pub fn right(text: &str, columns: usize, theme: &Theme) -> String {
     " ".repeat(columns.saturating_sub(width(&cut))) + &cut
 }
 
+/// `text` on lines of at most `columns`, broken between words; what does not fit on `most` lines is
+/// marked as cut.
+pub fn wrapped(text: &str, columns: usize, most: usize, theme: &Theme) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() && lines.len() + 1 < most && width(rest) > columns {
+        let mut used = 0;
+        let mut end = rest.len();
+        for (place, c) in rest.char_indices() {
+            used += c.width().unwrap_or(0);
+            if used > columns {
+                end = rest[..place].rfind(' ').filter(|p| *p > 0).unwrap_or(place);
+                break;
+            }
+        }
+        if end == 0 {
+            break;
+        }
+        lines.push(rest[..end].to_owned());
+        rest = rest[end..].trim_start();
+    }
+    lines.push(fit(rest, columns, theme));
+    lines
+}
+
 /// A piece of the screen to write on.
 pub struct Canvas<'a> {
     /// The whole screen.

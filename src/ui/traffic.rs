@@ -385,20 +385,17 @@ fn small(estate: &Estate, theme: &Theme) -> Text {
             [] => String::new(),
             _ => "mixed".to_owned(),
         };
-        match estate.unfinished(Some(colour)).iter().find(|r| r.is_stuck) {
-            Some(r) => text.push(
-                format!(
-                    "  {} rollout {}/{}   ",
-                    theme.mark(Mark::Look),
-                    r.ready,
-                    r.desired
-                ),
-                Role::Bad,
-            ),
+        let unfinished = estate.unfinished(Some(colour));
+        match unfinished.iter().find(|r| r.is_stuck) {
+            Some(r) => {
+                let look = theme.mark(Mark::Look);
+                text.push(format!("  {look} new {}/{}", r.ready, r.desired), Role::Bad);
+                text.push("     ", Role::Plain);
+            }
             None => text.push(format!("  {tag}     "), Role::Plain),
         }
     }
-    text
+    text.trim()
 }
 
 /// What needs a person, in words: Services that disagree, and why data is stale.

@@ -72,7 +72,10 @@ pub(super) fn pods(estate: &Estate, causes: &Causes, left_out: &mut usize) -> Ve
         }
         for container in &pod.containers {
             if let Some((last, at)) = container.last.as_ref().and_then(|l| Some((l, l.at?))) {
-                let note = Safe::new(&format!("{} restarts", container.restarts));
+                let note = Safe::new(&match container.restarts {
+                    1 => "1 restart".to_owned(),
+                    n => format!("{n} restarts"),
+                });
                 all.push(bad(at, &why::exit(last), note));
             }
         }
