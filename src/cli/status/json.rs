@@ -196,6 +196,7 @@ fn run(repository: &Repository, run: &Run) -> Value {
         "actor": run.actor,
         "state": crate::ui::progress(&run.progress),
         "is_waiting_for_approval": run.progress == Progress::Waiting,
+        "are_jobs_known": jobs.is_some(),
         "failed_job": red.map(|job| &job.name),
         "failed_step": red.and_then(|job| job.failed_step()).map(|step| &step.name),
         "missing_deploy": repository.missing_deploy(run).map(|d| &d.job),

@@ -11,8 +11,8 @@ use crate::sources;
 use crate::sources::kubernetes::{Shared, run as observe};
 use crate::tui::clock;
 
-/// Runs whose jobs are waited for: what is below them says less than their being late.
-const RUNS: usize = 5;
+/// Runs whose jobs are waited for: those whose jobs the source asks for.
+const RUNS: usize = 10;
 
 /// What was seen.
 pub(super) struct Looked {

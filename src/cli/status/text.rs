@@ -49,7 +49,7 @@ fn changes(out: &mut String, estate: &Estate, runs: Option<&Repository>) {
 }
 
 /// Changes that are printed.
-const CHANGES: usize = 12;
+const CHANGES: usize = 8;
 /// Runs that are printed.
 const RUNS: usize = 6;
 

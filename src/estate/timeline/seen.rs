@@ -56,9 +56,9 @@ pub(super) fn pods(estate: &Estate, causes: &Causes, left_out: &mut usize) -> Ve
     let mut all = Vec::new();
     let names = estate.index.ordered().take(troubled.min(MOST));
     for pod in names.filter_map(|name| estate.pods.value.get(name)) {
-        let bad = |at, what: &str, note: Safe| Happening {
+        let happening = |at, weight, what: &str, note: Safe| Happening {
             at,
-            weight: Weight::Bad,
+            weight,
             what: Safe::new(&format!("{} {what}", called(estate, pod))),
             note: Some(note),
             after: causes.before(at),
@@ -68,7 +68,12 @@ pub(super) fn pods(estate: &Estate, causes: &Causes, left_out: &mut usize) -> Ve
             continue;
         };
         if let Some(at) = why.since {
-            all.push(bad(at, &why.short, why.detail));
+            // Only begun, or asked to end: nothing is wrong yet.
+            let weight = match why.short.as_str() {
+                "starting" | "terminating" => Weight::Change,
+                _ => Weight::Bad,
+            };
+            all.push(happening(at, weight, &why.short, why.detail));
         }
         for container in &pod.containers {
             if let Some((last, at)) = container.last.as_ref().and_then(|l| Some((l, l.at?))) {
@@ -76,7 +81,7 @@ pub(super) fn pods(estate: &Estate, causes: &Causes, left_out: &mut usize) -> Ve
                     1 => "1 restart".to_owned(),
                     n => format!("{n} restarts"),
                 });
-                all.push(bad(at, &why::exit(last), note));
+                all.push(happening(at, Weight::Bad, &why::exit(last), note));
             }
         }
     }
