@@ -48,6 +48,17 @@ pub struct Story {
     pub topics: Vec<Topic>,
 }
 
+impl Story {
+    /// Which entry the cursor is on.
+    pub fn place(&self, state: &State) -> usize {
+        let Some((at, what)) = &state.picks.happening else {
+            return 0;
+        };
+        let is_it = |h: &Happening| h.at == *at && h.what == *what;
+        self.shown.iter().position(is_it).unwrap_or(0)
+    }
+}
+
 /// What changed, as far as the topic and the filter leave it. In the filter the words of topics
 /// (`alerts`, `runs`) choose; what else is typed narrows.
 pub fn story(state: &State) -> Story {
@@ -134,15 +145,8 @@ pub fn place(state: &State, panel: Panel) -> (usize, usize) {
             (alerts.len(), at.unwrap_or(0))
         }
         Panel::Timeline => {
-            let all = story(state).shown;
-            let is_it = |h: &Happening| {
-                state
-                    .picks
-                    .happening
-                    .as_ref()
-                    .is_some_and(|(at, what)| h.at == *at && h.what == *what)
-            };
-            (all.len(), all.iter().position(is_it).unwrap_or(0))
+            let story = story(state);
+            (story.shown.len(), story.place(state))
         }
         Panel::Traffic | Panel::Pods => (0, 0),
     }

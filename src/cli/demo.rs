@@ -190,7 +190,7 @@ fn serve(arguments: &Arguments) -> Result<Exit, String> {
         // Closing the terminal of whoever started it must not end the estate.
         let _ = rustix::process::setsid();
     }
-    let runtime = runtime().map_err(|_| "no runtime".to_owned())?;
+    let runtime = runtime(2).map_err(|_| "no runtime".to_owned())?;
     let options = Options {
         scenario: arguments.scenario.clone(),
         scenario_file: arguments.scenario_file.clone(),

@@ -37,7 +37,7 @@ pub(super) fn run(loaded: &Loaded, arguments: &Arguments) -> Exit {
             return Exit::Usage;
         }
     };
-    let runtime = match runtime() {
+    let runtime = match runtime(2) {
         Ok(runtime) => runtime,
         Err(exit) => return exit,
     };

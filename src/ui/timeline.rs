@@ -41,7 +41,7 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
         canvas.text(area.x + 2, area.y, area.width.saturating_sub(3), &said);
         return;
     }
-    let (_, at) = lists::place(state, Panel::Timeline);
+    let at = story.place(state);
     let rows = usize::from(area.height).max(1);
     let first = at
         .saturating_sub(rows / 2)
