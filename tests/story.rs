@@ -182,7 +182,7 @@ fn the_timeline_is_copied_as_text_with_dates_the_environment_and_what_is_not_sho
     for line in [
         "BAD   pods      GREEN backend x2k1m not ready",
         "BAD   alerts    HighErrorRate fired",
-        "ok    alerts    HighErrorRate ended (after 10 m)",
+        "ok    alerts    HighErrorRate ended GREEN (after 10 m)",
         "look  runs      run #1482 main waits for approval",
     ] {
         assert!(whole.contains(line), "{line:?} in {whole}");

@@ -1,12 +1,14 @@
 //! Alerts as Prometheus and Alertmanager tell them, and whether what they tell can be believed.
 
-use std::collections::HashMap;
-
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::spells::Spells;
 use super::{Fault, Feed, Labels, Moment, Safe, Verdict};
+
+mod pairs;
+
+use pairs::ByPair;
 
 /// What is known of an environment's alerts.
 #[derive(Clone, Debug, PartialEq)]
@@ -308,38 +310,6 @@ fn standing(alert: &Alert, handled: Option<&Handled>) -> Standing {
         (true, Some(h)) if !h.silenced_by.is_empty() => Standing::Silenced,
         (true, Some(h)) if !h.inhibited_by.is_empty() => Standing::Inhibited,
         (true, _) => Standing::Firing,
-    }
-}
-
-/// What Alertmanager handles, by each pair of labels: else a storm of alerts would be compared each
-/// with each.
-struct ByPair<'a> {
-    all: &'a [Handled],
-    places: HashMap<&'a (Safe, Safe), Vec<usize>>,
-}
-
-impl<'a> ByPair<'a> {
-    fn of(all: &'a [Handled]) -> Self {
-        let mut places: HashMap<_, Vec<usize>> = HashMap::new();
-        for (place, handled) in all.iter().enumerate() {
-            for pair in handled.labels.iter() {
-                places.entry(pair).or_default().push(place);
-            }
-        }
-        Self { all, places }
-    }
-
-    /// The first that carries `labels`: Alertmanager's are Prometheus' own and the external ones.
-    fn find(&self, labels: &Labels) -> Option<&'a Handled> {
-        let mut rarest: Option<&Vec<usize>> = None;
-        for pair in labels.iter() {
-            let places = self.places.get(pair)?;
-            if rarest.is_none_or(|least| places.len() < least.len()) {
-                rarest = Some(places);
-            }
-        }
-        let candidates = rarest?.iter().map(|place| &self.all[*place]);
-        candidates.into_iter().find(|h| labels.selects(&h.labels))
     }
 }
 

@@ -46,8 +46,9 @@ impl Estate {
         };
         let set = self.replica_sets.value.iter().find(is_new)?;
         let desired = deployment.desired;
-        let is_done = set.ready >= desired && deployment.replicas <= deployment.updated;
-        if is_done || desired == 0 {
+        // Where no pod of an older revision is left the colour's own numbers tell all.
+        let is_alone = deployment.updated >= desired && deployment.replicas <= deployment.updated;
+        if is_alone || desired == 0 {
             return None;
         }
         Some(Rollout {

@@ -146,6 +146,13 @@ impl Happening {
         }
     }
 
+    /// The nearest delta in few columns, and in the fewest: `+24 s rollout`, `+24 s`.
+    pub fn deltas(&self) -> Option<[String; 2]> {
+        let nearest = self.after.as_ref()?.split(',').next()?;
+        let (delta, cause) = nearest.split_once(" after the ")?;
+        Some([format!("+{delta} {cause}"), format!("+{delta}")])
+    }
+
     /// Note and delta in one: `CrashLoopBackOff, 24 s after the rollout`.
     pub fn tail(&self) -> Option<String> {
         let both = [&self.note, &self.after].map(|part| part.as_deref().unwrap_or_default());
@@ -162,8 +169,8 @@ pub fn timeline(estate: &Estate, repository: Option<&Repository>) -> Timeline {
     let causes = Causes::of(&happenings);
     happenings.extend(seen::pods(estate, &causes, &mut left_out));
     if let Some(alerts) = &estate.alerts {
-        happenings.extend(seen::alerting(alerts, &causes, &mut left_out));
-        happenings.extend(seen::ended(alerts, &causes, &mut left_out));
+        happenings.extend(seen::alerting(estate, alerts, &causes, &mut left_out));
+        happenings.extend(seen::ended(estate, alerts, &causes, &mut left_out));
     }
     if let Some(repository) = repository {
         happenings.extend(seen::runs(repository, &mut left_out));

@@ -79,9 +79,12 @@ fn line(state: &State, happening: &Happening, room: usize, theme: &Theme) -> Tex
         .add(format!("  {} ", theme.mark(kind)), role)
         .add(happening.what.to_string(), Role::Plain);
     // All of it, else the delta, which nothing else on the screen says, else who or what it was.
+    let [named, bare] = happening.deltas().map_or([None, None], |d| d.map(Some));
     let parts = [
         happening.tail(),
         happening.after.as_ref().map(ToString::to_string),
+        named,
+        bare,
         happening.note.as_ref().map(ToString::to_string),
     ];
     for said in parts.into_iter().flatten() {

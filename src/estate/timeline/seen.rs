@@ -7,7 +7,9 @@ use super::{Happening, MOST, Source, Weight, newest};
 use crate::estate::alerts::{AlertView, Alerts, Standing};
 use crate::estate::runs::{Conclusion, Progress, Repository, Run};
 use crate::estate::spells::Spell;
-use crate::estate::{Estate, Event, Labels, Pod, ReplicaSet, Safe, ServiceView, why};
+use crate::estate::{
+    Deployment, Estate, Event, Group, Labels, Pod, ReplicaSet, Safe, ServiceView, why,
+};
 
 pub(super) fn flips(estate: &Estate) -> Vec<Happening> {
     let Some(switch) = &estate.scope.traffic else {
@@ -91,13 +93,10 @@ pub(super) fn pods(estate: &Estate, causes: &Causes, left_out: &mut usize) -> Ve
 
 /// Warnings of Events about pods of ours that are not in trouble now: what is over is still told.
 fn warnings(estate: &Estate, causes: &Causes, left_out: &mut usize) -> Vec<Happening> {
-    let owners: Vec<String> = (estate.deployments.value.iter())
-        .map(|d| format!("{}-", d.name))
-        .collect();
     let is_ours = |event: &&Event| {
-        let of_ours = || owners.iter().any(|o| event.object.starts_with(o.as_str()));
+        let is_known = || estate.pods.value.get(&event.object).is_some();
         let is_pod = event.object_kind.as_str() == "Pod";
-        event.is_warning && is_pod && (estate.pods.value.get(&event.object).is_some() || of_ours())
+        event.is_warning && is_pod && (is_known() || owner(estate, &event.object).is_some())
     };
     let is_over = |event: &&Event| {
         let pod = estate.pods.value.get(&event.object);
@@ -108,7 +107,11 @@ fn warnings(estate: &Estate, causes: &Causes, left_out: &mut usize) -> Vec<Happe
     let newest = newest(dated.collect(), left_out).into_iter();
     let happening = |(at, event): (Timestamp, &Event)| {
         let pod = estate.pods.value.get(&event.object);
-        let name = pod.map_or_else(|| event.object.to_string(), |pod| called(estate, pod));
+        let name = match (pod, owner(estate, &event.object)) {
+            (Some(pod), _) => called(estate, pod),
+            (None, Some(of)) => spoken(estate, estate.deployment_group(of), &event.object),
+            (None, None) => event.object.to_string(),
+        };
         let times = match event.count {
             ..=1 => String::new(),
             n => format!(" ×{n}"),
@@ -125,21 +128,52 @@ fn warnings(estate: &Estate, causes: &Causes, left_out: &mut usize) -> Vec<Happe
     newest.map(happening).collect()
 }
 
+/// The Deployment that made the pod of that name, by the name: the pod itself may be gone.
+fn owner<'a>(estate: &'a Estate, pod: &str) -> Option<&'a Deployment> {
+    let is_of = |d: &&Deployment| {
+        let rest = pod.strip_prefix(d.name.as_str());
+        rest.is_some_and(|rest| rest.starts_with('-'))
+    };
+    let deployments = estate.deployments.value.iter().filter(is_of);
+    deployments.max_by_key(|d| d.name.len())
+}
+
 /// A pod as people call it: its colour, its workload and the last part of its name.
 fn called(estate: &Estate, pod: &Pod) -> String {
-    let Some(group) = estate.index.group(&pod.name) else {
-        return pod.name.to_string();
-    };
+    match estate.index.group(&pod.name) {
+        Some(group) => spoken(estate, group, &pod.name),
+        None => pod.name.to_string(),
+    }
+}
+
+fn spoken(estate: &Estate, group: Group, pod: &Safe) -> String {
     let Some(workload) = group.workload.and_then(|w| estate.scope.workloads.get(w)) else {
-        return pod.name.to_string();
+        return pod.to_string();
     };
     let colour = group.colour.zip(estate.scope.traffic.as_ref());
     let colour = colour.map(|(c, t)| format!("{} ", t.colours[c].to_uppercase()));
-    let suffix = pod.name.rsplit('-').next().unwrap_or_default();
+    let suffix = pod.rsplit('-').next().unwrap_or_default();
     format!("{}{} {suffix}", colour.unwrap_or_default(), workload.name)
 }
 
-pub(super) fn alerting(alerts: &Alerts, causes: &Causes, left_out: &mut usize) -> Vec<Happening> {
+/// What an alert is about, by the labels that tie it to a colour and a service: `GREEN backend`. Else
+/// the alerts of one rule could not be told apart.
+fn about(estate: &Estate, alerts: &Alerts, labels: &Labels) -> String {
+    let value = |key: &Option<Safe>| key.as_ref().and_then(|key| labels.get(key));
+    let switch = estate.scope.traffic.as_ref();
+    let colour = value(&alerts.scope.colour_label)
+        .filter(|colour| switch.is_some_and(|t| t.colour(colour).is_some()));
+    let colour = colour.map(|colour| format!(" {}", colour.to_uppercase()));
+    let service = value(&alerts.scope.service_label).map(|service| format!(" {service}"));
+    colour.unwrap_or_default() + &service.unwrap_or_default()
+}
+
+pub(super) fn alerting(
+    estate: &Estate,
+    alerts: &Alerts,
+    causes: &Causes,
+    left_out: &mut usize,
+) -> Vec<Happening> {
     let views = alerts.views();
     let dated = (views.iter()).filter_map(|view| Some((view.alert.since?, view)));
     let newest = newest(dated.collect(), left_out).into_iter();
@@ -153,7 +187,11 @@ pub(super) fn alerting(alerts: &Alerts, causes: &Causes, left_out: &mut usize) -
         Happening {
             at,
             weight,
-            what: Safe::new(&format!("{} {word}", view.rule.name)),
+            what: Safe::new(&format!(
+                "{} {word}{}",
+                view.rule.name,
+                about(estate, alerts, &view.alert.labels)
+            )),
             note: None,
             after: causes.before(at),
             source: Source::Alert(view.alert.labels.clone()),
@@ -163,7 +201,12 @@ pub(super) fn alerting(alerts: &Alerts, causes: &Causes, left_out: &mut usize) -
 }
 
 /// Alerts that are over, by Prometheus' history of them: their beginning and their end.
-pub(super) fn ended(alerts: &Alerts, causes: &Causes, left_out: &mut usize) -> Vec<Happening> {
+pub(super) fn ended(
+    estate: &Estate,
+    alerts: &Alerts,
+    causes: &Causes,
+    left_out: &mut usize,
+) -> Vec<Happening> {
     let watchdog = alerts.scope.watchdog.as_ref();
     let name = |labels: &Labels| labels.get("alertname").cloned();
     let spells = alerts.spells.value.ended();
@@ -173,10 +216,11 @@ pub(super) fn ended(alerts: &Alerts, causes: &Causes, left_out: &mut usize) -> V
     let mut all = Vec::new();
     for (to, spell) in newest(dated.collect(), left_out) {
         let called = name(&spell.labels).unwrap_or_else(|| "an alert".into());
+        let about = about(estate, alerts, &spell.labels);
         let happening = |at, weight, word: &str, note, after| Happening {
             at,
             weight,
-            what: Safe::new(&format!("{called} {word}")),
+            what: Safe::new(&format!("{called} {word}{about}")),
             note,
             after,
             source: Source::Alert(spell.labels.clone()),
