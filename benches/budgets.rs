@@ -5,7 +5,7 @@
 //! a real API server takes 350 to 600 ms (TERMINAL.md); what is compared is nearly our reading alone.
 //!
 //! `cargo bench --bench budgets`, with `-- --huge` for 50,000 pods as well, with `-- idle` for the
-//! groups of that name only (paint, fleet, idle, keys). BUDGETS_BIN names another binary.
+//! groups of that name only (paint, fleet, idle, keys, storm). BUDGETS_BIN names another binary.
 
 #![allow(
     clippy::unwrap_used,
@@ -35,6 +35,8 @@ mod keys;
 mod paint;
 #[path = "budgets/proxy.rs"]
 mod proxy;
+#[path = "budgets/storm.rs"]
+mod storm;
 
 use std::process::ExitCode;
 
@@ -63,6 +65,9 @@ fn main() -> ExitCode {
     }
     if is_wanted("keys") {
         keys::measure(&mut report, 5_000, 500);
+    }
+    if is_wanted("storm") {
+        storm::measure(&mut report, 500, 2_000);
     }
     if args.iter().any(|a| a == "--huge") {
         fleet::measure(&mut report, 50_000);

@@ -15,6 +15,7 @@ pub mod key;
 pub mod keymap;
 pub mod lists;
 pub mod logs;
+mod note;
 pub mod palette;
 pub mod plan;
 pub mod rows;

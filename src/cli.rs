@@ -222,7 +222,7 @@ fn cockpit(
         all.for_each(|e| e.access.open(Some(until)));
     }
     let outside = Outside { control, ..outside };
-    let runtime = match runtime() {
+    let runtime = match runtime(1) {
         Ok(runtime) => runtime,
         Err(exit) => return exit,
     };
@@ -249,9 +249,11 @@ fn install_panic_hook() {
     tui::guard::install_panic_hook(move |info| panics.panic_report(info).to_string());
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, Exit> {
+/// With so many threads beside the one that calls. The cockpit has one: a second is woken for every event
+/// that the first takes, and would be a third of an idle cockpit's wake-ups.
+fn runtime(workers: usize) -> Result<tokio::runtime::Runtime, Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(workers)
         .enable_all()
         .build();
     runtime.map_err(|error| {

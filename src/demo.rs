@@ -83,6 +83,10 @@ pub struct Options {
     pub pods: usize,
     /// Status changes a second on random filler pods.
     pub churn: u32,
+    /// Runs of 20 jobs on top of the repository's past.
+    pub runs: usize,
+    /// Alerts that fire from the start.
+    pub alerts: usize,
     /// The port to listen on; 0 means any.
     pub port: u16,
     /// End after so long without a request or an open watch.
@@ -97,6 +101,8 @@ impl Default for Options {
             seed: 1,
             pods: 0,
             churn: 0,
+            runs: 0,
+            alerts: 0,
             port: 0,
             idle_exit: None,
         }

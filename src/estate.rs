@@ -15,6 +15,7 @@ pub mod runs;
 pub mod safe;
 pub mod scope;
 pub mod silence;
+pub mod spells;
 pub mod table;
 pub mod timeline;
 pub mod traffic;
@@ -24,12 +25,14 @@ pub mod workload;
 
 pub(crate) mod fold;
 pub(crate) mod pods;
+mod rollout;
 
 pub use feed::{Currency, Fault, FaultKind, Feed, Moment, Now};
 pub use fold::{Cluster, Estate, SKEW_SHOWN_MS};
 pub use kept::{Lease, Record, mark};
 pub use observation::{Change, Delta, Kind, LogChunk, LogTarget, Observation, Seen};
 pub use pods::{Group, PodIndex, Tally};
+pub use rollout::Rollout;
 pub use safe::Safe;
 pub use scope::{Scope, Tier, TrafficSwitch, WorkloadScope};
 pub use table::{Keyed, Table, Turnover};

@@ -22,6 +22,7 @@ mod timeline;
 mod traffic;
 mod words;
 
+pub use runs::word as progress;
 pub use words::age;
 
 use ratatui::buffer::Buffer;

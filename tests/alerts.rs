@@ -15,6 +15,8 @@
 mod alertmanager;
 #[path = "clients/cockpit.rs"]
 mod cockpit;
+#[path = "alerts/history.rs"]
+mod history;
 #[path = "alerts/prometheus.rs"]
 mod prometheus;
 #[path = "alerts/said.rs"]

@@ -55,9 +55,10 @@ pub fn measure(report: &mut Report, pods: usize) {
     );
     let cpu = (process.cpu() - before.3).as_secs_f64() / seconds;
     report.limit(&of("processor"), cpu * 100.0, 1.0, "%");
-    report.note(
+    report.limit(
         &of("wakeups of all threads"),
         rate(wakeups(&pty) as f64, before.4 as f64),
+        2.0,
         "/s",
     );
     let resident = process.resident() as f64 / f64::from(1 << 20);

@@ -22,28 +22,9 @@ pub fn measure(report: &mut Report, pods: usize, churn: u32) {
     cockpit::wait_live(&pty);
     thread::sleep(Duration::from_secs(2));
     let before = (Instant::now(), pty.process().cpu(), pty.written());
-    let mut chance = Chance(1);
-    let times: Vec<_> = (0..KEYS)
-        .map(|_| {
-            // Not in step with the frames that the changes ask for.
-            thread::sleep(Duration::from_millis(20 + chance.below(40)));
-            press(&pty)
-        })
-        .collect();
-    let seconds = before.0.elapsed().as_secs_f64();
     let of = |name: &str| format!("{pods} pods, {churn} events/s: {name}");
-    report.limit(&of("key to frame, p50"), millis(median(&times)), 2.0, "ms");
-    report.limit(
-        &of("key to frame, p99"),
-        millis(quantile(&times, 0.99)),
-        16.0,
-        "ms",
-    );
-    report.note(
-        &of("key to frame, slowest"),
-        millis(quantile(&times, 1.0)),
-        "ms",
-    );
+    times(report, &pty, &of("key to frame"));
+    let seconds = before.0.elapsed().as_secs_f64();
     let cpu = (pty.process().cpu() - before.1).as_secs_f64() / seconds;
     report.note(&of("processor"), cpu * 100.0, "%");
     report.note(
@@ -54,6 +35,22 @@ pub fn measure(report: &mut Report, pods: usize, churn: u32) {
     let resident = pty.process().resident() as f64 / f64::from(1 << 20);
     report.limit(&of("resident"), resident, 100.0, "MiB");
     cockpit::quit(pty);
+}
+
+/// Presses keys at odd moments, and holds the times to their frames against the limits.
+pub fn times(report: &mut Report, pty: &Pty, name: &str) {
+    let mut chance = Chance(1);
+    let times: Vec<_> = (0..KEYS)
+        .map(|_| {
+            // Not in step with the frames that the changes ask for.
+            thread::sleep(Duration::from_millis(20 + chance.below(40)));
+            press(pty)
+        })
+        .collect();
+    let quantile = |share| millis(quantile(&times, share));
+    report.limit(&format!("{name}, p50"), millis(median(&times)), 2.0, "ms");
+    report.limit(&format!("{name}, p99"), quantile(0.99), 16.0, "ms");
+    report.note(&format!("{name}, slowest"), quantile(1.0), "ms");
 }
 
 /// Presses `z` and takes the time until its frame is there: the one whose clock is of the other

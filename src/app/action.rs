@@ -61,6 +61,10 @@ pub enum Action {
     Reconnect,
     /// Copy the selected name.
     Copy,
+    /// Copy the timeline as text.
+    CopyNote,
+    /// The timeline's topics, one at a time.
+    Topic,
     /// UTC or local time.
     LocalTime,
     /// Draw everything anew.
@@ -109,6 +113,8 @@ impl Action {
         Self::Help,
         Self::Reconnect,
         Self::Copy,
+        Self::CopyNote,
+        Self::Topic,
         Self::LocalTime,
         Self::Repaint,
         Self::Suspend,
@@ -154,6 +160,8 @@ impl Action {
             Self::Follow => "follow",
             Self::Reconnect => "reconnect",
             Self::Copy => "copy",
+            Self::CopyNote => "copy-timeline",
+            Self::Topic => "timeline-topic",
             Self::LocalTime => "local-time",
             Self::Repaint => "repaint",
             Self::Suspend => "suspend",
@@ -200,6 +208,8 @@ impl Action {
             | Self::Follow
             | Self::Reconnect
             | Self::Copy
+            | Self::CopyNote
+            | Self::Topic
             | Self::LocalTime
             | Self::Repaint
             | Self::Suspend

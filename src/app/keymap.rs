@@ -210,6 +210,20 @@ pub const BINDINGS: &[Binding] = &[
         "",
     ),
     bind(
+        Context::Home,
+        &["Y"],
+        CopyNote,
+        "copy the timeline as text (OSC 52)",
+        "copy as text",
+    ),
+    bind(
+        Context::Home,
+        &["t"],
+        Topic,
+        "the timeline's topics, one at a time",
+        "topic",
+    ),
+    bind(
         Context::Anywhere,
         &["z"],
         LocalTime,

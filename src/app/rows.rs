@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::filter;
-use super::state::{Environment, State};
+use super::state::{Environment, Panel, State};
 use crate::estate::{Estate, Group, Safe};
 
 /// A row that the cursor can be on.
@@ -111,12 +111,13 @@ impl Environment {
     }
 }
 
-/// Narrows the pods of the environment on the screen to the filter, when there is one.
+/// Narrows the pods of the environment on the screen to the filter, when there is one and it is theirs:
+/// what is typed for another panel must not make pods vanish.
 pub fn narrow(state: &mut State) {
     let text = state.filter.text().to_owned();
-    let home = state.levels.is_empty();
+    let is_theirs = matches!(state.panel, Panel::Traffic | Panel::Pods) && state.levels.is_empty();
     let environment = state.environment_mut();
-    environment.narrowed = match text.is_empty() || !home {
+    environment.narrowed = match text.is_empty() || !is_theirs {
         true => None,
         false => Some(matching(&environment.estate, &text)),
     };

@@ -13,6 +13,7 @@ use super::{Context, Keymap, Level, View};
 use crate::estate::act::Doing;
 use crate::estate::alerts::AlertScope;
 use crate::estate::runs::{Repository, RepositoryScope};
+use crate::estate::timeline::Topic;
 use crate::estate::{Estate, Labels, Moment, Now, Safe, Scope, Tier};
 
 /// The cockpit.
@@ -73,6 +74,8 @@ pub struct Picks {
     pub alert: Option<Labels>,
     /// A happening, by time and words.
     pub happening: Option<(Timestamp, Safe)>,
+    /// The only topic that the timeline shows; none: all.
+    pub topic: Option<Topic>,
 }
 
 /// An environment and where the eye is in it.

@@ -5,6 +5,7 @@ use super::chart;
 use super::keymap::Context;
 use super::lists;
 use super::logs::{LogSource, LogView};
+use super::note;
 use super::palette::{self, Choice, Palette};
 use super::plan;
 use super::rows::{self, Row};
@@ -72,15 +73,15 @@ pub fn update(state: &mut State, event: Event) -> Option<Command> {
     }
 }
 
-/// Narrows the list at once when `act` changed the filter: keys typed ahead of the next frame must
+/// Narrows the list at once when `act` changed the filter, or whose it is: keys typed ahead of the next frame must
 /// find the list that their typing made, not the one on the screen.
 fn narrowing(
     state: &mut State,
     act: impl FnOnce(&mut State) -> Option<Command>,
 ) -> Option<Command> {
-    let before = state.filter.text().to_owned();
+    let before = (state.filter.text().to_owned(), state.panel);
     let command = act(state);
-    if state.filter.text() != before {
+    if (state.filter.text(), state.panel) != (before.0.as_str(), before.1) {
         settle(state);
     }
     command
@@ -280,6 +281,11 @@ fn act(state: &mut State, action: Action) -> Option<Command> {
             });
         }
         Action::Copy => return copy(state),
+        Action::CopyNote => return Some(note::copy(state)),
+        Action::Topic if state.panel == Panel::Timeline => {
+            state.picks.topic = note::next(state.picks.topic);
+        }
+        Action::Topic => state.panel = Panel::Timeline,
         Action::LocalTime => state.look.local_time = !state.look.local_time,
         Action::Repaint => return Some(Command::Repaint),
         Action::Suspend => return Some(Command::Suspend),
@@ -454,7 +460,12 @@ fn home_target(state: &mut State) -> Option<View> {
         }
         panel @ (Panel::Runs | Panel::Alerts | Panel::Timeline) => {
             if lists::is_connected(state, panel) {
-                return lists::target(state, panel);
+                let view = lists::target(state, panel)?;
+                let gone = lists::gone(state, &view);
+                if let Some(words) = &gone {
+                    state.tell(words);
+                }
+                return gone.is_none().then_some(view);
             }
             if panel == Panel::Runs {
                 "Runs"

@@ -37,6 +37,12 @@ pub(super) struct Arguments {
     /// So many pod status changes a second.
     #[arg(long, value_name = "N", default_value_t = 0)]
     churn: u32,
+    /// So many runs of 20 jobs in its GitHub.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    runs: usize,
+    /// So many alerts that fire.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    alerts: usize,
     /// The port to serve at; 0 for a free one.
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     port: u16,
@@ -112,6 +118,8 @@ fn running(arguments: &Arguments) -> Option<Address> {
         || arguments.scenario_file.is_some()
         || arguments.pods > 0
         || arguments.churn > 0
+        || arguments.runs > 0
+        || arguments.alerts > 0
     {
         return None;
     }
@@ -146,6 +154,10 @@ fn start(arguments: &Arguments) -> Result<Address, String> {
         &arguments.churn.to_string(),
         "--port",
         &arguments.port.to_string(),
+        "--runs",
+        &arguments.runs.to_string(),
+        "--alerts",
+        &arguments.alerts.to_string(),
     ]);
     if let Some(file) = &arguments.scenario_file {
         command.arg("--scenario-file").arg(file);
@@ -178,13 +190,15 @@ fn serve(arguments: &Arguments) -> Result<Exit, String> {
         // Closing the terminal of whoever started it must not end the estate.
         let _ = rustix::process::setsid();
     }
-    let runtime = runtime().map_err(|_| "no runtime".to_owned())?;
+    let runtime = runtime(2).map_err(|_| "no runtime".to_owned())?;
     let options = Options {
         scenario: arguments.scenario.clone(),
         scenario_file: arguments.scenario_file.clone(),
         seed: arguments.seed,
         pods: arguments.pods,
         churn: arguments.churn,
+        runs: arguments.runs,
+        alerts: arguments.alerts,
         port: arguments.port,
         idle_exit: arguments.served.then_some(IDLE),
     };

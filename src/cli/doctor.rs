@@ -73,7 +73,7 @@ pub(super) fn run(
                 return Exit::Usage;
             }
         };
-        let runtime = match runtime() {
+        let runtime = match runtime(2) {
             Ok(runtime) => runtime,
             Err(exit) => return exit,
         };
@@ -106,7 +106,7 @@ fn width() -> Option<usize> {
 /// GitHub and the environments, all at once.
 async fn examine(loaded: &Loaded, wanted: &[usize], limit: Duration) -> Vec<Section> {
     let github = async {
-        let (target, scope) = loaded.github()?;
+        let (target, scope) = loaded.github().zip(loaded.repository())?;
         Some(github::section(target, scope, limit).await)
     };
     let environments = join_all(
@@ -126,7 +126,7 @@ async fn environment(loaded: &Loaded, place: usize, limit: Duration) -> Section 
         .flatten()
         .collect();
     let places = [place];
-    let looked = status::look(loaded, &places, limit);
+    let looked = status::look::estates(loaded, &places, limit);
     let asked = async {
         let (cluster, mut findings) = cluster::connect(target, limit).await;
         let cluster = cluster.ok();

@@ -178,7 +178,7 @@ fn clusters(arguments: &Arguments, report: &mut String) -> Result<Vec<Seen>, Exi
             return Ok(Vec::new());
         }
     };
-    let runtime = runtime()?;
+    let runtime = runtime(2)?;
     let looked = runtime.block_on(look(contexts, Duration::from_secs(arguments.timeout)));
     runtime.shutdown_timeout(Duration::from_millis(300));
     let mut clusters = Vec::new();

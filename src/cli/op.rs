@@ -62,7 +62,7 @@ const SCHEMA: &str = "wheelhouse.operation/v1";
 
 /// Runs the verb.
 pub(super) fn run(loaded: &Loaded, verb: &Verb) -> Exit {
-    let runtime = match runtime() {
+    let runtime = match runtime(2) {
         Ok(runtime) => runtime,
         Err(exit) => return exit,
     };

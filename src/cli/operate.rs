@@ -67,7 +67,7 @@ pub(super) fn run(
         reason: arguments.reason.as_deref().map(Safe::new),
         seize: false,
     };
-    let runtime = match runtime() {
+    let runtime = match runtime(2) {
         Ok(runtime) => runtime,
         Err(exit) => return exit,
     };

@@ -143,9 +143,14 @@ impl Loaded {
         &self.monitoring
     }
 
-    /// How the repository is reached, and what is looked at there.
-    pub fn github(&self) -> Option<(&github::Target, &RepositoryScope)> {
-        self.github.as_ref().zip(self.repository.as_ref())
+    /// The repository whose workflow runs are shown.
+    pub fn repository(&self) -> Option<&RepositoryScope> {
+        self.repository.as_ref()
+    }
+
+    /// How it is reached.
+    pub fn github(&self) -> Option<&github::Target> {
+        self.github.as_ref()
     }
 
     /// The environments, in the order of the file.

@@ -11,7 +11,7 @@ use crate::ops::worker;
 
 /// Runs it. A hang-up is ignored, the first SIGTERM asks for the next step boundary, the second ends.
 pub(super) fn run() -> Exit {
-    let runtime = match runtime() {
+    let runtime = match runtime(2) {
         Ok(runtime) => runtime,
         Err(exit) => return exit,
     };

@@ -94,6 +94,7 @@ impl Default for Limits {
 pub struct Cluster {
     client: kube::Client,
     line: Arc<Line>,
+    context: Option<String>,
     namespace: String,
     records: String,
 }
@@ -128,9 +129,14 @@ pub async fn connect(target: &Target) -> Result<Cluster, Fault> {
 pub async fn connect_within(target: &Target, limits: Limits) -> Result<Cluster, Fault> {
     // Both TLS users of the tree find the same provider; whoever comes second is refused, which is fine.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    let asked = target.clone();
+    let pinned = tokio::task::spawn_blocking(move || kubeconfig::pinned(&asked)).await;
+    let target = pinned.unwrap_or_else(|_| target.clone());
     let line = Arc::new(Line::open(target.clone(), limits).await?);
     let records = target.records.as_deref();
-    Ok(Cluster::on(line, &target.namespace, records))
+    let mut cluster = Cluster::on(line, &target.namespace, records);
+    cluster.context = target.context;
+    Ok(cluster)
 }
 
 impl Cluster {
@@ -152,6 +158,7 @@ impl Cluster {
         Self {
             client: kube::Client::new(line::Carrier(line.clone()), namespace),
             line,
+            context: None,
             namespace: namespace.to_owned(),
             records: records.unwrap_or(namespace).to_owned(),
         }
@@ -160,6 +167,11 @@ impl Cluster {
     /// Host and port of the server, for people.
     pub fn host(&self) -> String {
         self.line.host()
+    }
+
+    /// What people call it: its context or, inside a pod, its server.
+    pub fn context(&self) -> String {
+        self.context.clone().unwrap_or_else(|| self.host())
     }
 
     /// The namespace that is looked at.

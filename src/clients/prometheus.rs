@@ -19,8 +19,11 @@ use super::kubernetes::{Cluster, fault};
 use crate::estate::alerts::{RulesSeen, Targets};
 use crate::estate::chart::{Chart, Measured};
 use crate::estate::safe::LIMIT;
+use crate::estate::spells::{REACH_SECONDS, STEP_SECONDS, Spells};
 use crate::estate::{Fault, FaultKind, Safe};
 
+/// What Prometheus writes down of every alert that fires.
+const FIRED: &str = r#"ALERTS{alertstate="firing"}"#;
 /// Points of a chart.
 const POINTS: i64 = 60;
 
@@ -157,6 +160,31 @@ impl Prometheus {
         }
         Err(first(faults))
     }
+
+    /// When alerts fired in the last hours, by the server's clock, of the first replica that answers.
+    /// `is_ours` says of an alert's labels whether it counts.
+    ///
+    /// # Errors
+    /// As [`Prometheus::query`].
+    pub async fn spells(
+        &self,
+        cluster: Option<&Cluster>,
+        is_ours: impl Fn(&crate::estate::Labels) -> bool,
+        limit: Duration,
+    ) -> Result<Spells, Fault> {
+        let mut first = None;
+        // No closure as for charts: a future with a borrowed one in it cannot be spawned.
+        for site in &self.sites {
+            match spells(site, cluster, limit).await {
+                Ok((mut spells, until, warnings)) => {
+                    spells.retain(|spell| is_ours(&spell.labels));
+                    return Ok(Spells::of(spells, until, warnings));
+                }
+                Err(fault) => first.get_or_insert(fault),
+            };
+        }
+        Err(first.unwrap_or_else(|| fault::words(FaultKind::Config, "no Prometheus is configured")))
+    }
 }
 
 /// What the first replica says, where none answers. A refused expression is refused by all.
@@ -200,6 +228,25 @@ async fn chart_of(
     let answer = site.read::<wire::Answer<wire::Result>>(&reply)?;
     let points = usize::try_from(POINTS + 1).unwrap_or(1);
     answer.chart(&site.name, start, step, points)
+}
+
+/// When alerts fired in the last hours, until when that was looked at, and warnings.
+async fn spells(
+    site: &Site,
+    cluster: Option<&Cluster>,
+    limit: Duration,
+) -> Result<wire::SpellsRead, Fault> {
+    let end = server_time(site, cluster, limit).await?;
+    let start = end - i64::from(REACH_SECONDS);
+    let question = Question::Over {
+        expression: FIRED,
+        start,
+        end,
+        step: STEP_SECONDS,
+    };
+    let reply = ask(site, cluster, &question, limit).await?;
+    let answer = site.read::<wire::Answer<wire::Result>>(&reply)?;
+    answer.spells(&site.name, (start, end))
 }
 
 /// What was cut at ingest cannot be asked.

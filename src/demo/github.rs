@@ -18,6 +18,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::time::Duration;
 
+mod filler;
 mod log;
 mod page;
 mod past;

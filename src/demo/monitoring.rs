@@ -17,6 +17,7 @@ use tokio::time::Duration;
 
 mod alertmanager;
 mod eval;
+mod filler;
 mod http;
 mod lexer;
 mod measure;
@@ -69,6 +70,8 @@ pub(super) struct Monitoring {
     silences: silences::Silences,
     twists: Vec<(Twist, i64)>,
     stalled_until: i64,
+    /// How many alerts fire on purpose.
+    filled: usize,
     counters: measure::Counters,
 }
 
@@ -81,6 +84,7 @@ impl Monitoring {
             silences: silences::Silences::new(seed),
             twists: Vec::new(),
             stalled_until: i64::MIN,
+            filled: 0,
             counters: measure::Counters::default(),
         }
     }

@@ -76,6 +76,8 @@ impl World {
         world.fill(options.pods);
         world.advance(0);
         world.github.remember();
+        world.github.fill(options.runs);
+        world.monitoring.fill(options.alerts);
         world.recall_metrics();
         world.play(scenario);
         if world.churn > 0 {

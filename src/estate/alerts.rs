@@ -3,7 +3,12 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::spells::Spells;
 use super::{Fault, Feed, Labels, Moment, Safe, Verdict};
+
+mod pairs;
+
+use pairs::ByPair;
 
 /// What is known of an environment's alerts.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +25,20 @@ pub struct Alerts {
     pub gaps: Vec<Safe>,
     /// Scrape targets that are down.
     pub targets: Feed<Targets>,
+    /// When alerts fired lately, also those that do not any more.
+    pub spells: Feed<Spells>,
+    /// Every alert but the Watchdog, in the order of [`Alerts::views`].
+    order: Vec<Place>,
+}
+
+/// Where an alert is, and how it stands.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Place {
+    rule: usize,
+    alert: usize,
+    standing: Standing,
+    /// The place of its silence.
+    silence: Option<usize>,
 }
 
 /// How alerts are asked for and read.
@@ -138,6 +157,10 @@ pub enum AlertsSeen {
     Targets(Targets),
     /// Their list failed.
     TargetsFailed(Fault),
+    /// When alerts fired lately.
+    Spells(Spells),
+    /// Prometheus' history of alerts cannot be read.
+    SpellsFailed(Fault),
 }
 
 /// How an alert is to be read.
@@ -177,56 +200,71 @@ impl Alerts {
             silences: Vec::new(),
             gaps: Vec::new(),
             targets: Feed::default(),
+            spells: Feed::default(),
+            order: Vec::new(),
         }
     }
 
     /// Folds in what was seen at `at`.
     pub fn apply(&mut self, seen: AlertsSeen, at: Moment) {
         match seen {
-            AlertsSeen::Rules(rules) => take(&mut self.rules, rules, at),
+            AlertsSeen::Rules(rules) => {
+                take(&mut self.rules, rules, at);
+                self.arrange();
+            }
             AlertsSeen::RulesFailed(fault) => self.rules.fail(fault),
             AlertsSeen::Handling(handled, silences) => {
                 take(&mut self.handling, handled, at);
                 self.silences = silences;
+                self.arrange();
             }
             AlertsSeen::HandlingGaps(gaps) => self.gaps = gaps,
             AlertsSeen::HandlingFailed(fault) => self.handling.fail(fault),
             AlertsSeen::Targets(targets) => take(&mut self.targets, targets, at),
             AlertsSeen::TargetsFailed(fault) => self.targets.fail(fault),
+            AlertsSeen::Spells(spells) => take(&mut self.spells, spells, at),
+            AlertsSeen::SpellsFailed(fault) => self.spells.fail(fault),
         }
     }
 
     /// Every alert but the Watchdog: firing before silenced before pending, the gravest first, then
     /// the newest.
     pub fn views(&self) -> Vec<AlertView<'_>> {
-        let mut views: Vec<_> = (self.rules.value.rules.iter())
-            .filter(|rule| Some(&rule.name) != self.scope.watchdog.as_ref())
-            .flat_map(|rule| rule.alerts.iter().map(move |alert| (rule, alert)))
-            .map(|(rule, alert)| self.view(rule, alert))
-            .collect();
-        views.sort_by_key(|v| {
-            let severity = severity_rank(v.alert.labels.get("severity"));
-            (v.standing, severity, std::cmp::Reverse(v.alert.since))
-        });
-        views
+        let view = |place: &Place| {
+            let rule = self.rules.value.rules.get(place.rule)?;
+            Some(AlertView {
+                rule,
+                alert: rule.alerts.get(place.alert)?,
+                standing: place.standing,
+                silence: place.silence.and_then(|s| self.silences.get(s)),
+            })
+        };
+        self.order.iter().filter_map(view).collect()
     }
 
-    fn view<'a>(&'a self, rule: &'a Rule, alert: &'a Alert) -> AlertView<'a> {
-        // Alertmanager's labels are Prometheus' own and the external ones.
-        let handled = (self.handling.value.iter()).find(|h| alert.labels.selects(&h.labels));
-        let silenced = handled.and_then(|h| h.silenced_by.first());
-        let standing = match (alert.is_firing, handled) {
-            (false, _) => Standing::Pending,
-            (true, Some(h)) if !h.silenced_by.is_empty() => Standing::Silenced,
-            (true, Some(h)) if !h.inhibited_by.is_empty() => Standing::Inhibited,
-            (true, _) => Standing::Firing,
-        };
-        AlertView {
-            rule,
-            alert,
-            standing,
-            silence: silenced.and_then(|id| self.silences.iter().find(|s| s.id == *id)),
+    /// Puts the alerts in order, once an answer: a storm has thousands, and every frame reads them.
+    fn arrange(&mut self) {
+        let handled = ByPair::of(&self.handling.value);
+        let mut order = Vec::new();
+        let rules = self.rules.value.rules.iter().enumerate();
+        for (rule, of) in rules.filter(|(_, r)| Some(&r.name) != self.scope.watchdog.as_ref()) {
+            for (place, alert) in of.alerts.iter().enumerate() {
+                let handled = handled.find(&alert.labels);
+                let silenced = handled.and_then(|h| h.silenced_by.first());
+                order.push(Place {
+                    rule,
+                    alert: place,
+                    standing: standing(alert, handled),
+                    silence: silenced.and_then(|id| self.silences.iter().position(|s| s.id == *id)),
+                });
+            }
         }
+        order.sort_by_cached_key(|place| {
+            let alert = &self.rules.value.rules[place.rule].alerts[place.alert];
+            let severity = severity_rank(alert.labels.get("severity"));
+            (place.standing, severity, std::cmp::Reverse(alert.since))
+        });
+        self.order = order;
     }
 
     /// Whether monitoring is alive (SAFETY, rule 6): the Watchdog fires; or, without one, the last
@@ -263,6 +301,15 @@ impl Alerts {
             true => Verdict::Ok,
             false => Verdict::Unknown(Safe::new(&format!("rules were last evaluated {age} s ago"))),
         }
+    }
+}
+
+fn standing(alert: &Alert, handled: Option<&Handled>) -> Standing {
+    match (alert.is_firing, handled) {
+        (false, _) => Standing::Pending,
+        (true, Some(h)) if !h.silenced_by.is_empty() => Standing::Silenced,
+        (true, Some(h)) if !h.inhibited_by.is_empty() => Standing::Inhibited,
+        (true, _) => Standing::Firing,
     }
 }
 

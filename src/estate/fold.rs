@@ -46,6 +46,8 @@ pub struct Estate {
 /// The API server as far as it was seen.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Cluster {
+    /// The kube context that it was found by, once it was: what `current` meant then.
+    pub context: Option<Safe>,
     /// Its version, such as `v1.37.2`.
     pub version: Option<Safe>,
     /// When it last answered.
@@ -135,6 +137,7 @@ impl Estate {
                 }
                 self.cluster.fault = Some(fault);
             }
+            Seen::Connected(context) => self.cluster.context = Some(context),
             Seen::Version(version) => self.cluster.version = Some(version),
             Seen::Alerts(seen) => {
                 if let Some(alerts) = &mut self.alerts {
@@ -143,6 +146,12 @@ impl Estate {
             }
             Seen::Log(..) => {}
         }
+    }
+
+    /// The cluster as people call it: the context that the configuration names or, where it names
+    /// none, the one that was found to be the current.
+    pub fn context(&self) -> &Safe {
+        self.cluster.context.as_ref().unwrap_or(&self.scope.context)
     }
 
     /// A delta of `kind` was folded in.

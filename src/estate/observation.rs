@@ -50,6 +50,8 @@ pub enum Seen {
     },
     /// The API server did not answer, or refused.
     NoPulse(Fault),
+    /// The cluster was found, by the context of that name: sent where the configuration names none.
+    Connected(Safe),
     /// The server's version.
     Version(Safe),
     /// Alerts, or why there are none.

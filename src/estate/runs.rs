@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Fault, Feed, Moment, Safe};
+use super::{Currency, Fault, Feed, Moment, Safe, Verdict};
 
 /// A quiet repository is asked once a minute, at the least.
 const PACE_MS: u64 = 60_000;
@@ -273,6 +273,16 @@ impl Repository {
             RunsSeen::Needs(needs) => self.needs = Some(needs),
             RunsSeen::Budget(budget) => self.budget = Some(budget),
             RunsSeen::Failed(fault) => self.runs.fail(fault),
+        }
+    }
+
+    /// Whether the runs are known, and why not. A red run is no verdict: it may be anybody's branch.
+    pub fn verdict(&self, now: Moment) -> Verdict {
+        match (self.runs.currency(now), &self.runs.fault) {
+            (Currency::Live, _) => Verdict::Ok,
+            (_, Some(fault)) => Verdict::Unknown(fault.what.clone()),
+            (Currency::Waiting, None) => Verdict::Unknown("no answer yet".into()),
+            (Currency::Stale, None) => Verdict::Unknown("no sign of life".into()),
         }
     }
 

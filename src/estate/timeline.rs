@@ -6,14 +6,27 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::alerts::{Alerts, Standing};
-use super::runs::{Conclusion, Progress, Repository};
-use super::{Estate, Safe, why};
+use super::runs::Repository;
+use super::{Estate, Labels, Safe};
 
-/// The most entries that are kept.
+mod cause;
+mod note;
+mod seen;
+
+use cause::Causes;
+pub use note::{CLIPBOARD, note, utc};
+
+/// The most happenings of one topic that are kept, the newest.
 const MOST: usize = 200;
-/// An alert this many seconds after a flip or a rollout says so.
-const NEAR_SECONDS: i64 = 3_600;
+
+/// What changed, and how much of it is not kept.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Timeline {
+    /// The newest first.
+    pub happenings: Vec<Happening>,
+    /// How many older ones are known of and left out.
+    pub left_out: usize,
+}
 
 /// Something that changed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -24,8 +37,10 @@ pub struct Happening {
     pub weight: Weight,
     /// What changed, in words.
     pub what: Safe,
-    /// By whom or by what, and how long after the change before it that may have caused it.
+    /// By whom or by what.
     pub note: Option<Safe>,
+    /// How long after the flip or the rollout that may have caused it: `41 s after the flip`.
+    pub after: Option<Safe>,
     /// Where Enter jumps to.
     pub source: Source,
 }
@@ -48,6 +63,7 @@ pub enum Weight {
 
 /// What a happening is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Source {
     /// A Service.
     Service(Safe),
@@ -55,214 +71,124 @@ pub enum Source {
     Deployment(Safe),
     /// A pod.
     Pod(Safe),
-    /// An alert, by its place among [`Alerts::views`].
-    Alert(usize),
+    /// An alert, by its labels.
+    Alert(Labels),
     /// A run, by id.
     Run(u64),
 }
 
+/// What happenings are sorted into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Topic {
+    /// Flips.
+    Traffic,
+    /// New revisions.
+    Rollouts,
+    /// Pods in trouble.
+    Pods,
+    /// Alerts that began or ended.
+    Alerts,
+    /// Workflow runs.
+    Runs,
+}
+
+impl Topic {
+    /// In the order in which the key goes through them.
+    pub const ALL: [Self; 5] = [
+        Self::Traffic,
+        Self::Rollouts,
+        Self::Pods,
+        Self::Alerts,
+        Self::Runs,
+    ];
+
+    /// Its word, which the filter understands, too.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Traffic => "traffic",
+            Self::Rollouts => "rollouts",
+            Self::Pods => "pods",
+            Self::Alerts => "alerts",
+            Self::Runs => "runs",
+        }
+    }
+
+    /// The topic of that word, in the singular as well.
+    pub fn named(word: &str) -> Option<Self> {
+        let is_it = |t: &&Self| t.word() == word || t.word().strip_suffix('s') == Some(word);
+        Self::ALL.iter().find(is_it).copied()
+    }
+}
+
+impl Weight {
+    /// Its word, for text without marks.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Traffic => "FLIP",
+            Self::Change => "new",
+            Self::Good => "ok",
+            Self::Bad => "BAD",
+            Self::Look => "look",
+        }
+    }
+}
+
+impl Happening {
+    /// What it is sorted into.
+    pub fn topic(&self) -> Topic {
+        match self.source {
+            Source::Service(_) => Topic::Traffic,
+            Source::Deployment(_) => Topic::Rollouts,
+            Source::Pod(_) => Topic::Pods,
+            Source::Alert(_) => Topic::Alerts,
+            Source::Run(_) => Topic::Runs,
+        }
+    }
+
+    /// The nearest delta in few columns, and in the fewest: `+24 s rollout`, `+24 s`.
+    pub fn deltas(&self) -> Option<[String; 2]> {
+        let nearest = self.after.as_ref()?.split(',').next()?;
+        let (delta, cause) = nearest.split_once(" after the ")?;
+        Some([format!("+{delta} {cause}"), format!("+{delta}")])
+    }
+
+    /// Note and delta in one: `CrashLoopBackOff, 24 s after the rollout`.
+    pub fn tail(&self) -> Option<String> {
+        let both = [&self.note, &self.after].map(|part| part.as_deref().unwrap_or_default());
+        let said: Vec<&str> = both.into_iter().filter(|part| !part.is_empty()).collect();
+        (!said.is_empty()).then(|| said.join(", "))
+    }
+}
+
 /// What changed, the newest first.
-pub fn timeline(estate: &Estate, repository: Option<&Repository>) -> Vec<Happening> {
-    let mut all = flips(estate);
-    all.extend(rollouts(estate));
-    let causes: Vec<(Timestamp, &'static str)> = (all.iter())
-        .map(|h| {
-            (
-                h.at,
-                if h.weight == Weight::Traffic {
-                    "the flip"
-                } else {
-                    "the rollout"
-                },
-            )
-        })
-        .collect();
-    all.extend(pods(estate));
+pub fn timeline(estate: &Estate, repository: Option<&Repository>) -> Timeline {
+    let mut left_out = 0;
+    let mut happenings = seen::flips(estate);
+    happenings.extend(seen::rollouts(estate, &mut left_out));
+    let causes = Causes::of(&happenings);
+    happenings.extend(seen::pods(estate, &causes, &mut left_out));
     if let Some(alerts) = &estate.alerts {
-        all.extend(alerting(alerts, &causes));
+        happenings.extend(seen::alerting(estate, alerts, &causes, &mut left_out));
+        happenings.extend(seen::ended(estate, alerts, &causes, &mut left_out));
     }
     if let Some(repository) = repository {
-        all.extend(runs(repository));
+        happenings.extend(seen::runs(repository, &mut left_out));
     }
-    all.sort_by(|a, b| b.at.cmp(&a.at).then_with(|| a.what.cmp(&b.what)));
+    happenings.sort_by(|a, b| b.at.cmp(&a.at).then_with(|| a.what.cmp(&b.what)));
+    Timeline {
+        happenings,
+        left_out,
+    }
+}
+
+/// The newest of a topic; the others are counted, and no words are made for them.
+fn newest<T>(mut all: Vec<(Timestamp, T)>, left_out: &mut usize) -> Vec<(Timestamp, T)> {
+    all.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+    *left_out += all.len().saturating_sub(MOST);
     all.truncate(MOST);
     all
 }
 
-fn flips(estate: &Estate) -> Vec<Happening> {
-    let Some(switch) = &estate.scope.traffic else {
-        return Vec::new();
-    };
-    let views = estate.service_views();
-    let happening = |view: &super::ServiceView<'_>| {
-        let manager = view.changed?;
-        let value = view.service?.selector.get(&switch.key)?;
-        Some(Happening {
-            at: manager.at?,
-            weight: Weight::Traffic,
-            what: Safe::new(&format!("{} selects {}={value}", view.name, switch.key)),
-            note: Some(Safe::new(&format!("by {}", manager.name))),
-            source: Source::Service(view.name.clone()),
-        })
-    };
-    views.iter().filter_map(happening).collect()
-}
-
-fn rollouts(estate: &Estate) -> Vec<Happening> {
-    let sets = estate.replica_sets.value.iter();
-    let happening = |set: &super::ReplicaSet| {
-        let owner = set.owner.clone()?;
-        let tags: Vec<_> = set.images.iter().map(|i| i.short_tag()).collect();
-        let revision = set.revision.as_ref().map(|r| format!("revision {r}"));
-        Some(Happening {
-            at: set.created?,
-            weight: Weight::Change,
-            what: Safe::new(&format!("{owner} rolls to {}", tags.join(" "))),
-            note: revision.map(|r| Safe::new(&r)),
-            source: Source::Deployment(owner),
-        })
-    };
-    sets.filter_map(happening).collect()
-}
-
-/// Pods in trouble, and the last end of each container that was restarted.
-fn pods(estate: &Estate) -> Vec<Happening> {
-    let mut all = Vec::new();
-    let troubled = estate
-        .index
-        .ordered()
-        .take(estate.index.trouble().min(MOST));
-    for pod in troubled.filter_map(|name| estate.pods.value.get(name)) {
-        let Some(why) = why::not_ready(pod, estate.events.value.iter()) else {
-            continue;
-        };
-        if let Some(at) = why.since {
-            all.push(Happening {
-                at,
-                weight: Weight::Bad,
-                what: Safe::new(&format!("{} {}", called(estate, pod), why.short)),
-                note: Some(why.detail),
-                source: Source::Pod(pod.name.clone()),
-            });
-        }
-        for (container, last) in pod
-            .containers
-            .iter()
-            .filter_map(|c| Some((c, c.last.as_ref()?)))
-        {
-            if let Some(at) = last.at {
-                all.push(Happening {
-                    at,
-                    weight: Weight::Bad,
-                    what: Safe::new(&format!("{} {}", called(estate, pod), why::exit(last))),
-                    note: Some(Safe::new(&format!("{} restarts", container.restarts))),
-                    source: Source::Pod(pod.name.clone()),
-                });
-            }
-        }
-    }
-    all
-}
-
-/// A pod as people call it: its colour, its workload and the last part of its name.
-fn called(estate: &Estate, pod: &super::Pod) -> String {
-    let Some(group) = estate.index.group(&pod.name) else {
-        return pod.name.to_string();
-    };
-    let Some(workload) = group.workload.and_then(|w| estate.scope.workloads.get(w)) else {
-        return pod.name.to_string();
-    };
-    let colour = group.colour.zip(estate.scope.traffic.as_ref());
-    let colour = colour.map(|(c, t)| format!("{} ", t.colours[c].to_uppercase()));
-    let suffix = pod.name.rsplit('-').next().unwrap_or_default();
-    format!("{}{} {suffix}", colour.unwrap_or_default(), workload.name)
-}
-
-fn alerting(alerts: &Alerts, causes: &[(Timestamp, &'static str)]) -> Vec<Happening> {
-    let views = alerts.views();
-    let happening = |(place, view): (usize, &super::alerts::AlertView<'_>)| {
-        let at = view.alert.since?;
-        let (weight, word) = match view.standing {
-            Standing::Firing => (Weight::Bad, "firing"),
-            Standing::Silenced => (Weight::Look, "silenced"),
-            Standing::Inhibited => (Weight::Look, "inhibited"),
-            Standing::Pending => (Weight::Look, "pending"),
-        };
-        Some(Happening {
-            at,
-            weight,
-            what: Safe::new(&format!("{} {word}", view.rule.name)),
-            note: after(at, causes).map(|words| Safe::new(&words)),
-            source: Source::Alert(place),
-        })
-    };
-    views.iter().enumerate().filter_map(happening).collect()
-}
-
-/// `41 s after the flip`, for the last flip or rollout before `at`.
-fn after(at: Timestamp, causes: &[(Timestamp, &'static str)]) -> Option<String> {
-    let before = causes.iter().filter(|(cause, _)| *cause <= at);
-    let (cause, name) = before.max_by_key(|(cause, _)| *cause)?;
-    let seconds = at.as_second() - cause.as_second();
-    let said = if seconds < 120 {
-        format!("{seconds} s")
-    } else {
-        format!("{} m", seconds / 60)
-    };
-    (seconds <= NEAR_SECONDS).then(|| format!("{said} after {name}"))
-}
-
-fn runs(repository: &Repository) -> Vec<Happening> {
-    let happening = |run: &super::runs::Run| {
-        let (weight, word) = match &run.progress {
-            Progress::Done(Conclusion::Success) => match repository.missing_deploy(run) {
-                Some(_) => (Weight::Look, "passed without its deploy"),
-                None => (Weight::Good, "passed"),
-            },
-            Progress::Done(Conclusion::Cancelled) => (Weight::Look, "cancelled"),
-            Progress::Done(Conclusion::Skipped) => (Weight::Look, "skipped"),
-            Progress::Done(_) => (Weight::Bad, "failed"),
-            Progress::Waiting => (Weight::Look, "waits for approval"),
-            Progress::Queued | Progress::Running | Progress::Other(_) => {
-                (Weight::Change, "started")
-            }
-        };
-        let at = match run.progress {
-            Progress::Done(_) => run.updated.or(run.started),
-            _ => run.started,
-        };
-        let branch = run.branch.as_ref().map_or("no branch", |b| b.as_str());
-        Some(Happening {
-            at: at?,
-            weight,
-            what: Safe::new(&format!("run #{} {branch} {word}", run.number)),
-            note: run.actor.as_ref().map(|a| Safe::new(&format!("by {a}"))),
-            source: Source::Run(run.id),
-        })
-    };
-    repository.runs.value.iter().filter_map(happening).collect()
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap_or(Timestamp::UNIX_EPOCH)
-    }
-
-    #[test]
-    fn an_alert_says_how_long_after_the_flip_it_began() {
-        let causes = [(at(100), "the rollout"), (at(1_000), "the flip")];
-        assert_eq!(
-            after(at(1_041), &causes).as_deref(),
-            Some("41 s after the flip")
-        );
-        assert_eq!(
-            after(at(400), &causes).as_deref(),
-            Some("5 m after the rollout")
-        );
-        assert_eq!(after(at(99), &causes), None);
-        assert_eq!(after(at(9_000), &causes), None);
-    }
-}
+mod tests;

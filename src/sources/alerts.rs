@@ -7,10 +7,15 @@
 //! 2. `RulesFailed`, `TargetsFailed` and `HandlingFailed` after each bad one; the next question follows
 //!    after a pause that doubles up to 30 s, with jitter.
 //!
-//! The three fail apart: an Alertmanager that is gone leaves the rules alone.
+//! 3. `Spells`, or `SpellsFailed`, at the start, soon after an alert began or ended to fire, and every
+//!    ten minutes: when alerts fired in the last hours.
+//!
+//! The four fail apart: an Alertmanager that is gone leaves the rules alone.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::sync::mpsc::Sender;
 
 use super::Pace;
@@ -20,7 +25,13 @@ use crate::clients::http;
 use crate::clients::kubernetes::{Backoff, Cluster};
 use crate::clients::prometheus::Prometheus;
 use crate::estate::alerts::{AlertsSeen, RulesSeen};
+use crate::estate::spells::STEP_SECONDS;
 use crate::estate::{Fault, FaultKind, Labels, Moment, Safe};
+
+/// Between two looks at the history of alerts while nothing changes.
+const RARE: Duration = Duration::from_secs(600);
+/// How long after an alert's end Prometheus' history tells it for certain.
+const CERTAIN: Duration = Duration::from_secs(3 * STEP_SECONDS as u64);
 
 /// What to ask for an environment.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -75,6 +86,7 @@ pub async fn run_at(
         pace,
         shared,
         belongs: target.belongs,
+        turned: Notify::new(),
     };
     let targets = [&target.prometheus, &target.alertmanager];
     if targets
@@ -91,6 +103,7 @@ pub async fn run_at(
         futures::join!(
             until_gone(prometheus.as_ref().map(|it| asking.rules(it, &outlet))),
             until_gone(prometheus.as_ref().map(|it| asking.targets(it, &outlet))),
+            until_gone(prometheus.as_ref().map(|it| asking.spells(it, &outlet))),
             until_gone(alertmanager.as_ref().map(|it| asking.handling(it, &outlet))),
         )
     };
@@ -132,11 +145,14 @@ struct Asking {
     pace: Pace,
     shared: Shared,
     belongs: Labels,
+    /// Another set of alerts fires than before.
+    turned: Notify,
 }
 
 impl Asking {
     async fn rules(&self, prometheus: &Prometheus, outlet: &Outlet) -> Result<(), Gone> {
         let mut backoff = self.backoff();
+        let mut fired = BTreeSet::new();
         loop {
             let (at, cluster) = ((outlet.clock)(), self.cluster());
             let answer = prometheus.rules(cluster.as_ref(), self.pace.answer).await;
@@ -144,6 +160,10 @@ impl Asking {
             let seen = match answer {
                 Ok(mut rules) => {
                     keep_ours(&mut rules, &self.belongs);
+                    let fires = firing(&rules);
+                    if std::mem::replace(&mut fired, fires) != fired {
+                        self.turned.notify_one();
+                    }
                     AlertsSeen::Rules(rules)
                 }
                 Err(fault) => AlertsSeen::RulesFailed(fault),
@@ -165,6 +185,30 @@ impl Asking {
             let seen = answer.map_or_else(AlertsSeen::TargetsFailed, AlertsSeen::Targets);
             outlet.send(at, seen).await?;
             tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// History changes when an alert begins or ends to fire, and is asked for then: it is the one
+    /// answer here that can be large.
+    async fn spells(&self, prometheus: &Prometheus, outlet: &Outlet) -> Result<(), Gone> {
+        let mut backoff = self.backoff();
+        loop {
+            let (at, cluster) = ((outlet.clock)(), self.cluster());
+            let is_ours = |labels: &Labels| belongs(labels, &self.belongs);
+            let answer = prometheus
+                .spells(cluster.as_ref(), is_ours, self.pace.answer)
+                .await;
+            let pause = self.pause(&mut backoff, answer.as_ref().err());
+            let is_good = answer.is_ok();
+            let seen = answer.map_or_else(AlertsSeen::SpellsFailed, AlertsSeen::Spells);
+            outlet.send(at, seen).await?;
+            tokio::time::sleep(pause).await;
+            if is_good {
+                tokio::select! {
+                    () = tokio::time::sleep(RARE) => {}
+                    () = self.turned.notified() => tokio::time::sleep(CERTAIN).await,
+                }
+            }
         }
     }
 
@@ -213,6 +257,13 @@ impl Asking {
             Some(_) => backoff.pause(),
         }
     }
+}
+
+/// The alerts that fire.
+fn firing(seen: &RulesSeen) -> BTreeSet<Labels> {
+    let alerts = seen.rules.iter().flat_map(|rule| &rule.alerts);
+    let fires = alerts.filter(|alert| alert.is_firing);
+    fires.map(|alert| alert.labels.clone()).collect()
 }
 
 /// Leaves out the alerts of other environments; every rule stays, for its health.

@@ -1,7 +1,8 @@
 //! One environment's namespace, observed for ever.
 //!
 //! What is sent, and when:
-//! 1. While no credential can be had: `NoPulse`, again after a pause.
+//! 1. While no credential can be had: `NoPulse`, again after a pause. Then `Connected`, where the
+//!    configuration names no context.
 //! 2. `Pulse` when the API server answers (and `Version` when it says another one), `NoPulse` when it
 //!    does not; every 10 s, and at once when a watch opened that was not open.
 //! 3. For each kind what `clients::kubernetes::watch` tells: `Began`, `Page`s and `Ended` of a list,
@@ -106,7 +107,13 @@ async fn connect(pace: &Pace, target: &Target, outlet: &Outlet) -> Result<Cluste
     let mut backoff = Backoff::new(pace.pauses[0], pace.pauses[1]);
     loop {
         match kubernetes::connect(target).await {
-            Ok(cluster) => return Ok(cluster),
+            Ok(cluster) => {
+                if target.context.is_none() {
+                    let found = Safe::new(&cluster.context());
+                    outlet.send(Seen::Connected(found)).await?;
+                }
+                return Ok(cluster);
+            }
             Err(fault) => outlet.send(Seen::NoPulse(fault)).await?,
         }
         tokio::select! {

@@ -275,6 +275,8 @@ impl Cockpit {
         settle(&mut self.state);
         let (columns, rows) = self.state.size;
         let state = &self.state;
+        #[cfg(debug_assertions)]
+        defect(state);
         let area = Rect::new(0, 0, columns, rows);
         self.screen
             .frame(area, |area, buffer| ui::draw(state, area, buffer));
@@ -387,6 +389,16 @@ impl Cockpit {
             }
         }
         Ok(())
+    }
+}
+
+/// A panic on purpose, for P04's test; release builds do not contain it, which the test checks on them.
+#[cfg(debug_assertions)]
+#[expect(clippy::panic, reason = "the test wants one")]
+fn defect(state: &State) {
+    let wanted = std::env::var("WHEELHOUSE_DEFECT").unwrap_or_default();
+    if !wanted.is_empty() && state.filter.text() == wanted {
+        panic!("asked for a defect in the frame");
     }
 }
 

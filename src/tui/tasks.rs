@@ -17,7 +17,7 @@ use crate::clients::kubernetes::Target;
 use crate::estate::act::{Doing, Outcome};
 use crate::estate::alerts::AlertsSeen;
 use crate::estate::runs::{RunLog, RunsSeen};
-use crate::estate::{Fault, FaultKind, LogTarget, Observation, Safe, Seen};
+use crate::estate::{Fault, FaultKind, LogTarget, Moment, Observation, Safe, Seen};
 use crate::sources::{self, alerts};
 
 /// How an environment is reached.
@@ -77,6 +77,8 @@ pub(super) struct Tasks {
     is_looked_at: bool,
     out: Sender<Observation>,
     told: Sender<Event>,
+    /// What the sources date by.
+    clock: fn() -> Moment,
 }
 
 impl Tasks {
@@ -94,6 +96,7 @@ impl Tasks {
             is_looked_at: true,
             out,
             told,
+            clock: clock::boot,
         }
     }
 
@@ -107,18 +110,11 @@ impl Tasks {
         }
         let shared = sources::kubernetes::Shared::default();
         self.shared.insert(environment, shared.clone());
-        let out = self.out.clone();
+        let (out, clock) = (self.out.clone(), self.clock);
         let handle = self.set.spawn(async move {
             pause(rest).await;
-            sources::kubernetes::run(
-                environment,
-                wire.target,
-                wire.selector,
-                shared,
-                out,
-                clock::boot,
-            )
-            .await;
+            sources::kubernetes::run(environment, wire.target, wire.selector, shared, out, clock)
+                .await;
         });
         self.sources
             .insert(handle.id(), Source::Objects(environment));
@@ -140,7 +136,7 @@ impl Tasks {
             return;
         }
         let (out, mut seen) = mpsc::channel(QUEUE);
-        let told = self.told.clone();
+        let (told, clock) = (self.told.clone(), self.clock);
         let handle = self.set.spawn(async move {
             pause(rest).await;
             let forward = async {
@@ -162,7 +158,7 @@ impl Tasks {
                 }
             };
             tokio::join!(
-                alerts::run(environment, target, shared, out, clock::boot),
+                alerts::run(environment, target, shared, out, clock),
                 forward
             );
         });
@@ -178,6 +174,7 @@ impl Tasks {
         };
         let (out, mut seen) = mpsc::channel(QUEUE);
         let (told, shared) = (self.told.clone(), self.repository.clone());
+        let clock = self.clock;
         let handle = self.set.spawn(async move {
             pause(rest).await;
             let forward = async {
@@ -187,10 +184,7 @@ impl Tasks {
                     }
                 }
             };
-            tokio::join!(
-                sources::github::run(target, shared, out, clock::boot),
-                forward
-            );
+            tokio::join!(sources::github::run(target, shared, out, clock), forward);
         });
         self.sources.insert(handle.id(), Source::Runs);
     }
@@ -390,3 +384,7 @@ fn stopped() -> Fault {
         what: "the source stopped by a defect of Wheelhouse; it starts again (see the log)".into(),
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::panic, clippy::unwrap_used, reason = "tests")]
+mod tests;

@@ -10,7 +10,7 @@ use std::{
     io,
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -26,7 +26,7 @@ use tokio::io::{Interest, unix::AsyncFd};
 
 /// How often a write that waits is tried again without being told that there is room: the kernel
 /// may swallow the wake-up of a pty whose reader takes little at a time.
-const RETRY: Duration = Duration::from_millis(200);
+const RETRY: Duration = Duration::from_millis(50);
 /// The largest window that is believed: a liar's 65535×65535 would ask for gigabytes of cells.
 const LARGEST: Size = Size {
     width: 1024,
@@ -64,6 +64,9 @@ pub(super) struct Device {
 #[derive(Debug)]
 pub struct Tty {
     io: AsyncFd<Arc<Device>>,
+    /// Tells of room for more, while a write waits. Only then: every write that is drained would wake
+    /// the process otherwise, twice a frame.
+    room: Mutex<Option<Arc<AsyncFd<OwnedFd>>>>,
 }
 
 impl Tty {
@@ -92,8 +95,9 @@ impl Tty {
             reason = "its successor is unsafe, which is forbidden here; what it asks for holds: \
                       Device owns its descriptor and never changes it, and lives as long as this"
         )]
-        let io = AsyncFd::new(device)?;
-        Ok(Self { io })
+        let io = AsyncFd::with_interest(device, Interest::READABLE)?;
+        let room = Mutex::new(None);
+        Ok(Self { io, room })
     }
 
     pub(super) fn device(&self) -> &Arc<Device> {
@@ -113,10 +117,26 @@ impl Tty {
     /// # Errors
     /// [`HangUp`] when the runtime can no longer watch the device.
     pub async fn writable(&self) -> Result<(), HangUp> {
-        match tokio::time::timeout(RETRY, self.io.writable()).await {
+        let room = self.room().map_err(|_| HangUp)?;
+        match tokio::time::timeout(RETRY, room.writable()).await {
             Ok(ready) => ready.map(drop).map_err(|_| HangUp),
             Err(_) => Ok(()),
         }
+    }
+
+    fn room(&self) -> io::Result<Arc<AsyncFd<OwnedFd>>> {
+        let mut room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(room) = &*room {
+            return Ok(room.clone());
+        }
+        let fd = rustix::io::fcntl_dupfd_cloexec(self.device(), 0)?;
+        #[expect(
+            deprecated,
+            reason = "as above: the descriptor is owned by what is made of it"
+        )]
+        let made = Arc::new(AsyncFd::with_interest(fd, Interest::WRITABLE)?);
+        *room = Some(made.clone());
+        Ok(made)
     }
 
     /// Reads what is there into `buf`, which must not be empty.
@@ -142,9 +162,12 @@ impl Tty {
     pub fn write(&self, bytes: &[u8]) -> Result<usize, HangUp> {
         // Not through `try_io`: its memory of readiness would refuse the retry after RETRY.
         let written = self.device().write(bytes)?;
-        if written < bytes.len() {
+        let mut room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
+        if written == bytes.len() {
+            *room = None;
+        } else if let Some(room) = &*room {
             let full = || io::Error::from(io::ErrorKind::WouldBlock);
-            let _ = self.io.try_io(Interest::WRITABLE, |_| Err::<(), _>(full()));
+            let _ = room.try_io(Interest::WRITABLE, |_| Err::<(), _>(full()));
         }
         Ok(written)
     }

@@ -134,6 +134,16 @@ pub fn right(text: &str, columns: usize, theme: &Theme) -> String {
     " ".repeat(columns.saturating_sub(width(&cut))) + &cut
 }
 
+/// As [`wrapped`], on `most` lines at most; what does not fit on them is marked as cut.
+pub fn wrapped_to(text: &str, columns: usize, most: usize, theme: &Theme) -> Vec<String> {
+    let mut lines = wrapped(text, columns);
+    if lines.len() > most.max(1) {
+        let rest = lines.split_off(most.max(1) - 1).join(" ");
+        lines.push(fit(&rest, columns, theme));
+    }
+    lines
+}
+
 /// A piece of the screen to write on.
 pub struct Canvas<'a> {
     /// The whole screen.

@@ -3,7 +3,7 @@
 use super::canvas::{Canvas, Text, width};
 use super::theme::{Mark, Role, Theme};
 use super::words;
-use crate::app::{Access, Action, State, View, acts};
+use crate::app::{Access, Action, Panel, State, View, acts, lists};
 use crate::estate::{Kind, SKEW_SHOWN_MS, Tier};
 
 /// Draws the outer border with header and footer.
@@ -66,7 +66,12 @@ fn header(state: &State, canvas: &mut Canvas<'_>) {
 fn name(state: &State, room: u16) -> Text {
     let scope = &state.estate().scope;
     let short = format!(" {} · {} ", state.title, scope.name);
-    let long = format!(" {} · {} @ {} ", state.title, scope.name, scope.context);
+    let long = format!(
+        " {} · {} @ {} ",
+        state.title,
+        scope.name,
+        state.estate().context()
+    );
     let fits = |text: &String| width(text) <= usize::from(room);
     let least = format!(" {} ", scope.name);
     Text::plain([long, short].into_iter().find(fits).unwrap_or(least))
@@ -144,12 +149,11 @@ fn access(state: &State) -> Text {
 }
 
 fn filter(state: &State) -> Text {
-    let environment = state.environment();
     let cursor = if state.is_filtering { "_" } else { "" };
     let mut text = Text::default().add(format!(" /{}{cursor} ", state.filter.text()), Role::Focus);
     if state.levels.is_empty() {
-        let (kept, all) = (environment.pod_count(), environment.estate.pods.value.len());
-        text.push(format!(" {kept}/{all} pods "), Role::Plain);
+        let (kept, all, what) = lists::counts(state);
+        text.push(format!(" {kept}/{all} {what} "), Role::Plain);
     }
     text.add(" Esc clears ", Role::Dim)
 }
@@ -194,6 +198,7 @@ fn applies(state: &State, action: Action) -> bool {
         Action::ExtendSilence | Action::ExpireSilence => {
             acts::alert_here(state).is_some_and(|a| acts::is_silenced(state, &a))
         }
+        Action::CopyNote | Action::Topic => state.panel == Panel::Timeline,
         Action::Open => !matches!(state.view(), Some(View::Log(_) | View::Alert(_))),
         _ => true,
     }

@@ -109,10 +109,7 @@ fn environments(state: &State, theme: &Theme) -> Vec<Text> {
                     text.push(super::canvas::fit(why, 40, theme), Role::Dim);
                 }
             } else {
-                text.push(
-                    format!("not watched yet ({})", estate.scope.context),
-                    Role::Dim,
-                );
+                text.push(format!("not watched yet ({})", estate.context()), Role::Dim);
             }
             text
         })

@@ -39,7 +39,7 @@ fn title_of(state: &State, panel: Panel, theme: &Theme) -> Text {
         Panel::Runs => runs::title(state, theme),
         Panel::Pods => pods::title(state, theme),
         Panel::Alerts => alerts::title(state, theme),
-        Panel::Timeline => timeline::title(),
+        Panel::Timeline => timeline::title(state, theme),
     }
 }
 
@@ -295,7 +295,10 @@ fn tab_line(state: &State, own: Panel, counts_own: bool, theme: &Theme) -> Text 
             false => Role::Dim,
         };
         let (open, close) = if panel == own { ("[", "]") } else { ("", "") };
-        tabs.push(format!("{open}{key} {name}"), role);
+        // A list of which a part is hidden says so, also where its title has no room.
+        let topic = state.picks.topic.filter(|_| panel == Panel::Timeline);
+        let topic = topic.map_or_else(String::new, |t| format!(": {} only", t.word()));
+        tabs.push(format!("{open}{key} {name}{topic}"), role);
         let bad = bad_count(state, panel);
         if (panel != own || counts_own) && bad > 0 {
             tabs.push(format!(" {}{bad}", theme.mark(Mark::Bad)), Role::Bad);

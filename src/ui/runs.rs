@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::canvas::{Canvas, Text, column, fit, right};
+use super::canvas::{Canvas, Text, column, fit, right, wrapped_to};
 use super::pairs;
 use super::theme::{Mark, Role, Theme};
 use super::words;
@@ -65,15 +65,20 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
     let theme = canvas.theme;
     let mut area = area;
     if let Some(fault) = &repository.runs.fault {
+        // The whole sentence: it says what to do, and that at its end.
         let said = format!("{} {}", theme.mark(Mark::Unknown), fault.what);
-        canvas.text(
-            area.x + 2,
-            area.y,
-            area.width.saturating_sub(3),
-            &Text::default().add(said, Role::Warn),
-        );
-        area.y += 1;
-        area.height = area.height.saturating_sub(1);
+        let room = area.width.saturating_sub(3);
+        let most = usize::from(area.height / 2).clamp(1, 4);
+        for said in wrapped_to(&said, usize::from(room), most, &theme) {
+            canvas.text(
+                area.x + 2,
+                area.y,
+                room,
+                &Text::default().add(said, Role::Warn),
+            );
+            area.y += 1;
+            area.height = area.height.saturating_sub(1);
+        }
     }
     let runs = lists::runs(state);
     if runs.is_empty() {

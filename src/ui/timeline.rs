@@ -8,21 +8,40 @@ use super::theme::{Mark, Role, Theme};
 use crate::app::{Panel, State, lists};
 use crate::estate::timeline::{Happening, Weight};
 
-/// The title.
-pub fn title() -> Text {
-    Text::plain("Timeline")
+/// `Timeline  alerts only, 23 hidden`, and what of it cannot be known.
+pub fn title(state: &State, theme: &Theme) -> Text {
+    let story = lists::story(state);
+    let mut text = Text::plain("Timeline");
+    let topics: Vec<_> = story.topics.iter().map(|t| t.word()).collect();
+    if !topics.is_empty() {
+        text.push(format!("  {} only", topics.join(" ")), Role::Focus);
+    }
+    if story.hidden > 0 {
+        text.push(format!("  {} hidden", story.hidden), Role::Dim);
+    }
+    let alerts = state.estate().alerts.as_ref();
+    if alerts.is_some_and(|a| a.spells.fault.is_some()) {
+        let said = format!("  {} ended alerts unknown", theme.mark(Mark::Unknown));
+        text.push(said, Role::Warn);
+    }
+    text
 }
 
 /// Draws the list into `area`.
 pub fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
     let theme = canvas.theme;
-    let all = lists::happenings(state);
+    let story = lists::story(state);
+    let all = &story.shown;
     if all.is_empty() {
-        let said = Text::default().add("nothing seen yet", Role::Dim);
+        let said = match story.hidden {
+            0 => "nothing is known to have changed".to_owned(),
+            hidden => format!("nothing of that; {hidden} other entries are hidden"),
+        };
+        let said = Text::default().add(said, Role::Dim);
         canvas.text(area.x + 2, area.y, area.width.saturating_sub(3), &said);
         return;
     }
-    let (_, at) = lists::place(state, Panel::Timeline);
+    let at = story.place(state);
     let rows = usize::from(area.height).max(1);
     let first = at
         .saturating_sub(rows / 2)
@@ -59,14 +78,22 @@ fn line(state: &State, happening: &Happening, room: usize, theme: &Theme) -> Tex
         .add(when(state, happening), Role::Dim)
         .add(format!("  {} ", theme.mark(kind)), role)
         .add(happening.what.to_string(), Role::Plain);
-    let Some(note) = &happening.note else {
-        return text;
-    };
-    let said = Text::default().add(format!("  {note}"), Role::Dim);
-    match text.width() + said.width() <= room {
-        true => text.pad(room - said.width()).append(said),
-        false => text,
+    // All of it, else the delta, which nothing else on the screen says, else who or what it was.
+    let [named, bare] = happening.deltas().map_or([None, None], |d| d.map(Some));
+    let parts = [
+        happening.tail(),
+        happening.after.as_ref().map(ToString::to_string),
+        named,
+        bare,
+        happening.note.as_ref().map(ToString::to_string),
+    ];
+    for said in parts.into_iter().flatten() {
+        let said = Text::default().add(format!("  {said}"), Role::Dim);
+        if text.width() + said.width() <= room {
+            return text.pad(room - said.width()).append(said);
+        }
     }
+    text
 }
 
 /// The time of day; of another day, the date.

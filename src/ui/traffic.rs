@@ -236,14 +236,44 @@ fn colour_line(
             },
         );
     }
-    if view.is_mixed() {
-        text.push(format!("{} mixed ", theme.mark(Mark::Look)), Role::Warn);
-    }
+    let (words, role) = under_way(estate, &view, colour, room, theme);
+    text.push(words, role);
     let since = super::canvas::right(&words::age_of(view.since, estate, state.now), 4, theme);
     let left = usize::from(room).saturating_sub(2 + text.width() + since.len() + 2);
     text = text.append(images(&view, left, theme));
     text.pad(usize::from(room).saturating_sub(2 + since.len()))
         .add(since, Role::Dim)
+}
+
+/// What the colour is about to run, if that is not what it runs: `! rollout of bad5eed not ready 0/2`.
+/// Ready pods of the old revision must not hide it.
+fn under_way(
+    estate: &Estate,
+    view: &ColourView,
+    colour: Option<usize>,
+    room: u16,
+    theme: &Theme,
+) -> (String, Role) {
+    let unfinished = estate.unfinished(colour);
+    let stuck = unfinished.iter().find(|rollout| rollout.is_stuck);
+    let (look, runs) = (theme.mark(Mark::Look), theme.mark(Mark::Running));
+    let is_wide = room >= 98;
+    match (stuck, unfinished.first()) {
+        (Some(r), _) => {
+            let lead = if is_wide { "rollout of " } else { "" };
+            let tag = super::canvas::fit(&r.tag, 12, theme);
+            let said = format!("{look} {lead}{tag} not ready {}/{}  ", r.ready, r.desired);
+            (said, Role::Bad)
+        }
+        (None, Some(r)) => {
+            let lead = if is_wide { "rolls to " } else { "" };
+            let tag = super::canvas::fit(&r.tag, 12, theme);
+            let said = format!("{runs} {lead}{tag} {}/{}  ", r.ready, r.desired);
+            (said, Role::Plain)
+        }
+        (None, None) if view.is_mixed() => (format!("{look} mixed "), Role::Warn),
+        (None, None) => (String::new(), Role::Plain),
+    }
 }
 
 /// Whether endpoints can be counted by colour, which their pods tell.
@@ -355,9 +385,17 @@ fn small(estate: &Estate, theme: &Theme) -> Text {
             [] => String::new(),
             _ => "mixed".to_owned(),
         };
-        text.push(format!("  {tag}     "), Role::Plain);
+        let unfinished = estate.unfinished(Some(colour));
+        match unfinished.iter().find(|r| r.is_stuck) {
+            Some(r) => {
+                let look = theme.mark(Mark::Look);
+                text.push(format!("  {look} new {}/{}", r.ready, r.desired), Role::Bad);
+                text.push("     ", Role::Plain);
+            }
+            None => text.push(format!("  {tag}     "), Role::Plain),
+        }
     }
-    text
+    text.trim()
 }
 
 /// What needs a person, in words: Services that disagree, and why data is stale.

@@ -17,11 +17,11 @@ use super::said::{alert, at, behind, handled, nobody, rule, rules, silence, succ
 use super::server::{Answer, Asked, Server, json as said};
 
 /// A running source, and everything that it told, folded.
-struct Source {
+pub struct Source {
     out: mpsc::Receiver<Observed>,
     task: JoinHandle<()>,
-    alerts: Alerts,
-    seen: Vec<AlertsSeen>,
+    pub alerts: Alerts,
+    pub seen: Vec<AlertsSeen>,
 }
 
 impl Drop for Source {
@@ -31,7 +31,7 @@ impl Drop for Source {
 }
 
 impl Source {
-    fn start(target: Target, watchdog: Option<&str>) -> Self {
+    pub fn start(target: Target, watchdog: Option<&str>) -> Self {
         let (sender, out) = mpsc::channel(1);
         let shared = Shared::default();
         let task = tokio::spawn(run_at(PACE, 7, target, shared, sender, boottime));
@@ -48,7 +48,7 @@ impl Source {
     }
 
     /// Folds until `is` holds.
-    async fn until(&mut self, is: impl Fn(&Alerts) -> bool) {
+    pub async fn until(&mut self, is: impl Fn(&Alerts) -> bool) {
         while !is(&self.alerts) {
             self.next().await;
         }

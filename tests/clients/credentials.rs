@@ -234,6 +234,28 @@ async fn two_contexts_lead_to_two_clusters_and_an_unknown_one_lists_them() {
 }
 
 #[tokio::test]
+async fn c03_the_current_context_is_pinned_and_named_though_another_is_chosen_later() {
+    let server = Server::start(|asked| match bears(asked, "token-1") {
+        true => refused(401, "Unauthorized"),
+        false => calm(asked),
+    })
+    .await;
+    let kubeconfig = Kubeconfig::with_plugin(&server.url, COUNTING);
+    let cluster = kubeconfig.connect().await;
+    assert_eq!(cluster.context(), "here");
+    // Somebody's `kubectl config use-context` in another window; then the credential is fetched anew.
+    let file = kubeconfig.target().kubeconfig.unwrap();
+    let text = std::fs::read_to_string(&file).unwrap();
+    let other = text.replace("current-context: here", "current-context: there");
+    assert_ne!(text, other);
+    std::fs::write(&file, other).unwrap();
+    cluster.pulse(SECOND).await.unwrap();
+    assert_eq!(runs(&kubeconfig), 2, "the credential is a new one");
+    assert_eq!(cluster.host(), server.url.trim_start_matches("http://"));
+    assert_eq!(kubeconfig.connect().await.context(), "there");
+}
+
+#[tokio::test]
 async fn a_kubeconfig_that_cannot_be_used_is_told_in_words() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config");

@@ -138,6 +138,70 @@ fn status_json_has_the_fields_of_its_schema() {
 }
 
 #[test]
+fn status_tells_the_runs_and_what_changed_last() {
+    let estate = Served::start(&[]);
+    let text = said(&observe(&estate, &["production"]));
+    for part in [
+        "last changes (8 of ",
+        "ok: run #1483 main passed (by bob)",
+        "runs of digital-wall-ci-cd.yml in acme/digital-wall: OK, ",
+        " of 5000 requests left",
+        "#1484 4a6e1d5 main waits for approval",
+        "#1480 9d4be06 main failed",
+        "integration-tests failed: End-to-end tests",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    let json = said(&observe(&estate, &["production", "--json"]));
+    let all: Value = serde_json::from_str(&json).unwrap();
+    for (path, is) in [
+        ("/repository/name", Value::is_string as Is),
+        ("/repository/fault", Value::is_null),
+        ("/repository/budget/remaining", Value::is_u64),
+        ("/environments/0/timeline/left_out", Value::is_u64),
+        ("/environments/0/timeline/entries/0/at", Value::is_string),
+        ("/environments/0/timeline/entries/0/topic", Value::is_string),
+        ("/environments/0/rollouts", Value::is_array),
+    ] {
+        assert_field(&all, path, is);
+    }
+    let runs = all["repository"]["runs"].as_array().unwrap();
+    let run = |number: u64| runs.iter().find(|run| run["number"] == number).unwrap();
+    assert_eq!(run(1_484)["is_waiting_for_approval"], true);
+    assert_eq!(run(1_480)["failed_step"], "End-to-end tests");
+    assert_eq!(run(1_476)["missing_deploy"], "deploy-production");
+}
+
+#[test]
+fn a_github_and_a_prometheus_that_fail_are_unknown_with_the_reason() {
+    let estate = Served::start(&[]);
+    estate.act(r#"{"do": "github-status", "code": 502, "times": 1000, "for": "5m"}"#);
+    let out = wait_status(&estate, &["production"], "exit code 3", |out| {
+        out.status.code() == Some(3)
+    });
+    let text = said(&out);
+    assert!(text.contains("UNKNOWN runs acme/digital-wall: "), "{text}");
+    assert!(text.contains("production: OK, BLUE live"), "{text}");
+    estate.act(r#"{"do": "prometheus-away", "times": 1000, "for": "5m"}"#);
+    let out = wait_status(&estate, &["production"], "monitoring unknown", |out| {
+        said(out).contains("UNKNOWN monitoring production: ")
+    });
+    assert_eq!(out.status.code(), Some(3));
+    let json = said(&observe(&estate, &["production", "--json"]));
+    let all: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(all["verdict"], "UNKNOWN");
+    assert_field(&all, "/repository/fault/what", Value::is_string);
+}
+
+#[test]
+fn a_rollout_that_is_stuck_is_told_beside_the_ready_pods_of_the_old_revision() {
+    let estate = Served::start(&["--scenario", "bad-release"]);
+    wait_status(&estate, &["production"], "a stuck rollout", |out| {
+        said(out).contains("GREEN idle: ready 5/5, rollout of backend bad5eed not ready 0/2")
+    });
+}
+
+#[test]
 fn pods_of_the_live_colour_that_crash_are_bad_and_told() {
     let estate = Served::start(&[]);
     estate.act(r#"{"do": "crash", "namespace": "production", "deployment": "digital-wall-blue-backend", "count": 2, "reason": "error", "after": "1s", "times": 50, "for": "10m"}"#);

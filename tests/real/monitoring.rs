@@ -300,6 +300,34 @@ async fn a_killed_prometheus_is_a_fault_and_comes_back() {
 }
 
 #[tokio::test]
+async fn the_history_of_alerts_is_what_prometheus_wrote_down_of_them() {
+    let monitoring = Monitoring::start();
+    let mut watched = monitoring.watch();
+    watched.until_stands("TargetDown", Standing::Firing).await;
+    let alert = watched.alert("TargetDown");
+    let prometheus = Prometheus::new(&monitoring.to_prometheus());
+    // Written with the evaluation that follows, a second later.
+    let limit = tokio::time::Instant::now() + PATIENCE;
+    let spells = loop {
+        let spells = prometheus.spells(None, |_| true, LIMIT).await.unwrap();
+        if spells.spells.iter().any(|s| s.labels == alert.labels) {
+            break spells;
+        }
+        assert!(tokio::time::Instant::now() < limit, "never: {spells:?}");
+    };
+    let of = |name: &str| {
+        (spells.spells.iter()).find(|s| s.labels.get("alertname") == Some(&name.into()))
+    };
+    let spell = of("TargetDown").unwrap();
+    assert_eq!(Some(spell.to), spells.until, "it fires still");
+    assert_eq!(spells.ended().count(), 0, "nothing that fires has ended");
+    // What is only pending did not fire.
+    assert!(of("Patient").is_none() && of("Lesser").is_some());
+    let none = prometheus.spells(None, |_| false, LIMIT).await.unwrap();
+    assert!(none.spells.is_empty());
+}
+
+#[tokio::test]
 async fn a_chart_has_what_queries_return_at_its_times() {
     let monitoring = Monitoring::start();
     let mut watched = monitoring.watch();

@@ -3,28 +3,30 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::estate::{Check, Estate, Kind, Live, Now, Safe, Verdict, why};
+use super::look::Looked;
+use crate::estate::runs::{Conclusion, Progress, Repository, Run};
+use crate::estate::timeline::{Timeline, timeline};
+use crate::estate::{Check, Estate, Kind, Live, Now, Safe, why};
 
 /// The version of the shape.
 pub(super) const SCHEMA: &str = "wheelhouse.status/v1";
 
 /// All of it.
-pub(super) fn render(title: &Safe, estates: &[Estate], now: Now) -> String {
-    let verdict = estates
-        .iter()
-        .map(|e| e.verdict(now))
-        .fold(Verdict::Ok, Verdict::and);
+pub(super) fn render(title: &Safe, looked: &Looked, now: Now) -> String {
+    let runs = looked.repository.as_ref();
+    let environments = looked.estates.iter().map(|e| environment(e, runs, now));
     let value = json!({
         "schema": SCHEMA,
         "at": now.wall.to_string(),
         "title": title,
-        "verdict": verdict.word(),
-        "environments": estates.iter().map(|e| environment(e, now)).collect::<Vec<_>>(),
+        "verdict": looked.verdict(now).word(),
+        "environments": environments.collect::<Vec<_>>(),
+        "repository": runs.map(|r| repository(r, now)),
     });
     format!("{value:#}\n")
 }
 
-fn environment(estate: &Estate, now: Now) -> Value {
+fn environment(estate: &Estate, runs: Option<&Repository>, now: Now) -> Value {
     let scope = &estate.scope;
     let verdict = estate.verdict(now);
     let colours: &[Option<usize>] = if scope.traffic.is_some() {
@@ -35,7 +37,7 @@ fn environment(estate: &Estate, now: Now) -> Value {
     json!({
         "name": scope.name,
         "tier": scope.tier,
-        "context": scope.context,
+        "context": estate.context(),
         "namespace": scope.namespace,
         "verdict": verdict.word(),
         "why": verdict.why(),
@@ -50,6 +52,8 @@ fn environment(estate: &Estate, now: Now) -> Value {
         "colours": colours.iter().map(|c| colour(estate, *c)).collect::<Vec<_>>(),
         "pods": { "total": estate.pods.value.len(), "not_ready": not_ready(estate) },
         "alerts": alerts(estate),
+        "timeline": story(&timeline(estate, runs)),
+        "rollouts": colours.iter().flat_map(|c| rollouts(estate, *c)).collect::<Vec<_>>(),
         "checks": estate.checks(now).iter().map(Check::to_json).collect::<Vec<_>>(),
     })
 }
@@ -121,6 +125,84 @@ fn colour(estate: &Estate, colour: Option<usize>) -> Value {
         "restarts": view.restarts,
         "images": images.collect::<Vec<_>>(),
         "since": view.since,
+    })
+}
+
+/// Rollouts that are not finished.
+fn rollouts(estate: &Estate, colour: Option<usize>) -> Vec<Value> {
+    let unfinished = estate.unfinished(colour).into_iter();
+    let rows = unfinished.map(|rollout| {
+        json!({
+            "colour": colour_name(estate, colour),
+            "workload": rollout.workload,
+            "tag": rollout.tag,
+            "ready": rollout.ready,
+            "desired": rollout.desired,
+            "is_stuck": rollout.is_stuck,
+        })
+    });
+    rows.collect()
+}
+
+/// What changed, the newest first.
+fn story(timeline: &Timeline) -> Value {
+    let rows = timeline.happenings.iter().map(|h| {
+        json!({
+            "at": h.at,
+            "topic": h.topic(),
+            "weight": h.weight,
+            "what": h.what,
+            "note": h.note,
+            "after": h.after,
+        })
+    });
+    json!({ "entries": rows.collect::<Vec<_>>(), "left_out": timeline.left_out })
+}
+
+fn repository(repository: &Repository, now: Now) -> Value {
+    let verdict = repository.verdict(now.at);
+    let runs = repository.runs.value.iter();
+    json!({
+        "name": repository.scope.name,
+        "workflow": repository.scope.workflow,
+        "verdict": verdict.word(),
+        "why": verdict.why(),
+        "currency": repository.runs.currency(now.at),
+        "age_ms": repository.runs.age(now.at),
+        "fault": repository.runs.fault,
+        "budget": repository.budget,
+        "runs": runs.map(|r| run(repository, r)).collect::<Vec<_>>(),
+    })
+}
+
+fn run(repository: &Repository, run: &Run) -> Value {
+    let jobs = repository.jobs_of(run);
+    let is_red = |p: &Progress| {
+        use Conclusion::{Cancelled, Failure, StartupFailure, TimedOut};
+        matches!(
+            p,
+            Progress::Done(Failure | TimedOut | StartupFailure | Cancelled)
+        )
+    };
+    let red = (jobs.iter().flatten()).find(|job| is_red(&job.progress));
+    json!({
+        "id": run.id,
+        "number": run.number,
+        "attempt": run.attempt,
+        "title": run.title,
+        "branch": run.branch,
+        "sha": run.sha,
+        "event": run.event,
+        "actor": run.actor,
+        "state": crate::ui::progress(&run.progress),
+        "is_waiting_for_approval": run.progress == Progress::Waiting,
+        "are_jobs_known": jobs.is_some(),
+        "failed_job": red.map(|job| &job.name),
+        "failed_step": red.and_then(|job| job.failed_step()).map(|step| &step.name),
+        "missing_deploy": repository.missing_deploy(run).map(|d| &d.job),
+        "started": run.started,
+        "updated": run.updated,
+        "url": run.url,
     })
 }
 

@@ -2,20 +2,120 @@
 
 use std::fmt::Write as _;
 
+use super::look::Looked;
+use crate::estate::runs::{Conclusion, Progress, Repository, Run};
+use crate::estate::timeline::{timeline, utc};
 use crate::estate::{
     Check, ColourView, Estate, Fault, Kind, Live, Now, Safe, ServiceView, Verdict, why,
 };
 
 /// All of it.
-pub(super) fn render(title: &Safe, estates: &[Estate], now: Now) -> String {
+pub(super) fn render(title: &Safe, looked: &Looked, now: Now) -> String {
     let mut out = String::new();
-    for (place, estate) in estates.iter().enumerate() {
-        if place > 0 {
-            out.push('\n');
-        }
+    let runs = looked.repository.as_ref();
+    for estate in &looked.estates {
         environment(&mut out, title, estate, now);
+        changes(&mut out, estate, runs);
+        out.push('\n');
+    }
+    match runs {
+        Some(runs) => repository(&mut out, runs, now),
+        None => {
+            out.pop();
+        }
     }
     out
+}
+
+/// The newest of what changed; the whole of it is in the JSON.
+fn changes(out: &mut String, estate: &Estate, runs: Option<&Repository>) {
+    let timeline = timeline(estate, runs);
+    let all = timeline.happenings.len() + timeline.left_out;
+    if all > 0 {
+        line(
+            out,
+            1,
+            &format!("last changes ({} of {all}):", all.min(CHANGES)),
+        );
+    }
+    for happening in timeline.happenings.iter().take(CHANGES) {
+        let tail = happening
+            .tail()
+            .map_or_else(String::new, |t| format!(" ({t})"));
+        let word = happening.weight.word();
+        let said = format!("{} {word}: {}{tail}", utc(happening.at), happening.what);
+        line(out, 2, &ascii(&said));
+    }
+}
+
+/// Changes that are printed.
+const CHANGES: usize = 8;
+/// Runs that are printed.
+const RUNS: usize = 6;
+
+/// The workflow's newest runs, what is wrong with them, and what is left of the budget.
+fn repository(out: &mut String, repository: &Repository, now: Now) {
+    let scope = &repository.scope;
+    let verdict = repository.verdict(now.at);
+    let budget = match repository.budget {
+        Some(budget) => format!("{} of {} requests left", budget.remaining, budget.limit),
+        None => "requests left: unknown".to_owned(),
+    };
+    let (name, workflow, word) = (&scope.name, &scope.workflow, verdict.word());
+    line(
+        out,
+        0,
+        &format!("runs of {workflow} in {name}: {word}, {budget}"),
+    );
+    if let Some(why) = verdict.why() {
+        line(out, 1, &format!("{word} runs {name}: {why}"));
+    }
+    for run in repository.runs.value.iter().take(RUNS) {
+        line(out, 1, &ascii(&run_line(repository, run, now)));
+    }
+    let more = repository.runs.value.len().saturating_sub(RUNS);
+    if more > 0 {
+        line(out, 1, &format!("and {more} older runs"));
+    }
+}
+
+fn run_line(repository: &Repository, run: &Run, now: Now) -> String {
+    let branch = run.branch.as_ref().map_or("no branch", |b| b.as_str());
+    let sha = run.sha.get(..7).unwrap_or(&run.sha);
+    let seconds = run.started.map(|at| now.wall.as_second() - at.as_second());
+    let age = seconds.map_or_else(|| "-".to_owned(), crate::ui::age);
+    let mut said = format!(
+        "#{} {sha} {branch} {}, {age} ago: {}",
+        run.number,
+        crate::ui::progress(&run.progress),
+        run.title
+    );
+    if let Some(deploy) = repository.missing_deploy(run) {
+        said.push_str(&format!("; green, but {} did not run", deploy.job));
+    }
+    let jobs = repository.jobs_of(run).unwrap_or_default();
+    let is_red = |p: &Progress| {
+        matches!(
+            p,
+            Progress::Done(Conclusion::Failure | Conclusion::TimedOut)
+        )
+    };
+    if let Some(job) = jobs.iter().find(|job| is_red(&job.progress)) {
+        let step = job.failed_step().map(|s| format!(": {}", s.name));
+        said.push_str(&format!(
+            "; {} failed{}",
+            job.name,
+            step.unwrap_or_default()
+        ));
+    }
+    said
+}
+
+/// For screen readers and scripts: the few glyphs of ours as words.
+fn ascii(text: &str) -> String {
+    text.replace(" ×", " x")
+        .replace('·', "-")
+        .replace('…', "...")
 }
 
 fn environment(out: &mut String, title: &Safe, estate: &Estate, now: Now) {
@@ -28,7 +128,7 @@ fn environment(out: &mut String, title: &Safe, estate: &Estate, now: Now) {
         (Some(_), None) => "no one colour live".to_owned(),
     };
     let word = verdict.word();
-    let (name, context, namespace) = (&scope.name, &scope.context, &scope.namespace);
+    let (name, context, namespace) = (&scope.name, estate.context(), &scope.namespace);
     line(
         out,
         0,
@@ -186,10 +286,22 @@ fn colour_line(estate: &Estate, colour: Option<usize>, now: Now) -> String {
     }
     let (ready, desired, restarts) = (view.ready, view.desired, view.restarts);
     let since = age(view.since, estate, now);
-    format!(
-        "{name}: ready {ready}/{desired}, restarts {restarts}, {}, since {since}",
-        images.join(", ")
-    )
+    let images = images.join(", ");
+    let mut said = format!("{name}: ready {ready}/{desired}");
+    for rollout in estate.unfinished(colour) {
+        let word = if rollout.is_stuck {
+            "not ready"
+        } else {
+            "under way"
+        };
+        let (tag, ready, desired) = (&rollout.tag, rollout.ready, rollout.desired);
+        let _ = write!(
+            said,
+            ", rollout of {} {tag} {word} {ready}/{desired}",
+            rollout.workload
+        );
+    }
+    said + &format!(", restarts {restarts}, {images}, since {since}")
 }
 
 fn trouble(estate: &Estate, name: &Safe, now: Now) -> Option<String> {

@@ -33,6 +33,18 @@ pub(super) fn load(target: &Target, limits: &Limits) -> Result<Loaded, Fault> {
     Ok(Loaded { config, plugin })
 }
 
+/// The target with the name of what is the current context now: a credential that is renewed hours
+/// later must not lead into another cluster because somebody chose one in another window.
+pub(super) fn pinned(target: &Target) -> Target {
+    let mut target = target.clone();
+    if target.context.is_none()
+        && let Ok(Some(kubeconfig)) = read(&target)
+    {
+        target.context = kubeconfig.current_context;
+    }
+    target
+}
+
 /// The kubeconfig; none where there is none and this is a pod.
 fn read(target: &Target) -> Result<Option<Kubeconfig>, Fault> {
     if let Some(path) = &target.kubeconfig {

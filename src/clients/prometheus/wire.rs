@@ -11,6 +11,7 @@ use super::named;
 use crate::clients::kubernetes::fault;
 use crate::estate::alerts::{Alert, Rule, RulesSeen};
 use crate::estate::chart::{Chart, Measured, Sample, Series};
+use crate::estate::spells::{STEP_SECONDS, Spell};
 use crate::estate::{Fault, FaultKind, Labels, Safe};
 
 /// Series of a chart that are kept: more cannot be told apart.
@@ -295,6 +296,52 @@ impl Answer<Result> {
             warnings,
         })
     }
+}
+
+/// Spells, until when was looked, and warnings.
+pub(super) type SpellsRead = (Vec<Spell>, Option<Timestamp>, Vec<Safe>);
+
+impl Answer<Result> {
+    /// The spells that the points make: a gap ends one.
+    pub(super) fn spells(
+        self,
+        site: &str,
+        (start, end): (i64, i64),
+    ) -> std::result::Result<SpellsRead, Fault> {
+        let (data, warnings) = self.open(site)?;
+        if data.result_type != "matrix" {
+            return Err(unfit(site, &data.result_type));
+        }
+        let mut spells = Vec::new();
+        for mut series in read::<Vec<WireSeries>>(site, data.result)? {
+            for own in ["__name__", "alertstate"] {
+                series.metric.remove(own);
+            }
+            let labels = labels(series.metric);
+            spells.extend(runs(&series.values).filter_map(|(from, to)| {
+                Some(Spell {
+                    labels: labels.clone(),
+                    from: Timestamp::from_second(from).ok().filter(|_| from > start),
+                    to: Timestamp::from_second(to).ok()?,
+                })
+            }));
+        }
+        Ok((spells, Timestamp::from_second(end).ok(), warnings))
+    }
+}
+
+/// The first and the last second of each run of points that follow each other.
+fn runs(values: &[(f64, Value)]) -> impl Iterator<Item = (i64, i64)> {
+    #[expect(clippy::cast_possible_truncation, reason = "seconds of a clock")]
+    let times = values.iter().map(|(at, _)| at.round() as i64);
+    let mut runs: Vec<(i64, i64)> = Vec::new();
+    for at in times {
+        match runs.last_mut() {
+            Some((_, to)) if at - *to <= i64::from(STEP_SECONDS) * 3 / 2 => *to = at,
+            _ => runs.push((at, at)),
+        }
+    }
+    runs.into_iter()
 }
 
 /// The values at their places; a place without a number stays empty.

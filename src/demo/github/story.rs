@@ -58,6 +58,8 @@ pub(in crate::demo) struct Repository {
     pub(in crate::demo) hour: i64,
     pub(super) next_job: u64,
     next_number: u64,
+    /// How many of the runs are fillers.
+    pub(super) filled: usize,
 }
 
 impl Repository {
@@ -70,6 +72,7 @@ impl Repository {
             hour: 0,
             next_job: 34_120_880_417,
             next_number: 1_471,
+            filled: 0,
         }
     }
 
@@ -86,7 +89,7 @@ impl Repository {
         self.next_job += 100 + self.random.next() % 900;
         let number = self.next_number;
         self.next_number += 1;
-        if self.runs.len() >= KEPT {
+        if self.runs.len() >= self.filled + KEPT {
             self.runs.remove(0);
         }
         self.runs.push(Run {

@@ -73,6 +73,7 @@ impl World {
         counters.retain(|uid, _| targets.iter().any(|target| target.uid == *uid));
         self.measure_stores(at);
         self.measure_nodes(at);
+        self.monitoring.measure_fillers(at);
         self.monitoring.series.settle(at);
     }
 

@@ -39,9 +39,15 @@ pub(super) struct Active {
     pub(super) value: f64,
 }
 
-/// All rules.
-pub(super) fn all() -> Vec<Rule> {
-    let rule = |name, group, severity, query, (summary, description)| Rule {
+/// A rule that has fired for nothing yet.
+fn rule(
+    name: &'static str,
+    group: &'static str,
+    severity: &'static str,
+    query: &'static str,
+    (summary, description): (&'static str, &'static str),
+) -> Rule {
+    Rule {
         name,
         group,
         query,
@@ -52,7 +58,26 @@ pub(super) fn all() -> Vec<Rule> {
         expr: parse(query).ok(),
         alerts: BTreeMap::new(),
         evaluated: i64::MIN,
-    };
+    }
+}
+
+/// The rule that fires once for each filler.
+pub(super) fn storm() -> Rule {
+    let words = (
+        "{{ $labels.instance }} is down",
+        "{{ $labels.instance }} of {{ $labels.service }} {{ $labels.colour }} does not answer.",
+    );
+    rule(
+        "InstanceDown",
+        "digital-wall",
+        "warning",
+        "filler_is_down > 0",
+        words,
+    )
+}
+
+/// All rules.
+pub(super) fn all() -> Vec<Rule> {
     let mut watchdog = rule(
         "Watchdog",
         "meta",

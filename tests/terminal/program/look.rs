@@ -116,7 +116,7 @@ fn t09_accessible_prints_plain_lines() {
         &estate.home,
         &["--plain", "--config", estate.config.to_str().unwrap()],
         &[],
-        SIZE,
+        (200, 60),
     );
     plain.wait_text("production: OK, BLUE live");
 }

@@ -1,0 +1,285 @@
+//! What changed, as far as the APIs still know it, in words.
+
+use jiff::Timestamp;
+
+use super::cause::Causes;
+use super::{Happening, MOST, Source, Weight, newest};
+use crate::estate::alerts::{AlertView, Alerts, Standing};
+use crate::estate::runs::{Conclusion, Progress, Repository, Run};
+use crate::estate::spells::Spell;
+use crate::estate::{
+    Deployment, Estate, Event, Group, Labels, Pod, ReplicaSet, Safe, ServiceView, why,
+};
+
+pub(super) fn flips(estate: &Estate) -> Vec<Happening> {
+    let Some(switch) = &estate.scope.traffic else {
+        return Vec::new();
+    };
+    let views = estate.service_views();
+    let happening = |view: &ServiceView<'_>| {
+        let manager = view.changed?;
+        let value = view.service?.selector.get(&switch.key)?;
+        Some(Happening {
+            at: manager.at?,
+            weight: Weight::Traffic,
+            what: Safe::new(&format!("{} selects {}={value}", view.name, switch.key)),
+            note: Some(Safe::new(&format!("by {}", manager.name))),
+            after: None,
+            source: Source::Service(view.name.clone()),
+        })
+    };
+    views.iter().filter_map(happening).collect()
+}
+
+pub(super) fn rollouts(estate: &Estate, left_out: &mut usize) -> Vec<Happening> {
+    let sets = estate.replica_sets.value.iter();
+    let dated = sets.filter_map(|set| Some((set.created?, (set, set.owner.as_ref()?))));
+    let newest = newest(dated.collect(), left_out).into_iter();
+    let happening = |(at, (set, owner)): (Timestamp, (&ReplicaSet, &Safe))| {
+        let tags: Vec<_> = set.images.iter().map(|i| i.short_tag()).collect();
+        let revision = set.revision.as_ref();
+        Happening {
+            at,
+            weight: Weight::Change,
+            what: Safe::new(&format!("{owner} rolls to {}", tags.join(" "))),
+            note: revision.map(|r| Safe::new(&format!("revision {r}"))),
+            after: None,
+            source: Source::Deployment(owner.clone()),
+        }
+    };
+    newest.map(happening).collect()
+}
+
+/// Pods in trouble, the last end of each of their containers, and what Events still tell of pods that
+/// are well again, or gone.
+pub(super) fn pods(estate: &Estate, causes: &Causes, left_out: &mut usize) -> Vec<Happening> {
+    let troubled = estate.index.trouble();
+    *left_out += troubled.saturating_sub(MOST);
+    let mut all = Vec::new();
+    let names = estate.index.ordered().take(troubled.min(MOST));
+    for pod in names.filter_map(|name| estate.pods.value.get(name)) {
+        let happening = |at, weight, what: &str, note: Safe| Happening {
+            at,
+            weight,
+            what: Safe::new(&format!("{} {what}", called(estate, pod))),
+            note: Some(note),
+            after: causes.before(at),
+            source: Source::Pod(pod.name.clone()),
+        };
+        let Some(why) = why::not_ready(pod, estate.events.value.iter()) else {
+            continue;
+        };
+        if let Some(at) = why.since {
+            // Only begun, or asked to end: nothing is wrong yet.
+            let weight = match why.short.as_str() {
+                "starting" | "terminating" => Weight::Change,
+                _ => Weight::Bad,
+            };
+            all.push(happening(at, weight, &why.short, why.detail));
+        }
+        for container in &pod.containers {
+            if let Some((last, at)) = container.last.as_ref().and_then(|l| Some((l, l.at?))) {
+                let note = Safe::new(&match container.restarts {
+                    1 => "1 restart".to_owned(),
+                    n => format!("{n} restarts"),
+                });
+                all.push(happening(at, Weight::Bad, &why::exit(last), note));
+            }
+        }
+    }
+    all.extend(warnings(estate, causes, left_out));
+    all
+}
+
+/// Warnings of Events about pods of ours that are not in trouble now: what is over is still told.
+fn warnings(estate: &Estate, causes: &Causes, left_out: &mut usize) -> Vec<Happening> {
+    let is_ours = |event: &&Event| {
+        let is_known = || estate.pods.value.get(&event.object).is_some();
+        let is_pod = event.object_kind.as_str() == "Pod";
+        event.is_warning && is_pod && (is_known() || owner(estate, &event.object).is_some())
+    };
+    let is_over = |event: &&Event| {
+        let pod = estate.pods.value.get(&event.object);
+        pod.is_none_or(|pod| pod.uid != event.object_uid || pod.ready || pod.is_finished())
+    };
+    let events = estate.events.value.iter().filter(is_ours).filter(is_over);
+    let dated = events.filter_map(|event| Some((event.last?, event)));
+    let newest = newest(dated.collect(), left_out).into_iter();
+    let happening = |(at, event): (Timestamp, &Event)| {
+        let pod = estate.pods.value.get(&event.object);
+        let name = match (pod, owner(estate, &event.object)) {
+            (Some(pod), _) => called(estate, pod),
+            (None, Some(of)) => spoken(estate, estate.deployment_group(of), &event.object),
+            (None, None) => event.object.to_string(),
+        };
+        let times = match event.count {
+            ..=1 => String::new(),
+            n => format!(" ×{n}"),
+        };
+        Happening {
+            at,
+            weight: Weight::Look,
+            what: Safe::new(&format!("{name} {}{times}", event.reason)),
+            note: Some(event.message.clone()),
+            after: causes.before(at),
+            source: Source::Pod(event.object.clone()),
+        }
+    };
+    newest.map(happening).collect()
+}
+
+/// The Deployment that made the pod of that name, by the name: the pod itself may be gone.
+fn owner<'a>(estate: &'a Estate, pod: &str) -> Option<&'a Deployment> {
+    let is_of = |d: &&Deployment| {
+        let rest = pod.strip_prefix(d.name.as_str());
+        rest.is_some_and(|rest| rest.starts_with('-'))
+    };
+    let deployments = estate.deployments.value.iter().filter(is_of);
+    deployments.max_by_key(|d| d.name.len())
+}
+
+/// A pod as people call it: its colour, its workload and the last part of its name.
+fn called(estate: &Estate, pod: &Pod) -> String {
+    match estate.index.group(&pod.name) {
+        Some(group) => spoken(estate, group, &pod.name),
+        None => pod.name.to_string(),
+    }
+}
+
+fn spoken(estate: &Estate, group: Group, pod: &Safe) -> String {
+    let Some(workload) = group.workload.and_then(|w| estate.scope.workloads.get(w)) else {
+        return pod.to_string();
+    };
+    let colour = group.colour.zip(estate.scope.traffic.as_ref());
+    let colour = colour.map(|(c, t)| format!("{} ", t.colours[c].to_uppercase()));
+    let suffix = pod.rsplit('-').next().unwrap_or_default();
+    format!("{}{} {suffix}", colour.unwrap_or_default(), workload.name)
+}
+
+/// What an alert is about, by the labels that tie it to a colour and a service: `GREEN backend`. Else
+/// the alerts of one rule could not be told apart.
+fn about(estate: &Estate, alerts: &Alerts, labels: &Labels) -> String {
+    let value = |key: &Option<Safe>| key.as_ref().and_then(|key| labels.get(key));
+    let switch = estate.scope.traffic.as_ref();
+    let colour = value(&alerts.scope.colour_label)
+        .filter(|colour| switch.is_some_and(|t| t.colour(colour).is_some()));
+    let colour = colour.map(|colour| format!(" {}", colour.to_uppercase()));
+    let service = value(&alerts.scope.service_label).map(|service| format!(" {service}"));
+    colour.unwrap_or_default() + &service.unwrap_or_default()
+}
+
+pub(super) fn alerting(
+    estate: &Estate,
+    alerts: &Alerts,
+    causes: &Causes,
+    left_out: &mut usize,
+) -> Vec<Happening> {
+    let views = alerts.views();
+    let dated = (views.iter()).filter_map(|view| Some((view.alert.since?, view)));
+    let newest = newest(dated.collect(), left_out).into_iter();
+    let happening = |(at, view): (Timestamp, &AlertView<'_>)| {
+        let (weight, word) = match view.standing {
+            Standing::Firing => (Weight::Bad, "firing"),
+            Standing::Silenced => (Weight::Look, "silenced"),
+            Standing::Inhibited => (Weight::Look, "inhibited"),
+            Standing::Pending => (Weight::Look, "pending"),
+        };
+        Happening {
+            at,
+            weight,
+            what: Safe::new(&format!(
+                "{} {word}{}",
+                view.rule.name,
+                about(estate, alerts, &view.alert.labels)
+            )),
+            note: None,
+            after: causes.before(at),
+            source: Source::Alert(view.alert.labels.clone()),
+        }
+    };
+    newest.map(happening).collect()
+}
+
+/// Alerts that are over, by Prometheus' history of them: their beginning and their end.
+pub(super) fn ended(
+    estate: &Estate,
+    alerts: &Alerts,
+    causes: &Causes,
+    left_out: &mut usize,
+) -> Vec<Happening> {
+    let watchdog = alerts.scope.watchdog.as_ref();
+    let name = |labels: &Labels| labels.get("alertname").cloned();
+    let spells = alerts.spells.value.ended();
+    let dated = (spells.filter(|s| watchdog.is_none() || name(&s.labels).as_ref() != watchdog))
+        .map(|spell| (spell.to, spell));
+    *left_out += alerts.spells.value.more;
+    let mut all = Vec::new();
+    for (to, spell) in newest(dated.collect(), left_out) {
+        let called = name(&spell.labels).unwrap_or_else(|| "an alert".into());
+        let about = about(estate, alerts, &spell.labels);
+        let happening = |at, weight, word: &str, note, after| Happening {
+            at,
+            weight,
+            what: Safe::new(&format!("{called} {word}{about}")),
+            note,
+            after,
+            source: Source::Alert(spell.labels.clone()),
+        };
+        let lasted = Safe::new(&lasted(spell));
+        all.push(happening(to, Weight::Good, "ended", Some(lasted), None));
+        if let Some(from) = spell.from {
+            let after = causes.minutes_before(from);
+            all.push(happening(from, Weight::Bad, "fired", None, after));
+        }
+    }
+    all
+}
+
+/// How long an alert fired; at least a minute, as nothing shorter is known.
+fn lasted(spell: &Spell) -> String {
+    let Some(from) = spell.from else {
+        return "it had begun earlier".to_owned();
+    };
+    match ((spell.to.as_second() - from.as_second()) / 60).max(1) {
+        minutes @ ..120 => format!("after {minutes} m"),
+        minutes => format!("after {} h", minutes / 60),
+    }
+}
+
+pub(super) fn runs(repository: &Repository, left_out: &mut usize) -> Vec<Happening> {
+    let dated = repository.runs.value.iter().filter_map(|run| {
+        let at = match run.progress {
+            Progress::Done(_) => run.updated.or(run.started),
+            _ => run.started,
+        };
+        Some((at?, run))
+    });
+    let newest = newest(dated.collect(), left_out).into_iter();
+    let happening = |(at, run): (Timestamp, &Run)| {
+        let (weight, word) = ending(repository, run);
+        let branch = run.branch.as_ref().map_or("no branch", |b| b.as_str());
+        Happening {
+            at,
+            weight,
+            what: Safe::new(&format!("run #{} {branch} {word}", run.number)),
+            note: run.actor.as_ref().map(|a| Safe::new(&format!("by {a}"))),
+            after: None,
+            source: Source::Run(run.id),
+        }
+    };
+    newest.map(happening).collect()
+}
+
+fn ending(repository: &Repository, run: &Run) -> (Weight, &'static str) {
+    match &run.progress {
+        Progress::Done(Conclusion::Success) => match repository.missing_deploy(run) {
+            Some(_) => (Weight::Look, "passed without its deploy"),
+            None => (Weight::Good, "passed"),
+        },
+        Progress::Done(Conclusion::Cancelled) => (Weight::Look, "cancelled"),
+        Progress::Done(Conclusion::Skipped) => (Weight::Look, "skipped"),
+        Progress::Done(_) => (Weight::Bad, "failed"),
+        Progress::Waiting => (Weight::Look, "waits for approval"),
+        Progress::Queued | Progress::Running | Progress::Other(_) => (Weight::Change, "started"),
+    }
+}

@@ -1,0 +1,107 @@
+//! When alerts fired, by Prometheus' own series of them: what a cockpit that was started later knows.
+
+use serde_json::{Value, json};
+use wheelhouse::estate::FaultKind;
+use wheelhouse::estate::spells::STEP_SECONDS;
+use wheelhouse::sources::alerts::Target;
+
+use super::said::{at, rule, rules, success};
+use super::server::{Answer, Asked, Server};
+use super::source::Source;
+
+const NOW: i64 = 1_795_464_000;
+
+/// Points from one second to another, a step apart.
+fn points(from: i64, to: i64) -> Vec<Value> {
+    let steps = (from..=to).step_by(STEP_SECONDS as usize);
+    steps.map(|at| json!([at, "1"])).collect()
+}
+
+fn fired(labels: &[(&str, &str)], values: Vec<Value>) -> Value {
+    let mut metric = json!({"__name__": "ALERTS", "alertstate": "firing"});
+    for (key, value) in labels {
+        metric[*key] = json!(value);
+    }
+    json!({"metric": metric, "values": values})
+}
+
+fn answer(asked: &Asked, history: impl Fn() -> Answer) -> Answer {
+    match asked.path.as_str() {
+        "/api/v1/rules" => rules(&[rule("X", &[])]),
+        "/api/v1/query" => {
+            success(&json!({"resultType": "scalar", "result": [NOW, NOW.to_string()]}))
+        }
+        "/api/v1/query_range" => history(),
+        _ => success(&json!({"activeTargets": []})),
+    }
+}
+
+fn prometheus(server: &Server) -> Target {
+    Target {
+        prometheus: Some(at(server)),
+        belongs: [("namespace".into(), "production".into())]
+            .into_iter()
+            .collect(),
+        ..Target::default()
+    }
+}
+
+#[tokio::test]
+async fn alerts_that_ended_before_the_cockpit_was_started_are_told_with_their_times() {
+    let server = Server::start(|asked| {
+        answer(asked, || {
+            let twice = [points(NOW - 3_600, NOW - 3_000), points(NOW - 600, NOW)].concat();
+            success(&json!({"resultType": "matrix", "result": [
+                fired(&[("alertname", "Ours"), ("namespace", "production")], twice),
+                fired(&[("alertname", "Theirs"), ("namespace", "staging")], points(NOW - 900, NOW - 600)),
+                fired(&[("alertname", "Early")], points(NOW - 21_600, NOW - 21_000)),
+            ]}))
+        })
+    })
+    .await;
+    let mut source = Source::start(prometheus(&server), None);
+    source.until(|alerts| alerts.spells.listed).await;
+    let spells = &source.alerts.spells.value;
+    let ended: Vec<_> = spells
+        .ended()
+        .map(|s| {
+            let name = s.labels.get("alertname").unwrap().to_string();
+            let ago = |at: jiff::Timestamp| NOW - at.as_second();
+            (name, s.from.map(ago), ago(s.to))
+        })
+        .collect();
+    let expected = [
+        // Its second spell reaches the end of what was looked at: it may go on.
+        ("Ours".to_owned(), Some(3_600), 3_000),
+        ("Early".to_owned(), None, 21_000),
+    ];
+    assert_eq!(ended, expected);
+    assert!(
+        spells
+            .spells
+            .iter()
+            .all(|s| s.labels.get("alertstate").is_none())
+    );
+}
+
+#[tokio::test]
+async fn a_history_that_cannot_be_read_is_a_fault_of_its_own_and_not_of_the_alerts() {
+    let server = Server::start(|asked| {
+        answer(asked, || {
+            Answer::Full(
+                422,
+                "",
+                r#"{"status":"error","errorType":"execution","error":"too many samples"}"#.into(),
+            )
+        })
+    })
+    .await;
+    let mut source = Source::start(prometheus(&server), None);
+    source
+        .until(|alerts| alerts.spells.fault.is_some() && alerts.rules.listed)
+        .await;
+    let fault = source.alerts.spells.fault.clone().unwrap();
+    assert!(fault.what.contains("too many samples"), "{}", fault.what);
+    assert_ne!(fault.kind, FaultKind::Unreachable);
+    assert!(source.alerts.rules.fault.is_none());
+}
