@@ -167,9 +167,13 @@ fn braille(points: &[Option<f64>], range: Range, columns: usize) -> Vec<Vec<char
 
 fn stars(points: &[Option<f64>], range: Range, columns: usize) -> Vec<Vec<char>> {
     let mut cells = vec![vec![' '; columns]; ROWS];
-    for x in 0..columns {
-        if let Some(value) = point(points, x, columns) {
-            cells[row_of(value, range, ROWS)][x] = '*';
+    let rows = (0..columns).map(|x| {
+        let value = point(points, x, columns);
+        value.map(|value| row_of(value, range, ROWS))
+    });
+    for (x, row) in rows.enumerate() {
+        if let Some(row) = row {
+            cells[row][x] = '*';
         }
     }
     cells
@@ -213,6 +217,7 @@ fn gaps(series: &Series, theme: &Theme, room: usize) -> Option<Text> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
