@@ -52,12 +52,13 @@ pub fn lines(
             _ if flat.is_some_and(|value| row_of(value, range, ROWS) == row) => {
                 words::value(&flat.unwrap_or_default().to_string())
             }
-            0 | FOOT if flat.is_some() && threshold.is_none() => String::new(),
-            0 => words::value(&range.high.to_string()),
-            FOOT => words::value(&range.low.to_string()),
+            // Where the threshold is the bound itself, its sign says so.
             _ if line_at == Some(row) => threshold.map_or(String::new(), |(sign, number)| {
                 format!("{sign} {}", words::value(&number.to_string()))
             }),
+            0 | FOOT if flat.is_some() && threshold.is_none() => String::new(),
+            0 => words::value(&range.high.to_string()),
+            FOOT => words::value(&range.low.to_string()),
             _ => String::new(),
         };
         lines.push(
