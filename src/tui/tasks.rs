@@ -329,6 +329,18 @@ impl Tasks {
             Ok((id, ())) => *id,
             Err(error) => error.id(),
         };
+        if let Some((of, _)) = self.chart.as_ref().filter(|(_, h)| h.id() == id)
+            && ended.as_ref().is_err_and(JoinError::is_panic)
+        {
+            tracing::error!(?ended, "a chart stopped");
+            let what =
+                "the chart stopped by a defect of Wheelhouse (see the log): open the page anew";
+            let fault = Fault {
+                kind: FaultKind::Stopped,
+                what: what.into(),
+            };
+            return Some(Event::Charted(of.clone(), clock::boot(), Err(fault)));
+        }
         let source = self.sources.remove(&id)?;
         if let Source::Act(number) = source {
             let why =

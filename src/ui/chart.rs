@@ -52,12 +52,13 @@ pub fn lines(
             _ if flat.is_some_and(|value| row_of(value, range, ROWS) == row) => {
                 words::value(&flat.unwrap_or_default().to_string())
             }
-            0 | FOOT if flat.is_some() && threshold.is_none() => String::new(),
-            0 => words::value(&range.high.to_string()),
-            FOOT => words::value(&range.low.to_string()),
+            // Where the threshold is the bound itself, its sign says so.
             _ if line_at == Some(row) => threshold.map_or(String::new(), |(sign, number)| {
                 format!("{sign} {}", words::value(&number.to_string()))
             }),
+            0 | FOOT if flat.is_some() && threshold.is_none() => String::new(),
+            0 => words::value(&range.high.to_string()),
+            FOOT => words::value(&range.low.to_string()),
             _ => String::new(),
         };
         lines.push(
@@ -167,9 +168,13 @@ fn braille(points: &[Option<f64>], range: Range, columns: usize) -> Vec<Vec<char
 
 fn stars(points: &[Option<f64>], range: Range, columns: usize) -> Vec<Vec<char>> {
     let mut cells = vec![vec![' '; columns]; ROWS];
-    for x in 0..columns {
-        if let Some(value) = point(points, x, columns) {
-            cells[row_of(value, range, ROWS)][x] = '*';
+    let rows = (0..columns).map(|x| {
+        let value = point(points, x, columns);
+        value.map(|value| row_of(value, range, ROWS))
+    });
+    for (x, row) in rows.enumerate() {
+        if let Some(row) = row {
+            cells[row][x] = '*';
         }
     }
     cells
@@ -213,6 +218,7 @@ fn gaps(series: &Series, theme: &Theme, room: usize) -> Option<Text> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

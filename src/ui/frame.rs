@@ -3,7 +3,7 @@
 use super::canvas::{Canvas, Text, width};
 use super::theme::{Mark, Role, Theme};
 use super::words;
-use crate::app::{Access, Action, Panel, State, View, acts, lists};
+use crate::app::{Access, Action, Overlay, Panel, State, View, acts, lists};
 use crate::estate::{Kind, SKEW_SHOWN_MS, Tier};
 
 /// Draws the outer border with header and footer.
@@ -126,7 +126,10 @@ fn footer(state: &State, canvas: &mut Canvas<'_>) {
         );
         return;
     }
-    canvas.text(left, y, room, &keys(state, room));
+    // A plan has its own keys at its foot; here they would be typed into it.
+    if !matches!(state.overlay, Some(Overlay::Plan(_))) {
+        canvas.text(left, y, room, &keys(state, room));
+    }
 }
 
 /// Whether changes are allowed here, and for how much longer.
