@@ -45,7 +45,8 @@ pub fn alerts(state: &State) -> Vec<AlertView<'_>> {
 
 /// What changed, newest first.
 pub fn happenings(state: &State) -> Vec<Happening> {
-    let all = timeline(state.estate(), state.repository.as_ref());
+    let operations = state.environment().operations.happenings(state.estate());
+    let all = timeline(state.estate(), state.repository.as_ref(), operations);
     let words = all.into_iter().map(|h| {
         let words = format!("{} {}", h.what, h.note.as_deref().unwrap_or_default());
         (h, words)
@@ -120,6 +121,7 @@ pub fn target(state: &State, panel: Panel) -> Option<View> {
             Source::Deployment(name) => Some(View::Deployment(name.clone())),
             Source::Pod(name) => Some(View::Pod(name.clone())),
             Source::Run(id) => Some(View::Run(*id)),
+            Source::Operation(id) => Some(View::Operation(id.clone())),
             Source::Alert(place) => {
                 let alerts = state.estate().alerts.as_ref()?;
                 alerts

@@ -14,6 +14,8 @@ use super::{Estate, Safe, why};
 const MOST: usize = 200;
 /// An alert this many seconds after a flip or a rollout says so.
 const NEAR_SECONDS: i64 = 3_600;
+/// Two clocks tell the same flip within so many seconds.
+const SAME_SECONDS: i64 = 5;
 
 /// Something that changed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -59,11 +61,28 @@ pub enum Source {
     Alert(usize),
     /// A run, by id.
     Run(u64),
+    /// An operation, by id.
+    Operation(Safe),
 }
 
-/// What changed, the newest first.
-pub fn timeline(estate: &Estate, repository: Option<&Repository>) -> Vec<Happening> {
+/// What changed, the newest first; `operations` is what these did, who flips the traffic by name.
+pub fn timeline(
+    estate: &Estate,
+    repository: Option<&Repository>,
+    operations: Vec<Happening>,
+) -> Vec<Happening> {
+    // What an operation tells with its author needs no second line by a field manager.
+    let is_told = |flip: &Happening| {
+        let near = |h: &Happening| (h.at.as_second() - flip.at.as_second()).abs() <= SAME_SECONDS;
+        let by_us = flip.note.as_deref() == Some("by wheelhouse");
+        by_us
+            && operations
+                .iter()
+                .any(|h| h.weight == Weight::Traffic && near(h))
+    };
     let mut all = flips(estate);
+    all.retain(|flip| !is_told(flip));
+    all.extend(operations);
     all.extend(rollouts(estate));
     let causes: Vec<(Timestamp, &'static str)> = (all.iter())
         .map(|h| {

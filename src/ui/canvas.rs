@@ -332,6 +332,8 @@ mod tests {
             zone: jiff::tz::TimeZone::UTC,
             is_demo: false,
             author: "ann@bastion".into(),
+            timing: crate::ops::bastion::Timing::default(),
+            ends_with_logout: false,
             warnings: Vec::new(),
         }))
     }

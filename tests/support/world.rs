@@ -342,6 +342,8 @@ pub fn empty(look: Look, is_demo: bool) -> State {
         zone: jiff::tz::TimeZone::UTC,
         is_demo,
         author: "ann@bastion".into(),
+        timing: wheelhouse::ops::bastion::Timing::default(),
+        ends_with_logout: false,
         warnings: Vec::new(),
     });
     update(&mut state, Event::Tick(now()));
