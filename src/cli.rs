@@ -1,10 +1,11 @@
-//! The command line: the cockpit by default, `status` as text or JSON, `demo`, `init`.
+//! The command line: the cockpit by default, `status` and `doctor` as text or JSON, `demo`, `init`.
 //!
 //! The only place that names [`crate::demo`], and the only one that prints.
 
 pub mod exit;
 
 mod demo;
+mod doctor;
 mod init;
 mod logging;
 mod manners;
@@ -21,6 +22,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::app::write;
 use crate::config;
 use crate::ops::OperationKind;
 use crate::tui::{self, Ending, Outside};
@@ -49,12 +51,28 @@ struct Arguments {
     /// Draw with plain ASCII.
     #[arg(long, global = true)]
     ascii: bool,
-    /// Allow changes where the environment is read-only.
-    #[arg(long, global = true)]
-    write: bool,
     /// Lines of text instead of a screen (also ACCESSIBLE=1).
     #[arg(long, global = true)]
     plain: bool,
+    /// Allow changes in read-only environments, too, for so long: 15m unless said (at most 8h).
+    #[arg(
+        long,
+        global = true,
+        value_name = "TIME",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "15m",
+        value_parser = window
+    )]
+    write: Option<u64>,
+}
+
+/// The window of `--write=TIME`, in milliseconds.
+fn window(text: &str) -> Result<u64, String> {
+    match write::parse(text) {
+        Ok(Some(ms)) => Ok(ms),
+        Ok(None) | Err(_) => Err("a time such as 15m or 1h, at most 8h".to_owned()),
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -74,7 +92,7 @@ enum Verb {
     Status(status::Arguments),
     /// Try it: a simulated blue-green estate on this machine; needs no network and no configuration.
     Demo(demo::Arguments),
-    /// Write a commented configuration file to start from.
+    /// Write a configuration from what is found here, with a reason for each choice.
     Init(init::Arguments),
     /// Move an environment's traffic to the other colour, with every check, watched.
     Cutover(operate::Arguments),
@@ -88,6 +106,8 @@ enum Verb {
     /// Carry out the operation that is told on standard input (how the cockpit starts its workers).
     #[command(hide = true)]
     Worker,
+    /// Check every connection, permission, version, clock and expiry, and say what to do.
+    Doctor(doctor::Arguments),
 }
 
 /// The program.
@@ -134,12 +154,13 @@ fn run(arguments: &Arguments) -> Exit {
         },
         Some(Verb::Worker) => worker::run(),
         Some(Verb::Init(wanted)) => init::run(arguments.config.as_deref(), wanted),
+        Some(Verb::Doctor(wanted)) => doctor::run(arguments, read(arguments), wanted),
     }
 }
 
 fn operation(arguments: &Arguments, kind: OperationKind, wanted: &operate::Arguments) -> Exit {
     match load(arguments) {
-        Ok(loaded) => operate::run(&loaded, kind, wanted, arguments.write),
+        Ok(loaded) => operate::run(&loaded, kind, wanted, arguments.write.is_some()),
         Err(exit) => exit,
     }
 }
@@ -148,8 +169,18 @@ fn wants_plain(arguments: &Arguments) -> bool {
     arguments.plain || std::env::var_os("ACCESSIBLE").is_some_and(|v| !v.is_empty() && v != "0")
 }
 
-/// The configuration, or the words why there is none.
+/// The configuration, or the exit code after the words why there is none.
 fn load(arguments: &Arguments) -> Result<Loaded, Exit> {
+    let loaded =
+        read(arguments).and_then(|read| setup::loaded(read.config, &read.warnings, &read.file));
+    loaded.map_err(|problems| {
+        complain(&format!("{}\n", problems.trim_end()));
+        Exit::Usage
+    })
+}
+
+/// The configuration as its file has it, or the words why there is none.
+fn read(arguments: &Arguments) -> Result<doctor::Read, String> {
     let variable = std::env::var_os("WHEELHOUSE_CONFIG");
     let standard = config::standard();
     let file = config::find(
@@ -157,16 +188,13 @@ fn load(arguments: &Arguments) -> Result<Loaded, Exit> {
         variable.as_deref(),
         standard.as_deref(),
     );
-    let file = file.map_err(|missing| {
-        complain(&format!("{missing}\n"));
-        Exit::Usage
-    })?;
+    let file = file.map_err(|missing| missing.to_string())?;
     let user = rustix::process::getuid().as_raw();
-    let loaded = config::load(&file, user).map_err(|problems| problems.to_string());
-    let loaded = loaded.and_then(|(config, warnings)| setup::loaded(config, &warnings, &file));
-    loaded.map_err(|problems| {
-        complain(&format!("{}\n", problems.trim_end()));
-        Exit::Usage
+    let (config, warnings) = config::load(&file, user).map_err(|problems| problems.to_string())?;
+    Ok(doctor::Read {
+        file,
+        config,
+        warnings,
     })
 }
 
@@ -186,7 +214,13 @@ fn cockpit(
         }
     };
     let is_demo = control.is_some();
-    let (state, outside) = loaded.state(manners.look, is_demo);
+    let (mut state, outside) = loaded.state(manners.look, is_demo);
+    let opened = tui::clock::boot();
+    if let Some(lasts) = arguments.write {
+        let until = crate::estate::Moment(opened.0.saturating_add(lasts));
+        let all = state.environments.iter_mut();
+        all.for_each(|e| e.access.open(Some(until)));
+    }
     let outside = Outside { control, ..outside };
     let runtime = match runtime() {
         Ok(runtime) => runtime,

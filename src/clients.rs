@@ -9,3 +9,5 @@ pub mod github;
 pub mod http;
 pub mod kubernetes;
 pub mod prometheus;
+
+mod secret;

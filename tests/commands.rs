@@ -7,8 +7,12 @@
     reason = "tests: a failure is a panic"
 )]
 
+#[path = "commands/doctor.rs"]
+mod doctor;
 #[path = "support/estate.rs"]
 mod estate;
+#[path = "commands/init.rs"]
+mod init;
 #[path = "commands/status.rs"]
 mod status;
 
@@ -55,7 +59,7 @@ fn help_has_every_command_and_the_table_of_exit_codes() {
         assert!(text.contains(part), "{part} in {text}");
     }
     for command in [
-        "  status", "  demo", "  init", "--config", "--plain", "--ascii",
+        "  status", "  demo", "  init", "  doctor", "--config", "--plain", "--ascii",
     ] {
         assert!(text.contains(command), "{command} in {text}");
     }
@@ -124,7 +128,8 @@ fn a_reader_that_went_away_is_no_panic() {
         &["--help"][..],
         &["--config", config, "status"],
         &["--config", config, "status", "--json"],
-        &["init", "--print"],
+        &["--config", config, "doctor"],
+        &["init", "--print", "--example"],
     ] {
         let mut child = estate
             .home
@@ -141,39 +146,6 @@ fn a_reader_that_went_away_is_no_panic() {
             "{args:?}"
         );
     }
-}
-
-#[test]
-fn init_writes_the_example_and_never_over_a_file() {
-    let home = Home::new();
-    let out = run(&home, &["init"]);
-    let file = home.path().join(".config/wheelhouse/config.toml");
-    assert_eq!(out.status.code(), Some(0), "{}", complained(&out));
-    assert!(
-        said(&out).contains(file.to_str().unwrap()),
-        "{}",
-        said(&out)
-    );
-    let example = include_str!("../config.example.toml");
-    assert_eq!(std::fs::read_to_string(&file).unwrap(), example);
-    std::fs::write(&file, "mine").unwrap();
-    let again = run(&home, &["init"]);
-    assert_eq!(again.status.code(), Some(2));
-    assert!(
-        complained(&again).contains(file.to_str().unwrap()),
-        "{}",
-        complained(&again)
-    );
-    assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
-    assert_eq!(said(&run(&home, &["init", "--print"])), example);
-    let elsewhere = home.path().join("here/c.toml");
-    assert_eq!(
-        run(&home, &["init", "--config", elsewhere.to_str().unwrap()])
-            .status
-            .code(),
-        Some(0)
-    );
-    assert!(elsewhere.exists());
 }
 
 #[test]

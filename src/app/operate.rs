@@ -313,7 +313,7 @@ fn decisive(facts: Facts, plan: &Plan) -> Facts {
         return facts;
     }
     let checks: Vec<String> = (plan.gates.iter())
-        .filter(|gate| !matches!(gate.name.as_str(), "lock" | "current"))
+        .filter(|gate| !matches!(gate.name.as_str(), "lock" | "current" | "rights"))
         .map(|gate| format!("{} {:?}", gate.name, gate.finding))
         .collect();
     let images: Vec<String> = (plan.images.iter())

@@ -21,6 +21,15 @@ pub struct Operations {
     read: BTreeMap<Safe, (Safe, Result<Kept, Safe>)>,
 }
 
+/// How long an operation's steps take, by this cockpit's configuration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pace {
+    /// Seconds that traffic may take to move.
+    pub moved_s: u64,
+    /// Seconds that it is watched after the flip.
+    pub watch_s: u64,
+}
+
 /// Whether anybody carries an operation out.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Hold {

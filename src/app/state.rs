@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::chart::Charted;
 use super::edit::Edit;
 use super::operate::Begun;
-use super::operations::Operations;
+use super::operations::{Operations, Pace};
 use super::palette::Palette;
 use super::plan::Plan;
 use super::rows::Cursor;
@@ -16,7 +16,6 @@ use crate::estate::act::Doing;
 use crate::estate::alerts::AlertScope;
 use crate::estate::runs::{Repository, RepositoryScope};
 use crate::estate::{Estate, Labels, Moment, Now, Safe, Scope, Tier};
-use crate::ops::bastion::Timing;
 
 /// The cockpit.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,7 +55,7 @@ pub struct State {
     /// Operations that this cockpit began.
     pub begun: Vec<Begun>,
     /// How long an operation's steps may take.
-    pub timing: Timing,
+    pub pace: Pace,
     /// Whether a worker would end with this person's logout.
     pub ends_with_logout: bool,
     /// What the configuration warned of.
@@ -195,7 +194,7 @@ pub struct Setup {
     /// Who sits here: user and host.
     pub author: Safe,
     /// How long an operation's steps may take.
-    pub timing: Timing,
+    pub pace: Pace,
     /// Whether a worker would end with this person's logout.
     pub ends_with_logout: bool,
     /// What the configuration warned of.
@@ -239,7 +238,7 @@ impl State {
             acts: Vec::new(),
             proposals: 0,
             begun: Vec::new(),
-            timing: setup.timing,
+            pace: setup.pace,
             ends_with_logout: setup.ends_with_logout,
             warnings: setup.warnings,
             now: Now {

@@ -99,6 +99,7 @@ pub fn parse(typed: &str) -> Result<Option<u64>, &'static str> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

@@ -3,7 +3,7 @@
 use super::setup::Loaded;
 use super::{Arguments, When};
 use crate::app::Look;
-use crate::config::{Switch, Time};
+use crate::config::{Switch, Time, Ui};
 use crate::tui::run::Manners as Terminal;
 use crate::tui::screen::Depth;
 
@@ -58,18 +58,40 @@ pub(super) fn of_this_process(arguments: &Arguments, loaded: &Loaded) -> Result<
     if !is_terminal {
         return Err("standard input and output are no terminal".to_owned());
     }
-    decide(arguments, loaded, &around)
+    decide(arguments, &loaded.ui, &around)
 }
 
-fn decide(
-    arguments: &Arguments,
-    loaded: &Loaded,
-    around: &Surroundings,
-) -> Result<Manners, String> {
+/// What this terminal would be shown, in words, for `doctor`; whether it is one that can show it.
+pub(super) fn outlook(arguments: &Arguments, ui: &Ui) -> Result<String, String> {
+    let is_there = [
+        rustix::termios::isatty(rustix::stdio::stdin()),
+        rustix::termios::isatty(rustix::stdio::stdout()),
+        rustix::termios::isatty(rustix::stdio::stderr()),
+    ];
+    let around = Surroundings::of_this_process();
+    if !is_there.contains(&true) {
+        return Ok("none here (a pipe or a job): `status` prints lines".to_owned());
+    }
+    describe(arguments, ui, &around)
+}
+
+fn describe(arguments: &Arguments, ui: &Ui, around: &Surroundings) -> Result<String, String> {
+    let manners = decide(arguments, ui, around)?;
+    let glyphs = match manners.look.ascii {
+        true => "ASCII",
+        false => "UTF-8",
+    };
+    let colours = match manners.look.mono {
+        true => "no colours",
+        false => "16 colours",
+    };
+    Ok(format!("TERM={}, {glyphs}, {colours}", around.term))
+}
+
+fn decide(arguments: &Arguments, ui: &Ui, around: &Surroundings) -> Result<Manners, String> {
     if matches!(around.term.as_str(), "" | "dumb") {
         return Err(format!("TERM={} cannot show a screen", around.term));
     }
-    let ui = &loaded.ui;
     let is_plain_terminal = matches!(
         around.term.as_str(),
         "linux" | "vt100" | "vt102" | "vt220" | "ansi" | "cons25"
@@ -121,7 +143,11 @@ mod tests {
         };
         change(&mut around);
         let arguments = Arguments::try_parse_from(line.split(' ')).unwrap();
-        decide(&arguments, &super::super::setup::tests::example(), &around)
+        decide(
+            &arguments,
+            &super::super::setup::tests::example().ui,
+            &around,
+        )
     }
 
     #[test]
@@ -139,6 +165,26 @@ mod tests {
                 .look
                 .ascii
         );
+    }
+
+    #[test]
+    fn t08_doctor_says_what_the_terminal_would_be_shown() {
+        let said = |term: &str, locale: &str| {
+            let around = Surroundings {
+                term: term.to_owned(),
+                locale: locale.to_owned(),
+                ..Surroundings::default()
+            };
+            let arguments = Arguments::try_parse_from(["w"]).unwrap();
+            describe(&arguments, &Ui::default(), &around)
+        };
+        let wanted = "TERM=tmux-256color, UTF-8, 16 colours";
+        assert_eq!(said("tmux-256color", "C.UTF-8").as_deref(), Ok(wanted));
+        assert_eq!(
+            said("vt100", "C").as_deref(),
+            Ok("TERM=vt100, ASCII, no colours")
+        );
+        assert!(said("dumb", "C.UTF-8").is_err());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::monitoring;
+use crate::app::operations::Pace;
 use crate::app::{Keymap, Look, Setup, State};
 use crate::clients::github;
 use crate::clients::kubernetes::Target;
@@ -11,7 +12,7 @@ use crate::config::{Config, Environment, Github, Operations, Problem, Token, Ui}
 use crate::estate::alerts::AlertScope;
 use crate::estate::runs::{Deploys, RepositoryScope};
 use crate::estate::{Safe, Scope, TrafficSwitch, WorkloadScope};
-use crate::ops::bastion::{Place, Timing};
+use crate::ops::bastion::{Place, Timing, seat};
 use crate::ops::placement::{self, Placement};
 use crate::sources::alerts;
 use crate::tui::{Outside, Wire};
@@ -95,8 +96,11 @@ impl Loaded {
             look,
             zone: jiff::tz::TimeZone::system(),
             is_demo,
-            author: author(),
-            timing: self.timing,
+            author: seat(),
+            pace: Pace {
+                moved_s: self.timing.moved.as_secs(),
+                watch_s: self.timing.watch.as_secs(),
+            },
             ends_with_logout: placement::here() == Placement::EndsWithLogout,
             warnings: self.warnings,
         });
@@ -148,6 +152,11 @@ impl Loaded {
         &self.monitoring
     }
 
+    /// How the repository is reached, and what is looked at there.
+    pub fn github(&self) -> Option<(&github::Target, &RepositoryScope)> {
+        self.github.as_ref().zip(self.repository.as_ref())
+    }
+
     /// The environments, in the order of the file.
     pub fn scopes(&self) -> impl Iterator<Item = &Scope> {
         self.environments.iter().map(|(scope, _)| scope)
@@ -182,21 +191,6 @@ fn timing(said: &Operations) -> Timing {
         patience: said.patience.map_or(built_in.patience, seconds),
         ..built_in
     }
-}
-
-/// Who sits here, as colleagues know them: the account and the machine.
-fn author() -> Safe {
-    let user = rustix::process::getuid().as_raw();
-    let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let of = |line: &str| {
-        let mut parts = line.split(':');
-        let (name, _, id) = (parts.next()?, parts.next()?, parts.next()?);
-        (id.parse() == Ok(user)).then(|| name.to_owned())
-    };
-    let name = accounts.lines().find_map(of);
-    let name = name.unwrap_or_else(|| format!("uid {user}"));
-    let host = rustix::system::uname();
-    Safe::new(&format!("{name}@{}", host.nodename().to_string_lossy()))
 }
 
 fn wire(environment: &Environment) -> Wire {

@@ -68,7 +68,7 @@ pub(super) fn run(loaded: &Loaded, arguments: &Arguments) -> Exit {
 }
 
 /// The places of the environments that are asked for.
-fn chosen(loaded: &Loaded, names: &[String]) -> Result<Vec<usize>, String> {
+pub(super) fn chosen(loaded: &Loaded, names: &[String]) -> Result<Vec<usize>, String> {
     if names.is_empty() {
         return Ok((0..loaded.wires.len()).collect());
     }
@@ -87,7 +87,7 @@ fn chosen(loaded: &Loaded, names: &[String]) -> Result<Vec<usize>, String> {
 }
 
 /// Observes the environments until each has answered in full, for at most `limit`.
-async fn look(loaded: &Loaded, wanted: &[usize], limit: Duration) -> Vec<Estate> {
+pub(super) async fn look(loaded: &Loaded, wanted: &[usize], limit: Duration) -> Vec<Estate> {
     let (out, mut observations) = mpsc::channel(64);
     let scopes = loaded
         .scopes()

@@ -72,6 +72,22 @@ impl Alertmanager {
         }
     }
 
+    /// Each replica and its version; none where it does not tell.
+    pub async fn versions(
+        &self,
+        cluster: Option<&Cluster>,
+        limit: Duration,
+    ) -> Vec<(Safe, Result<Option<Safe>, Fault>)> {
+        join_all(self.sites.iter().map(async |site| {
+            let status = get::<wire::Status>(site, cluster, "/api/v2/status", limit).await;
+            (
+                Safe::new(&site.name),
+                status.map(|s| s.version_info.version),
+            )
+        }))
+        .await
+    }
+
     /// Alerts and silences of every replica: what one knows is known.
     ///
     /// # Errors

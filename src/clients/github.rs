@@ -8,6 +8,7 @@
 mod ask;
 mod fault;
 mod gate;
+mod inspect;
 mod known;
 mod log;
 mod mask;
@@ -27,6 +28,7 @@ use crate::clients::kubernetes::Proxies;
 use crate::estate::runs::{Budget, Jobs, Needs, Run};
 use crate::estate::{Fault, FaultKind};
 use gate::Gate;
+pub use inspect::{RepositorySaid, TokenSaid, WorkflowSaid};
 pub use known::Known;
 pub use log::job_log;
 

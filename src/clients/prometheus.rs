@@ -51,6 +51,24 @@ impl Prometheus {
         }
     }
 
+    /// Each replica and its version; none where it answers and does not tell (older Thanos, Mimir).
+    pub async fn versions(
+        &self,
+        cluster: Option<&Cluster>,
+        limit: Duration,
+    ) -> Vec<(Safe, Result<Option<Safe>, Fault>)> {
+        let path = "/api/v1/status/buildinfo";
+        join_all(self.sites.iter().map(async |site| {
+            let asked = site.ask(cluster, Method::GET, path, Vec::new(), limit);
+            let version = asked.await.and_then(|reply| {
+                let answer = site.read::<wire::Answer<wire::Built>>(&reply)?;
+                answer.version(&site.name)
+            });
+            (Safe::new(&site.name), version)
+        }))
+        .await
+    }
+
     /// The alerting rules with their alerts, of every replica.
     ///
     /// # Errors

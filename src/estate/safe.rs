@@ -51,6 +51,12 @@ impl Safe {
     }
 }
 
+impl Default for Safe {
+    fn default() -> Self {
+        Self("".into())
+    }
+}
+
 impl std::ops::Deref for Safe {
     type Target = str;
     fn deref(&self) -> &str {

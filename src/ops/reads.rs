@@ -3,8 +3,10 @@
 use futures::future;
 
 use super::bastion::Bastion;
+use crate::clients::kubernetes::Right;
 use crate::estate::{
-    Autoscaler, Delta, Deployment, Estate, Fault, Kind, Lease, Pod, Safe, Seen, Service, Slice,
+    Autoscaler, Check, Delta, Deployment, Estate, Fault, Kind, Lease, Pod, Safe, Seen, Service,
+    Slice, Verdict,
 };
 
 /// Everything that a plan hangs on, read now, all at once.
@@ -63,6 +65,45 @@ pub async fn fresh(bastion: &Bastion) -> Result<Estate, Fault> {
         );
     }
     Ok(estate)
+}
+
+/// Asks whether we may do what a forward move does, and puts it down in `estate` (K02): the patch of each
+/// Service, the Leases, the record.
+pub async fn rights(bastion: &Bastion, estate: &mut Estate) {
+    let here = bastion.cluster.namespace();
+    let right = |verb, group, resource, name: &str, namespace: &str| Right {
+        verb,
+        group,
+        resource,
+        subresource: "",
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+    };
+    let mut wanted: Vec<Right> = (bastion.scope.traffic.iter())
+        .flat_map(|switch| &switch.services)
+        .map(|service| right("patch", "", "services", service, here))
+        .collect();
+    wanted.push(right("update", "coordination.k8s.io", "leases", "", here));
+    wanted.push(right(
+        "create",
+        "",
+        "configmaps",
+        "",
+        bastion.cluster.records(),
+    ));
+    let ask = |right: Right| async move {
+        let said = bastion.cluster.may(&right, bastion.timing.answer).await;
+        let of = format!(
+            "{} {} {} in {}",
+            right.verb, right.resource, right.name, right.namespace
+        );
+        Check {
+            name: "right",
+            of: of.replace("  ", " ").into(),
+            verdict: said.unwrap_or_else(|fault| Verdict::Unknown(fault.what)),
+        }
+    };
+    estate.rights = future::join_all(wanted.into_iter().map(ask)).await;
 }
 
 /// What a rollback needs: the Services, the pods, and who holds the Leases, as far as they are told.

@@ -332,7 +332,7 @@ mod tests {
             zone: jiff::tz::TimeZone::UTC,
             is_demo: false,
             author: "ann@bastion".into(),
-            timing: crate::ops::bastion::Timing::default(),
+            pace: crate::app::operations::Pace::default(),
             ends_with_logout: false,
             warnings: Vec::new(),
         }))

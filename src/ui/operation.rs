@@ -223,11 +223,11 @@ fn awaited(state: &State, kept: &Kept, hold: &Hold, theme: &Theme) -> Text {
 
 /// What is done or awaited in `step`.
 fn now(state: &State, kept: &Kept, step: &Step) -> String {
-    let limit = state.timing.moved.as_secs();
+    let limit = state.pace.moved_s;
     match (step, kept.operation.state(step)) {
         (_, StepState::Unknown { reason }) => format!("{step}: {reason}; the world is read"),
         (Step::Watch, StepState::Running { .. }) => {
-            let needed = state.timing.watch.as_secs();
+            let needed = state.pace.watch_s;
             let watched = operations::watched(state.estate(), kept, state.now).min(needed);
             format!("watching that it stays: {watched} of {needed} s")
         }

@@ -1,5 +1,7 @@
 //! The ways to the servers of monitoring, and what stands in them.
 
+use std::os::unix::fs::PermissionsExt;
+
 use serde_json::json;
 use wheelhouse::clients::alertmanager::Alertmanager;
 use wheelhouse::clients::http::{Bearer, Target};
@@ -128,11 +130,21 @@ async fn a_token_is_read_anew_and_never_told() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("token");
     std::fs::write(&file, "first-token-of-the-test\n").unwrap();
+    let mode = |mode| std::fs::set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
+    mode(0o640);
     let target = Target {
         bearer: Some(Bearer::File(file.clone())),
         ..at(&server)
     };
     let prometheus = Prometheus::new(&target);
+    let open = prometheus.rules(None, LIMIT).await.unwrap_err();
+    assert_eq!(open.kind, FaultKind::Config);
+    assert!(
+        open.what.contains("others may read the token"),
+        "{}",
+        open.what
+    );
+    mode(0o600);
     let fault = prometheus.rules(None, LIMIT).await.unwrap_err();
     assert_eq!(fault.kind, FaultKind::LoginNeeded);
     assert!(!fault.what.contains("first-token"), "{}", fault.what);

@@ -48,6 +48,26 @@ fn serve(params: CertificateParams, issuer: &CertifiedIssuer<'static, KeyPair>) 
     url
 }
 
+/// Until when the server's certificate is valid, as is looked up without believing it.
+#[tokio::test]
+async fn n04_the_end_of_the_servers_certificate_is_seen_even_where_it_is_not_trusted() {
+    let mut near = params("api.other.example");
+    near.not_after = rcgen::date_time_ymd(2031, 2, 3);
+    let url = serve(near, &authority("one"));
+    let kubeconfig = Kubeconfig::new(&url, TOKEN);
+    let data = base64::engine::general_purpose::STANDARD.encode(authority("two").pem());
+    let text = std::fs::read_to_string(kubeconfig.path()).unwrap();
+    let with = format!("server: \"{url}\", certificate-authority-data: {data}");
+    let text = text.replace(&format!("server: \"{url}\""), &with);
+    std::fs::write(kubeconfig.path(), text).unwrap();
+    let cluster = kubeconfig.connect().await;
+    let limit = Duration::from_secs(5);
+    let end = "2031-02-03T00:00:00Z".parse().ok();
+    assert_eq!(cluster.certificate_end(limit).await, end);
+    let plain = Kubeconfig::new("http://127.0.0.1:9", TOKEN).connect().await;
+    assert_eq!(plain.certificate_end(limit).await, None);
+}
+
 /// Of a server whose certificate is signed by one authority, while the kubeconfig trusts that one or
 /// another of the name `trusted`.
 async fn pulse(params: CertificateParams, trusted: Option<&str>) -> Result<(), Fault> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use serde_json::{Value, json};
-use wheelhouse::clients::kubernetes::{Cluster, Kept, Unwritten, Watch, watch};
+use wheelhouse::clients::kubernetes::{Cluster, Kept, Right, Unwritten, Watch, watch};
 use wheelhouse::estate::{
     Autoscaler, Change, Delta, Deployment, Kind, Lease, Pod, Record, Seen, Service, Verdict, mark,
 };
@@ -283,12 +283,17 @@ pub async fn identity(estate: Arc<Estate>) {
     // Who may not see namespaces knows no uid, and is not in trouble for it.
     let seen = viewer.namespace_uid(LIMIT).await.unwrap();
     assert!(seen.is_none() || seen == uid, "{seen:?}");
-    let may = async |cluster: &Cluster, verb: &str, group: &str, resource: &str| {
-        let place = &estate.namespace;
-        cluster
-            .may(verb, group, resource, Some(SWITCH), place, LIMIT)
-            .await
-            .unwrap()
+    let may = async |cluster: &Cluster, verb, group, resource: &'static str| {
+        let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
+        let right = Right {
+            verb,
+            group,
+            resource,
+            subresource,
+            namespace: estate.namespace.clone(),
+            name: SWITCH.to_owned(),
+        };
+        cluster.may(&right, LIMIT).await.unwrap()
     };
     for (verb, group, resource) in [
         ("patch", "", "services"),

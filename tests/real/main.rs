@@ -20,6 +20,7 @@ mod cockpit;
 mod contract;
 #[path = "../support/estate.rs"]
 mod estate;
+mod first_run;
 mod fleet;
 mod github;
 mod kept;

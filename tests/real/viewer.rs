@@ -13,18 +13,18 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-const ROLE: &str = include_str!("../../assets/kubernetes/viewer.yaml");
+pub const ROLE: &str = include_str!("../../assets/kubernetes/viewer.yaml");
 
 /// A Digital Wall and somebody new who may do in its namespace what `role` says, and nothing else.
-struct Watcher {
+pub struct Watcher {
     plane: &'static Plane,
     namespace: &'static str,
-    kubeconfig: PathBuf,
+    pub kubeconfig: PathBuf,
     _home: Home,
 }
 
 impl Watcher {
-    fn new(namespace: &'static str, role: &str) -> Self {
+    pub fn new(namespace: &'static str, role: &str) -> Self {
         let plane = Plane::shared();
         fleet::digital_wall(plane, namespace);
         fleet::wait_available(plane, namespace);

@@ -7,6 +7,7 @@ use crate::{
     pty::{Pty, text_of},
 };
 
+mod acts;
 mod demo;
 mod hangup;
 mod input;
@@ -14,6 +15,7 @@ mod jobs;
 mod keys;
 mod look;
 mod nested;
+mod operations;
 mod sizes;
 mod start;
 mod views;

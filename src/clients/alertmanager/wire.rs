@@ -9,18 +9,31 @@ use serde_json::Value;
 use crate::estate::alerts::{self, Handled};
 use crate::estate::{Labels, Safe};
 
+/// What `/api/v2/status` tells.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Status {
+    pub(super) version_info: Built,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Built {
+    pub(super) version: Option<Safe>,
+}
+
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Alert {
     #[serde(deserialize_with = "nullable")]
     labels: BTreeMap<Safe, Safe>,
     #[serde(deserialize_with = "nullable")]
-    status: Status,
+    status: Standing,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct Status {
+struct Standing {
     #[serde(deserialize_with = "nullable")]
     state: String,
     #[serde(deserialize_with = "nullable")]
@@ -43,7 +56,7 @@ pub(super) struct Silence {
     starts_at: Option<Timestamp>,
     ends_at: Option<Timestamp>,
     #[serde(deserialize_with = "nullable")]
-    status: Status,
+    status: Standing,
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]

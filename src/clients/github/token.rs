@@ -1,7 +1,5 @@
 //! The token: read where the configuration says, checked, and never shown.
 
-use std::io::Read as _;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -9,6 +7,7 @@ use http::HeaderValue;
 use tokio::process::Command;
 
 use super::{Limits, Target, TokenFrom, fault, transport};
+use crate::clients::secret;
 use crate::estate::{Fault, FaultKind};
 
 /// More bytes than any token has.
@@ -27,7 +26,7 @@ pub(super) async fn credential(
                 format_args!("no token: ${name} is not set"),
             )
         })?,
-        TokenFrom::File(path) => file(path)?,
+        TokenFrom::File(path) => secret::file(path, LONGEST)?,
         TokenFrom::GhCli => {
             let host = transport::site(&target.api);
             gh(Path::new("gh"), &host, limits).await?
@@ -68,33 +67,6 @@ fn header(text: &str, source: &str) -> Result<HeaderValue, Fault> {
     Ok(value)
 }
 
-/// The text of a file that nobody else may read.
-fn file(path: &Path) -> Result<String, Fault> {
-    let shown = path.display();
-    let unreadable = |e: std::io::Error| {
-        fault::words(
-            FaultKind::Config,
-            format_args!("cannot read the token of {shown}: {e}"),
-        )
-    };
-    let refused = |why: String| fault::words(FaultKind::Config, why);
-    // Looked at before it is opened: a FIFO would wait for a writer.
-    let metadata = std::fs::metadata(path).map_err(unreadable)?;
-    if !metadata.is_file() {
-        return Err(refused(format!("the token of {shown} is no regular file")));
-    }
-    let mode = metadata.permissions().mode() & 0o7777;
-    if mode & 0o077 != 0 {
-        return Err(refused(format!(
-            "others may read the token of {shown} (mode {mode:04o}): run `chmod 600` on it and replace the token"
-        )));
-    }
-    let mut text = String::new();
-    let opened = std::fs::File::open(path).map_err(unreadable)?;
-    (opened.take(LONGEST).read_to_string(&mut text)).map_err(unreadable)?;
-    Ok(text)
-}
-
 /// Asks the gh CLI, which may keep the token in a keyring.
 async fn gh(program: &Path, host: &str, limits: &Limits) -> Result<String, Fault> {
     let failed = |why: String| {
@@ -121,6 +93,7 @@ async fn gh(program: &Path, host: &str, limits: &Limits) -> Result<String, Fault
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
     use std::time::Duration;
 
     fn script(body: &str) -> (tempfile::TempDir, std::path::PathBuf) {
@@ -162,21 +135,6 @@ mod tests {
             "{}",
             fault.what
         );
-    }
-
-    #[test]
-    fn a_file_that_others_may_read_is_refused_and_its_token_not_shown() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("token");
-        std::fs::write(&path, "ghp_secret\n").unwrap();
-        for (mode, is_fine) in [(0o600, true), (0o400, true), (0o640, false), (0o604, false)] {
-            std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
-            let read = file(&path);
-            assert_eq!(read.is_ok(), is_fine, "{mode:o}");
-            if let Err(fault) = read {
-                assert!(fault.what.contains("chmod 600") && !fault.what.contains("ghp_"));
-            }
-        }
     }
 
     #[test]

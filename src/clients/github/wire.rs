@@ -8,6 +8,7 @@ use serde::{Deserialize, de::Error as _};
 use serde_json::value::RawValue;
 use serde_json::{Error, Value};
 
+use super::{RepositorySaid, WorkflowSaid};
 use crate::estate::Safe;
 use crate::estate::runs::{Conclusion, Job, Progress, Run, Step};
 
@@ -203,6 +204,36 @@ pub(super) fn workflows(bytes: &[u8]) -> Result<Vec<String>, Error> {
     Ok(each(&items)
         .filter_map(|w: Workflow| file(w.path?))
         .collect())
+}
+
+/// A repository.
+pub(super) fn repository(bytes: &[u8]) -> Result<RepositorySaid, Error> {
+    #[derive(Deserialize)]
+    struct Repository {
+        full_name: Option<Safe>,
+        private: Option<bool>,
+        archived: Option<bool>,
+    }
+    let said: Repository = serde_json::from_slice(bytes)?;
+    Ok(RepositorySaid {
+        name: said.full_name.unwrap_or_default(),
+        is_private: said.private.unwrap_or(false),
+        is_archived: said.archived.unwrap_or(false),
+    })
+}
+
+/// A workflow.
+pub(super) fn workflow(bytes: &[u8]) -> Result<WorkflowSaid, Error> {
+    #[derive(Deserialize)]
+    struct Workflow {
+        name: Option<Safe>,
+        state: Option<Safe>,
+    }
+    let said: Workflow = serde_json::from_slice(bytes)?;
+    Ok(WorkflowSaid {
+        name: said.name.unwrap_or_default(),
+        state: said.state.unwrap_or_else(|| "unknown".into()),
+    })
 }
 
 /// The text of a file.

@@ -9,12 +9,13 @@ use tokio::sync::Mutex;
 
 use super::{BODY, Bearer, Reply, Target, refusal};
 use crate::clients::kubernetes::{Proxies, ask::date, fault, proxy_for};
+use crate::clients::secret;
 use crate::estate::{Fault, FaultKind};
 
 /// To a connection, TLS included.
 const CONNECT: Duration = Duration::from_secs(5);
 /// Bytes of a token's file.
-const TOKEN: usize = 64 << 10;
+const TOKEN: u64 = 64 << 10;
 
 /// One replica by its URL. The client is built once for each token.
 #[derive(Debug)]
@@ -72,12 +73,10 @@ async fn token(bearer: &Bearer) -> Result<String, Fault> {
         Bearer::Env(name) => std::env::var(name)
             .map_err(|_| config(format!("the token's variable {name} is not set")))?,
         Bearer::File(path) => {
-            let shown = path.display();
-            let read = tokio::fs::read(path).await;
-            let bytes = read.map_err(|e| config(format!("the token's file {shown}: {e}")))?;
-            let fits = bytes.len() <= TOKEN;
-            let text = String::from_utf8(bytes).ok().filter(|_| fits);
-            text.ok_or_else(|| config(format!("the token's file {shown} holds no token")))?
+            let path = path.clone();
+            let read = move || secret::file(&path, TOKEN);
+            (tokio::task::spawn_blocking(read).await)
+                .map_err(|e| fault::words(FaultKind::Stopped, e))??
         }
     };
     match text.trim() {

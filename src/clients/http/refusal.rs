@@ -37,6 +37,10 @@ fn said(text: &str, depth: u8) -> String {
 /// Adds what probably helps: a path prefix that was left out, a name that only the cluster knows.
 pub(super) fn hint(fault: Fault) -> Fault {
     let advice = match fault.kind {
+        // The API server's own words, of the Service that it is to lead to.
+        FaultKind::Missing if fault.what.contains("services \"") => {
+            "is the Service called otherwise, or in another namespace?"
+        }
         FaultKind::Missing => "is it under a path prefix? The configured address must hold it",
         FaultKind::Malformed if fault.what.contains("web page") => {
             "a path prefix that the configured address lacks?"
@@ -102,6 +106,14 @@ mod tests {
             let fault = refusal("h:1", 400, body.as_bytes());
             assert_eq!(fault.what.as_str(), format!("h:1 refused (400): {words}"));
         }
+    }
+
+    #[test]
+    fn a_service_that_is_not_there_is_told_from_a_path_that_is_not() {
+        let said = r#"{"kind":"Status","code":404,"message":"services \"prom\" not found"}"#;
+        let fault = refusal("h:1", 404, said.as_bytes());
+        assert!(fault.what.contains("called otherwise"), "{}", fault.what);
+        assert!(!fault.what.contains("prefix"), "{}", fault.what);
     }
 
     #[test]

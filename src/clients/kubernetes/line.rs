@@ -13,6 +13,7 @@ use base64::Engine as _;
 use http::{Request, Response, StatusCode};
 use jiff::Timestamp;
 use kube::client::{Body, ClientBuilder};
+use kube::config::AuthInfo;
 use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, timeout};
 use tower::BoxError;
@@ -21,6 +22,7 @@ use super::body::{Cut, Expect, Guarded, in_kubes_words};
 use super::exec::Credential;
 use super::fault::{self, Trouble};
 use super::kubeconfig::{Loaded, config_fault, load};
+use super::peer::Server;
 use super::purpose::{Purpose, copy};
 use super::{Limits, Target, exec};
 use crate::estate::{Fault, FaultKind, Kind};
@@ -72,6 +74,8 @@ struct Built {
     client: kube::Client,
     /// What it was built of; none where it was given.
     config: Option<kube::Config>,
+    /// The plugin that gave the credential.
+    plugin: Option<String>,
     expires: Option<Timestamp>,
 }
 
@@ -142,6 +146,28 @@ impl Line {
         }
     }
 
+    /// What the kubeconfig or its plugin gave to show who one is, the plugin, and until when it said.
+    pub(super) async fn credential(&self) -> Option<(AuthInfo, Option<String>, Option<Timestamp>)> {
+        let state = self.state.lock().await;
+        let built = state.built.as_ref()?;
+        let auth = built.config.as_ref()?.auth_info.clone();
+        Some((auth, built.plugin.clone(), built.expires))
+    }
+
+    /// Where the server is; none without TLS, or behind a proxy.
+    pub(super) async fn server(&self) -> Option<Server> {
+        let state = self.state.lock().await;
+        let config = state.built.as_ref()?.config.as_ref()?;
+        let url = &config.cluster_url;
+        let is_direct = url.scheme_str() == Some("https") && config.proxy_url.is_none();
+        let host = url.host().filter(|_| is_direct)?.trim_matches(['[', ']']);
+        Some(Server {
+            host: host.to_owned(),
+            port: url.port_u16().unwrap_or(443),
+            name: (config.tls_server_name.clone()).unwrap_or_else(|| host.to_owned()),
+        })
+    }
+
     async fn current(&self) -> Result<(kube::Client, u64), Fault> {
         let mut state = self.state.lock().await;
         let soon = Timestamp::now().as_second() + MARGIN;
@@ -198,6 +224,7 @@ impl Line {
             Way::Given(client) => Ok(Built {
                 client: client.clone(),
                 config: None,
+                plugin: None,
                 expires: None,
             }),
         }
@@ -212,6 +239,7 @@ impl Line {
         let authority = config.cluster_url.authority().map(ToString::to_string);
         *(self.host.lock()).unwrap_or_else(PoisonError::into_inner) = authority.unwrap_or_default();
         let mut expires = None;
+        let name = plugin.as_ref().and_then(|plugin| plugin.command.clone());
         if let Some(plugin) = plugin {
             let credential = exec::run(&plugin, limits.plugin).await?;
             expires = credential.expires;
@@ -221,6 +249,7 @@ impl Line {
         Ok(Built {
             client,
             config: Some(config),
+            plugin: name,
             expires,
         })
     }

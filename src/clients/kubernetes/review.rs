@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::single::check_name;
-use super::{Cluster, fault};
+use super::{Cluster, Right, fault};
 use crate::estate::{Fault, FaultKind, Safe, Verdict};
 
 #[derive(Deserialize)]
@@ -57,28 +57,28 @@ impl Cluster {
         Ok(identity.user_info.username)
     }
 
-    /// Whether we may `verb` the `resource` (`services`, `deployments/scale`) of an API group, of that name
-    /// or of any: OK, BAD with the server's reason, or UNKNOWN where its authorizer could not tell.
+    /// Whether we may do that: OK, BAD with the server's reason, or UNKNOWN where its authorizer could not tell.
     ///
     /// # Errors
     /// As [`Cluster::whoami`].
-    pub async fn may(
-        &self,
-        verb: &str,
-        group: &str,
-        resource: &str,
-        name: Option<&str>,
-        namespace: &str,
-        limit: Duration,
-    ) -> Result<Verdict, Fault> {
+    pub async fn may(&self, right: &Right, limit: Duration) -> Result<Verdict, Fault> {
         let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
-        let (of, part) = resource.split_once('/').unwrap_or((resource, ""));
         let body = json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
-            "spec": {"resourceAttributes": {"namespace": namespace, "verb": verb, "group": group,
-                "resource": of, "subresource": part, "name": name.unwrap_or_default()}}});
+            "spec": {"resourceAttributes": {"namespace": right.namespace, "verb": right.verb,
+                "group": right.group, "resource": right.resource, "subresource": right.subresource,
+                "name": right.name}}});
         let access: Access = self.review(path, &body, limit).await?;
         let said = |text: Option<Safe>| text.filter(|t| !t.is_empty());
-        let denied = || format!("forbidden: {verb} {resource} in {namespace}");
+        let denied = || {
+            let part = match right.subresource {
+                "" => String::new(),
+                part => format!("/{part}"),
+            };
+            format!(
+                "forbidden: {} {}{part} in {}",
+                right.verb, right.resource, right.namespace
+            )
+        };
         Ok(match (access.allowed, said(access.evaluation_error)) {
             (true, _) => Verdict::Ok,
             (false, Some(why)) => Verdict::Unknown(why),

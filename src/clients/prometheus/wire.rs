@@ -31,6 +31,11 @@ pub(super) struct Answer<T> {
 }
 
 #[derive(Deserialize)]
+pub(super) struct Built {
+    version: Option<Safe>,
+}
+
+#[derive(Deserialize)]
 pub(super) struct Groups {
     #[serde(default, deserialize_with = "nullable")]
     groups: Vec<Group>,
@@ -136,6 +141,12 @@ impl<T> Answer<T> {
                 Err(fault::words(FaultKind::Malformed, what))
             }
         }
+    }
+}
+
+impl Answer<Built> {
+    pub(super) fn version(self, site: &str) -> std::result::Result<Option<Safe>, Fault> {
+        Ok(self.open(site)?.0.version.filter(|v| !v.is_empty()))
     }
 }
 

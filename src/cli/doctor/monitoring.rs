@@ -1,0 +1,306 @@
+//! What is asked of Prometheus and Alertmanager: whether they answer as what they are, whether the
+//! rules can be believed, and whether alerts can be told apart by colour and service.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::cluster::{skew, timed};
+use super::finding::Finding;
+use crate::clients::alertmanager::Alertmanager;
+use crate::clients::http::Target;
+use crate::clients::kubernetes::Cluster;
+use crate::clients::prometheus::Prometheus;
+use crate::estate::alerts::{AlertScope, Alerts, AlertsSeen, RulesSeen};
+use crate::estate::chart::Measured;
+use crate::estate::{Fault, FaultKind, Moment, Safe, Verdict};
+use crate::sources::alerts;
+
+/// Rules and alerts that are named one by one.
+const NAMED: usize = 8;
+
+/// Prometheus, then Alertmanager, where they are configured.
+pub(super) async fn findings(
+    target: &alerts::Target,
+    scope: &AlertScope,
+    cluster: Option<&Cluster>,
+    limit: Duration,
+) -> Vec<Finding> {
+    let prometheus = async {
+        match &target.prometheus {
+            Some(it) => prometheus(it, scope, cluster, limit).await,
+            None => Vec::new(),
+        }
+    };
+    let alertmanager = async {
+        match &target.alertmanager {
+            Some(it) => alertmanager(it, cluster, limit).await,
+            None => Vec::new(),
+        }
+    };
+    let (mut all, more) = futures::join!(prometheus, alertmanager);
+    all.extend(more);
+    all
+}
+
+async fn prometheus(
+    target: &Target,
+    scope: &AlertScope,
+    cluster: Option<&Cluster>,
+    limit: Duration,
+) -> Vec<Finding> {
+    let it = Prometheus::new(target);
+    let labels: Vec<_> = [&scope.colour_label, &scope.service_label]
+        .into_iter()
+        .flatten()
+        .collect();
+    // Of the targets' own series: `up` is there everywhere and small.
+    let seen = labels.iter().map(async |label| {
+        let expression = format!("count by ({label}) (up{{{label}!=\"\"}})");
+        it.query(cluster, &expression, limit).await
+    });
+    let (versions, (rules, now), time, seen) = futures::join!(
+        it.versions(cluster, limit),
+        timed(it.rules(cluster, limit)),
+        it.query(cluster, "time()", limit),
+        futures::future::join_all(seen),
+    );
+    let mut findings = Vec::new();
+    let has_rules = rules.is_ok();
+    for (site, version) in &versions {
+        findings.push(replica("prometheus", site, version, has_rules));
+    }
+    let Ok(rules) = rules else {
+        // Why stands beside each replica, or else here.
+        if let (Err(fault), true) = (&rules, findings.iter().all(|f| f.verdict.is_ok())) {
+            findings.push(Finding::fault("rules", "", fault, &on("prometheus", fault)));
+        }
+        findings.push(Finding::unasked("watchdog", "there are no rules"));
+        return findings;
+    };
+    findings.push(clock_of(&rules, now));
+    findings.extend(rule_findings(&rules));
+    findings.push(watchdog(rules.clone(), scope, now));
+    findings.push(query(&time));
+    for (label, seen) in labels.iter().zip(seen) {
+        findings.push(label_finding(label, seen, &rules));
+    }
+    findings
+}
+
+async fn alertmanager(target: &Target, cluster: Option<&Cluster>, limit: Duration) -> Vec<Finding> {
+    let it = Alertmanager::new(target);
+    let (versions, handling) =
+        futures::join!(it.versions(cluster, limit), it.handling(cluster, limit));
+    let has_alerts = handling.is_ok();
+    let mut findings: Vec<_> = (versions.iter())
+        .map(|(site, version)| replica("alertmanager", site, version, has_alerts))
+        .collect();
+    match handling {
+        Ok(all) => {
+            let (alerts, silences) = (all.handled.len(), all.silences.len());
+            let value = format!("{alerts} alerts, {silences} silences");
+            findings.push(Finding::ok("silences", "", &value));
+        }
+        Err(fault) if findings.iter().all(|f| f.verdict.is_ok()) => {
+            let advice = on("alertmanager", &fault);
+            findings.push(Finding::fault("silences", "", &fault, &advice));
+        }
+        Err(_) => {}
+    }
+    findings
+}
+
+/// A replica by its version. One that does not know the question, while it gives what the cockpit
+/// needs, is one of those that speak like it.
+fn replica(
+    name: &'static str,
+    site: &Safe,
+    version: &Result<Option<Safe>, Fault>,
+    answers: bool,
+) -> Finding {
+    match version {
+        Ok(Some(version)) => Finding::ok(name, site, &format!("answers, {version}")),
+        Ok(None) => Finding::ok(name, site, "answers, and does not tell its version"),
+        Err(fault) if fault.kind == FaultKind::Missing && answers => {
+            Finding::ok(name, site, "answers, and does not tell its version")
+        }
+        Err(fault) => Finding::fault(name, site, fault, &on(name, fault)),
+    }
+}
+
+fn clock_of(rules: &RulesSeen, now: Timestamp) -> Finding {
+    let finding = skew(rules.server, now);
+    Finding {
+        of: "prometheus".into(),
+        ..finding
+    }
+}
+
+/// Rules that cannot be evaluated, alerts that are no numbers, and answers that are partial.
+fn rule_findings(seen: &RulesSeen) -> Vec<Finding> {
+    const NAME: &str = "rules";
+    let mut findings = Vec::new();
+    let wrong = seen
+        .rules
+        .iter()
+        .filter(|rule| rule.health.as_str() == "err");
+    for rule in wrong.take(NAMED) {
+        let why = rule
+            .error
+            .clone()
+            .unwrap_or_else(|| "it cannot be evaluated".into());
+        let advice = "correct its expression: until then it never fires";
+        findings.push(Finding::bad(NAME, &rule.name, &why, advice));
+    }
+    let odd = |value: &str| value.parse::<f64>().is_ok_and(|number| !number.is_finite());
+    let numberless = seen.rules.iter().filter_map(|rule| {
+        let alert = rule.alerts.iter().find(|alert| odd(&alert.value))?;
+        Some((rule, &alert.value))
+    });
+    for (rule, value) in numberless.take(NAMED) {
+        let why = format!("its expression gives {value}, which is no number");
+        let advice = "a division by zero? Guard the expression with `> 0`";
+        findings.push(Finding::unknown(NAME, &rule.name, &why, advice));
+    }
+    for warning in seen.warnings.iter().take(NAMED) {
+        let advice = "the answer is partial: alerts may be missing from it";
+        findings.push(Finding::unknown(NAME, "", warning, advice));
+    }
+    if seen.rules.is_empty() {
+        let advice = "load alerting rules, or ask the Prometheus that evaluates them";
+        findings.push(Finding::unknown(
+            NAME,
+            "",
+            "there is no alerting rule: no alert can fire",
+            advice,
+        ));
+    }
+    if findings.is_empty() {
+        let value = format!("{} alerting rules, all evaluated", seen.rules.len());
+        findings.push(Finding::ok(NAME, "", &value));
+    }
+    findings
+}
+
+fn watchdog(rules: RulesSeen, scope: &AlertScope, now: Timestamp) -> Finding {
+    let at = rules.server.unwrap_or(now);
+    let mut alerts = Alerts::new(scope.clone());
+    alerts.apply(AlertsSeen::Rules(rules), Moment(0));
+    let advice = match &scope.watchdog {
+        Some(name) => format!(
+            "until an alert {name} always fires no alert is believed to be absent: add its rule, or take the key `watchdog` away"
+        ),
+        None => "is Prometheus stuck, or is it one that evaluates no rules?".to_owned(),
+    };
+    match (alerts.is_alive(at), &scope.watchdog) {
+        (Verdict::Ok, Some(name)) => Finding::ok("watchdog", "", &format!("{name} fires")),
+        (Verdict::Ok, None) => Finding::ok(
+            "watchdog",
+            "",
+            "none configured; the rules were evaluated lately",
+        ),
+        (Verdict::Bad(why), _) => Finding::bad("watchdog", "", &why, &advice),
+        (Verdict::Unknown(why), _) => Finding::unknown("watchdog", "", &why, &advice),
+    }
+}
+
+/// Whether expressions are answered, with a number, in full.
+fn query(time: &Result<Measured, Fault>) -> Finding {
+    const NAME: &str = "query";
+    match time {
+        Err(fault) => Finding::fault(NAME, "", fault, &on("prometheus", fault)),
+        Ok(measured) if !measured.warnings.is_empty() => {
+            let advice = "answers are partial: is one of its stores away?";
+            Finding::unknown(NAME, "", &measured.warnings.join("; "), advice)
+        }
+        Ok(measured) => match measured.samples.first() {
+            Some(sample) if sample.number.is_some() => Finding::ok(NAME, "", "answered in full"),
+            Some(sample) => {
+                let why = format!("time() gives {}, which is no number", sample.text);
+                Finding::unknown(NAME, "", &why, "what stands there is no Prometheus")
+            }
+            None => Finding::unknown(
+                NAME,
+                "",
+                "time() gives nothing",
+                "what stands there is no Prometheus",
+            ),
+        },
+    }
+}
+
+/// Whether a label by which alerts are told apart is to be seen anywhere.
+fn label_finding(label: &Safe, seen: Result<Measured, Fault>, rules: &RulesSeen) -> Finding {
+    const NAME: &str = "label";
+    let measured = match seen {
+        Ok(measured) => measured,
+        Err(fault) => return Finding::fault(NAME, label, &fault, &on("prometheus", &fault)),
+    };
+    let values: Vec<&str> = (measured.samples.iter())
+        .filter_map(|sample| sample.labels.get(label))
+        .map(Safe::as_str)
+        .take(NAMED)
+        .collect();
+    if !values.is_empty() {
+        return Finding::ok(
+            NAME,
+            label,
+            &format!("on scraped series: {}", values.join(", ")),
+        );
+    }
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let names = |text: &str| {
+        text.split(|c| !is_word(c))
+            .any(|word| word == label.as_str())
+    };
+    let rule = (seen_in(rules)).find(|(expression, has)| names(expression) || has(label));
+    match rule {
+        Some(_) => Finding::ok(NAME, label, "named by the alerting rules"),
+        None => Finding::unknown(
+            NAME,
+            label,
+            "neither on a scraped series nor in an alerting rule: alerts cannot be told apart by it",
+            "set colour_label and service_label to labels that your alerts carry",
+        ),
+    }
+}
+
+/// Expressions of rules, and whether one of their alerts carries a label.
+fn seen_in(rules: &RulesSeen) -> impl Iterator<Item = (&Safe, impl Fn(&Safe) -> bool)> {
+    rules.rules.iter().map(|rule| {
+        let has = |label: &Safe| rule.alerts.iter().any(|a| a.labels.get(label).is_some());
+        (&rule.expression, has)
+    })
+}
+
+/// What to do about a fault of monitoring. What probably helps stands in many faults' own words.
+fn on(name: &str, fault: &Fault) -> String {
+    match fault.kind {
+        FaultKind::LoginNeeded | FaultKind::Forbidden => {
+            format!("give [{name}] a token by reference, or the right to services/proxy")
+        }
+        // The API server's words: the Service itself is not there.
+        FaultKind::Missing if fault.what.contains("services \"") => {
+            format!(
+                "correct the Service of [{name}]: `kubectl get services --all-namespaces` shows them"
+            )
+        }
+        FaultKind::Missing | FaultKind::Malformed if fault.what.contains("refused") => {
+            "what it refuses is a plain question: is it of another kind?".to_owned()
+        }
+        FaultKind::Missing | FaultKind::Malformed => {
+            format!("correct the address of [{name}]: with its path prefix, without /api")
+        }
+        FaultKind::Unreachable | FaultKind::Slow => {
+            format!(
+                "correct the address of [{name}], or open the way; see HTTPS_PROXY and NO_PROXY"
+            )
+        }
+        FaultKind::Tls => format!("name its authority by ca_file of [{name}]"),
+        FaultKind::Config => format!("correct [{name}]"),
+        FaultKind::Busy | FaultKind::Server | FaultKind::Expired | FaultKind::Stopped => {
+            "ask again later; its own log says why".to_owned()
+        }
+    }
+}
