@@ -215,7 +215,7 @@ fn prompt(sheet: &Sheet, dialog: &Dialog, now: Moment, room: usize, theme: &Them
             };
             if dialog.confirm.is_wrong {
                 let said = format!(
-                    "{} that is not {word}, letter by letter: nothing was done",
+                    "{} that is not it, letter by letter: nothing was done",
                     theme.mark(Mark::Look)
                 );
                 lines.push(Text::default().add(said, Role::Warn));

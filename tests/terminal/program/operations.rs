@@ -43,7 +43,8 @@ fn plan(pty: &Pty) {
 
 fn wait_prompt(pty: &Pty) {
     pty.wait_for("the prompt", SOON, |screen, _| {
-        text_of(screen).contains("type  ")
+        let text = text_of(screen);
+        text.contains("type  ") && !text.contains("then type  ")
     });
 }
 
