@@ -10,6 +10,7 @@ pub mod run;
 pub mod screen;
 pub mod tasks;
 pub mod tty;
+mod worker;
 
-pub use run::{Ending, run};
+pub use run::{Ended, Ending, run};
 pub use tasks::{Outside, Wire};

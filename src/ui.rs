@@ -13,6 +13,7 @@ mod dialog;
 mod frame;
 mod log;
 mod oneline;
+mod operation;
 mod overlay;
 mod pairs;
 mod panels;
@@ -52,6 +53,11 @@ pub fn draw(state: &State, area: Rect, buf: &mut Buffer) {
         y: inner.y + used,
         height: inner.height.saturating_sub(used),
         ..inner
+    };
+    let foot = operation::draw(state, &mut canvas, below);
+    let below = Rect {
+        height: below.height - foot,
+        ..below
     };
     match state.levels.last() {
         None => panels::draw(state, &mut canvas, below),

@@ -45,6 +45,9 @@ macro_rules! seen {
     };
 }
 
+#[path = "screens/operations.rs"]
+mod operations;
+
 #[test]
 fn production_at_the_four_sizes() {
     for (columns, rows) in SIZES {

@@ -225,8 +225,9 @@ fn a_copy_says_what_was_not_known_then() {
 
 #[test]
 fn a_cockpit_that_is_started_later_tells_the_same() {
-    let timeline =
-        |state: &State| timeline::timeline(state.estate(), state.repository.as_ref()).happenings;
+    let timeline = |state: &State| {
+        timeline::timeline(state.estate(), state.repository.as_ref(), Vec::new()).happenings
+    };
     let first = told();
     // Another process: it has seen nothing but what the APIs say now.
     let again = told();

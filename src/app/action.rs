@@ -79,6 +79,20 @@ pub enum Action {
     ExtendSilence,
     /// Plan the end of its silence.
     ExpireSilence,
+    /// Plan to move traffic to the other colour.
+    Cutover,
+    /// Plan to move it back.
+    Rollback,
+    /// Plan to make the selectors what was meant.
+    Repair,
+    /// The operation of this environment, entry by entry.
+    Operation,
+    /// Plan to have it stopped and undone.
+    Abort,
+    /// Plan to take it over from a worker that is gone.
+    Adopt,
+    /// Plan to end it as it stands.
+    Abandon,
 }
 
 impl Action {
@@ -122,6 +136,13 @@ impl Action {
         Self::Silence,
         Self::ExtendSilence,
         Self::ExpireSilence,
+        Self::Cutover,
+        Self::Rollback,
+        Self::Repair,
+        Self::Operation,
+        Self::Abort,
+        Self::Adopt,
+        Self::Abandon,
         Self::Interrupt,
         Self::Quit,
     ];
@@ -169,6 +190,13 @@ impl Action {
             Self::Silence => "silence",
             Self::ExtendSilence => "extend-silence",
             Self::ExpireSilence => "expire-silence",
+            Self::Cutover => "cutover",
+            Self::Rollback => "rollback",
+            Self::Repair => "repair",
+            Self::Operation => "operation",
+            Self::Abort => "abort",
+            Self::Adopt => "adopt",
+            Self::Abandon => "abandon",
         }
     }
 
@@ -213,9 +241,18 @@ impl Action {
             | Self::LocalTime
             | Self::Repaint
             | Self::Suspend
+            | Self::Operation
             // It opens a menu, and only ever reaches the demo's own estate.
             | Self::InjectFault => false,
-            Self::Silence | Self::ExtendSilence | Self::ExpireSilence => true,
+            Self::Silence
+            | Self::ExtendSilence
+            | Self::ExpireSilence
+            | Self::Cutover
+            | Self::Rollback
+            | Self::Repair
+            | Self::Abort
+            | Self::Adopt
+            | Self::Abandon => true,
         }
     }
 

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Permit;
+use super::operate::Wish;
 use crate::estate::act::Doing;
 use crate::estate::runs::RunLog;
 use crate::estate::{LogTarget, Safe};
@@ -45,6 +46,36 @@ pub enum Command {
         name: Safe,
         /// The right to.
         permit: Permit,
+    },
+    /// Tell the prepared worker of that number to go, if the permit still holds.
+    Go {
+        /// The proposal's number.
+        number: u64,
+        /// The environment's place in the configuration.
+        environment: usize,
+        /// The environment's name.
+        name: Safe,
+        /// The plan that the person saw.
+        hash: Safe,
+        /// Why.
+        reason: Option<Safe>,
+        /// The right to; none where none is needed.
+        permit: Option<Permit>,
+    },
+    /// Abort, adopt or abandon an operation, if the permit still holds.
+    Operate {
+        /// The proposal's number.
+        number: u64,
+        /// The environment's place in the configuration.
+        environment: usize,
+        /// The environment's name.
+        name: Safe,
+        /// Which of them, and to which operation.
+        wish: Wish,
+        /// Why.
+        reason: Safe,
+        /// The right to.
+        permit: Option<Permit>,
     },
     /// Hand text to the terminal's clipboard.
     Copy(String),

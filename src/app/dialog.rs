@@ -12,6 +12,7 @@ use super::edit::Edit;
 use super::facts::Facts;
 use super::{Key, KeyCode};
 use crate::estate::{Moment, Safe, Verdict};
+use crate::ops::Gate;
 
 /// What a dialog says, made anew for every frame.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,6 +25,12 @@ pub struct Sheet {
     pub refusal: Option<Safe>,
     /// What confirming does, as an imperative: `set the silence`.
     pub verb: &'static str,
+    /// What stands for the plan in a few digits; none: the digits of its facts.
+    pub tag: Option<String>,
+    /// It is confirmed, and this is awaited.
+    pub pending: Option<Safe>,
+    /// What a key does about the refusal.
+    pub way_on: Option<&'static str>,
 }
 
 /// A line of it.
@@ -37,6 +44,8 @@ pub enum Line {
     Fact(&'static str, String),
     /// A check, with its mark, and what it found.
     Check(&'static str, Verdict, String),
+    /// A check of an operation's plan.
+    Gate(Gate),
     /// Something to look at, with `!`.
     Look(&'static str, String),
 }
@@ -211,11 +220,16 @@ impl Dialog {
         if !self.confirm.listens(now) {
             self.confirm.reopen(now);
         } else if key.code == KeyCode::Enter {
-            self.void = None;
-            self.focus = 0;
-            self.facts = facts;
-            self.confirm.reopen(now);
+            self.restart(facts, now);
         }
+    }
+
+    /// The plan is made again, from its first field. What was filled in stays.
+    pub fn restart(&mut self, facts: Facts, now: Moment) {
+        self.void = None;
+        self.focus = 0;
+        self.facts = facts;
+        self.confirm.reopen(now);
     }
 
     fn ask(&mut self, key: Key, now: Moment, is_refused: bool) -> Reply {

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::Key;
 use super::chart::Wanted;
+use super::operate::Heard;
 use crate::estate::act::Outcome;
 use crate::estate::chart::Chart;
 use crate::estate::runs::RunsSeen;
@@ -30,6 +31,8 @@ pub enum Event {
     Charted(Wanted, Moment, Result<Chart, Fault>),
     /// What became of an act, by its number.
     Acted(u64, Outcome),
+    /// What a worker says of a proposal, by its number, about the environment at that place.
+    Heard(u64, usize, Heard),
     /// Something worth a line at the foot of the screen.
     Told(Safe),
     /// What the demo's estate can break: name and description.

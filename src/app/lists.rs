@@ -62,7 +62,8 @@ impl Story {
 /// What changed, as far as the topic and the filter leave it. In the filter the words of topics
 /// (`alerts`, `runs`) choose; what else is typed narrows.
 pub fn story(state: &State) -> Story {
-    let all = timeline(state.estate(), state.repository.as_ref());
+    let operations = state.environment().operations.happenings(state.estate());
+    let all = timeline(state.estate(), state.repository.as_ref(), operations);
     let (words, rest): (Vec<&str>, Vec<&str>) = typed(state, Panel::Timeline)
         .split_whitespace()
         .partition(|word| Topic::named(word).is_some());
@@ -179,6 +180,7 @@ pub fn target(state: &State, panel: Panel) -> Option<View> {
             Source::Pod(name) => View::Pod(name.clone()),
             Source::Run(id) => View::Run(*id),
             Source::Alert(labels) => View::Alert(labels.clone()),
+            Source::Operation(id) => View::Operation(id.clone()),
         }),
         Panel::Traffic | Panel::Pods => None,
     }
@@ -203,6 +205,8 @@ pub fn gone(state: &State, view: &View) -> Option<String> {
         }
         View::Run(id) => (super::view::run_of(state, *id).is_none())
             .then(|| "the run is not among the newest any more".to_owned()),
+        View::Operation(id) => (state.environment().operations.get(id).is_none())
+            .then(|| format!("the record of operation {id} is gone: the last 20 are kept")),
         View::Log(_) => None,
     }
 }

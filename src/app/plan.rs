@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::acts::{self, Proposal};
 use super::dialog::{Dialog, Field, Reply, Sheet};
 use super::facts::Facts;
+use super::operate::{self, Worker};
 use super::state::{Overlay, SMALLEST, State};
 use super::{Ask, Command, Key, KeyCode};
 use crate::estate::Safe;
@@ -17,6 +18,8 @@ use crate::estate::Safe;
 pub enum Subject {
     /// An act.
     Act(Proposal),
+    /// An operation.
+    Operation(operate::Proposal),
 }
 
 /// A subject and the dialog about it.
@@ -32,6 +35,7 @@ pub struct Plan {
 pub fn sheet(state: &State, plan: &Plan) -> Sheet {
     match &plan.subject {
         Subject::Act(proposal) => acts::sheet(state, proposal, &plan.dialog),
+        Subject::Operation(proposal) => operate::sheet(state, proposal),
     }
 }
 
@@ -39,13 +43,15 @@ pub fn sheet(state: &State, plan: &Plan) -> Sheet {
 fn facts(state: &State, subject: &Subject) -> Facts {
     match subject {
         Subject::Act(proposal) => acts::facts(state, proposal),
+        Subject::Operation(proposal) => operate::facts(state, proposal),
     }
 }
 
 /// Does what was confirmed.
-fn confirmed(state: &mut State, plan: &Plan) -> Result<Command, Safe> {
-    match &plan.subject {
+fn confirmed(state: &mut State, plan: &mut Plan) -> Result<Command, Safe> {
+    match &mut plan.subject {
         Subject::Act(proposal) => acts::begin(state, proposal, &plan.dialog),
+        Subject::Operation(proposal) => operate::begin(state, proposal, &plan.dialog),
     }
 }
 
@@ -70,13 +76,35 @@ pub fn key(state: &mut State, key: Key) -> Option<Option<Command>> {
     let Some(Overlay::Plan(mut plan)) = state.overlay.take() else {
         return None;
     };
+    if let Subject::Operation(proposal) = &mut plan.subject {
+        match (&proposal.worker, key.code) {
+            // What is sent is sent: Esc leaves it to its worker.
+            (Worker::Sent, _) => {
+                state.overlay = Some(Overlay::Plan(plan));
+                return Some(None);
+            }
+            (Worker::Refused(_), KeyCode::Enter) => {
+                operate::again(state, proposal);
+                let facts = operate::facts(state, proposal);
+                plan.dialog.restart(facts, state.now.at);
+                state.overlay = Some(Overlay::Plan(plan));
+                return Some(None);
+            }
+            _ => {}
+        }
+    }
     let facts = facts(state, &plan.subject);
     let is_refused = sheet(state, &plan).refusal.is_some();
     match plan.dialog.key(key, state.now.at, facts, is_refused) {
         Reply::Stay => state.overlay = Some(Overlay::Plan(plan)),
         Reply::Close => state.tell("cancelled: nothing was done"),
-        Reply::Go => match confirmed(state, &plan) {
-            Ok(command) => return Some(Some(command)),
+        Reply::Go => match confirmed(state, &mut plan) {
+            Ok(command) => {
+                if matches!(plan.subject, Subject::Operation(_)) {
+                    state.overlay = Some(Overlay::Plan(plan));
+                }
+                return Some(Some(command));
+            }
             Err(refusal) => state.tell(&format!("refused: {refusal}")),
         },
     }
@@ -104,6 +132,13 @@ pub fn compare(state: &mut State) {
     else {
         return;
     };
+    if let Subject::Operation(proposal) = &mut plan.subject {
+        if proposal.worker == Worker::Sent {
+            state.overlay = Some(Overlay::Plan(plan));
+            return;
+        }
+        operate::want(state, proposal);
+    }
     let facts = facts(state, &plan.subject);
     plan.dialog.compare(&facts, state.now.at);
     state.overlay = Some(Overlay::Plan(plan));

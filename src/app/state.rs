@@ -5,6 +5,8 @@ use serde::Serialize;
 
 use super::chart::Charted;
 use super::edit::Edit;
+use super::operate::Begun;
+use super::operations::{Operations, Pace};
 use super::palette::Palette;
 use super::plan::Plan;
 use super::rows::Cursor;
@@ -49,6 +51,14 @@ pub struct State {
     pub author: Safe,
     /// What this cockpit changed, the latest last.
     pub acts: Vec<Doing>,
+    /// How many operations were proposed here: the number of the last one.
+    pub proposals: u64,
+    /// Operations that this cockpit began.
+    pub begun: Vec<Begun>,
+    /// How long an operation's steps may take.
+    pub pace: Pace,
+    /// Whether a worker would end with this person's logout.
+    pub ends_with_logout: bool,
     /// What the configuration warned of.
     pub warnings: Vec<Safe>,
     /// The present.
@@ -83,6 +93,8 @@ pub struct Picks {
 pub struct Environment {
     /// The world as observed.
     pub estate: Estate,
+    /// The operations about it.
+    pub operations: Operations,
     /// Whether it is watched: from the first visit on.
     pub is_watched: bool,
     /// Whether it may be changed.
@@ -184,6 +196,10 @@ pub struct Setup {
     pub is_demo: bool,
     /// Who sits here: user and host.
     pub author: Safe,
+    /// How long an operation's steps may take.
+    pub pace: Pace,
+    /// Whether a worker would end with this person's logout.
+    pub ends_with_logout: bool,
     /// What the configuration warned of.
     pub warnings: Vec<Safe>,
 }
@@ -195,6 +211,7 @@ impl State {
         let environments: Vec<Environment> = (setup.environments.into_iter())
             .map(|(scope, is_read_only)| Environment {
                 estate: Estate::new(scope, alerts.next().flatten()),
+                operations: Operations::default(),
                 is_watched: false,
                 access: match is_read_only {
                     true => Access::ReadOnly,
@@ -222,6 +239,10 @@ impl State {
             author: setup.author,
             chart: None,
             acts: Vec::new(),
+            proposals: 0,
+            begun: Vec::new(),
+            pace: setup.pace,
+            ends_with_logout: setup.ends_with_logout,
             warnings: setup.warnings,
             now: Now {
                 wall: Timestamp::UNIX_EPOCH,
@@ -285,9 +306,14 @@ impl State {
         });
     }
 
-    /// The moment at which the screen changes by itself: ages go in steps of 10 s, notices go.
+    /// The moment at which the screen changes by itself: ages go in steps of 10 s, an operation's of 1 s.
     pub fn wakes_at(&self) -> Moment {
-        let step = Moment((self.now.at.0 / AGE_STEP_MS + 1) * AGE_STEP_MS);
+        // What is under way is counted down by the second.
+        let step = match self.environment().operations.open() {
+            Some(_) => SECOND_MS,
+            None => AGE_STEP_MS,
+        };
+        let step = Moment((self.now.at.0 / step + 1) * step);
         let notice = self.notice.as_ref().map(|n| n.until);
         let plan = match &self.overlay {
             Some(Overlay::Plan(plan)) => plan.dialog.wakes_at(),
@@ -308,5 +334,7 @@ impl State {
 pub const SMALLEST: (u16, u16) = (60, 15);
 /// How long a notice stays.
 const NOTICE_MS: u64 = 6_000;
+/// The step in which what is under way is counted.
+const SECOND_MS: u64 = 1_000;
 /// The step in which ages are shown.
 const AGE_STEP_MS: u64 = 10_000;

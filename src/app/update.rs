@@ -6,6 +6,7 @@ use super::keymap::Context;
 use super::lists;
 use super::logs::{LogSource, LogView};
 use super::note;
+use super::operate;
 use super::palette::{self, Choice, Palette};
 use super::plan;
 use super::rows::{self, Row};
@@ -14,6 +15,7 @@ use super::view::{self, Item, Level, View};
 use super::{Access, Action, Command, Event, Key, KeyCode};
 use crate::estate::runs::{Conclusion, Progress, RunLog, Step};
 use crate::estate::{LogTarget, Observation, Safe, Seen};
+use crate::ops::OperationKind;
 
 /// Folds `event` in.
 pub fn update(state: &mut State, event: Event) -> Option<Command> {
@@ -58,6 +60,10 @@ pub fn update(state: &mut State, event: Event) -> Option<Command> {
         }
         Event::Acted(number, outcome) => {
             acts::ended(state, number, outcome);
+            None
+        }
+        Event::Heard(number, environment, heard) => {
+            operate::hear(state, number, environment, heard);
             None
         }
         Event::Told(text) => {
@@ -110,7 +116,11 @@ fn observe(state: &mut State, observation: Observation) {
             at: observation.at,
             ..now
         };
+        let is_record = matches!(observation.seen, Seen::Records(_));
         environment.estate.apply(observation.seen, at);
+        if is_record {
+            environment.operations.take(&environment.estate);
+        }
     }
 }
 
@@ -292,6 +302,13 @@ fn act(state: &mut State, action: Action) -> Option<Command> {
         Action::Silence => acts::propose(state, Wish::Silence),
         Action::ExtendSilence => acts::propose(state, Wish::Extend),
         Action::ExpireSilence => acts::propose(state, Wish::Expire),
+        Action::Cutover => operate::propose(state, OperationKind::Cutover),
+        Action::Rollback => operate::propose(state, OperationKind::Rollback),
+        Action::Repair => operate::propose(state, OperationKind::Repair),
+        Action::Abort => operate::propose_about(state, operate::Wish::Abort),
+        Action::Adopt => operate::propose_about(state, operate::Wish::Adopt),
+        Action::Abandon => operate::propose_about(state, operate::Wish::Abandon),
+        Action::Operation => open_operation(state),
         Action::InjectFault => match &state.demo {
             Some(Demo { faults }) if !faults.is_empty() => state.overlay = Some(Overlay::Faults(0)),
             _ => state.tell("the demo's estate has not said yet what it can break"),
@@ -436,6 +453,20 @@ fn open(state: &mut State) -> Option<Command> {
         state.is_filtering = false;
     }
     None
+}
+
+/// A level down into the operation on the screen, or the last one.
+fn open_operation(state: &mut State) {
+    let operations = &state.environment().operations;
+    let Some(kept) = operations.open().or_else(|| operations.last()) else {
+        state.tell("there is no operation of this environment");
+        return;
+    };
+    let view = View::Operation(kept.id.clone());
+    if state.view() != Some(&view) {
+        state.overlay = None;
+        state.levels.push(Level::new(view));
+    }
 }
 
 /// What Enter on the first screen goes into.
@@ -624,6 +655,7 @@ fn name_of(state: &State, view: &View) -> Option<String> {
         View::Pod(name) | View::Service(name) | View::Deployment(name) => Some(name.to_string()),
         View::Run(id) => view::run_of(state, *id).map(|(_, run)| run.url.to_string()),
         View::Alert(labels) => labels.get("alertname").map(ToString::to_string),
+        View::Operation(id) => Some(id.to_string()),
         View::Log(_) => None,
     }
 }

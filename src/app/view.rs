@@ -20,6 +20,8 @@ pub enum View {
     Run(u64),
     /// An alert, by its labels.
     Alert(Labels),
+    /// An operation, by id: its entries.
+    Operation(Safe),
     /// A log.
     Log(LogView),
 }
@@ -100,7 +102,7 @@ pub fn items(state: &State, view: &View) -> Vec<Item> {
             let jobs = repository.jobs_of(run).unwrap_or_default();
             jobs.into_iter().map(|j| Item::Job(j.id)).collect()
         }
-        View::Alert(_) | View::Log(_) => Vec::new(),
+        View::Alert(_) | View::Operation(_) | View::Log(_) => Vec::new(),
     }
 }
 

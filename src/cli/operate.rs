@@ -178,7 +178,7 @@ async fn detach(place: Place, request: Request, plan: &Plan, placement: Placemen
     loop {
         match worker.listen().await {
             Said::Ready(_) => {
-                if let Err(error) = worker.go(&plan.hash).await {
+                if let Err(error) = worker.go(&plan.hash, None).await {
                     return trouble(&format!("the worker is gone: {error}").into());
                 }
             }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::monitoring;
+use crate::app::operations::Pace;
 use crate::app::{Keymap, Look, Setup, State};
 use crate::clients::github;
 use crate::clients::kubernetes::Target;
@@ -12,6 +13,7 @@ use crate::estate::alerts::AlertScope;
 use crate::estate::runs::{Deploys, RepositoryScope};
 use crate::estate::{Safe, Scope, TrafficSwitch, WorkloadScope};
 use crate::ops::bastion::{Place, Timing, seat};
+use crate::ops::placement::{self, Placement};
 use crate::sources::alerts;
 use crate::tui::{Outside, Wire};
 
@@ -84,6 +86,7 @@ pub(super) fn loaded(config: Config, warnings: &[Problem], file: &Path) -> Resul
 impl Loaded {
     /// A cockpit that has seen nothing yet, and how it reaches what it watches.
     pub fn state(self, look: Look, is_demo: bool) -> (State, Outside) {
+        let places = self.places();
         let state = State::new(Setup {
             title: self.title,
             alerts: self.alerts,
@@ -94,10 +97,16 @@ impl Loaded {
             zone: jiff::tz::TimeZone::system(),
             is_demo,
             author: seat(),
+            pace: Pace {
+                moved_s: self.timing.moved.as_secs(),
+                watch_s: self.timing.watch.as_secs(),
+            },
+            ends_with_logout: placement::here() == Placement::EndsWithLogout,
             warnings: self.warnings,
         });
         let outside = Outside {
             wires: self.wires,
+            places,
             control: None,
             github: self.github,
             monitoring: self.monitoring,

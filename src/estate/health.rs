@@ -66,6 +66,11 @@ impl Estate {
     }
 
     fn selector_verdict(&self, view: &ServiceView<'_>) -> Verdict {
+        if let Some((who, at)) = view.reverted() {
+            let at = at.map_or_else(String::new, |at| format!(" at {at:.0}"));
+            let said = format!("REVERTED by {who}{at}: it is not what was meant");
+            return Verdict::Bad(Safe::new(&said));
+        }
         match &view.live {
             Live::Colour(_) => Verdict::Ok,
             Live::Foreign(value) => Verdict::Bad(Safe::new(&format!(

@@ -18,6 +18,8 @@ pub use note::{CLIPBOARD, note, utc};
 
 /// The most happenings of one topic that are kept, the newest.
 const MOST: usize = 200;
+/// Two clocks tell the same flip within so many seconds.
+const SAME_SECONDS: i64 = 5;
 
 /// What changed, and how much of it is not kept.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -75,6 +77,8 @@ pub enum Source {
     Alert(Labels),
     /// A run, by id.
     Run(u64),
+    /// An operation, by id.
+    Operation(Safe),
 }
 
 /// What happenings are sorted into.
@@ -138,7 +142,7 @@ impl Happening {
     /// What it is sorted into.
     pub fn topic(&self) -> Topic {
         match self.source {
-            Source::Service(_) => Topic::Traffic,
+            Source::Service(_) | Source::Operation(_) => Topic::Traffic,
             Source::Deployment(_) => Topic::Rollouts,
             Source::Pod(_) => Topic::Pods,
             Source::Alert(_) => Topic::Alerts,
@@ -161,10 +165,22 @@ impl Happening {
     }
 }
 
-/// What changed, the newest first.
-pub fn timeline(estate: &Estate, repository: Option<&Repository>) -> Timeline {
+/// What changed, the newest first; `operations` is what these did, who flips the traffic by name.
+pub fn timeline(
+    estate: &Estate,
+    repository: Option<&Repository>,
+    operations: Vec<Happening>,
+) -> Timeline {
     let mut left_out = 0;
+    // What an operation tells with its author needs no second line by a field manager.
+    let is_told = |flip: &Happening| {
+        let near = |h: &Happening| (h.at.as_second() - flip.at.as_second()).abs() <= SAME_SECONDS;
+        let flipped = |h: &Happening| h.weight == Weight::Traffic && near(h);
+        flip.note.as_deref() == Some("by wheelhouse") && operations.iter().any(flipped)
+    };
     let mut happenings = seen::flips(estate);
+    happenings.retain(|flip| !is_told(flip));
+    happenings.extend(operations);
     happenings.extend(seen::rollouts(estate, &mut left_out));
     let causes = Causes::of(&happenings);
     happenings.extend(seen::pods(estate, &causes, &mut left_out));

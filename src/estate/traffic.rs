@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{
     Deployment, Estate, FieldManager, Group, Image, Kind, Labels, Safe, Service, TrafficSwitch,
+    mark,
 };
 
 /// What a Service's selector says.
@@ -203,7 +204,28 @@ impl ColourView {
     }
 }
 
+impl Service {
+    /// The selector that an operation meant for it; none where no operation ever did.
+    pub fn meant(&self) -> Option<Labels> {
+        let pairs: BTreeMap<Safe, Safe> =
+            serde_json::from_str(self.marks.get(mark::MEANT)?).ok()?;
+        let meant: Labels = pairs.into_iter().collect();
+        (!meant.is_empty()).then_some(meant)
+    }
+}
+
 impl ServiceView<'_> {
+    /// Who put the selector elsewhere than an operation meant it, and when; none while it is as meant
+    /// (SAFETY, rule 11).
+    pub fn reverted(&self) -> Option<(Safe, Option<Timestamp>)> {
+        let service = self.service?;
+        service.meant().filter(|meant| *meant != service.selector)?;
+        let managers = service.managers.iter();
+        let last = (managers.filter(|m| !m.selector_keys.is_empty())).max_by_key(|m| m.at);
+        let who = last.map_or_else(|| "somebody".into(), |m| m.name.clone());
+        Some((who, last.and_then(|m| m.at)))
+    }
+
     /// The selector, without the key that names the colour.
     pub fn rest_of_selector(&self, key: &str) -> Labels {
         let pairs = self

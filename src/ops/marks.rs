@@ -123,10 +123,7 @@ pub fn verified(service: &Service) -> Option<Verified> {
 
 /// The selector that was meant for `service`.
 pub fn meant(service: &Service) -> Option<Labels> {
-    let pairs: std::collections::BTreeMap<Safe, Safe> =
-        serde_json::from_str(service.marks.get(MEANT)?).ok()?;
-    let meant: Labels = pairs.into_iter().collect();
-    (!meant.is_empty()).then_some(meant)
+    service.meant()
 }
 
 /// Whether the holder of `lease` renewed it within its duration, by the server's time.

@@ -3,7 +3,7 @@
 //! ```text
 //! cockpit ── job (one line of JSON) ──▶ worker   connects, reads, plans
 //!         ◀── {"ready": hash} or {"refused": …} ──
-//!         ── {"go": hash} ──▶                    locks, writes the record
+//!         ── {"go": hash, reason} ──▶            locks, writes the record
 //!         ◀── {"began": id} or {"refused": …} ──  and from here on the record is the only channel
 //! ```
 //!
@@ -11,7 +11,6 @@
 
 use std::io;
 use std::os::fd::AsFd as _;
-use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -70,7 +69,12 @@ pub enum Said {
 #[serde(rename_all = "snake_case")]
 enum Told {
     /// The plan of this hash was confirmed.
-    Go(Safe),
+    Go {
+        /// The hash that the person saw.
+        hash: Safe,
+        /// Why, where that was said after the worker was started.
+        reason: Option<Safe>,
+    },
 }
 
 impl Said {
@@ -124,7 +128,7 @@ pub async fn spawn(program: &Path, placement: Placement, job: &Job) -> io::Resul
             scope
         }
     };
-    command.arg("worker").process_group(0);
+    command.arg("worker");
     let mut command = Command::from(command);
     let mut child = command
         .stdin(Stdio::piped())
@@ -163,12 +167,14 @@ impl Spawned {
         }
     }
 
-    /// Confirms the plan of that hash.
+    /// Confirms the plan of that hash; `reason` where the job did not say it yet.
     ///
     /// # Errors
     /// It is gone.
-    pub async fn go(&mut self, hash: &Safe) -> io::Result<()> {
-        let mut line = serde_json::to_string(&Told::Go(hash.clone())).map_err(io::Error::other)?;
+    pub async fn go(&mut self, hash: &Safe, reason: Option<Safe>) -> io::Result<()> {
+        let hash = hash.clone();
+        let told = Told::Go { hash, reason };
+        let mut line = serde_json::to_string(&told).map_err(io::Error::other)?;
         line.push('\n');
         self.stdin.write_all(line.as_bytes()).await?;
         self.stdin.flush().await
@@ -178,7 +184,8 @@ impl Spawned {
 /// The worker's side, from its first breath to its end. Its standard streams are the pipes; after the
 /// handshake they are /dev/null. `stop` says that the process was asked to end.
 pub async fn serve(stop: watch::Receiver<bool>) -> Option<Ended> {
-    // A session of its own: the terminal's hang-up is none of ours. It fails for a leader, who has one.
+    // A session of its own: the terminal's hang-up is none of ours. It fails for the leader of a process
+    // group, so nobody may make us one.
     let _ = rustix::process::setsid();
     let (stdin, mut stdout) = pipes().ok()?;
     let mut told = BufReader::new(stdin).lines();
@@ -227,11 +234,14 @@ async fn begin(
     };
     // The dialog was closed, or its process is gone.
     let Some(go) = go else { return Ok(None) };
-    let Ok(Told::Go(hash)) = serde_json::from_str(&go) else {
+    let Ok(Told::Go { hash, reason }) = serde_json::from_str(&go) else {
         return Err(Said::trouble(
             "the worker was told something that is not understood".into(),
         ));
     };
+    if let Some(reason) = reason {
+        prepared.because(reason);
+    }
     prepared
         .start(Some(&hash), stop)
         .await

@@ -14,7 +14,8 @@ use super::input::{Decoder, Input};
 use super::screen::{Depth, Screen};
 use super::tasks::{Outside, Tasks};
 use super::tty::{HangUp, Read, Tty};
-use crate::app::{Command, Event, State, chart, settle, update};
+use super::worker::Go;
+use crate::app::{Command, Event, State, chart, operate, settle, update};
 use crate::estate::{Observation, Safe};
 use crate::ui;
 
@@ -41,6 +42,15 @@ pub enum Ending {
     Signal(i32),
 }
 
+/// How the cockpit ended, and what is left to be said on the terminal that is restored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// How.
+    pub ending: Ending,
+    /// What goes on without it, a line each.
+    pub farewell: Vec<Safe>,
+}
+
 /// What the process brings along.
 #[derive(Clone, Copy, Debug)]
 pub struct Manners {
@@ -58,7 +68,7 @@ pub struct Manners {
 ///
 /// # Errors
 /// When there is no terminal, or signals cannot be caught.
-pub async fn run(state: State, outside: Outside, manners: Manners) -> std::io::Result<Ending> {
+pub async fn run(state: State, outside: Outside, manners: Manners) -> std::io::Result<Ended> {
     let tty = Tty::open()?;
     let signals = Signals::catch()?;
     let (out, observations) = mpsc::channel(QUEUE);
@@ -74,7 +84,9 @@ pub async fn run(state: State, outside: Outside, manners: Manners) -> std::io::R
         resized: None,
         is_background: false,
     };
-    Ok(cockpit.run(tty, signals, observations, events).await)
+    let ending = cockpit.run(tty, signals, observations, events).await;
+    let farewell = operate::farewell(&cockpit.state);
+    Ok(Ended { ending, farewell })
 }
 
 struct Cockpit {
@@ -204,6 +216,8 @@ impl Cockpit {
         if self.dirty.is_some_and(|due| due <= now) || self.screen.needs_frame() {
             self.paint(tty)?;
         }
+        // Behind the frame: settling may have found that a plan is not refused any more.
+        self.tasks.prepare(operate::wanted(&self.state));
         Ok(())
     }
 
@@ -358,6 +372,30 @@ impl Cockpit {
                 name,
                 permit,
             } => self.tasks.act(doing, name, permit),
+            Command::Go {
+                number,
+                environment,
+                name,
+                hash,
+                reason,
+                permit,
+            } => {
+                let go = Go { hash, reason };
+                self.tasks
+                    .go((number, environment), &name, go, permit.as_ref());
+            }
+            Command::Operate {
+                number,
+                environment,
+                name,
+                wish,
+                reason,
+                permit,
+            } => {
+                let what = (wish, reason);
+                self.tasks
+                    .operate((number, environment), &name, what, permit.as_ref());
+            }
             Command::Inject(name) => self.tasks.inject(name),
         }
         Next::On

@@ -6,10 +6,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::mpsc::{self, Sender};
+use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 
+use super::worker::{self, Desk, Go};
 use super::{act, clock};
 use crate::app::chart::Wanted;
+use crate::app::operate::{self, Heard, Wish};
 use crate::app::{Event, Permit};
 use crate::clients::demo::Control;
 use crate::clients::github;
@@ -18,6 +21,7 @@ use crate::estate::act::{Doing, Outcome};
 use crate::estate::alerts::AlertsSeen;
 use crate::estate::runs::{RunLog, RunsSeen};
 use crate::estate::{Fault, FaultKind, LogTarget, Moment, Observation, Safe, Seen};
+use crate::ops::bastion::Place;
 use crate::sources::{self, alerts};
 
 /// How an environment is reached.
@@ -34,6 +38,8 @@ pub struct Wire {
 pub struct Outside {
     /// One wire an environment, in the order of the configuration.
     pub wires: Vec<Wire>,
+    /// Where each environment's operations are done, in the order of the configuration.
+    pub places: Vec<Place>,
     /// The demo's estate.
     pub control: Option<Control>,
     /// The repository whose workflow runs are shown.
@@ -60,6 +66,8 @@ enum Source {
     Runs,
     /// No source: an act, by its number. It is never started again.
     Act(u64),
+    /// No source either: what serves a proposal of an operation, by its number and environment.
+    Proposal(u64, usize),
 }
 
 /// The tasks under way.
@@ -74,6 +82,8 @@ pub(super) struct Tasks {
     repository: sources::github::Shared,
     alerting: HashMap<usize, AbortHandle>,
     chart: Option<(Wanted, AbortHandle)>,
+    /// The worker that waits for a confirmation: its proposal, and the way to tell it.
+    worker: Option<(operate::Wanted, oneshot::Sender<Go>)>,
     is_looked_at: bool,
     out: Sender<Observation>,
     told: Sender<Event>,
@@ -93,6 +103,7 @@ impl Tasks {
             repository: sources::github::Shared::default(),
             alerting: HashMap::new(),
             chart: None,
+            worker: None,
             is_looked_at: true,
             out,
             told,
@@ -291,6 +302,72 @@ impl Tasks {
         self.sources.insert(handle.id(), Source::Act(number));
     }
 
+    /// Has the worker prepared that is wanted now, and no other: one whose dialog was closed ends.
+    pub(super) fn prepare(&mut self, wanted: Option<operate::Wanted>) {
+        if self.worker.as_ref().map(|(of, _)| of) == wanted.as_ref() {
+            return;
+        }
+        self.worker = None;
+        let Some(of) = wanted else { return };
+        let Some(place) = self.outside.places.get(of.environment).cloned() else {
+            return;
+        };
+        let (confirm, go) = oneshot::channel();
+        let desk = self.desk(of.number, of.environment);
+        let handle = self.set.spawn(worker::prepare(desk, place, of.kind, go));
+        let source = Source::Proposal(of.number, of.environment);
+        self.sources.insert(handle.id(), source);
+        self.worker = Some((of, confirm));
+    }
+
+    fn desk(&self, number: u64, environment: usize) -> Desk {
+        Desk {
+            number,
+            environment,
+            told: self.told.clone(),
+        }
+    }
+
+    /// Tells the prepared worker to go, if the permit still holds. From here on it is not ours to end.
+    pub(super) fn go(&mut self, desk: (u64, usize), name: &str, go: Go, permit: Option<&Permit>) {
+        let (number, environment) = desk;
+        let worker = self.worker.take().filter(|(of, _)| of.number == number);
+        let why = worker::lapsed(permit, name).or_else(|| match worker {
+            Some((_, confirm)) => confirm.send(go).err().map(|_| "the worker is gone".into()),
+            None => Some("there is no worker: plan again".into()),
+        });
+        if let Some(why) = why {
+            let desk = self.desk(number, environment);
+            self.set
+                .spawn(async move { desk.say(Heard::Refused(why)).await });
+        }
+    }
+
+    /// Aborts, adopts or abandons an operation, if the permit still holds.
+    pub(super) fn operate(
+        &mut self,
+        (number, environment): (u64, usize),
+        name: &str,
+        (wish, reason): (Wish, Safe),
+        permit: Option<&Permit>,
+    ) {
+        let desk = self.desk(number, environment);
+        let place = self.outside.places.get(environment).cloned();
+        let lapsed = worker::lapsed(permit, name);
+        let handle = self.set.spawn(async move {
+            match (lapsed, place) {
+                (None, Some(place)) => worker::settle(desk, place, wish, reason).await,
+                (Some(why), _) => desk.say(Heard::Refused(why)).await,
+                (None, None) => {
+                    let why = "its place is not known".into();
+                    desk.say(Heard::Refused(why)).await;
+                }
+            }
+        });
+        self.sources
+            .insert(handle.id(), Source::Proposal(number, environment));
+    }
+
     /// Asks the demo's estate what it can break.
     pub(super) fn ask_faults(&mut self) {
         let Some(control) = self.outside.control.clone() else {
@@ -348,6 +425,11 @@ impl Tasks {
             let outcome = Outcome::Unknown(why.into());
             return ended.is_err().then_some(Event::Acted(number, outcome));
         }
+        if let Source::Proposal(number, environment) = source {
+            let why = "its task stopped by a defect of Wheelhouse (see the log); `wheelhouse op list` says what became of it";
+            let heard = Event::Heard(number, environment, Heard::Refused(why.into()));
+            return ended.is_err().then_some(heard);
+        }
         if ended.as_ref().is_err_and(JoinError::is_cancelled) {
             return None;
         }
@@ -370,7 +452,7 @@ impl Tasks {
                 let failed = AlertsSeen::RulesFailed(stopped());
                 seen(environment, Seen::Alerts(failed))
             }
-            Source::Act(_) => return None,
+            Source::Act(_) | Source::Proposal(..) => return None,
             Source::Runs => {
                 self.watch_repository(Some(REST));
                 Event::Repository(at, RunsSeen::Failed(stopped()))

@@ -342,6 +342,8 @@ mod tests {
             zone: jiff::tz::TimeZone::UTC,
             is_demo: false,
             author: "ann@bastion".into(),
+            pace: crate::app::operations::Pace::default(),
+            ends_with_logout: false,
             warnings: Vec::new(),
         }))
     }

@@ -2,6 +2,7 @@
 //! a Deployment with its rollout by generation.
 
 mod alert;
+mod operation;
 mod run;
 
 use ratatui::layout::Rect;
@@ -14,6 +15,7 @@ use crate::estate::{
     Condition, Container, ContainerState, Deployment, Event, Live, Pod, Safe, Service, Verdict,
     health, why,
 };
+use crate::ops::marks;
 
 /// A page: lines, and which of them stand for which item.
 pub(super) struct Page<'a> {
@@ -42,6 +44,7 @@ pub fn draw(state: &State, level: &Level, canvas: &mut Canvas<'_>, area: Rect) {
         View::Deployment(name) => page.deployment(name),
         View::Run(id) => run::page(&mut page, *id),
         View::Alert(labels) => alert::page(&mut page, labels),
+        View::Operation(id) => operation::page(&mut page, id),
         View::Log(_) => return,
     };
     canvas.divider(area.y, &title);
@@ -299,12 +302,42 @@ impl Page<'_> {
             };
             self.fact("live", live);
         }
+        self.flipped(service);
         self.managers(service);
         self.endpoints(name);
         self.events(|e| e.object_uid == service.uid);
         Text::default()
             .add(format!("Service  {name}"), Role::Focus)
             .add(format!("  {}", self.age(service.created)), Role::Dim)
+    }
+
+    /// Who flipped it last, from what to what, why, by which operation, and what ran there.
+    fn flipped(&mut self, service: &Service) {
+        let Some(flip) = marks::flipped(service) else {
+            return;
+        };
+        self.heading("Last flip by Wheelhouse");
+        let from = flip.from.as_ref().map_or("unset", |from| from.as_str());
+        let at = words::moment(flip.at, self.state);
+        let age = self.age(Some(flip.at));
+        self.fact("what", format!("{}  {from} → {}", flip.what, flip.to));
+        self.fact("by", flip.by.to_string());
+        self.fact("at", format!("{at}, {age} ago"));
+        if let Some(why) = &flip.why {
+            self.fact("why", why.to_string());
+        }
+        self.fact("operation", flip.operation.to_string());
+        let images: Vec<&str> = flip.images.iter().map(Safe::as_str).collect();
+        self.fact("images", images.join("  "));
+        if let Some(meant) = service.meant().filter(|meant| *meant != service.selector) {
+            let pairs: Vec<_> = meant.iter().map(|(k, v)| format!("{k}={v}")).collect();
+            let said = format!(
+                "{} meant was  {}",
+                self.theme.mark(Mark::Bad),
+                pairs.join("  ")
+            );
+            self.line(Text::default().add(said, Role::Bad));
+        }
     }
 
     fn managers(&mut self, service: &Service) {

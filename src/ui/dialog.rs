@@ -8,6 +8,7 @@ use super::words;
 use crate::app::confirm::Ask;
 use crate::app::dialog::{Dialog, Input, Line, Sheet};
 use crate::estate::{Moment, Verdict};
+use crate::ops::Finding;
 
 /// As wide as a dialog gets.
 const WIDEST: u16 = 76;
@@ -38,7 +39,8 @@ pub fn draw(sheet: &Sheet, dialog: &Dialog, now: Moment, canvas: &mut Canvas<'_>
         window,
         &Text::default().add(sheet.title.clone(), Role::Focus),
     );
-    let tag = Text::default().add(format!(" plan {} ", dialog.facts.tag()), Role::Dim);
+    let tag = sheet.tag.clone().unwrap_or_else(|| dialog.facts.tag());
+    let tag = Text::default().add(format!(" plan {tag} "), Role::Dim);
     if usize::from(width) > sheet.title.len() + tag.width() + 8 {
         canvas.text_right(window.x + 2, window.y, width - 4, &tag);
     }
@@ -89,6 +91,16 @@ fn line_of(line: &Line, room: usize, theme: &Theme) -> Vec<Text> {
             };
             let lead = format!("{} ", theme.mark(mark));
             named(&lead, Theme::role(mark), name, &value, room, theme)
+        }
+        Line::Gate(gate) => {
+            let (mark, role) = match gate.finding {
+                Finding::Ok => (Mark::Ok, Role::Plain),
+                Finding::Noted => (Mark::Look, Role::Warn),
+                Finding::Bad => (Mark::Bad, Role::Bad),
+                Finding::Unknown => (Mark::Unknown, Role::Warn),
+            };
+            let lead = format!("{} ", theme.mark(mark));
+            named(&lead, role, &gate.name, &gate.said, room, theme)
         }
         Line::Look(name, value) => {
             let lead = format!("{} ", theme.mark(Mark::Look));
@@ -154,8 +166,15 @@ fn prompt(sheet: &Sheet, dialog: &Dialog, now: Moment, room: usize, theme: &Them
             .map(|line| Text::default().add(line, role))
             .collect::<Vec<_>>()
     };
+    if let Some(words) = &sheet.pending {
+        let said = format!("{} {words}", theme.mark(Mark::Running));
+        return in_words(said, Role::Focus);
+    }
     if let Some(refusal) = &sheet.refusal {
-        let said = format!("{} Refused: {refusal}", theme.mark(Mark::Bad));
+        let way_on = sheet
+            .way_on
+            .map_or_else(String::new, |words| format!(". {words}"));
+        let said = format!("{} Refused: {refusal}{way_on}", theme.mark(Mark::Bad));
         return in_words(said, Role::Bad);
     }
     if let Some(why) = &dialog.void {
@@ -184,15 +203,19 @@ fn prompt(sheet: &Sheet, dialog: &Dialog, now: Moment, room: usize, theme: &Them
         ],
         Ask::Word(word) => {
             let typed = dialog.confirm.typed.text();
-            let mut lines = vec![
-                Text::plain("type  ")
-                    .add(word.to_string(), Role::Focus)
-                    .add(format!("  to {verb}: {typed}"), Role::Plain)
-                    .add("_", Role::Focus),
-            ];
+            let asked = Text::plain("type  ")
+                .add(word.to_string(), Role::Focus)
+                .add(format!("  to {verb}: "), Role::Plain);
+            let typed = Text::plain(typed).add("_", Role::Focus);
+            // As long as the whole word has room behind it: what is typed must be seen.
+            let fits = asked.width() + super::canvas::width(word) < room;
+            let mut lines = match fits {
+                true => vec![asked.append(typed)],
+                false => vec![asked, Text::plain("      ").append(typed)],
+            };
             if dialog.confirm.is_wrong {
                 let said = format!(
-                    "{} that is not {word}, letter by letter: nothing was done",
+                    "{} that is not it, letter by letter: nothing was done",
                     theme.mark(Mark::Look)
                 );
                 lines.push(Text::default().add(said, Role::Warn));

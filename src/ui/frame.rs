@@ -195,14 +195,17 @@ fn applies(state: &State, action: Action) -> bool {
                 state.environment().cursor.on,
                 Some(crate::app::rows::Row::Pod(_))
             ),
-            Some(level) => !matches!(level.view, View::Alert(_)),
+            Some(level) => !matches!(level.view, View::Alert(_) | View::Operation(_)),
         },
         Action::Silence => acts::alert_here(state).is_some_and(|a| !acts::is_silenced(state, &a)),
         Action::ExtendSilence | Action::ExpireSilence => {
             acts::alert_here(state).is_some_and(|a| acts::is_silenced(state, &a))
         }
         Action::CopyNote | Action::Topic => state.panel == Panel::Timeline,
-        Action::Open => !matches!(state.view(), Some(View::Log(_) | View::Alert(_))),
+        Action::Open => !matches!(
+            state.view(),
+            Some(View::Log(_) | View::Alert(_) | View::Operation(_))
+        ),
         _ => true,
     }
 }

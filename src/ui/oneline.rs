@@ -26,6 +26,9 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>) {
         0 => {}
         n => text.push(format!(" {} {n}", canvas.theme.mark(Mark::Bad)), Role::Bad),
     }
+    if let Some(word) = super::operation::word(state) {
+        text.push(format!(" | {word}"), Role::Focus);
+    }
     text.push(" | resize to 60x15", Role::Dim);
     let area = canvas.area;
     canvas.text(area.x, area.y, area.width, &text);

@@ -1,4 +1,4 @@
-//! The first screen below Traffic: Runs, Pods, Alerts, Timeline and Operation, as the window allows.
+//! The first screen between Traffic and Operation: Runs, Pods, Alerts, Timeline, as the window allows.
 
 use ratatui::layout::Rect;
 
@@ -18,17 +18,9 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
     if area.height < 4 {
         return;
     }
-    let has_foot = area.height >= 10;
-    let body = Rect {
-        height: area.height - u16::from(has_foot),
-        ..area
-    };
     match canvas.area.width >= WIDE.0 && canvas.area.height >= WIDE.1 {
-        true => grid(state, canvas, body),
-        false => tabs(state, canvas, body),
-    }
-    if has_foot {
-        operation(canvas, body.bottom());
+        true => grid(state, canvas, area),
+        false => tabs(state, canvas, area),
     }
 }
 
@@ -336,13 +328,6 @@ fn bad_count(state: &State, panel: Panel) -> usize {
         }
         Panel::Traffic | Panel::Timeline => 0,
     }
-}
-
-fn operation(canvas: &mut Canvas<'_>, y: u16) {
-    let said = Text::default()
-        .add("Operation", Role::Title)
-        .add("  none: this version only watches", Role::Dim);
-    canvas.divider(y, &said);
 }
 
 /// A panel's number and title, bright if it has the focus.

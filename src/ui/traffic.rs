@@ -5,8 +5,9 @@ use ratatui::layout::Rect;
 use super::canvas::{Canvas, Text, column};
 use super::theme::{Mark, Role, Theme, colour_role};
 use super::words;
-use crate::app::{Panel, State};
-use crate::estate::{ColourView, Currency, Estate, Kind, Live, ServiceView};
+use crate::app::{Panel, State, operations};
+use crate::estate::{ColourView, Currency, Estate, FieldManager, Kind, Live, ServiceView};
+use crate::ops::marks::{self, Flipped};
 
 /// The kinds that this panel is made of.
 const KINDS: [Kind; 4] = [
@@ -15,6 +16,13 @@ const KINDS: [Kind; 4] = [
     Kind::Deployments,
     Kind::Pods,
 ];
+
+/// The field manager of our own writes.
+const MANAGER: &str = "wheelhouse";
+/// Columns for a tag of an image.
+const TAG: usize = 10;
+/// Two clocks may differ by so much.
+const CLOCKS_S: i64 = 5;
 
 /// Draws it at the top of `area`; returns the rows used.
 pub fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
@@ -131,26 +139,69 @@ fn service_line(
             Role::Bad,
         ),
     }
+    if let Some((who, at)) = view.reverted() {
+        let lead = format!("  {} ", theme.mark(Mark::Bad));
+        let left = usize::from(room).saturating_sub(2 + text.width());
+        let age = words::age_of(at, estate, state.now);
+        let when = at.map_or_else(|| "?".to_owned(), |at| words::hour(at, state));
+        let forms = [
+            format!("{lead}REVERTED by {who} at {when}, {age} ago: P repairs"),
+            format!("{lead}REVERTED by {who} {age} ago"),
+            format!("{lead}REVERTED by {who}"),
+        ];
+        let fits = |form: &&String| super::canvas::width(form) <= left;
+        let said = forms.iter().find(fits).unwrap_or(&forms[2]);
+        return text.add(said.clone(), Role::Bad);
+    }
     if let Some(loud) = mismatch(view, estate) {
         text.push(format!("  {} {loud}", theme.mark(Mark::Bad)), Role::Bad);
     }
     let Some(manager) = view.changed else {
         return text;
     };
-    let age = words::age_of(manager.at, estate, state.now);
     let room = usize::from(room) - 2;
-    let by = &manager.name;
-    for said in [
-        format!("  changed {age} ago by {by}"),
-        format!("  {age} ago by {by}"),
-        format!("  {age} {by}"),
-    ] {
+    for said in changed(state, view, manager) {
         let said = Text::default().add(said, Role::Dim);
         if text.width() + said.width() <= room {
             return text.pad(room - said.width()).append(said);
         }
     }
     text
+}
+
+/// Who flipped it last, from what to what, and why; or who else wrote it since. The longest form first.
+fn changed(state: &State, view: &ServiceView<'_>, manager: &FieldManager) -> Vec<String> {
+    let estate = state.estate();
+    let flipped = view.service.and_then(marks::flipped);
+    let ours = flipped.filter(|flip| !is_unmanaged(flip, manager));
+    let Some(flip) = ours else {
+        let (age, by) = (words::age_of(manager.at, estate, state.now), &manager.name);
+        return vec![
+            format!("  changed {age} ago by {by}"),
+            format!("  {age} ago by {by}"),
+            format!("  {age} {by}"),
+        ];
+    };
+    let age = words::age_of(Some(flip.at), estate, state.now);
+    let (by, what, to) = (operations::who(&flip.by), &flip.what, &flip.to);
+    let from = flip.from.as_ref().map_or("unset", |from| from.as_str());
+    let why = flip
+        .why
+        .as_ref()
+        .map_or_else(String::new, |why| format!(", {why}"));
+    vec![
+        format!("  flipped {age} ago  {from} → {to}  by {by}  {what}{why}"),
+        format!("  flipped {age} ago  {from} → {to}  by {by}  {what}"),
+        format!("  {age} ago  {from} → {to}  by {by}"),
+        format!("  {age} ago by {by}"),
+        format!("  {age} {by}"),
+    ]
+}
+
+/// Whether somebody went round Wheelhouse after its last flip (X08).
+fn is_unmanaged(flip: &Flipped, manager: &FieldManager) -> bool {
+    let is_later = |at: jiff::Timestamp| at.duration_since(flip.at).as_secs() > CLOCKS_S;
+    manager.name.as_str() != MANAGER && manager.at.is_none_or(is_later)
 }
 
 /// What the Service's endpoints contradict (SAFETY, rule 10).
@@ -239,8 +290,16 @@ fn colour_line(
     let (words, role) = under_way(estate, &view, colour, room, theme);
     text.push(words, role);
     let since = super::canvas::right(&words::age_of(view.since, estate, state.now), 4, theme);
-    let left = usize::from(room).saturating_sub(2 + text.width() + since.len() + 2);
-    text = text.append(images(&view, left, theme));
+    let mut left = usize::from(room).saturating_sub(2 + text.width() + since.len() + 2);
+    if let Some(way) = colour.and_then(|colour| way(estate, views, &view, colour, left)) {
+        left = left.saturating_sub(way.width() + 2);
+        text = text
+            .append(images(&view, left, theme))
+            .add("  ", Role::Plain)
+            .append(way);
+    } else {
+        text = text.append(images(&view, left, theme));
+    }
     text.pad(usize::from(room).saturating_sub(2 + since.len()))
         .add(since, Role::Dim)
 }
@@ -274,6 +333,67 @@ fn under_way(
         (None, None) if view.is_mixed() => (format!("{look} mixed "), Role::Warn),
         (None, None) => (String::new(), Role::Plain),
     }
+}
+
+/// What a key would do with the idle colour: `R rolls back to it: warm 5/5`, `C: not ready 4/5`. Its images keep
+/// room for a tag.
+fn way(
+    estate: &Estate,
+    views: &[ServiceView<'_>],
+    view: &ColourView,
+    colour: usize,
+    room: usize,
+) -> Option<Text> {
+    let live = estate.live_colour().filter(|live| *live != colour)?;
+    let switch = estate.scope.traffic.as_ref()?;
+    let left_it = |v: &ServiceView<'_>| {
+        let flip = v.service.and_then(marks::flipped);
+        flip.is_some_and(|f| f.to == switch.colours[live] && f.what.as_str() == "cutover")
+    };
+    let is_back = views.iter().any(left_it);
+    let (ready, desired) = (view.ready, view.desired);
+    let is_whole = desired > 0 && ready >= desired;
+    let (key, forms) = match (is_back, is_whole, ready) {
+        (true, true, _) => (
+            "R",
+            [
+                format!("rolls back to it: warm {ready}/{desired}"),
+                "rolls back".to_owned(),
+            ],
+        ),
+        (true, false, 1..) => (
+            "R",
+            [
+                format!("rolls back to it: only {ready}/{desired} warm"),
+                format!("back: {ready}/{desired}"),
+            ],
+        ),
+        (true, false, 0) => (
+            "R",
+            [
+                "cannot roll back: it is cold, no pod is ready".to_owned(),
+                "cold".to_owned(),
+            ],
+        ),
+        (false, true, _) => ("C", ["cuts over to it".to_owned(), "cuts over".to_owned()]),
+        (false, false, _) => (
+            "C",
+            [
+                format!("cut over: not ready {ready}/{desired}"),
+                "not ready".to_owned(),
+            ],
+        ),
+    };
+    let said = |words: &String| {
+        let role = if is_whole { Role::Dim } else { Role::Warn };
+        Text::default()
+            .add(key, Role::Title)
+            .add(format!(" {words}"), role)
+    };
+    forms
+        .iter()
+        .map(said)
+        .find(|said| said.width() + TAG <= room)
 }
 
 /// Whether endpoints can be counted by colour, which their pods tell.

@@ -60,7 +60,7 @@ fn init_finds_the_estate_and_the_repository_and_status_works_with_what_it_wrote(
     );
     assert_eq!(out.status.code(), Some(0), "{}", complained(&out));
     for part in [
-        "context prod-eu: 6 namespaces",
+        "context prod-eu: 7 namespaces",
         "git: the remote origin leads to acme/digital-wall on github.com, 2 workflows",
         "environment production: production, backend, frontend, version=blue|green of",
         "`wheelhouse doctor`",

@@ -342,6 +342,11 @@ pub fn empty(look: Look, is_demo: bool) -> State {
         zone: jiff::tz::TimeZone::UTC,
         is_demo,
         author: "ann@bastion".into(),
+        pace: wheelhouse::app::operations::Pace {
+            moved_s: 60,
+            watch_s: 30,
+        },
+        ends_with_logout: false,
         warnings: Vec::new(),
     });
     update(&mut state, Event::Tick(now()));

@@ -15,6 +15,7 @@ mod jobs;
 mod keys;
 mod look;
 mod nested;
+mod operations;
 mod sizes;
 mod start;
 mod views;

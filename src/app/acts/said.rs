@@ -73,6 +73,7 @@ pub fn sheet(state: &State, proposal: &Proposal, dialog: &Dialog) -> Sheet {
         lines: Vec::new(),
         refusal: refused(state, proposal, dialog),
         verb,
+        ..Sheet::default()
     };
     if let Some(alerts) = &environment.estate.alerts {
         let goes_to = (alerts.scope.alertmanager.as_ref())

@@ -4,9 +4,13 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::look::Looked;
+use crate::app::Operations;
+use crate::app::operations::{self, Hold};
+use crate::cli::operate::text;
 use crate::estate::runs::{Conclusion, Progress, Repository, Run};
 use crate::estate::timeline::{Timeline, timeline};
 use crate::estate::{Check, Estate, Kind, Live, Now, Safe, why};
+use crate::ops::Kept;
 
 /// The version of the shape.
 pub(super) const SCHEMA: &str = "wheelhouse.status/v1";
@@ -52,8 +56,9 @@ fn environment(estate: &Estate, runs: Option<&Repository>, now: Now) -> Value {
         "colours": colours.iter().map(|c| colour(estate, *c)).collect::<Vec<_>>(),
         "pods": { "total": estate.pods.value.len(), "not_ready": not_ready(estate) },
         "alerts": alerts(estate),
-        "timeline": story(&timeline(estate, runs)),
+        "timeline": story(&timeline(estate, runs, Operations::of(estate).happenings(estate))),
         "rollouts": colours.iter().flat_map(|c| rollouts(estate, *c)).collect::<Vec<_>>(),
+        "operations": operations(estate, now),
         "checks": estate.checks(now).iter().map(Check::to_json).collect::<Vec<_>>(),
     })
 }
@@ -222,6 +227,35 @@ fn alerts(estate: &Estate) -> Value {
         })
     });
     rows.collect()
+}
+
+/// The newest first; `alive` is null where nobody knows, or where it is over.
+fn operations(estate: &Estate, now: Now) -> Vec<Value> {
+    let all = Operations::of(estate);
+    let row = |kept: &Kept| {
+        let operation = &kept.operation;
+        let plan = operation.plan.as_ref();
+        let closed = operation.closed.as_ref();
+        let alive = match operations::hold(estate, kept, now) {
+            _ if closed.is_some() => None,
+            Hold::Alive { .. } => Some(true),
+            Hold::Orphaned { .. } => Some(false),
+            Hold::Unknown(_) => None,
+        };
+        json!({
+            "id": kept.id,
+            "kind": plan.map(|plan| plan.kind.word()),
+            "to": plan.map(|plan| &plan.to),
+            "by": operation.by,
+            "reason": plan.and_then(|plan| plan.reason.as_ref()),
+            "since": operation.since,
+            "state": text::state(kept),
+            "outcome": closed.map(|(outcome, _)| outcome),
+            "holder": operation.holder,
+            "alive": alive,
+        })
+    };
+    all.all().map(row).collect()
 }
 
 fn not_ready(estate: &Estate) -> Vec<Value> {

@@ -3,11 +3,14 @@
 use std::fmt::Write as _;
 
 use super::look::Looked;
+use crate::app::Operations;
+use crate::app::operations::{self, Hold};
 use crate::estate::runs::{Conclusion, Progress, Repository, Run};
 use crate::estate::timeline::{timeline, utc};
 use crate::estate::{
     Check, ColourView, Estate, Fault, Kind, Live, Now, Safe, ServiceView, Verdict, why,
 };
+use crate::ops::Plan;
 
 /// All of it.
 pub(super) fn render(title: &Safe, looked: &Looked, now: Now) -> String {
@@ -29,7 +32,7 @@ pub(super) fn render(title: &Safe, looked: &Looked, now: Now) -> String {
 
 /// The newest of what changed; the whole of it is in the JSON.
 fn changes(out: &mut String, estate: &Estate, runs: Option<&Repository>) {
-    let timeline = timeline(estate, runs);
+    let timeline = timeline(estate, runs, Operations::of(estate).happenings(estate));
     let all = timeline.happenings.len() + timeline.left_out;
     if all > 0 {
         line(
@@ -157,6 +160,9 @@ fn environment(out: &mut String, title: &Safe, estate: &Estate, now: Now) {
             &format!("and {} more pods not ready", estate.index.trouble() - 20),
         );
     }
+    for words in operations(estate, now) {
+        line(out, 1, &words);
+    }
     for words in alerts(estate, now) {
         line(out, 1, &words);
     }
@@ -182,6 +188,30 @@ fn environment(out: &mut String, title: &Safe, estate: &Estate, now: Now) {
     if verdict == Verdict::Ok {
         line(out, 1, "OK");
     }
+}
+
+/// What is under way, and whether anybody carries it out; else the last one. Records that cannot be read are said.
+fn operations(estate: &Estate, now: Now) -> Vec<String> {
+    let all = Operations::of(estate);
+    let Some(kept) = all.open().or_else(|| all.last()) else {
+        return all.unreadable().map(ToString::to_string).collect();
+    };
+    let (what, by) = (kept.operation.plan.as_ref(), kept.operation.by.as_ref());
+    let what = what.map_or_else(|| "?".to_owned(), Plan::title);
+    let by = by.map_or("?", |by| operations::who(by));
+    let state = crate::cli::operate::text::state(kept);
+    let worker = match operations::hold(estate, kept, now) {
+        _ if kept.operation.closed.is_some() => String::new(),
+        Hold::Alive { holder, beat } => format!(", its worker {holder} beat {beat}s ago"),
+        Hold::Orphaned { .. } => {
+            let id = &kept.id;
+            format!(", ORPHANED: `wheelhouse op adopt {id}`, or roll back")
+        }
+        Hold::Unknown(why) => format!(", worker not known: {why}"),
+    };
+    let said = format!("operation {}: {what}, by {by}: {state}{worker}", kept.id);
+    let unreadable = all.unreadable().map(ToString::to_string);
+    std::iter::once(said).chain(unreadable).collect()
 }
 
 /// Alerts, a line each: how they stand, how grave, since when.

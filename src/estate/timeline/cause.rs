@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Happening, Weight};
+use super::{Happening, Source, Weight};
 use crate::estate::Safe;
 
 /// Something this many seconds after a flip or a rollout says so.
@@ -19,13 +19,14 @@ pub(super) struct Causes {
 impl Causes {
     /// Those among `happenings`.
     pub(super) fn of(happenings: &[Happening]) -> Self {
-        let all = |weight| {
-            let of = happenings.iter().filter(move |h| h.weight == weight);
-            of.map(|h| h.at).collect()
-        };
+        let is_flip = |h: &&Happening| h.weight == Weight::Traffic;
+        let is_rollout = |h: &&Happening| matches!(h.source, Source::Deployment(_));
         Self {
-            flips: all(Weight::Traffic),
-            rollouts: all(Weight::Change),
+            flips: happenings.iter().filter(is_flip).map(|h| h.at).collect(),
+            rollouts: (happenings.iter())
+                .filter(is_rollout)
+                .map(|h| h.at)
+                .collect(),
         }
     }
 

@@ -78,6 +78,14 @@ impl Prepared {
         &self.plan
     }
 
+    /// Takes the reason, which is said after the facts were read. It decides nothing.
+    pub fn because(&mut self, reason: Safe) {
+        if let Ok(plan) = &mut self.plan {
+            plan.reason = Some(reason.clone());
+        }
+        self.request.reason = Some(reason);
+    }
+
     /// Looks on while the person reads. May be given up on and called again.
     pub async fn look(&mut self) {
         self.eyes.next().await;

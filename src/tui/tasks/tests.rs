@@ -36,6 +36,7 @@ fn outside() -> Outside {
             ..alerts::Target::default()
         }],
         journal: None,
+        places: Vec::new(),
     }
 }
 

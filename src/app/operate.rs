@@ -1,0 +1,486 @@
+//! Operations from the screen: what each would do and stands on, why it may not be done, and what its
+//! worker says. The plan is [`crate::ops::check`]'s; the worker asks it again over fresh reads.
+
+mod sheet;
+
+pub use sheet::sheet;
+
+use serde::Serialize;
+
+use super::dialog::{Dialog, Field, Input};
+use super::edit::Edit;
+use super::facts::Facts;
+use super::operations::{self, Hold};
+use super::plan::{self, Subject};
+use super::state::{Overlay, State};
+use super::{Ask, Command, Permit};
+use crate::estate::{Safe, Tier};
+use crate::ops::{Kept, OperationKind, Plan, Refusal, RefusalKind, Request, check};
+
+/// What is proposed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Proposal {
+    /// Its number: what its worker says carries it.
+    pub number: u64,
+    /// The environment's place in the configuration.
+    pub environment: usize,
+    /// What is to be done.
+    pub wish: Wish,
+    /// How far its worker is.
+    pub worker: Worker,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum Wish {
+    /// A new operation.
+    Start(OperationKind),
+    /// Stop this one, and undo it.
+    Abort(Safe),
+    /// Take this one over.
+    Adopt(Safe),
+    /// End this one as it stands.
+    Abandon(Safe),
+}
+
+/// How far a proposal's worker is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum Worker {
+    /// Not needed yet: the plan is refused, or nothing is to be prepared.
+    Absent,
+    /// Wanted: it connects and reads.
+    Wanted,
+    /// It waits for the confirmation.
+    Ready,
+    /// It was told to go.
+    Sent,
+    /// There will be no operation; why.
+    Refused(Safe),
+}
+
+/// What a worker or a single write says.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub enum Heard {
+    /// It waits for the confirmation.
+    Ready,
+    /// The operation's id: it is under way.
+    Began(Safe),
+    /// It is done, in words.
+    Done(Safe),
+    /// There will be none; why.
+    Refused(Safe),
+}
+
+/// A worker that the screen wants prepared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Wanted {
+    /// The proposal's number.
+    pub number: u64,
+    /// The environment's place in the configuration.
+    pub environment: usize,
+    /// The kind of operation.
+    pub kind: OperationKind,
+}
+
+/// An operation that this cockpit began.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Begun {
+    /// The environment's place in the configuration.
+    pub environment: usize,
+    /// The operation's id.
+    pub id: Safe,
+}
+
+/// Opens the plan of a new operation of the environment on the screen.
+pub fn propose(state: &mut State, kind: OperationKind) {
+    let scope = &state.estate().scope;
+    if scope.traffic.is_none() {
+        let said = format!(
+            "{} has no traffic to move: no [environment.traffic]",
+            scope.name
+        );
+        state.tell(&said);
+        return;
+    }
+    let tier = scope.tier;
+    let (ask, fields) = match kind {
+        OperationKind::Rollback => (Ask::Word("rollback".into()), Vec::new()),
+        OperationKind::Cutover | OperationKind::Repair => {
+            let word = word(state, kind);
+            (Ask::of(tier, word), vec![reason(tier)])
+        }
+    };
+    open(state, Wish::Start(kind), ask, fields);
+}
+
+/// Opens the plan of what is to become of the operation on the screen.
+pub fn propose_about(state: &mut State, wish: fn(Safe) -> Wish) {
+    let environment = state.environment();
+    let Some(id) = environment.operations.open().map(|kept| kept.id.clone()) else {
+        let name = &environment.estate.scope.name;
+        let said = format!("no operation of {name} is under way");
+        state.tell(&said);
+        return;
+    };
+    let wish = wish(id);
+    let tier = environment.estate.scope.tier;
+    let word = match &wish {
+        Wish::Start(kind) => kind.word(),
+        Wish::Abort(_) => "abort",
+        Wish::Adopt(_) => "adopt",
+        Wish::Abandon(_) => "abandon",
+    };
+    let fields = match &wish {
+        Wish::Adopt(_) => Vec::new(),
+        _ => vec![Field {
+            is_required: true,
+            ..reason(tier)
+        }],
+    };
+    open(state, wish, Ask::of(tier, word.into()), fields);
+}
+
+fn open(state: &mut State, wish: Wish, ask: Ask, fields: Vec<Field>) {
+    state.proposals += 1;
+    let mut proposal = Proposal {
+        number: state.proposals,
+        environment: state.selected,
+        wish,
+        worker: Worker::Absent,
+    };
+    want(state, &mut proposal);
+    plan::open(state, Subject::Operation(proposal), fields, ask);
+}
+
+fn reason(tier: Tier) -> Field {
+    Field {
+        name: "reason",
+        input: Input::Text(Edit::default()),
+        is_required: tier == Tier::Production,
+    }
+}
+
+/// What production types: the environment and its first Service that is patched.
+fn word(state: &State, kind: OperationKind) -> Safe {
+    let estate = state.estate();
+    let service = match judged(state, state.selected, kind) {
+        (Some(plan), _) if !plan.flips.is_empty() => plan.flips.first().map(|f| f.service.clone()),
+        _ => {
+            let switch = estate.scope.traffic.as_ref();
+            switch.and_then(|t| t.services.iter().min().cloned())
+        }
+    };
+    format!(
+        "{}/{}",
+        estate.scope.name,
+        service.unwrap_or_else(|| "".into())
+    )
+    .into()
+}
+
+/// The plan as the screen's estate has it, and why it is refused.
+fn judged(state: &State, at: usize, kind: OperationKind) -> (Option<Plan>, Option<Safe>) {
+    let environment = &state.environments[at];
+    match check(&request(kind), &environment.estate, state.now) {
+        Ok(plan) => match busy(environment.operations.open(), kind) {
+            None => (Some(plan), None),
+            Some(Refusal { why, .. }) => (Some(plan), Some(why)),
+        },
+        Err(refusal) => (refusal.plan.map(|plan| *plan), Some(refusal.why)),
+    }
+}
+
+/// What a worker is asked for; the reason comes with the confirmation.
+pub fn request(kind: OperationKind) -> Request {
+    Request {
+        kind,
+        to: None,
+        reason: None,
+        seize: false,
+    }
+}
+
+/// An operation that is not over stands in the way of all but a rollback.
+fn busy(open: Option<&Kept>, kind: OperationKind) -> Option<Refusal> {
+    let open = open.filter(|_| kind != OperationKind::Rollback)?;
+    let by = open
+        .operation
+        .by
+        .as_ref()
+        .map_or("somebody", |by| operations::who(by));
+    let what = open
+        .operation
+        .plan
+        .as_ref()
+        .map_or("an operation", |p| p.kind.word());
+    let why = format!(
+        "{what} by {by} is not over: B aborts it, A adopts it when its worker is gone, R rolls back"
+    );
+    Some(Refusal {
+        kind: RefusalKind::Held,
+        why: why.into(),
+        plan: None,
+    })
+}
+
+/// Why the proposal may not be done now.
+fn refused(state: &State, proposal: &Proposal, screen: Option<Safe>) -> Option<Safe> {
+    if let Worker::Refused(why) = &proposal.worker {
+        return Some(why.clone());
+    }
+    screen.or_else(|| permit(state, proposal).err())
+}
+
+/// The right to change the environment; none where none is needed (SAFETY, rule 9).
+fn permit(state: &State, proposal: &Proposal) -> Result<Option<Permit>, Safe> {
+    if proposal.wish == Wish::Start(OperationKind::Rollback) {
+        return Ok(None);
+    }
+    let environment = &state.environments[proposal.environment];
+    let name = &environment.estate.scope.name;
+    environment.access.permit(name, state.now.at).map(Some)
+}
+
+/// Why the operation itself is in no state for it.
+fn misplaced(state: &State, proposal: &Proposal) -> Option<Safe> {
+    let environment = &state.environments[proposal.environment];
+    let (Wish::Abort(id) | Wish::Adopt(id) | Wish::Abandon(id)) = &proposal.wish else {
+        return None;
+    };
+    let Some(kept) = environment.operations.get(id) else {
+        return Some("its record is gone".into());
+    };
+    if let Some((outcome, _)) = &kept.operation.closed {
+        return Some(format!("it is over: {}", outcome.word()).into());
+    }
+    match (
+        &proposal.wish,
+        operations::hold(&environment.estate, kept, state.now),
+    ) {
+        (Wish::Abort(_), Hold::Orphaned { .. }) => Some(
+            "nobody would read it, its worker is gone: adopt it first (A), or roll back (R)".into(),
+        ),
+        (Wish::Adopt(_) | Wish::Abandon(_), Hold::Alive { holder, .. }) => Some(
+            format!("{holder} carries it out: abort it (B), or roll back (R), which cuts it off")
+                .into(),
+        ),
+        (Wish::Abort(_), _) if kept.operation.abort.is_some() => {
+            Some("that is asked already: it stops at the next boundary".into())
+        }
+        _ => None,
+    }
+}
+
+/// What the plan stands on. What moves by itself (ages, resourceVersions, heartbeats) stays out.
+pub fn facts(state: &State, proposal: &Proposal) -> Facts {
+    let environment = &state.environments[proposal.environment];
+    let facts = Facts::default().with("environment", &environment.estate.scope.name);
+    match &proposal.wish {
+        Wish::Start(kind) => match judged(state, proposal.environment, *kind) {
+            (Some(plan), _) => decisive(facts, &plan),
+            (None, why) => facts.with("the plan", why.unwrap_or_else(|| "".into())),
+        },
+        Wish::Abort(id) | Wish::Adopt(id) | Wish::Abandon(id) => {
+            let kept = environment.operations.get(id);
+            let state = match kept.map(|kept| &kept.operation.closed) {
+                None => "gone",
+                Some(None) => "under way",
+                Some(Some((outcome, _))) => outcome.word(),
+            };
+            let holder = kept.and_then(|kept| kept.operation.holder.clone());
+            (facts.with("the operation", id))
+                .with("its state", state)
+                .with("its worker", holder.unwrap_or_else(|| "nobody".into()))
+        }
+    }
+}
+
+/// The parts of the hash that can be told, and the hash. A rollback stands on its patches alone.
+fn decisive(facts: Facts, plan: &Plan) -> Facts {
+    let selectors: Vec<String> = (plan.flips.iter())
+        .map(|f| {
+            format!(
+                "{} {}",
+                f.service,
+                f.from.get(&plan.key).map_or("unset", |v| v.as_str())
+            )
+        })
+        .collect();
+    let facts = facts
+        .with("the target", &plan.to)
+        .with("the selectors", selectors.join(", "));
+    if plan.kind == OperationKind::Rollback {
+        return facts;
+    }
+    let checks: Vec<String> = (plan.gates.iter())
+        .filter(|gate| !matches!(gate.name.as_str(), "lock" | "current" | "rights"))
+        .map(|gate| format!("{} {:?}", gate.name, gate.finding))
+        .collect();
+    let images: Vec<String> = (plan.images.iter())
+        .map(|i| format!("{} {}", i.workload, words(&i.to)))
+        .collect();
+    (facts.with("the checks", checks.join(", ")))
+        .with("what runs", images.join(", "))
+        .with("the plan", &plan.hash)
+}
+
+fn words(images: &[Safe]) -> String {
+    match images.is_empty() {
+        true => "nothing".to_owned(),
+        false => images
+            .iter()
+            .map(Safe::as_str)
+            .collect::<Vec<_>>()
+            .join(", "),
+    }
+}
+
+/// Has a worker wanted as soon as the screen's own plan is not refused.
+pub fn want(state: &State, proposal: &mut Proposal) {
+    if let (Wish::Start(kind), Worker::Absent) = (&proposal.wish, &proposal.worker)
+        && judged(state, proposal.environment, *kind).1.is_none()
+        && permit(state, proposal).is_ok()
+    {
+        proposal.worker = Worker::Wanted;
+    }
+}
+
+/// The worker that the open plan wants prepared.
+pub fn wanted(state: &State) -> Option<Wanted> {
+    let proposal = proposal(state)?;
+    let Wish::Start(kind) = proposal.wish else {
+        return None;
+    };
+    matches!(proposal.worker, Worker::Wanted | Worker::Ready).then_some(Wanted {
+        number: proposal.number,
+        environment: proposal.environment,
+        kind,
+    })
+}
+
+fn proposal(state: &State) -> Option<&Proposal> {
+    let Some(Overlay::Plan(plan)) = &state.overlay else {
+        return None;
+    };
+    match &plan.subject {
+        Subject::Operation(proposal) => Some(proposal),
+        Subject::Act(_) => None,
+    }
+}
+
+fn proposal_mut(state: &mut State) -> Option<&mut Proposal> {
+    let Some(Overlay::Plan(plan)) = &mut state.overlay else {
+        return None;
+    };
+    match &mut plan.subject {
+        Subject::Operation(proposal) => Some(proposal),
+        Subject::Act(_) => None,
+    }
+}
+
+/// A worker that refused is asked anew, by another worker.
+pub fn again(state: &mut State, proposal: &mut Proposal) {
+    state.proposals += 1;
+    proposal.number = state.proposals;
+    proposal.worker = Worker::Absent;
+    want(state, proposal);
+}
+
+/// Sends what was confirmed. The plan stays open until the worker says what became of it.
+///
+/// # Errors
+/// Why not, and how to proceed.
+pub fn begin(state: &mut State, proposal: &mut Proposal, dialog: &Dialog) -> Result<Command, Safe> {
+    let permit = permit(state, proposal)?;
+    if let Some(why) = misplaced(state, proposal) {
+        return Err(why);
+    }
+    let name = state.environments[proposal.environment]
+        .estate
+        .scope
+        .name
+        .clone();
+    let reason = Some(dialog.value("reason"))
+        .filter(|why| !why.is_empty())
+        .map(Safe::new);
+    let (number, environment) = (proposal.number, proposal.environment);
+    let command = match &proposal.wish {
+        Wish::Start(kind) => {
+            let (Some(plan), None) = judged(state, environment, *kind) else {
+                return Err("the facts changed: look, and plan again".into());
+            };
+            // The hash that the person saw: the worker compares it with its own fresh reads.
+            Command::Go {
+                number,
+                environment,
+                name,
+                hash: plan.hash,
+                reason,
+                permit,
+            }
+        }
+        wish => Command::Operate {
+            number,
+            environment,
+            name,
+            wish: wish.clone(),
+            reason: reason.unwrap_or_else(|| "".into()),
+            permit,
+        },
+    };
+    proposal.worker = Worker::Sent;
+    Ok(command)
+}
+
+/// Takes what a worker or a write says of proposal `number`.
+pub fn hear(state: &mut State, number: u64, environment: usize, heard: Heard) {
+    let is_open = proposal(state).is_some_and(|p| p.number == number);
+    match heard {
+        Heard::Ready => {
+            if let Some(proposal) = proposal_mut(state).filter(|p| p.number == number)
+                && proposal.worker == Worker::Wanted
+            {
+                proposal.worker = Worker::Ready;
+            }
+        }
+        Heard::Began(id) => {
+            if is_open {
+                state.overlay = None;
+            }
+            state.tell(&format!("operation {id} is under way"));
+            state.begun.push(Begun { environment, id });
+        }
+        Heard::Done(words) => {
+            if is_open {
+                state.overlay = None;
+            }
+            state.tell(&words);
+        }
+        Heard::Refused(why) => match proposal_mut(state).filter(|p| p.number == number) {
+            Some(proposal) => proposal.worker = Worker::Refused(why),
+            None => state.tell(&format!("refused: {why}")),
+        },
+    }
+}
+
+/// What goes on when the cockpit ends: a line for each operation that it began and that is not over.
+pub fn farewell(state: &State) -> Vec<Safe> {
+    let mut lines: Vec<Safe> = (state.begun.iter())
+        .filter(|begun| {
+            let kept = state.environments[begun.environment]
+                .operations
+                .get(&begun.id);
+            kept.is_none_or(|kept| kept.operation.closed.is_none())
+        })
+        .map(|begun| {
+            let id = &begun.id;
+            format!("operation {id} goes on in its worker; `wheelhouse op watch {id}`").into()
+        })
+        .collect();
+    if proposal(state).is_some_and(|p| p.worker == Worker::Sent) {
+        lines.push(
+            "an operation was just confirmed; `wheelhouse op list` says what became of it".into(),
+        );
+    }
+    lines
+}

@@ -1,0 +1,226 @@
+//! What the plan of an operation says.
+
+use super::{Proposal, Wish, Worker, judged, misplaced, refused, words};
+use crate::app::dialog::{Line, Sheet};
+use crate::app::operations::{self, Hold};
+use crate::app::state::State;
+use crate::estate::alerts::Standing;
+use crate::estate::{Estate, Safe};
+use crate::ops::plan::ImageChange;
+use crate::ops::{Finding, Flip, Kept, OperationKind, Plan};
+
+/// What the dialog says.
+pub fn sheet(state: &State, proposal: &Proposal) -> Sheet {
+    let mut sheet = match &proposal.wish {
+        Wish::Start(kind) => planned(state, proposal, *kind),
+        Wish::Abort(id) => about(state, proposal, id, ("ABORT", "abort it")),
+        Wish::Adopt(id) => about(state, proposal, id, ("ADOPT", "take it over")),
+        Wish::Abandon(id) => about(state, proposal, id, ("ABANDON", "end it as it stands")),
+    };
+    sheet.pending = match &proposal.worker {
+        Worker::Sent => {
+            Some("sent; what became of it is awaited here, and goes on without you".into())
+        }
+        _ => None,
+    };
+    sheet
+}
+
+fn planned(state: &State, proposal: &Proposal, kind: OperationKind) -> Sheet {
+    let estate = &state.environments[proposal.environment].estate;
+    let (plan, why) = judged(state, proposal.environment, kind);
+    let title = match &plan {
+        Some(plan) => title(plan),
+        None => format!("{} {}", kind.word().to_uppercase(), estate.scope.name),
+    };
+    let mut sheet = Sheet {
+        title,
+        refusal: refused(state, proposal, why),
+        verb: match kind {
+            OperationKind::Cutover => "cut over",
+            OperationKind::Rollback => "roll back",
+            OperationKind::Repair => "repair",
+        },
+        tag: plan
+            .as_ref()
+            .map(|plan| plan.hash.chars().take(4).collect()),
+        ..Sheet::default()
+    };
+    if let Worker::Refused(_) = proposal.worker {
+        sheet.way_on = Some("Enter plans again.");
+    }
+    if let Some(plan) = &plan {
+        match kind {
+            OperationKind::Rollback => brief(&mut sheet, plan),
+            OperationKind::Cutover | OperationKind::Repair => full(&mut sheet, plan, estate),
+        }
+        if state.ends_with_logout {
+            let said = "it ends with your logout here: KillUserProcesses=yes, and no lingering";
+            sheet.lines.push(Line::Look("worker", said.to_owned()));
+        }
+    }
+    sheet
+}
+
+/// `CUT OVER production to GREEN`
+fn title(plan: &Plan) -> String {
+    let (name, to) = (&plan.environment, Plan::colour_in_words(&plan.to));
+    match plan.kind {
+        OperationKind::Cutover => format!("CUT OVER {name} to {to}"),
+        OperationKind::Rollback => format!("ROLL BACK {name} to {to}"),
+        OperationKind::Repair => format!("REPAIR the selectors of {name}"),
+    }
+}
+
+fn full(sheet: &mut Sheet, plan: &Plan, estate: &Estate) {
+    let lines = &mut sheet.lines;
+    lines.extend(
+        plan.flips
+            .iter()
+            .map(|flip| Line::Words(flip_words(plan, flip))),
+    );
+    if plan.is_only_verified() {
+        let to = Plan::colour_in_words(&plan.to);
+        lines.push(Line::Words(format!(
+            "{to} is live already: no selector is changed, it is verified only"
+        )));
+    }
+    lines.extend(plan.images.iter().map(|i| Line::Words(image_words(i))));
+    lines.push(Line::Fact("back", plan.back.to_string()));
+    lines.push(Line::Blank);
+    // What stands in the way or wants a look comes first: a small window hides the rest.
+    let mut gates: Vec<_> = plan.gates.iter().collect();
+    gates.sort_by_key(|gate| match gate.finding {
+        Finding::Bad => 0,
+        Finding::Unknown => 1,
+        Finding::Noted => 2,
+        Finding::Ok => 3,
+    });
+    let (loud, quiet) = gates.split_at(gates.iter().filter(|g| g.finding != Finding::Ok).count());
+    lines.extend(loud.iter().map(|gate| Line::Gate((*gate).clone())));
+    if let Some(firing) = firing(estate) {
+        lines.push(Line::Look("fires", firing));
+    }
+    lines.extend(quiet.iter().map(|gate| Line::Gate((*gate).clone())));
+    for (place, other) in plan.others.iter().enumerate() {
+        let name = if place == 0 { "who" } else { "" };
+        lines.push(Line::Fact(name, other.to_string()));
+    }
+}
+
+/// A rollback's plan is a line, and what somebody should know.
+fn brief(sheet: &mut Sheet, plan: &Plan) {
+    let services: Vec<&str> = plan.flips.iter().map(|f| f.service.as_str()).collect();
+    let from = plan.from.as_ref().map_or("?", |from| from.as_str());
+    sheet.lines.push(Line::Words(format!(
+        "{}   {}  {from} → {}",
+        services.join(", "),
+        plan.key,
+        plan.to
+    )));
+    let is_worth = |finding| finding != Finding::Ok;
+    let gates = plan.gates.iter().filter(|gate| is_worth(gate.finding));
+    sheet.lines.extend(gates.cloned().map(Line::Gate));
+}
+
+/// `digital-wall-service   part=frontend  version  blue → green`
+fn flip_words(plan: &Plan, flip: &Flip) -> String {
+    let rest = flip.from.iter().filter(|(k, _)| *k != plan.key);
+    let rest: Vec<String> = rest.map(|(k, v)| format!("{k}={v}")).collect();
+    let of = |labels: &crate::estate::Labels| {
+        labels
+            .get(&plan.key)
+            .map_or_else(|| "unset".to_owned(), ToString::to_string)
+    };
+    format!(
+        "{}   {}  {}  {} → {}",
+        flip.service,
+        rest.join(" "),
+        plan.key,
+        of(&flip.from),
+        of(&flip.to)
+    )
+}
+
+fn image_words(change: &ImageChange) -> String {
+    format!(
+        "{}   {} → {}",
+        change.workload,
+        words(&change.from),
+        words(&change.to)
+    )
+}
+
+/// What fires in the environment, by name.
+fn firing(estate: &Estate) -> Option<String> {
+    let views = estate.alerts.as_ref()?.views();
+    let firing = views
+        .iter()
+        .filter(|view| view.standing == Standing::Firing);
+    let mut names: Vec<&str> = firing.map(|view| view.rule.name.as_str()).collect();
+    names.dedup();
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
+/// What is said of an operation before something is done to it.
+fn about(
+    state: &State,
+    proposal: &Proposal,
+    id: &Safe,
+    (word, verb): (&str, &'static str),
+) -> Sheet {
+    let environment = &state.environments[proposal.environment];
+    let kept = environment.operations.get(id);
+    let name = &environment.estate.scope.name;
+    let what = kept
+        .and_then(|k| k.operation.plan.as_ref())
+        .map_or("the operation", |p| p.kind.word());
+    let mut sheet = Sheet {
+        title: format!("{word} the {what} of {name}"),
+        refusal: refused(state, proposal, misplaced(state, proposal)),
+        verb,
+        ..Sheet::default()
+    };
+    let Some(kept) = kept else { return sheet };
+    sheet.lines.push(Line::Fact("operation", id.to_string()));
+    if let Some(plan) = &kept.operation.plan {
+        let by = kept.operation.by.as_ref().map_or("?", |by| by.as_str());
+        sheet
+            .lines
+            .push(Line::Fact("what", format!("{}, by {by}", plan.title())));
+    }
+    let worker = match operations::hold(&environment.estate, kept, state.now) {
+        Hold::Alive { holder, beat } => format!("{holder}, beat {beat}s ago"),
+        Hold::Orphaned { beat: Some(beat) } => format!("gone: last beat {beat}s ago"),
+        Hold::Orphaned { beat: None } => "gone: nobody holds its Leases".to_owned(),
+        Hold::Unknown(why) => format!("not known: {why}"),
+    };
+    sheet.lines.push(Line::Fact("worker", worker));
+    sheet.lines.push(Line::Blank);
+    let said = consequence(&proposal.wish, kept);
+    sheet.lines.push(Line::Words(said));
+    sheet
+}
+
+/// What follows, in words.
+fn consequence(wish: &Wish, kept: &Kept) -> String {
+    let passed: Vec<String> = (kept.operation.states.keys())
+        .filter(|step| kept.operation.has_passed(step))
+        .map(ToString::to_string)
+        .collect();
+    let done = match passed.is_empty() {
+        true => "Nothing is done yet.".to_owned(),
+        false => format!("Done so far: {}.", passed.join(", ")),
+    };
+    let then = match wish {
+        Wish::Abort(_) => {
+            "It stops at the next boundary; flips that it made are patched back, the autoscalers get back what they had."
+        }
+        Wish::Adopt(_) => {
+            "A worker here goes on from there, under a new epoch: the old one can write nothing more."
+        }
+        Wish::Abandon(_) => "Nobody goes on with it and nothing is undone: what it did stays so.",
+        Wish::Start(_) => "",
+    };
+    format!("{done} {then}")
+}

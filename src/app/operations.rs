@@ -1,0 +1,284 @@
+//! The operations of an environment, read from their records once when these change: which is under way,
+//! whether anybody carries it out, and which was the last.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::estate::timeline::{Happening, Source, Weight};
+use crate::estate::{Currency, Estate, Kind, Labels, Lease, Now, Safe};
+use crate::ops::marks::Flipped;
+use crate::ops::{Entry, Kept, Outcome, Step, StepState, What, kept, marks};
+
+/// An operation that ended stays on the screen for so long.
+const FRESH: SignedDuration = SignedDuration::from_mins(5);
+/// A record is written before its Lease is seen, and closed before that is released.
+const GRACE_S: i64 = 10;
+
+/// The operations about this environment, by their records' names.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Operations {
+    read: BTreeMap<Safe, (Safe, Result<Kept, Safe>)>,
+}
+
+/// How long an operation's steps take, by this cockpit's configuration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pace {
+    /// Seconds that traffic may take to move.
+    pub moved_s: u64,
+    /// Seconds that it is watched after the flip.
+    pub watch_s: u64,
+}
+
+/// Whether anybody carries an operation out.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Hold {
+    /// Its worker renews the Lease; the last time so many seconds ago.
+    Alive {
+        /// The worker.
+        holder: Safe,
+        /// Seconds.
+        beat: i64,
+    },
+    /// Nobody does.
+    Orphaned {
+        /// Seconds since the last sign of life, where there was one.
+        beat: Option<i64>,
+    },
+    /// Not known, and why.
+    Unknown(Safe),
+}
+
+impl Operations {
+    /// The operations about the environment of `estate`.
+    pub fn of(estate: &Estate) -> Self {
+        let mut all = Self::default();
+        all.take(estate);
+        all
+    }
+
+    /// Reads the records that changed.
+    pub fn take(&mut self, estate: &Estate) {
+        let mut before = std::mem::take(&mut self.read);
+        for record in estate.records.value.iter() {
+            if kept::namespace(record) != Some(&estate.scope.namespace) {
+                continue;
+            }
+            let known = before
+                .remove(&record.name)
+                .filter(|(version, _)| *version == record.resource_version);
+            let read = known.map_or_else(|| kept::read(record), |(_, read)| read);
+            if read.as_ref().is_ok_and(|kept| !touches(estate, kept)) {
+                continue;
+            }
+            let version = record.resource_version.clone();
+            self.read.insert(record.name.clone(), (version, read));
+        }
+    }
+
+    /// All that can be read, the newest first.
+    pub fn all(&self) -> impl Iterator<Item = &Kept> {
+        let read = self.read.values().rev();
+        read.filter_map(|(_, read)| read.as_ref().ok())
+    }
+
+    /// Why others cannot be read.
+    pub fn unreadable(&self) -> impl Iterator<Item = &Safe> {
+        let read = self.read.values();
+        read.filter_map(|(_, read)| read.as_ref().err())
+    }
+
+    /// The one of that id.
+    pub fn get(&self, id: &str) -> Option<&Kept> {
+        let (_, read) = self.read.get(marks::record_name(id).as_str())?;
+        read.as_ref().ok()
+    }
+
+    /// The newest that is not over.
+    pub fn open(&self) -> Option<&Kept> {
+        self.all().find(|kept| kept.operation.closed.is_none())
+    }
+
+    /// The newest that is over.
+    pub fn last(&self) -> Option<&Kept> {
+        self.all().find(|kept| kept.operation.closed.is_some())
+    }
+
+    /// What they did that changed something or needs a person, with who did it; and flips whose records are gone,
+    /// by the marks on the Services.
+    pub fn happenings(&self, estate: &Estate) -> Vec<Happening> {
+        let mut all: Vec<Happening> = self.all().flat_map(told).collect();
+        for flip in estate.services.value.iter().filter_map(marks::flipped) {
+            if self.get(&flip.operation).is_none() {
+                all.push(marked(&flip));
+            }
+        }
+        all.dedup();
+        all
+    }
+
+    /// What is on the screen: the one that is not over, else the last one for a while.
+    pub fn shown(&self, at: Timestamp) -> Option<&Kept> {
+        let is_fresh = |kept: &&Kept| {
+            let ended = kept.operation.last;
+            ended.is_some_and(|ended| at.duration_since(ended) < FRESH)
+        };
+        self.open().or_else(|| self.last().filter(is_fresh))
+    }
+}
+
+/// Whether the operation is about Services of this environment's switch.
+fn touches(estate: &Estate, kept: &Kept) -> bool {
+    let services = estate.scope.traffic.iter().flat_map(|t| &t.services);
+    let plan = kept.operation.plan.as_ref();
+    plan.is_some_and(|plan| services.into_iter().any(|s| plan.least.contains_key(s)))
+}
+
+/// Whether anybody carries `kept` out, by the Leases of its Services.
+pub fn hold(estate: &Estate, kept: &Kept, now: Now) -> Hold {
+    let unseen = [Kind::Leases, Kind::Records]
+        .into_iter()
+        .find(|kind| estate.currency(*kind, now.at) != Currency::Live);
+    if let Some(kind) = unseen {
+        let why = estate.fault(kind).map(|fault| fault.what.clone());
+        return Hold::Unknown(
+            why.unwrap_or_else(|| format!("{} are not seen", kind.plural()).into()),
+        );
+    }
+    let at = estate.server_time(now);
+    let beat = |lease: &Lease| {
+        let renewed = lease.renewed.or(lease.acquired);
+        renewed.map(|renewed| at.duration_since(renewed).as_secs().max(0))
+    };
+    let mine: Vec<&Lease> = leases(estate, kept);
+    let alive = mine.iter().find(|lease| marks::is_alive(lease, at));
+    if let Some((holder, beat)) = alive.and_then(|l| Some((l.holder.clone()?, beat(l)?))) {
+        return Hold::Alive { holder, beat };
+    }
+    let written = kept.operation.last;
+    match written.is_some_and(|last| at.duration_since(last).as_secs() < GRACE_S) {
+        true => Hold::Unknown("its Lease is not seen yet".into()),
+        false => Hold::Orphaned {
+            beat: mine.into_iter().find_map(beat),
+        },
+    }
+}
+
+/// The Leases that name the operation and that somebody holds.
+fn leases<'a>(estate: &'a Estate, kept: &Kept) -> Vec<&'a Lease> {
+    let services = kept
+        .operation
+        .plan
+        .iter()
+        .flat_map(|plan| plan.least.keys());
+    let of = |service: &Safe| estate.leases.value.get(marks::lease_name(service).as_str());
+    let is_its = |lease: &&Lease| {
+        let is_held = lease.holder.as_ref().is_some_and(|h| !h.is_empty());
+        is_held && marks::operation(&lease.marks).as_ref() == Some(&kept.id)
+    };
+    services.filter_map(of).filter(is_its).collect()
+}
+
+/// Seconds that its watch has lasted: by the step's own age, which no pause and no takeover interrupted, else
+/// by the mark on the Lease.
+pub fn watched(estate: &Estate, kept: &Kept, now: Now) -> u64 {
+    let at = estate.server_time(now);
+    let seconds = |since| u64::try_from(at.duration_since(since).as_secs().max(0)).unwrap_or(0);
+    let was_paused = (kept.entries.iter()).any(|e| matches!(e.what, What::Paused { .. }));
+    match kept.operation.state(&Step::Watch) {
+        StepState::Running { since, .. } if !was_paused && !kept.is_resumed() => seconds(since),
+        _ => {
+            let held = leases(estate, kept).into_iter();
+            let said = held.filter_map(|l| l.marks.get(marks::WATCHED)?.parse().ok());
+            said.min().unwrap_or(0)
+        }
+    }
+}
+
+/// What of an operation is worth a line in the list of what changed.
+fn told(kept: &Kept) -> Vec<Happening> {
+    let Some(plan) = &kept.operation.plan else {
+        return Vec::new();
+    };
+    let (kind, by) = (plan.kind.word(), kept.operation.by.as_ref());
+    let by = by.map_or("somebody", |by| who(by));
+    let happening = |entry: &Entry| {
+        let (weight, what, note) = match &entry.what {
+            What::Passed {
+                step: step @ (Step::Flip(service) | Step::Undo(service)),
+                ..
+            } => {
+                let flip = plan.flip(service)?;
+                let value =
+                    |labels: &Labels| labels.get(&plan.key).map_or("unset".into(), Safe::clone);
+                let (from, to) = match step {
+                    Step::Undo(_) => (value(&flip.to), value(&flip.from)),
+                    _ => (value(&flip.from), value(&flip.to)),
+                };
+                let why = match step {
+                    Step::Undo(_) => "taken back, ".to_owned(),
+                    _ => String::new(),
+                };
+                (
+                    Weight::Traffic,
+                    format!("{service} {from} → {to}"),
+                    format!("{why}{kind} by {by}"),
+                )
+            }
+            What::Planned(plan) => (Weight::Change, plan.title(), format!("by {by}")),
+            What::AbortAsked { reason } => (
+                Weight::Look,
+                format!("abort of the {kind}: {reason}"),
+                format!("by {}", who(&entry.by)),
+            ),
+            What::Paused { reason } => (Weight::Bad, reason.to_string(), format!("{kind} paused")),
+            What::Adopted { .. } => (
+                Weight::Look,
+                format!("{kind} adopted"),
+                format!("by {}", who(&entry.by)),
+            ),
+            What::Closed {
+                outcome: Outcome::Done,
+                ..
+            } => (Weight::Good, format!("{kind} done"), format!("by {by}")),
+            What::Closed { outcome, reason } => (
+                Weight::Look,
+                format!("{kind} {}: {reason}", outcome.word()),
+                format!("by {by}"),
+            ),
+            What::Abandoned { reason } => (
+                Weight::Look,
+                format!("{kind} abandoned: {reason}"),
+                format!("by {}", who(&entry.by)),
+            ),
+            _ => return None,
+        };
+        Some(Happening {
+            at: entry.at,
+            weight,
+            what: Safe::new(&what),
+            note: Some(Safe::new(&note)),
+            after: None,
+            source: Source::Operation(kept.id.clone()),
+        })
+    };
+    kept.entries.iter().filter_map(happening).collect()
+}
+
+/// A flip whose record is gone.
+fn marked(flip: &Flipped) -> Happening {
+    let from = flip.from.as_ref().map_or("unset", |from| from.as_str());
+    Happening {
+        at: flip.at,
+        weight: Weight::Traffic,
+        what: Safe::new(&format!("{from} → {}", flip.to)),
+        note: Some(Safe::new(&format!("{} by {}", flip.what, who(&flip.by)))),
+        after: None,
+        source: Source::Operation(flip.operation.clone()),
+    }
+}
+
+/// Somebody as people know them: the API's user, without seat and host.
+pub fn who(by: &str) -> &str {
+    by.split(" (").next().unwrap_or(by)
+}

@@ -1,0 +1,640 @@
+//! Operations on the screen: plans before anything is changed, the panel, the alarm, who flipped last.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use wheelhouse::app::operate::{Heard, Wanted, wanted};
+use wheelhouse::app::{Command, Event, Look, Overlay, State, operate, update};
+use wheelhouse::estate::*;
+use wheelhouse::ops::machine::Operation;
+use wheelhouse::ops::marks::{self, Flipped};
+use wheelhouse::ops::{
+    Entry, Next, OperationKind, Outcome, Plan, Request, Step, What, check, entry, kept,
+};
+
+use super::text;
+use crate::world::*;
+
+const ID: &str = "01jdsx0000abcdefghjkmnpqrs";
+
+/// Production with GREEN whole.
+fn ready() -> State {
+    let mut state = full(Look::default());
+    mend(&mut state);
+    state
+}
+
+fn mend(state: &mut State) {
+    let mut well = ill_pod();
+    well.ready = true;
+    well.containers[0].ready = true;
+    let name: Safe = "digital-wall-green-backend".into();
+    let mut deployment = state.estate().deployments.value.get(&name).unwrap().clone();
+    (deployment.ready, deployment.available) = (2, 2);
+    observe(
+        state,
+        vec![
+            Seen::Pods(Delta::Changes(vec![Change::Applied(well)])),
+            Seen::Deployments(Delta::Changes(vec![Change::Applied(deployment)])),
+        ],
+    );
+}
+
+/// The same with a window for changes.
+fn open_window() -> State {
+    let mut state = ready();
+    press(&mut state, ": w r i t e space 1 5 m enter");
+    state
+}
+
+fn type_in(state: &mut State, words: &str) -> Vec<Command> {
+    let keys: Vec<String> = words
+        .chars()
+        .map(|c| {
+            if c == ' ' {
+                "space".to_owned()
+            } else {
+                c.to_string()
+            }
+        })
+        .collect();
+    press(state, &keys.join(" "))
+}
+
+/// The plan of a cutover with its reason typed, and its prompt listening.
+fn asked() -> State {
+    let mut state = open_window();
+    press(&mut state, "C");
+    type_in(&mut state, "release 42");
+    press(&mut state, "enter");
+    pass(&mut state, 1);
+    state
+}
+
+fn word() -> &'static str {
+    "production/digital-wall-service"
+}
+
+fn is_open(state: &State) -> bool {
+    matches!(state.overlay, Some(Overlay::Plan(_)))
+}
+
+fn plan_of(state: &State, kind: OperationKind) -> Plan {
+    let request = Request {
+        kind,
+        to: None,
+        reason: Some("release 42".into()),
+        seize: false,
+    };
+    check(&request, state.estate(), state.now).unwrap()
+}
+
+fn entry_at(seconds: i64, what: What) -> Entry {
+    Entry {
+        at: ago(seconds).unwrap(),
+        by: "carol (carol@bastion-2)".into(),
+        what,
+    }
+}
+
+/// A record with these entries.
+fn record(entries: &[Entry], version: &str) -> Record {
+    let mut data = BTreeMap::new();
+    data.insert("schema".to_owned(), Arc::from("1"));
+    data.insert(
+        "entries".to_owned(),
+        Arc::from(entry::write(entries).unwrap()),
+    );
+    Record {
+        name: format!("wheelhouse-{ID}").into(),
+        uid: "uid-record".into(),
+        resource_version: version.into(),
+        created: ago(60),
+        deleting: None,
+        labels: labels(&[(kept::NAMESPACE, "production")]),
+        data,
+    }
+}
+
+/// Entries up to the beginning of `last`.
+fn until(plan: &Plan, last: &Step) -> Vec<Entry> {
+    let holder: Safe = "carol@bastion-2/boot/1".into();
+    let mut entries = vec![
+        entry_at(40, What::Planned(Box::new(plan.clone()))),
+        entry_at(
+            40,
+            What::Locked {
+                epochs: BTreeMap::new(),
+                holder,
+            },
+        ),
+    ];
+    while let Next::Begin(step) = Operation::fold(&entries).next() {
+        entries.push(entry_at(
+            20,
+            What::Began {
+                step: step.clone(),
+                attempt: 1,
+            },
+        ));
+        if step == *last {
+            break;
+        }
+        let evidence = "as it should be".into();
+        entries.push(entry_at(20, What::Passed { step, evidence }));
+    }
+    entries
+}
+
+fn lease(service: &str, renewed: i64) -> Lease {
+    Lease {
+        name: marks::lease_name(service).into(),
+        uid: "uid-lease".into(),
+        resource_version: "1".into(),
+        holder: Some("carol@bastion-2/boot/1".into()),
+        duration_s: 60,
+        acquired: ago(40),
+        renewed: ago(renewed),
+        transitions: 1,
+        marks: labels(&[(marks::OPERATION, ID)]),
+    }
+}
+
+/// An operation of carol's on the screen, its Lease renewed so many seconds ago.
+fn operating(state: &mut State, entries: &[Entry], renewed: i64) {
+    let leases =
+        ["digital-wall-service", "digital-wall-api"].map(|s| Change::Applied(lease(s, renewed)));
+    observe(
+        state,
+        vec![
+            Seen::Leases(Delta::Changes(leases.into())),
+            Seen::Records(Delta::Changes(vec![Change::Applied(record(entries, "1"))])),
+        ],
+    );
+}
+
+fn over(mut entries: Vec<Entry>, outcome: Outcome, reason: &str) -> Vec<Entry> {
+    let reason = reason.into();
+    entries.push(entry_at(10, What::Closed { outcome, reason }));
+    entries
+}
+
+/// Traffic is on GREEN, as carol's cutover meant it.
+fn flipped(state: &mut State, selector: &str, manager: &str) {
+    let changes = [
+        ("digital-wall-service", "frontend"),
+        ("digital-wall-api", "backend"),
+    ]
+    .map(|(name, part)| {
+        let mut service = service(name, part, selector);
+        let flip = Flipped {
+            at: ago(172_800).unwrap(),
+            by: "carol (carol@bastion-2)".into(),
+            from: Some("blue".into()),
+            to: "green".into(),
+            what: "cutover".into(),
+            why: Some("release 42".into()),
+            operation: ID.into(),
+            images: vec!["9b1e07d".into()],
+        };
+        let meant = format!("{{\"part\":\"{part}\",\"version\":\"green\"}}");
+        service.marks = labels(&[
+            (marks::FLIP, &serde_json::to_string(&flip).unwrap()),
+            (marks::MEANT, &meant),
+            (marks::EPOCH, "1"),
+        ]);
+        service.managers[1].name = manager.into();
+        service.managers[1].at = if manager == "wheelhouse" {
+            ago(172_800)
+        } else {
+            ago(60)
+        };
+        Change::Applied(service)
+    });
+    let green = |part: &str| -> Vec<Pod> {
+        let all = state.estate().pods.value.iter();
+        all.filter(|p| p.name.contains(&format!("{selector}-{part}")))
+            .cloned()
+            .collect()
+    };
+    let slices = [
+        slice("digital-wall-service", &green("frontend")),
+        slice("digital-wall-api", &green("backend")),
+    ];
+    observe(
+        state,
+        vec![
+            Seen::Services(Delta::Changes(changes.into())),
+            Seen::Slices(Delta::Changes(slices.map(Change::Applied).into())),
+        ],
+    );
+}
+
+#[test]
+fn the_plan_of_a_cutover_says_from_to_checks_and_the_way_back() {
+    let mut state = asked();
+    seen!("plan-80x24", text(&mut state, (80, 24)));
+    seen!("plan-120x30", text(&mut state, (120, 30)));
+}
+
+#[test]
+fn what_is_refused_is_shown_with_its_checks_and_the_reason_in_words() {
+    let mut state = full(Look::default());
+    press(&mut state, "C");
+    let screen = text(&mut state, (120, 30));
+    assert!(screen.contains("✗ ready"), "{screen}");
+    assert!(
+        screen.contains("Refused: match") || screen.contains("Refused: ready"),
+        "{screen}"
+    );
+    assert_eq!(
+        wanted(&state),
+        None,
+        "no worker is started for what is refused"
+    );
+    mend(&mut state);
+    press(&mut state, "esc : w r i t e space 1 5 m enter C");
+    assert!(wanted(&state).is_some(), "it is not refused any more");
+}
+
+#[test]
+fn a_worker_is_wanted_with_the_dialog_and_ends_with_it() {
+    let mut state = open_window();
+    press(&mut state, "C");
+    let Some(Wanted { kind, .. }) = wanted(&state) else {
+        panic!("no worker");
+    };
+    assert_eq!(kind, OperationKind::Cutover);
+    press(&mut state, "esc");
+    assert_eq!(wanted(&state), None);
+}
+
+#[test]
+fn o01_a_double_enter_and_keys_typed_ahead_confirm_nothing() {
+    let mut state = open_window();
+    press(&mut state, "C");
+    type_in(&mut state, "release 42");
+    let mut commands = press(&mut state, "enter enter enter");
+    commands.extend(type_in(&mut state, word()));
+    commands.extend(press(&mut state, "enter"));
+    assert!(commands.is_empty() && is_open(&state), "{commands:?}");
+}
+
+#[test]
+fn o01_what_was_sent_is_sent_once() {
+    let mut state = asked();
+    type_in(&mut state, word());
+    let commands = press(&mut state, "enter enter enter");
+    assert_eq!(commands.len(), 1, "{commands:?}");
+    assert!(text(&mut state, (80, 24)).contains("sent;"));
+    let Command::Go {
+        number,
+        environment,
+        hash,
+        reason,
+        permit,
+        ..
+    } = &commands[0]
+    else {
+        panic!("{commands:?}");
+    };
+    assert_eq!(reason.as_deref(), Some("release 42"));
+    assert_eq!(*hash, plan_of(&state, OperationKind::Cutover).hash);
+    assert!(permit.is_some(), "the gate is in the executor too");
+    update(
+        &mut state,
+        Event::Heard(*number, *environment, Heard::Began(ID.into())),
+    );
+    assert!(!is_open(&state));
+    assert!(state.notice.as_ref().unwrap().text.contains(ID));
+}
+
+#[test]
+fn o02_the_wrong_word_a_trailing_space_and_another_case_do_nothing() {
+    for wrong in [
+        "production",
+        "production/digital-wall-service ",
+        "Production/digital-wall-service",
+    ] {
+        let mut state = asked();
+        type_in(&mut state, wrong);
+        assert!(press(&mut state, "enter").is_empty(), "{wrong:?}");
+        assert!(is_open(&state), "{wrong:?}");
+    }
+}
+
+#[test]
+fn o02_an_empty_reason_is_come_back_to_in_production() {
+    let mut state = open_window();
+    press(&mut state, "C enter");
+    assert!(text(&mut state, (80, 24)).contains("reason must not be empty"));
+}
+
+#[test]
+fn o03_decisive_facts_void_the_plan_and_status_churn_does_not() {
+    let mut state = asked();
+    let name: Safe = "digital-wall-green-backend".into();
+    let mut churned = state.estate().deployments.value.get(&name).unwrap().clone();
+    churned.resource_version = "9999".into();
+    observe(
+        &mut state,
+        vec![Seen::Deployments(Delta::Changes(vec![Change::Applied(
+            churned.clone(),
+        )]))],
+    );
+    assert!(
+        !text(&mut state, (120, 30)).contains("Void"),
+        "a resourceVersion decides nothing"
+    );
+    let mut other = service("digital-wall-api", "backend", "blue");
+    other.marks = labels(&[(marks::EPOCH, "7")]);
+    observe(
+        &mut state,
+        vec![Seen::Services(Delta::Changes(vec![Change::Applied(other)]))],
+    );
+    assert!(text(&mut state, (120, 30)).contains("Void: the plan was"));
+    type_in(&mut state, word());
+    assert!(press(&mut state, "enter").is_empty());
+}
+
+#[test]
+fn o04_what_goes_on_is_said_when_the_cockpit_ends() {
+    let mut state = asked();
+    type_in(&mut state, word());
+    let commands = press(&mut state, "enter");
+    assert!(
+        operate::farewell(&state)[0].contains("op list"),
+        "just confirmed"
+    );
+    let Command::Go {
+        number,
+        environment,
+        ..
+    } = &commands[0]
+    else {
+        panic!()
+    };
+    update(
+        &mut state,
+        Event::Heard(*number, *environment, Heard::Began(ID.into())),
+    );
+    let said = operate::farewell(&state);
+    assert!(
+        said[0].contains(&format!("wheelhouse op watch {ID}")),
+        "{said:?}"
+    );
+    let plan = plan_of(&state, OperationKind::Cutover);
+    operating(
+        &mut state,
+        &over(until(&plan, &Step::Watch), Outcome::Done, "GREEN is live"),
+        1,
+    );
+    assert!(operate::farewell(&state).is_empty(), "it is over");
+}
+
+#[test]
+fn o05_an_abort_is_asked_for_and_the_step_is_told_to_end_first() {
+    let mut state = open_window();
+    let plan = plan_of(&state, OperationKind::Cutover);
+    operating(&mut state, &until(&plan, &Step::Watch), 2);
+    press(&mut state, "B");
+    let screen = text(&mut state, (80, 24));
+    assert!(screen.contains("stops at the next boundary"), "{screen}");
+    type_in(&mut state, "wrong release");
+    press(&mut state, "enter");
+    pass(&mut state, 1);
+    type_in(&mut state, "abort");
+    let commands = press(&mut state, "enter");
+    assert!(
+        matches!(&commands[..], [Command::Operate { reason, .. }] if reason.as_str() == "wrong release"),
+        "{commands:?}"
+    );
+}
+
+#[test]
+fn o06_a_rollback_with_nothing_to_roll_back_to_is_refused_with_the_reason() {
+    let mut state = full(Look::default());
+    let gone = [Change::Applied(ill_pod())];
+    let mut ill: Vec<Change<Pod>> = gone.into();
+    let name: Safe = "digital-wall-green-backend-6b9f7c5d48-j7k8l".into();
+    let mut pod = state.estate().pods.value.get(&name).unwrap().clone();
+    pod.ready = false;
+    ill.push(Change::Applied(pod));
+    observe(&mut state, vec![Seen::Pods(Delta::Changes(ill))]);
+    press(&mut state, "R");
+    let screen = text(&mut state, (80, 24));
+    assert!(
+        screen.contains("Refused: match: no ready pod of GREEN"),
+        "{screen}"
+    );
+    assert!(screen.contains("lesser evil"), "{screen}");
+    pass(&mut state, 1);
+    type_in(&mut state, "rollback");
+    assert!(press(&mut state, "enter").is_empty());
+}
+
+#[test]
+fn o07_read_only_refuses_all_but_a_rollback() {
+    let mut state = ready();
+    press(&mut state, "C");
+    let screen = text(&mut state, (80, 24));
+    assert!(
+        screen.contains("read-only: `:write 15m` opens a window"),
+        "{screen}"
+    );
+    press(&mut state, "esc R");
+    seen!("rollback-80x24", text(&mut state, (80, 24)));
+    pass(&mut state, 1);
+    type_in(&mut state, "rollback");
+    let commands = press(&mut state, "enter");
+    assert!(
+        matches!(&commands[..], [Command::Go { permit: None, .. }]),
+        "{commands:?}"
+    );
+}
+
+#[test]
+fn o07_a_stale_screen_refuses_a_cutover() {
+    let mut state = open_window();
+    let fault = Fault {
+        kind: FaultKind::Unreachable,
+        what: "connection refused".into(),
+    };
+    observe(&mut state, vec![Seen::NoPulse(fault)]);
+    press(&mut state, "C");
+    let screen = text(&mut state, (80, 24));
+    assert!(screen.contains("Refused: current"), "{screen}");
+    assert!(screen.contains("reconnect"), "{screen}");
+}
+
+#[test]
+fn what_the_worker_refuses_stands_in_the_dialog_and_enter_plans_again() {
+    let mut state = asked();
+    let Some(Wanted {
+        number,
+        environment,
+        ..
+    }) = wanted(&state)
+    else {
+        panic!()
+    };
+    update(
+        &mut state,
+        Event::Heard(
+            number,
+            environment,
+            Heard::Refused("no room on the disk".into()),
+        ),
+    );
+    let screen = text(&mut state, (80, 24));
+    assert!(
+        screen.contains("Refused: no room on the disk. Enter plans again."),
+        "{screen}"
+    );
+    assert!(press(&mut state, "enter").is_empty());
+    let again = wanted(&state).unwrap();
+    assert!(again.number > number, "another worker");
+}
+
+#[test]
+fn the_operation_panel_at_every_size() {
+    for (name, step, renewed) in [("running", Step::Watch, 3), ("orphaned", Step::Watch, 300)] {
+        for size in [(60, 15), (80, 24), (120, 30)] {
+            let mut state = ready();
+            let plan = plan_of(&state, OperationKind::Cutover);
+            flipped(&mut state, "green", "wheelhouse");
+            operating(&mut state, &until(&plan, &step), renewed);
+            seen!(
+                format!("operation-{name}-{}x{}", size.0, size.1),
+                text(&mut state, size)
+            );
+        }
+    }
+}
+
+#[test]
+fn an_operation_is_on_the_screen_in_one_line_too() {
+    let mut state = ready();
+    let plan = plan_of(&state, OperationKind::Cutover);
+    operating(&mut state, &until(&plan, &Step::Watch), 3);
+    assert!(text(&mut state, (59, 10)).contains("| cutover: watch"));
+}
+
+#[test]
+fn x08_a_selector_that_is_not_what_was_meant_is_an_alarm_that_names_who() {
+    for size in [(60, 15), (80, 24), (120, 30)] {
+        let mut state = ready();
+        let plan = plan_of(&state, OperationKind::Cutover);
+        flipped(&mut state, "blue", "helm");
+        let mut entries = until(&plan, &Step::Watch);
+        let reason = "REVERTED: digital-wall-service selects version=blue, by helm".into();
+        entries.push(entry_at(5, What::Paused { reason }));
+        operating(&mut state, &entries, 3);
+        let screen = text(&mut state, size);
+        assert!(screen.contains("REVERTED by helm"), "{screen}");
+        seen!(format!("operation-reverted-{}x{}", size.0, size.1), screen);
+        let verdict = state.estate().verdict(state.now);
+        assert!(
+            matches!(&verdict, Verdict::Bad(why) if why.contains("REVERTED by helm")),
+            "{verdict:?}"
+        );
+    }
+}
+
+#[test]
+fn x08_who_went_round_wheelhouse_is_named_although_the_selector_is_as_meant() {
+    let mut state = ready();
+    flipped(&mut state, "green", "kubectl-patch");
+    assert!(text(&mut state, (120, 30)).contains("changed 1m ago by kubectl-patch"));
+}
+
+#[test]
+fn who_flipped_last_from_what_to_what_and_why_is_on_the_screen() {
+    let mut state = ready();
+    flipped(&mut state, "green", "wheelhouse");
+    let screen = text(&mut state, (160, 50));
+    assert!(
+        screen.contains("flipped 2d ago  blue → green  by carol  cutover, release 42"),
+        "{screen}"
+    );
+    assert!(screen.contains("R rolls back to it: warm 5/5"), "{screen}");
+    press(&mut state, "0 enter");
+    seen!("service-flipped-80x24", text(&mut state, (80, 24)));
+}
+
+#[test]
+fn an_operation_that_is_over_shrinks_to_a_line_and_goes() {
+    for size in [(60, 15), (80, 24), (120, 30)] {
+        let mut state = ready();
+        let plan = plan_of(&state, OperationKind::Cutover);
+        let done = over(
+            until(&plan, &Step::Restore),
+            Outcome::Done,
+            "GREEN is live on digital-wall-service",
+        );
+        operating(&mut state, &done, 300);
+        seen!(
+            format!("operation-closed-{}x{}", size.0, size.1),
+            text(&mut state, size)
+        );
+        if size == (80, 24) {
+            press(&mut state, "5");
+            seen!("operation-80x24", text(&mut state, size));
+            press(&mut state, "esc");
+            pass(&mut state, 400);
+            let at = Some(state.now.wall);
+            observe(&mut state, vec![Seen::Pulse { server: at }]);
+            assert!(
+                text(&mut state, size).contains("none; the last: cutover by carol, done 6m ago")
+            );
+        }
+    }
+}
+
+#[test]
+fn p10_a_record_of_a_newer_version_is_said_and_never_acted_on() {
+    let mut state = open_window();
+    let plan = plan_of(&state, OperationKind::Cutover);
+    let mut newer = record(&until(&plan, &Step::Watch), "1");
+    newer.data.insert("schema".to_owned(), Arc::from("9"));
+    observe(
+        &mut state,
+        vec![Seen::Records(Delta::Changes(vec![Change::Applied(newer)]))],
+    );
+    let screen = text(&mut state, (120, 30));
+    assert!(
+        screen.contains("is of version 9; this program knows 1"),
+        "{screen}"
+    );
+    press(&mut state, "B");
+    assert!(!is_open(&state), "there is nothing to abort");
+}
+
+#[test]
+fn records_that_may_not_be_read_are_said_to_be_unknown() {
+    let mut state = ready();
+    let fault = Fault {
+        kind: FaultKind::Forbidden,
+        what: "configmaps: forbidden to list".into(),
+    };
+    observe(&mut state, vec![Seen::Failed(Kind::Records, fault)]);
+    let screen = text(&mut state, (120, 30));
+    assert!(
+        screen.contains("UNKNOWN: configmaps: forbidden to list"),
+        "{screen}"
+    );
+}
+
+#[test]
+fn p09_another_cockpit_sees_the_same_operation_and_is_refused_a_second_one() {
+    let mut state = open_window();
+    let plan = plan_of(&state, OperationKind::Cutover);
+    operating(&mut state, &until(&plan, &Step::Hold), 2);
+    press(&mut state, "C");
+    let screen = text(&mut state, (80, 24));
+    assert!(
+        screen.contains("Refused: lock: digital-wall-service is held by"),
+        "{screen}"
+    );
+    assert_eq!(wanted(&state), None, "no second worker");
+}

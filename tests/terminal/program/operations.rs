@@ -1,0 +1,270 @@
+//! Operations by key, on a pseudo-terminal against the embedded estate: what is begun goes on without the
+//! terminal, and whoever looks sees the same.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::{LONG, SIZE, escape, run, wait_gone, wait_heard, wait_live};
+use crate::{
+    estate::Served,
+    pty::{Pty, SOON, text_of},
+};
+
+/// A cutover that is watched for so many seconds, with a Lease that is soon anybody's.
+fn configured(estate: &Served, watch: u32) -> PathBuf {
+    let quick = format!("\n[operations]\nlease = 6\nrenew = 1\ngive_up = 4\nwatch = {watch}\n");
+    estate
+        .home
+        .write("quick.toml", &format!("{}{quick}", estate.config_text()))
+}
+
+fn cockpit(estate: &Served, config: &Path, args: &[&str]) -> Pty {
+    let config = config.to_str().unwrap();
+    let pty = run(
+        &estate.home,
+        &[&["--config", config], args].concat(),
+        &[],
+        SIZE,
+    );
+    wait_live(&pty);
+    pty
+}
+
+/// Opens the plan of a cutover, gives the reason, and waits until the prompt listens.
+fn plan(pty: &Pty) {
+    pty.send("C");
+    pty.wait_text("CUT OVER production to GREEN");
+    pty.send("release 42\r");
+    wait_prompt(pty);
+}
+
+fn wait_prompt(pty: &Pty) {
+    pty.wait_for("the prompt", SOON, |screen, _| {
+        let text = text_of(screen);
+        text.contains("type  ") && !text.contains("then type  ")
+    });
+}
+
+fn confirm(pty: &Pty) {
+    pty.send("production/digital-wall-service\r");
+}
+
+/// Waits until the operation is in its watch; GREEN is live then.
+fn wait_watch(pty: &Pty) {
+    pty.wait_for("the watch", LONG, |screen, _| {
+        text_of(screen).contains("watching that it stays")
+    });
+}
+
+fn list(estate: &Served, config: &Path) -> String {
+    let config = config.to_str().unwrap();
+    let mut command = estate
+        .home
+        .command(&["--config", config, "op", "list", "production"]);
+    let out = command.output().unwrap();
+    String::from_utf8_lossy(&out.stdout).into_owned()
+}
+
+/// The workers of this estate's home that run.
+fn workers(estate: &Served) -> Vec<Pid> {
+    let home = estate.home.env().1;
+    let is_worker = |entry: &fs::DirEntry| {
+        let read = |name: &str| fs::read(entry.path().join(name)).unwrap_or_default();
+        let is_it = read("cmdline").split(|b| *b == 0).nth(1) == Some(b"worker");
+        let wanted = format!("HOME={home}");
+        is_it
+            && read("environ")
+                .split(|b| *b == 0)
+                .any(|v| v == wanted.as_bytes())
+    };
+    let all = fs::read_dir("/proc").unwrap().flatten().filter(is_worker);
+    let pids = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter_map(Pid::from_raw).collect()
+}
+
+#[test]
+fn t02_a_terminal_closed_in_mid_cutover_leaves_it_to_its_worker_and_the_next_one_shows_the_same() {
+    let estate = Served::start(&[]);
+    let config = configured(&estate, 20);
+    let mut first = cockpit(&estate, &config, &["--write"]);
+    plan(&first);
+    confirm(&first);
+    wait_watch(&first);
+    let id = list(&estate, &config).split(' ').next().unwrap().to_owned();
+    let worker = workers(&estate)[0];
+    let stat = fs::read_to_string(format!("/proc/{}/stat", worker.as_raw_nonzero())).unwrap();
+    let session = stat
+        .rsplit_once(')')
+        .unwrap()
+        .1
+        .split_whitespace()
+        .nth(3)
+        .unwrap();
+    assert_eq!(
+        session,
+        worker.as_raw_nonzero().to_string(),
+        "a session of its own"
+    );
+    first.close();
+    assert_eq!(first.wait_exit(SOON).code, 129);
+    let second = cockpit(&estate, &config, &[]);
+    second.wait_for("the same operation", LONG, |screen, _| {
+        let text = text_of(screen);
+        text.contains("Operation  cutover to GREEN by") && text.contains("elapsed")
+    });
+    second.send("5");
+    second.wait_text(&id);
+    escape(&second);
+    second.wait_for("its end", LONG, |screen, _| {
+        text_of(screen).contains("✓ done: GREEN is live")
+    });
+    assert_eq!(list(&estate, &config).lines().count(), 1, "one operation");
+}
+
+#[test]
+fn o04_quitting_says_that_it_goes_on_and_how_to_look_at_it() {
+    let estate = Served::start(&[]);
+    let config = configured(&estate, 20);
+    let mut pty = cockpit(&estate, &config, &["--write"]);
+    plan(&pty);
+    confirm(&pty);
+    wait_watch(&pty);
+    pty.send([0x03]);
+    let exit = pty.wait_exit(SOON);
+    assert_eq!(exit.code, 0);
+    pty.wait_end_of_output();
+    let raw = String::from_utf8_lossy(&pty.raw()).into_owned();
+    let end = raw.rsplit("\x1b[?1049l").next().unwrap();
+    assert!(
+        end.contains("goes on in its worker; `wheelhouse op watch "),
+        "{end:?}"
+    );
+}
+
+#[test]
+fn p09_a_second_cockpit_sees_the_operation_and_starts_no_second_worker() {
+    let estate = Served::start(&[]);
+    let config = configured(&estate, 20);
+    let first = cockpit(&estate, &config, &["--write"]);
+    let second = cockpit(&estate, &config, &["--write"]);
+    plan(&first);
+    confirm(&first);
+    second.wait_text("Operation  cutover to GREEN by");
+    second.send("C");
+    second.wait_text("Refused: ");
+    assert_eq!(workers(&estate).len(), 1);
+    escape(&second);
+    wait_watch(&second);
+    second.send("B");
+    second.wait_text("ABORT the cutover of production");
+    second.send("wrong release\r");
+    wait_prompt(&second);
+    second.send("abort\r");
+    for pty in [&first, &second] {
+        pty.wait_for("the end", LONG, |screen, _| {
+            text_of(screen).contains("! rolled back")
+        });
+        pty.wait_for("BLUE", LONG, |screen, _| {
+            text_of(screen).lines().any(|l| l.contains("BLUE   ● LIVE"))
+        });
+    }
+}
+
+#[test]
+fn o01_o02_typing_ahead_and_wrong_words_begin_nothing() {
+    let estate = Served::start(&[]);
+    let config = configured(&estate, 2);
+    let pty = cockpit(&estate, &config, &["--write"]);
+    pty.send("Crelease 42\r\rproduction/digital-wall-service\r");
+    wait_prompt(&pty);
+    for wrong in [
+        "production",
+        "production/digital-wall-service ",
+        "Production/digital-wall-service",
+    ] {
+        pty.send(format!("{wrong}\r"));
+        pty.wait_text("letter by letter: nothing was done");
+        pty.send([0x15]);
+        wait_gone(&pty, "letter by letter");
+    }
+    assert_eq!(list(&estate, &config), "");
+    pty.send("production/digital-wall-service\r\r\r");
+    pty.wait_for("its end", LONG, |screen, _| {
+        text_of(screen).contains("✓ done: GREEN")
+    });
+    wait_heard(&pty);
+    assert_eq!(list(&estate, &config).lines().count(), 1, "one act");
+}
+
+#[test]
+fn o03_a_selector_that_a_colleague_changes_meanwhile_voids_the_plan() {
+    let estate = Served::start(&[]);
+    let config = configured(&estate, 2);
+    let pty = cockpit(&estate, &config, &["--write"]);
+    plan(&pty);
+    let kubeconfig = estate.config.with_file_name("kubeconfig.yaml");
+    assert!(kubeconfig.exists());
+    estate.act(r#"{"do":"flip","to":"green"}"#);
+    pty.wait_for("the void plan", LONG, |screen, _| {
+        text_of(screen).contains("Void: ")
+    });
+    confirm(&pty);
+    wait_heard(&pty);
+    assert_eq!(list(&estate, &config), "");
+}
+
+#[test]
+fn o07_read_only_refuses_a_cutover_and_lets_a_rollback_through() {
+    let estate = Served::start(&[]);
+    let config = configured(&estate, 2);
+    let pty = cockpit(&estate, &config, &[]);
+    pty.send("C");
+    pty.wait_text("Refused: production is read-only");
+    assert!(workers(&estate).is_empty(), "none for what is refused");
+    escape(&pty);
+    pty.send("R");
+    pty.wait_text("ROLL BACK production to GREEN");
+    wait_prompt(&pty);
+    let sent = Instant::now();
+    pty.send("rollback\r");
+    pty.wait_for("GREEN live", LONG, |screen, _| {
+        text_of(screen)
+            .lines()
+            .any(|line| line.contains("GREEN  ● LIVE"))
+    });
+    assert!(
+        sent.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        sent.elapsed()
+    );
+    pty.wait_text("rollback to GREEN by");
+    pty.send("R");
+    pty.wait_text("Refused: ");
+}
+
+#[test]
+fn o05_p03_an_orphan_is_said_and_adopted_by_key() {
+    let estate = Served::start(&[]);
+    let config = configured(&estate, 25);
+    let pty = cockpit(&estate, &config, &["--write"]);
+    plan(&pty);
+    confirm(&pty);
+    wait_watch(&pty);
+    for worker in workers(&estate) {
+        kill_process(worker, Signal::KILL).unwrap();
+    }
+    pty.wait_for("the orphan", LONG, |screen, _| {
+        text_of(screen).contains("ORPHANED")
+    });
+    pty.send("A");
+    pty.wait_text("ADOPT the cutover of production");
+    wait_prompt(&pty);
+    pty.send("adopt\r");
+    pty.wait_for("its end", LONG, |screen, _| {
+        text_of(screen).contains("✓ done: GREEN")
+    });
+    assert_eq!(list(&estate, &config).lines().count(), 1);
+}
