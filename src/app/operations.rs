@@ -215,15 +215,12 @@ fn told(kept: &Kept) -> Vec<Happening> {
                     Step::Undo(_) => (value(&flip.to), value(&flip.from)),
                     _ => (value(&flip.from), value(&flip.to)),
                 };
-                let why = match step {
-                    Step::Undo(_) => "taken back, ".to_owned(),
-                    _ => String::new(),
+                let note = match step {
+                    Step::Undo(_) => format!("taken back, by {by}"),
+                    _ => format!("by {by}"),
                 };
-                (
-                    Weight::Traffic,
-                    format!("{service} {from} → {to}"),
-                    format!("{why}{kind} by {by}"),
-                )
+                let what = format!("{service} {from} → {to}");
+                (Weight::Traffic, what, note)
             }
             What::Planned(plan) => (Weight::Change, plan.title(), format!("by {by}")),
             What::AbortAsked { reason } => (

@@ -275,6 +275,8 @@ fn keys(hold: &Hold, kept: &Kept) -> Text {
     let all: &[(&str, &str)] = match (hold, &kept.operation.paused) {
         (Hold::Orphaned { .. }, _) => &[("A", "adopt"), ("R", "roll back"), ("D", "abandon")],
         (_, Some(_)) => &[("P", "repair"), ("B", "abort"), ("R", "roll back")],
+        // A rollback is not undone, and not begun twice.
+        _ if kind(kept) == OperationKind::Rollback.word() => &[("B", "abort")],
         _ => &[("B", "abort"), ("R", "roll back")],
     };
     let mut text = Text::default();

@@ -19,6 +19,8 @@ const KINDS: [Kind; 4] = [
 
 /// The field manager of our own writes.
 const MANAGER: &str = "wheelhouse";
+/// Columns from which an alarm leaves room for the keys of a selector that never change.
+const ROOMY: usize = 98;
 /// Columns for a tag of an image.
 const TAG: usize = 10;
 /// Two clocks may differ by so much.
@@ -114,7 +116,8 @@ fn service_line(
         };
         return text.add(format!("{} {said}", theme.mark(mark)), Theme::role(mark));
     }
-    if selector > 0 {
+    let is_tight = usize::from(room) < ROOMY && view.reverted().is_some();
+    if selector > 0 && !is_tight {
         text = text.append(rest(view, &switch.key).pad(selector));
     }
     match &view.live {
@@ -350,6 +353,14 @@ fn way(
         let flip = v.service.and_then(marks::flipped);
         flip.is_some_and(|f| f.to == switch.colours[live] && f.what.as_str() == "cutover")
     };
+    let is_meant = |v: &ServiceView<'_>| {
+        let meant = v.service.filter(|_| v.reverted().is_some())?.meant()?;
+        Some(meant.get(&switch.key) == Some(&switch.colours[colour]))
+    };
+    if views.iter().any(|v| is_meant(v) == Some(true)) {
+        let said = Text::default().add("P", Role::Title);
+        return Some(said.add(" repairs", Role::Bad)).filter(|said| said.width() + TAG <= room);
+    }
     let is_back = views.iter().any(left_it);
     let (ready, desired) = (view.ready, view.desired);
     let is_whole = desired > 0 && ready >= desired;

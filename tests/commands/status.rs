@@ -261,3 +261,33 @@ fn an_estate_that_is_away_is_unknown_and_says_why() {
     assert_eq!(all["verdict"], "UNKNOWN");
     assert_eq!(all["environments"][2]["live"], Value::Null);
 }
+
+#[test]
+fn x08_status_tells_the_operation_and_a_selector_that_is_not_what_was_meant_is_bad() {
+    let estate = Served::start(&[]);
+    let config = estate.config.to_str().unwrap();
+    let args = ["--config", config, "rollback", "production", "--yes"];
+    let done = crate::run(&estate.home, &args);
+    assert_eq!(done.status.code(), Some(0), "{}", complained(&done));
+    let text = said(&observe(&estate, &["production"]));
+    assert!(text.contains("roll back production to GREEN, by"), "{text}");
+    let read = |out: &Output| -> Value { serde_json::from_str(&said(out)).unwrap() };
+    let all = read(&observe(&estate, &["production", "--json"]));
+    let operation = &all["environments"][0]["operations"][0];
+    assert_eq!(operation["kind"], "rollback", "{operation}");
+    assert_eq!(operation["outcome"], "done", "{operation}");
+    assert!(
+        operation["alive"].is_null() && operation["id"].is_string(),
+        "{operation}"
+    );
+    estate.act(r#"{"do":"flip","to":"blue","manager":"helm"}"#);
+    let bad = wait_status(&estate, &["production"], "the alarm", |out| {
+        said(out).contains("REVERTED by helm")
+    });
+    assert_eq!(bad.status.code(), Some(1));
+    assert!(
+        said(&bad).contains("BAD selector digital-wall-service: REVERTED by helm"),
+        "{}",
+        said(&bad)
+    );
+}

@@ -268,3 +268,27 @@ fn o05_p03_an_orphan_is_said_and_adopted_by_key() {
     });
     assert_eq!(list(&estate, &config).lines().count(), 1);
 }
+
+#[test]
+fn x08_somebody_who_goes_round_is_named_and_p_repairs() {
+    let estate = Served::start(&[]);
+    let config = configured(&estate, 2);
+    let pty = cockpit(&estate, &config, &["--write"]);
+    plan(&pty);
+    confirm(&pty);
+    pty.wait_for("its end", LONG, |screen, _| {
+        text_of(screen).contains("✓ done: GREEN")
+    });
+    estate.act(r#"{"do":"flip","to":"blue","manager":"helm"}"#);
+    pty.wait_text("REVERTED by helm");
+    pty.wait_text("P repairs");
+    pty.send("P");
+    pty.wait_text("REPAIR the selectors of production");
+    pty.send("helm upgrade set it back\r");
+    wait_prompt(&pty);
+    confirm(&pty);
+    pty.wait_for("its end", LONG, |screen, _| {
+        text_of(screen).contains("repair by") && text_of(screen).contains("✓ done: GREEN")
+    });
+    wait_gone(&pty, "REVERTED");
+}
