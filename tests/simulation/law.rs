@@ -84,6 +84,8 @@ pub struct Law {
     /// When an operation last saw that traffic is where it says.
     settled: BTreeMap<String, u64>,
     pub accepted: Vec<(u64, usize, String)>,
+    /// Autoscalers that an operation said it left as they are.
+    pub is_left: BTreeSet<String>,
 }
 
 impl Law {
@@ -246,7 +248,15 @@ impl World {
         let Some(last) = entries.last() else { return };
         for entry in entries.iter().rev().take(3) {
             self.say(format!("    {id}: {}", short(&entry["what"])));
-            let step = &entry["what"]["passed"]["step"];
+            let what = &entry["what"];
+            let words = what["noted"]["fact"].as_str().unwrap_or_default();
+            if words.starts_with("left as it is") || !what["abandoned"].is_null() {
+                let plan = &entries[0]["what"]["planned"];
+                let holds = plan["holds"].as_array().into_iter().flatten();
+                let names = holds.filter_map(|hold| Some(hold["autoscaler"].as_str()?.to_owned()));
+                self.law().is_left.extend(names);
+            }
+            let step = &what["passed"]["step"];
             if step == "watch" || !step["move"].is_null() || !step["return"].is_null() {
                 self.law()
                     .settled

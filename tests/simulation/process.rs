@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep};
 use wheelhouse::clients::kubernetes::Cluster;
 use wheelhouse::estate::Moment;
 use wheelhouse::ops::bastion::{Bastion, Clock, Person, Timing};
-use wheelhouse::ops::{Entry, Kept, What};
+use wheelhouse::ops::{Entry, Kept, Step, What};
 
 use super::chance::Chance;
 use super::wire;
@@ -27,6 +27,12 @@ pub struct State {
     pub epochs: BTreeMap<String, u64>,
     /// Of a thousand requests, so many meet a fault.
     pub rate: u64,
+    /// It meets no fault any more.
+    pub is_spared: bool,
+    /// The Services that its plan patches.
+    pub planned: Vec<String>,
+    /// When it was in the watch after a flip, from when to when, in milliseconds.
+    pub watched: Vec<(u64, Option<u64>)>,
     pub is_dead: bool,
     pub is_over: bool,
     /// It is not polled until then.
@@ -139,6 +145,40 @@ impl Process {
         state.operation = kept.id.to_string();
         let epochs = kept.operation.epochs.iter();
         state.epochs = epochs.map(|(s, e)| (s.to_string(), *e)).collect();
+        let is_watching = kept.operation.open_step() == Some(&Step::Watch);
+        drop(state);
+        if is_watching {
+            self.watches(true);
+        }
+    }
+
+    fn watches(&self, does: bool) {
+        let now = self.world.now();
+        let mut state = self.state();
+        match (does, state.watched.last_mut()) {
+            (true, _) => state.watched.push((now, None)),
+            (false, Some((_, until @ None))) => *until = Some(now),
+            (false, _) => {}
+        }
+    }
+
+    /// Milliseconds of the watch that it really kept.
+    pub fn kept_watch(&self) -> u64 {
+        let state = self.state();
+        let within = |spans: &[(u64, u64)], from: u64, until: u64, grace: u64| -> u64 {
+            let part = |(a, b): &(u64, u64)| {
+                (b.min(&until).saturating_sub(*a.max(&from))).saturating_sub(grace)
+            };
+            spans.iter().map(part).sum()
+        };
+        let span = |(from, until): &(u64, Option<u64>)| {
+            let until = until.unwrap_or(*from);
+            // A stop of two ticks is not told from a slow one; an outage shows when a pulse stays out.
+            let lost = within(&state.halted, *from, until, 2_000)
+                + within(&state.cut, *from, until, 22_000);
+            (until - from).saturating_sub(lost)
+        };
+        state.watched.iter().map(span).sum()
     }
 
     /// It wrote an entry.
@@ -152,15 +192,22 @@ impl Process {
             What::Closed { .. } => state.stage = "close",
             _ => {}
         }
+        drop(state);
+        match &entry.what {
+            What::Began { step, .. } => self.watches(*step == Step::Watch),
+            What::Passed { .. } | What::Failed { .. } => self.watches(false),
+            _ => {}
+        }
     }
 
     /// Nothing more happens to it.
     pub fn spare(&self) {
         let mut state = self.state();
-        (state.rate, state.cut_until) = (0, None);
+        (state.is_spared, state.cut_until) = (true, None);
     }
 
     pub fn kill(&self) {
+        self.watches(false);
         self.state().is_dead = true;
         let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(waker) = &*waker {
@@ -199,6 +246,7 @@ impl Process {
             sleep: None,
         }
         .await;
+        self.watches(false);
         self.state().is_over = true;
         ended
     }

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use wheelhouse::ops::engine::{self, Ended};
 use wheelhouse::ops::{Entry, OperationKind, Request, What, record};
 
+use super::law::Rule;
 use super::process::Process;
 use super::world::World;
 
@@ -38,12 +39,35 @@ pub async fn operate(process: Arc<Process>, kind: OperationKind) -> End {
         if let Err(refusal) = prepared.plan() {
             return Err(refusal.why.to_string());
         }
+        if let Ok(plan) = prepared.plan() {
+            process.state().planned = plan.flips.iter().map(|f| f.service.to_string()).collect();
+        }
         process.enter("lock");
         let run = prepared.start(None, stop).await;
         let run = run.map_err(|why| format!("{why:?}"))?;
         Ok(carry_out(&process, run).await)
     };
     end(&process, kind.word(), process.run(work).await)
+}
+
+/// A rollback that nothing stands in the way of goes through at once, whoever holds the Lease.
+pub async fn unhindered(process: Arc<Process>) -> End {
+    let (world, began) = (process.world.clone(), process.world.now());
+    let task = tokio::task::spawn_local(operate(process.clone(), OperationKind::Rollback));
+    pause(5).await;
+    for service in process.state().planned.clone() {
+        let mut law = world.law();
+        let is_ours = |(_, number, name): &(u64, usize, String)| {
+            *number == process.number && *name == service
+        };
+        let is_done = law.accepted.iter().any(is_ours);
+        let is_changed = law.changed.get(&service).is_some_and(|c| c.at >= began);
+        if !is_done && !is_changed {
+            let words = format!("{process:?} has not rolled {service} back");
+            law.breaks(Rule::RollbackGoesThrough, words);
+        }
+    }
+    task.await.unwrap()
 }
 
 /// Takes an operation over and carries it out.
@@ -90,6 +114,10 @@ pub async fn abandon(process: Arc<Process>, id: String) -> End {
 
 async fn carry_out(process: &Arc<Process>, run: engine::Run) -> Ended {
     process.took(run.kept());
+    if run.kept().is_resumed() {
+        let epochs = process.state().epochs.clone();
+        process.world.law().fence(&epochs);
+    }
     let ear = process.clone();
     let run = run.told_by(move |entry: &Entry| ear.heard(entry));
     run.carry_out().await

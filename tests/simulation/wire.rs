@@ -3,6 +3,7 @@
 use std::future::pending;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -57,6 +58,9 @@ pub async fn send(process: Arc<Process>, request: Request<kube::client::Body>) -
 fn choose(process: &Process, asked: &Asked) -> Option<Fault> {
     let (stage, rate) = {
         let state = process.state();
+        if state.is_spared {
+            return None;
+        }
         (state.stage, state.rate)
     };
     let fits = |fault: Fault| fault.fits(asked);
@@ -112,10 +116,12 @@ impl Letter {
             }
             Some(Fault::Late) => {
                 process.note_outcome(&self.asked, None);
-                let late = seconds(1, 50);
+                let (late, world) = (seconds(1, 50), process.world.clone());
+                world.late.fetch_add(1, Ordering::SeqCst);
                 tokio::spawn(async move {
                     tokio::time::sleep(late).await;
                     self.arrive().await;
+                    world.late.fetch_sub(1, Ordering::SeqCst);
                 });
                 lost(&process).await
             }

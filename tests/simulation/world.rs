@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use axum::body::Body;
 use http::{Request, Response};
@@ -38,18 +38,14 @@ pub struct World {
     log: Mutex<Vec<String>>,
     law: Mutex<Law>,
     hits: Mutex<Vec<(Fault, &'static str)>>,
+    /// Requests that arrive later.
+    pub late: AtomicUsize,
 }
 
 impl World {
     pub fn new(seed: u64, planted: Option<Planted>, aimed: Option<Aimed>, rate: u64) -> Arc<Self> {
         let epoch = "2026-11-26T14:00:00Z".parse().unwrap();
-        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-        let options = Options {
-            scenario_file: Some(folder.join("tests/data/still.json")),
-            seed,
-            ..Options::default()
-        };
-        let estate = Estate::new(&options, epoch).unwrap();
+        let estate = template(epoch).twin(seed);
         tokio::spawn(estate.clone().drive());
         Arc::new(Self {
             seed,
@@ -65,6 +61,7 @@ impl World {
             log: Mutex::default(),
             law: Mutex::default(),
             hits: Mutex::default(),
+            late: AtomicUsize::new(0),
         })
     }
 
@@ -190,6 +187,19 @@ impl World {
         let answer = self.ask("POST", "/demo/fault", action.clone()).await;
         assert_eq!(answer, json!({"done": true}), "{action}");
     }
+}
+
+/// The estate that every seed begins with: made once.
+fn template(epoch: Timestamp) -> &'static Estate {
+    static ESTATE: OnceLock<Estate> = OnceLock::new();
+    ESTATE.get_or_init(|| {
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        let options = Options {
+            scenario_file: Some(folder.join("tests/data/still.json")),
+            ..Options::default()
+        };
+        Estate::new(&options, epoch).unwrap()
+    })
 }
 
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

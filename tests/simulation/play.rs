@@ -1,0 +1,294 @@
+//! One seed from its beginning to its end.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+use wheelhouse::ops::OperationKind::{Cutover, Rollback};
+use wheelhouse::ops::bastion::Planted;
+use wheelhouse::ops::engine::Ended;
+
+use super::fault::Fault;
+use super::law::Rule;
+use super::plot::{Plot, Shape};
+use super::process::{Process, timing};
+use super::script::{self, End, open, pause};
+use super::world::{NAMESPACE, SERVICES, World};
+
+/// What came of a seed.
+pub struct Played {
+    pub seed: u64,
+    pub shape: Shape,
+    pub broken: Vec<(Rule, String)>,
+    pub hits: Vec<(Fault, &'static str)>,
+    pub log: Vec<String>,
+    pub lasted: Duration,
+}
+
+/// Plays `seed`, on a stack that bears the futures of a debug build.
+pub fn play(seed: u64, shape: Shape, planted: Option<Planted>) -> Played {
+    let thread = std::thread::Builder::new().stack_size(32 << 20);
+    let played = thread
+        .spawn(move || play_here(seed, shape, planted))
+        .unwrap()
+        .join();
+    played.unwrap()
+}
+
+fn play_here(seed: u64, shape: Shape, planted: Option<Planted>) -> Played {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    let local = tokio::task::LocalSet::new();
+    local.block_on(&runtime, async {
+        let world = World::new(seed, planted, shape.aimed, shape.rate);
+        let hours = Duration::from_secs(4 * 3_600);
+        if tokio::time::timeout(hours, story(&world, shape))
+            .await
+            .is_err()
+        {
+            world.law().breaks(Rule::LeavesNothing, "it has no end");
+        }
+        let broken = world.law().broken.clone();
+        Played {
+            seed,
+            shape,
+            broken,
+            hits: world.hits(),
+            log: world.log(),
+            lasted: Duration::from_millis(world.now()),
+        }
+    })
+}
+
+async fn story(world: &Arc<World>, shape: Shape) {
+    let before = autoscalers(world).await;
+    if shape.is_loose {
+        loosen(world).await;
+    }
+    let before = match shape.is_loose {
+        true => autoscalers(world).await,
+        false => before,
+    };
+    act(world, shape.plot).await;
+    world.calm();
+    clean_up(world).await;
+    world.end(&before).await;
+}
+
+/// Autoscalers that would let their colour shrink.
+async fn loosen(world: &World) {
+    for autoscaler in world.list(&autoscaler_path("")).await {
+        let name = autoscaler["metadata"]["name"].as_str().unwrap_or_default();
+        let patch = json!([{"op": "replace", "path": "/spec/minReplicas", "value": 1}]);
+        world.ask("PATCH", &autoscaler_path(name), patch).await;
+    }
+}
+
+fn autoscaler_path(name: &str) -> String {
+    format!("/apis/autoscaling/v2/namespaces/{NAMESPACE}/horizontalpodautoscalers/{name}")
+        .trim_end_matches('/')
+        .to_owned()
+}
+
+pub async fn autoscalers(world: &World) -> Vec<(String, Value, bool)> {
+    let all = world.list(&autoscaler_path("")).await;
+    let read = |a: &Value| {
+        let name = a["metadata"]["name"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        let is_held = !a["metadata"]["annotations"]["wheelhouse.dev/held"].is_null();
+        (name, a["spec"]["minReplicas"].clone(), is_held)
+    };
+    all.iter().map(read).collect()
+}
+
+async fn act(world: &Arc<World>, plot: Plot) {
+    let first = begin(world, "alice", 0, What::Operate(Cutover));
+    let soon = world.chance.between(0, 24);
+    let second = match plot {
+        Plot::Alone => None,
+        Plot::ThereAndBack => None,
+        Plot::Race => Some(begin(world, "bob", 0, What::Operate(Cutover))),
+        Plot::RolledBack => Some(begin(world, "bob", soon, What::Operate(Rollback))),
+        Plot::Aborted => Some(begin(world, "bob", soon, What::Abort)),
+        Plot::Adopted => Some(begin(world, "bob", soon, What::Adopt)),
+        Plot::Abandoned => Some(begin(world, "bob", soon, What::Abandon)),
+        Plot::Meddled => {
+            pause(soon).await;
+            meddle(world).await;
+            None
+        }
+        Plot::Ill => {
+            pause(soon).await;
+            let ill = world.chance.one_of(&["frontend", "backend"]);
+            let kind = world.chance.one_of(&["readiness-failure", "crash"]);
+            let name = format!("digital-wall-green-{ill}");
+            world
+                .act(json!({"do": kind, "deployment": name, "for": "2m"}))
+                .await;
+            None
+        }
+    };
+    let ended = first.await.unwrap();
+    if plot == Plot::ThereAndBack {
+        begin(world, "bob", soon, What::Operate(Rollback))
+            .await
+            .unwrap();
+    }
+    if let Some(second) = second {
+        second.await.unwrap();
+    }
+    after(world, &ended).await;
+}
+
+/// Somebody patches the selectors by hand, and perhaps back.
+async fn meddle(world: &Arc<World>) {
+    for _ in 0..world.chance.between(1, 2) {
+        let manager = world.chance.one_of(&["kubectl-patch", "argocd-controller"]);
+        world.act(json!({"do": "flip", "manager": manager})).await;
+        let now = world.now();
+        for service in SERVICES {
+            world.law().meddled(service, now);
+        }
+        pause(world.chance.between(1, 15)).await;
+    }
+}
+
+/// What somebody does.
+#[derive(Clone, Copy, Debug)]
+enum What {
+    Operate(wheelhouse::ops::OperationKind),
+    Abort,
+    Adopt,
+    Abandon,
+}
+
+fn begin(world: &Arc<World>, who: &'static str, soon: u64, what: What) -> JoinHandle<End> {
+    let world = world.clone();
+    tokio::task::spawn_local(async move {
+        pause(soon).await;
+        let process = Process::new(&world, who);
+        if let What::Operate(kind) = what {
+            if kind == Rollback && world.chance.permille(500) {
+                process.spare();
+                return script::unhindered(process).await;
+            }
+            return script::operate(process, kind).await;
+        }
+        let Some(id) = open(&world).await.first().cloned() else {
+            return End::Said;
+        };
+        world.say(format!("{process:?} {what:?} {id}"));
+        match what {
+            What::Abort => script::abort(process, id).await,
+            What::Adopt => script::adopt(process, id).await,
+            _ => script::abandon(process, id).await,
+        }
+    })
+}
+
+/// Somebody finds what a worker left.
+async fn after(world: &Arc<World>, ended: &End) {
+    let is_over = matches!(ended, End::Ended(Ended::Closed(..)));
+    for _ in 0..2 {
+        if is_over || open(world).await.is_empty() {
+            return;
+        }
+        pause(world.chance.between(1, 70)).await;
+        let who = world.chance.one_of(&["alice", "bob"]);
+        let what = match world.chance.between(0, 9) {
+            0..=5 => What::Adopt,
+            6..=7 => What::Operate(Rollback),
+            _ => What::Abandon,
+        };
+        begin(world, who, 0, what).await.unwrap();
+    }
+}
+
+/// The faults are over: what is left is adopted, and must end.
+async fn clean_up(world: &Arc<World>) {
+    while world.late.load(Ordering::SeqCst) > 0 {
+        pause(1).await;
+    }
+    for _ in 0..6 {
+        let left = open(world).await;
+        let Some(id) = left.first() else { return };
+        let process = Process::new(world, "alice");
+        process.spare();
+        world.say(format!("left: {left:?}"));
+        script::adopt(process, id.clone()).await;
+    }
+    let left = open(world).await;
+    if !left.is_empty() {
+        let words = format!("{left:?} cannot be brought to an end");
+        world.law().breaks(Rule::LeavesNothing, words);
+    }
+}
+
+impl World {
+    /// What must be so when all is over.
+    async fn end(&self, before: &[(String, Value, bool)]) {
+        let after = autoscalers(self).await;
+        for (was, is) in before.iter().zip(&after) {
+            if was != is && !self.law().is_left.contains(&is.0) {
+                let words = format!("autoscaler {was:?} is {is:?}");
+                self.law().breaks(Rule::LeavesNothing, words);
+            }
+        }
+        let leases = self.held().await;
+        if !leases.is_empty() {
+            pause(61).await;
+            for lease in self
+                .held()
+                .await
+                .iter()
+                .filter(|lease| !leases.contains(lease))
+            {
+                let words = format!("a Lease is still renewed: {lease}");
+                self.law().breaks(Rule::LeavesNothing, words);
+            }
+        }
+        self.watches().await;
+    }
+
+    async fn held(&self) -> Vec<Value> {
+        let path = format!("/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases");
+        let mut all = self.list(&path).await;
+        all.retain(|lease| {
+            lease["spec"]["holderIdentity"]
+                .as_str()
+                .is_some_and(|h| !h.is_empty())
+        });
+        all.iter().map(|lease| lease["spec"].clone()).collect()
+    }
+
+    /// Each watch that passed was kept by somebody.
+    async fn watches(&self) {
+        let records = self.list("/api/v1/namespaces/wheelhouse/configmaps").await;
+        for record in records {
+            let name = record["metadata"]["name"].as_str().unwrap_or_default();
+            let text = record["data"]["entries"].as_str().unwrap_or_default();
+            let passed = "\"passed\":{\"step\":\"watch\"";
+            let Some(id) = name
+                .strip_prefix("wheelhouse-")
+                .filter(|_| text.contains(passed))
+            else {
+                continue;
+            };
+            let processes = self.processes();
+            let workers = processes.iter().filter(|p| p.state().operation == id);
+            let kept: u64 = workers.map(|p| p.kept_watch()).sum();
+            let wanted = u64::try_from(timing().watch.as_millis()).unwrap_or(0);
+            if kept + 2_500 < wanted {
+                let words = format!("{id} was watched for {kept} ms of {wanted}");
+                self.law().breaks(Rule::ReallyWatched, words);
+            }
+        }
+    }
+}
