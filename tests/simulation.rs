@@ -22,10 +22,16 @@
 mod asked;
 #[path = "simulation/chance.rs"]
 mod chance;
+#[path = "simulation/coverage.rs"]
+mod coverage;
 #[path = "simulation/fault.rs"]
 mod fault;
+#[path = "simulation/found.rs"]
+mod found;
 #[path = "simulation/law.rs"]
 mod law;
+#[path = "simulation/planted.rs"]
+mod planted;
 #[path = "simulation/play.rs"]
 mod play;
 #[path = "simulation/plot.rs"]
@@ -42,6 +48,7 @@ mod world;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use coverage::Coverage;
 use play::{Played, play};
 use plot::Shape;
 
@@ -83,13 +90,21 @@ fn what_must_never_happen_does_not_in_any_seed() {
             println!("    seed {seed}: {words}");
         }
     }
+    let coverage = Coverage::of(&played);
+    println!("{}", coverage.table());
     let virtual_s: u64 = played.iter().map(|p| p.lasted.as_secs()).sum();
     println!(
         "{} seeds, {virtual_s} virtual s, {:?}",
         played.len(),
         began.elapsed()
     );
-    assert!(by_rule.is_empty());
+    assert!(
+        by_rule.is_empty(),
+        "replay one: SIM_SEED=… cargo test --test simulation -- --exact one --nocapture"
+    );
+    if played.len() >= 300 {
+        assert_eq!(coverage.missing(), [], "can happen and never did");
+    }
 }
 
 #[test]

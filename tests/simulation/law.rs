@@ -29,6 +29,8 @@ pub enum Rule {
     EndsTruly,
     /// Something was left open, locked or held.
     LeavesNothing,
+    /// A rollback went to where nobody had been.
+    BackIsBack,
 }
 
 /// Who sent a request, as it was when it was sent.
@@ -84,6 +86,8 @@ pub struct Law {
     /// When an operation last saw that traffic is where it says.
     settled: BTreeMap<String, u64>,
     pub accepted: Vec<(u64, usize, String)>,
+    /// Whether traffic was ever meant to be anywhere else than at the beginning.
+    has_moved: bool,
     /// Autoscalers that an operation said it left as they are.
     pub is_left: BTreeSet<String>,
 }
@@ -119,6 +123,7 @@ impl Law {
     pub fn meddled(&mut self, service: &str, at: u64) {
         let by = "somebody".to_owned();
         self.changed.insert(service.to_owned(), Changed { at, by });
+        self.has_moved = true;
     }
 
     fn writes(&mut self, object: &str, epoch: u64, sender: &Sender) {
@@ -267,6 +272,7 @@ impl World {
         }
         let plan = &entries[0]["what"]["planned"];
         let closed = &last["what"]["closed"];
+        self.moved(&id, plan, closed);
         for service in plan["least"]
             .as_object()
             .into_iter()
@@ -289,6 +295,15 @@ impl World {
                     format!("{closed}, but {service} selects {version}"),
                 );
             }
+        }
+    }
+
+    /// As long as no operation moved traffic for good, back is where it was at the beginning.
+    fn moved(&self, id: &str, plan: &Value, closed: &Value) {
+        let mut law = self.law();
+        law.has_moved |= closed["outcome"] == "done";
+        if plan["kind"] == "rollback" && plan["to"] != "blue" && !law.has_moved {
+            law.breaks(Rule::BackIsBack, format!("{id} goes to {}", plan["to"]));
         }
     }
 

@@ -27,31 +27,37 @@ pub struct Played {
     pub lasted: Duration,
 }
 
-/// Plays `seed`, on a stack that bears the futures of a debug build.
-pub fn play(seed: u64, shape: Shape, planted: Option<Planted>) -> Played {
-    let thread = std::thread::Builder::new().stack_size(32 << 20);
-    let played = thread
-        .spawn(move || play_here(seed, shape, planted))
-        .unwrap()
-        .join();
-    played.unwrap()
+/// Runs `work` where time passes when nothing else is to do, on a stack that bears the futures of a debug build.
+pub fn in_virtual_time<T, F>(work: impl FnOnce() -> F + Send + 'static) -> T
+where
+    T: Send + 'static,
+    F: Future<Output = T>,
+{
+    let here = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        tokio::task::LocalSet::new().block_on(&runtime, work())
+    };
+    let thread = std::thread::Builder::new().stack_size(32 << 20).spawn(here);
+    match thread.unwrap().join() {
+        Ok(out) => out,
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
 }
 
-fn play_here(seed: u64, shape: Shape, planted: Option<Planted>) -> Played {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .unwrap();
-    let local = tokio::task::LocalSet::new();
-    local.block_on(&runtime, async {
+/// Plays `seed`.
+pub fn play(seed: u64, shape: Shape, planted: Option<Planted>) -> Played {
+    in_virtual_time(move || async move {
         let world = World::new(seed, planted, shape.aimed, shape.rate);
+        let (told, local) = (world.clone(), world.clone());
+        let story = tokio::task::spawn_local(async move { story(&local, shape).await });
         let hours = Duration::from_secs(4 * 3_600);
-        if tokio::time::timeout(hours, story(&world, shape))
-            .await
-            .is_err()
-        {
-            world.law().breaks(Rule::LeavesNothing, "it has no end");
+        match tokio::time::timeout(hours, story).await {
+            Ok(told) => told.unwrap(),
+            Err(_) => told.law().breaks(Rule::LeavesNothing, "it has no end"),
         }
         let broken = world.law().broken.clone();
         Played {
