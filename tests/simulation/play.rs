@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
-use wheelhouse::ops::OperationKind::{Cutover, Rollback};
+use wheelhouse::ops::OperationKind::{Cutover, Repair, Rollback};
 use wheelhouse::ops::bastion::Planted;
 use wheelhouse::ops::engine::Ended;
 
@@ -117,17 +117,27 @@ pub async fn autoscalers(world: &World) -> Vec<(String, Value, bool)> {
 async fn act(world: &Arc<World>, plot: Plot) {
     let first = begin(world, "alice", 0, What::Operate(Cutover));
     let soon = world.chance.between(0, 24);
+    let third = (plot == Plot::Crowd).then(|| {
+        let soon = soon + world.chance.between(0, 1);
+        let what = world.chance.one_of(&[What::Adopt, What::Operate(Rollback)]);
+        begin(world, "alice", soon, what)
+    });
     let second = match plot {
         Plot::Alone => None,
         Plot::ThereAndBack => None,
         Plot::Race => Some(begin(world, "bob", 0, What::Operate(Cutover))),
-        Plot::RolledBack => Some(begin(world, "bob", soon, What::Operate(Rollback))),
+        Plot::RolledBack | Plot::Crowd => Some(begin(world, "bob", soon, What::Operate(Rollback))),
         Plot::Aborted => Some(begin(world, "bob", soon, What::Abort)),
         Plot::Adopted => Some(begin(world, "bob", soon, What::Adopt)),
         Plot::Abandoned => Some(begin(world, "bob", soon, What::Abandon)),
         Plot::Meddled => {
             pause(soon).await;
             meddle(world).await;
+            None
+        }
+        Plot::Bereft => {
+            pause(soon).await;
+            bereave(world).await;
             None
         }
         Plot::Ill => {
@@ -142,13 +152,16 @@ async fn act(world: &Arc<World>, plot: Plot) {
         }
     };
     let ended = first.await.unwrap();
+    if plot == Plot::Meddled {
+        begin(world, "bob", 0, What::Operate(Repair)).await.unwrap();
+    }
     if plot == Plot::ThereAndBack {
         begin(world, "bob", soon, What::Operate(Rollback))
             .await
             .unwrap();
     }
-    if let Some(second) = second {
-        second.await.unwrap();
+    for other in [second, third].into_iter().flatten() {
+        other.await.unwrap();
     }
     after(world, &ended).await;
 }
@@ -163,6 +176,32 @@ async fn meddle(world: &Arc<World>) {
             world.law().meddled(service, now);
         }
         pause(world.chance.between(1, 15)).await;
+    }
+}
+
+/// Somebody deletes what an operation hangs on.
+async fn bereave(world: &Arc<World>) {
+    let Some(id) = open(world).await.first().cloned() else {
+        return;
+    };
+    let (namespace, rest) = match world.chance.permille(500) {
+        true => ("wheelhouse", format!("configmaps/wheelhouse-{id}")),
+        false => (
+            NAMESPACE,
+            format!("leases/wheelhouse-service-{}", SERVICES[0]),
+        ),
+    };
+    let group = match namespace {
+        NAMESPACE => "apis/coordination.k8s.io/v1",
+        _ => "api/v1",
+    };
+    let path = format!("/{group}/namespaces/{namespace}/{rest}");
+    world.say(format!("somebody deletes {path}"));
+    world.ask("DELETE", &path, Value::Null).await;
+    if namespace != NAMESPACE {
+        // Nobody can know what it held.
+        let names = autoscalers(world).await.into_iter().map(|(name, ..)| name);
+        world.law().is_left.extend(names);
     }
 }
 

@@ -24,9 +24,13 @@ pub enum Plot {
     Meddled,
     /// The colour that traffic went to falls ill.
     Ill,
+    /// Somebody deletes a Lease, or the record.
+    Bereft,
+    /// The other one rolls back while the first one does too, or takes it over.
+    Crowd,
 }
 
-const PLOTS: [Plot; 9] = [
+const PLOTS: [Plot; 11] = [
     Plot::Alone,
     Plot::ThereAndBack,
     Plot::Race,
@@ -36,6 +40,8 @@ const PLOTS: [Plot; 9] = [
     Plot::Abandoned,
     Plot::Meddled,
     Plot::Ill,
+    Plot::Bereft,
+    Plot::Crowd,
 ];
 
 /// What a process can be at, and in which plots it gets there.
