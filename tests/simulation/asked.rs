@@ -6,7 +6,6 @@ use serde_json::Value;
 #[derive(Clone, Debug)]
 pub struct Asked {
     pub method: String,
-    pub path: String,
     /// The plural of what it is about, such as `services`.
     pub kind: String,
     pub name: String,
@@ -16,7 +15,7 @@ pub struct Asked {
 
 impl Asked {
     pub fn read(parts: &http::request::Parts, body: &[u8]) -> Self {
-        let path = parts.uri.path().to_owned();
+        let path = parts.uri.path();
         let words: Vec<&str> = path.split('/').filter(|word| !word.is_empty()).collect();
         let place = words.iter().position(|word| *word == "namespaces");
         let word = |more: usize| {
@@ -30,7 +29,6 @@ impl Asked {
             name: word(3),
             is_watch: query.contains("watch=true") || query.contains("watch=1"),
             body: serde_json::from_slice(body).unwrap_or(Value::Null),
-            path,
         }
     }
 
@@ -58,12 +56,6 @@ impl Asked {
         (self.kind == "services")
             .then(|| self.gives("/spec/selector"))
             .flatten()
-    }
-
-    /// Whether it changes what serves: Services, autoscalers, Deployments.
-    pub fn is_act(&self) -> bool {
-        let kinds = ["services", "horizontalpodautoscalers", "deployments"];
-        self.is_write() && kinds.contains(&self.kind.as_str())
     }
 
     /// The entries of a record that it writes, one JSON each.

@@ -38,7 +38,6 @@ pub enum Rule {
 pub struct Sender {
     pub number: usize,
     pub words: String,
-    pub operation: String,
     pub intent: String,
     pub epochs: BTreeMap<String, u64>,
     is_again: bool,
@@ -52,7 +51,6 @@ impl Sender {
         Self {
             number: process.number,
             words: format!("{process:?} {intent}"),
-            operation: state.operation.clone(),
             epochs: state.epochs.clone(),
             is_again: state.unsure.get(&asked.name) == Some(&intent),
             is_unread: state.unread.contains(&asked.name),
@@ -298,11 +296,15 @@ impl World {
         }
     }
 
-    /// As long as no operation moved traffic for good, back is where it was at the beginning.
+    /// As long as no operation moved traffic for good, back from half-way is where it was at the beginning.
     fn moved(&self, id: &str, plan: &Value, closed: &Value) {
         let mut law = self.law();
         law.has_moved |= closed["outcome"] == "done";
-        if plan["kind"] == "rollback" && plan["to"] != "blue" && !law.has_moved {
+        if plan["kind"] == "rollback"
+            && plan["from"].is_null()
+            && plan["to"] != "blue"
+            && !law.has_moved
+        {
             law.breaks(Rule::BackIsBack, format!("{id} goes to {}", plan["to"]));
         }
     }

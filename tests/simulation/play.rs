@@ -151,7 +151,13 @@ async fn act(world: &Arc<World>, plot: Plot) {
             None
         }
     };
-    let ended = first.await.unwrap();
+    let mut ended = first.await.unwrap();
+    if matches!(ended, End::Refused(_)) && open(world).await.is_empty() {
+        // Whoever is refused tries once more.
+        ended = begin(world, "alice", 2, What::Operate(Cutover))
+            .await
+            .unwrap();
+    }
     if plot == Plot::Meddled {
         begin(world, "bob", 0, What::Operate(Repair)).await.unwrap();
     }
