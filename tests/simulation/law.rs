@@ -86,6 +86,8 @@ pub struct Law {
     pub accepted: Vec<(u64, usize, String)>,
     /// Whether traffic was ever meant to be anywhere else than at the beginning.
     has_moved: bool,
+    /// Whether somebody who is none of ours had a hand in it.
+    pub is_meddled: bool,
     /// Autoscalers that an operation said it left as they are.
     pub is_left: BTreeSet<String>,
 }
@@ -122,6 +124,7 @@ impl Law {
         let by = "somebody".to_owned();
         self.changed.insert(service.to_owned(), Changed { at, by });
         self.has_moved = true;
+        self.is_meddled = true;
     }
 
     fn writes(&mut self, object: &str, epoch: u64, sender: &Sender) {

@@ -1,5 +1,6 @@
 //! One seed from its beginning to its end.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -116,7 +117,13 @@ pub async fn autoscalers(world: &World) -> Vec<(String, Value, bool)> {
 
 async fn act(world: &Arc<World>, plot: Plot) {
     let first = begin(world, "alice", 0, What::Operate(Cutover));
-    let soon = world.chance.between(0, 24);
+    let soon = match plot {
+        // While it lasts; else there is nobody to stop, and nothing to take over.
+        Plot::Aborted | Plot::Adopted | Plot::Abandoned => world.chance.between(1, 19),
+        // A probe fails three times before anything shows.
+        Plot::Ill => world.chance.between(0, 4),
+        _ => world.chance.between(0, 24),
+    };
     let third = (plot == Plot::Crowd).then(|| {
         let soon = soon + world.chance.between(0, 1);
         let what = world.chance.one_of(&[What::Adopt, What::Operate(Rollback)]);
@@ -205,6 +212,7 @@ async fn bereave(world: &Arc<World>) {
     world.say(format!("somebody deletes {path}"));
     world.ask("DELETE", &path, Value::Null).await;
     if namespace != NAMESPACE {
+        world.law().is_meddled = true;
         // Nobody can know what it held.
         let names = autoscalers(world).await.into_iter().map(|(name, ..)| name);
         world.law().is_left.extend(names);
@@ -306,6 +314,29 @@ impl World {
             }
         }
         self.watches().await;
+        self.agree().await;
+    }
+
+    /// Where every operation ended well, all Services are at one colour, unless somebody meddled.
+    async fn agree(&self) {
+        let mut colours = BTreeSet::new();
+        for name in SERVICES {
+            colours.insert(self.service(name).await["spec"]["selector"]["version"].to_string());
+        }
+        let records = self.list("/api/v1/namespaces/wheelhouse/configmaps").await;
+        let is_ill = |record: &Value| {
+            let text = record["data"]["entries"].as_str().unwrap_or_default();
+            let is_overtaken = text.contains("moved traffic since");
+            text.contains("\"outcome\":\"failed\"")
+                || (text.contains("\"abandoned\"") && !is_overtaken)
+        };
+        let mut law = self.law();
+        if colours.len() > 1 && !law.is_meddled && !records.iter().any(is_ill) {
+            law.breaks(
+                Rule::LeavesNothing,
+                format!("the Services are at {colours:?}"),
+            );
+        }
     }
 
     async fn held(&self) -> Vec<Value> {
