@@ -256,7 +256,10 @@ impl World {
             self.say(format!("    {id}: {}", short(&entry["what"])));
             let what = &entry["what"];
             let words = what["noted"]["fact"].as_str().unwrap_or_default();
-            if words.starts_with("left as it is") || !what["abandoned"].is_null() {
+            let given_up = what["abandoned"]["reason"].as_str();
+            // Whoever overtook it gives back what it held.
+            let is_given_up = given_up.is_some_and(|why| !why.contains("moved traffic since"));
+            if words.starts_with("left as it is") || is_given_up {
                 let plan = &entries[0]["what"]["planned"];
                 let holds = plan["holds"].as_array().into_iter().flatten();
                 let names = holds.filter_map(|hold| Some(hold["autoscaler"].as_str()?.to_owned()));
