@@ -44,8 +44,21 @@ impl Estate {
         // First of all: else its wall clock would lag by as long as the making of the world takes.
         let clock = Clock::start();
         let world = World::new(options, epoch)?;
-        let mut random = Random::of(options.seed, "tokens");
-        Ok(Self(Arc::new(Inner {
+        Ok(Self::of(world, clock, options.seed))
+    }
+
+    /// Another estate that stands as this one stood at its beginning, with a chance of its own, and without
+    /// what GitHub and Prometheus know: for those who need many. This one must not have been driven.
+    #[must_use]
+    pub fn twin(&self, seed: u64) -> Self {
+        // Not `locked`: time does not pass for the one that all are made of.
+        let world = self.0.world.lock().unwrap_or_else(PoisonError::into_inner);
+        Self::of(world.twin(seed), Clock::start(), seed)
+    }
+
+    fn of(world: World, clock: Clock, seed: u64) -> Self {
+        let mut random = Random::of(seed, "tokens");
+        Self(Arc::new(Inner {
             world: Mutex::new(world),
             moved: Notify::new(),
             clock,
@@ -54,7 +67,7 @@ impl Estate {
             quit: watch::Sender::new(false),
             seen: watch::Sender::new(Instant::now()),
             open: AtomicU64::new(0),
-        })))
+        }))
     }
 
     /// The bearer token of the user `demo-operator`, who may do everything.

@@ -29,7 +29,7 @@ pub(super) enum Task {
 }
 
 /// Tasks by time; one that waits already keeps the earlier time.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Queue {
     by_time: BTreeMap<(i64, u64), Task>,
     waiting: BTreeMap<Task, (i64, u64)>,
@@ -47,6 +47,12 @@ impl Queue {
         self.drawn += 1;
         self.by_time.insert((at, self.drawn), task.clone());
         self.waiting.insert(task, (at, self.drawn));
+    }
+
+    /// Drops what is of no interest.
+    pub(super) fn retain(&mut self, keep: impl Fn(&Task) -> bool) {
+        self.by_time.retain(|_, task| keep(task));
+        self.waiting.retain(|task, _| keep(task));
     }
 
     /// When the next task is due.

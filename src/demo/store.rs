@@ -23,7 +23,7 @@ pub(super) struct Change {
 }
 
 /// A kind's objects and its history.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Shelf {
     objects: BTreeMap<Key, Arc<Object>>,
     changes: VecDeque<Change>,
@@ -33,7 +33,7 @@ struct Shelf {
 }
 
 /// All objects.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Store {
     shelves: BTreeMap<Kind, Shelf>,
     owned: BTreeMap<String, BTreeSet<(Kind, Key)>>,
@@ -56,6 +56,15 @@ impl Store {
             places: BTreeMap::new(),
             version,
         }
+    }
+
+    /// The same objects and history, with watches of its own.
+    pub(super) fn twin(&self) -> Self {
+        let mut twin = self.clone();
+        for shelf in twin.shelves.values_mut() {
+            shelf.latest = watch::Sender::new(twin.version);
+        }
+        twin
     }
 
     fn shelf(&self, kind: Kind) -> &Shelf {

@@ -43,7 +43,7 @@ struct Trouble {
 }
 
 /// All that is wrong now.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Troubles {
     all: Vec<Trouble>,
     drawn: u64,

@@ -86,6 +86,33 @@ impl World {
         Ok(world)
     }
 
+    /// A world that stands as this one does, with chance of its own from here on, and without the past
+    /// and the future of GitHub and Prometheus: making a world costs much more.
+    pub(super) fn twin(&self, seed: u64) -> Self {
+        let mut queue = self.queue.clone();
+        queue.retain(|task| !matches!(task, Task::Scrape | Task::Deploy(_)));
+        Self {
+            epoch: self.epoch,
+            now: self.now,
+            random: Random::new(seed),
+            store: self.store.twin(),
+            queue,
+            sims: self.sims.clone(),
+            troubles: self.troubles.clone(),
+            faults: Faults::default(),
+            github: github::Repository::new(seed),
+            monitoring: monitoring::Monitoring::new(seed),
+            scenario: self.scenario.clone(),
+            chosen: self.chosen,
+            scenario_began: self.scenario_began,
+            churn: self.churn,
+            fillers: self.fillers.clone(),
+            load: self.load,
+            scaled: self.scaled.clone(),
+            addresses: self.addresses,
+        }
+    }
+
     /// Does everything that is due until `now`.
     pub(super) fn advance(&mut self, now: i64) {
         while let Some((at, task)) = self.queue.pop(now) {

@@ -17,7 +17,7 @@ use crate::ops::journal::Journal;
 use crate::ops::kept::Kept;
 use crate::ops::lock::{self, Lock, NotLocked, Taking};
 use crate::ops::machine::{Next, Operation};
-use crate::ops::plan::{Plan, Refusal, RefusalKind, Request, check};
+use crate::ops::plan::{Flip, Plan, Refusal, RefusalKind, Request, check};
 use crate::ops::record::{self, NotWritten};
 use crate::ops::{marks, reads};
 
@@ -223,6 +223,10 @@ pub async fn adopt(
     };
     let journal = journal(bastion, &kept.id).unwrap_or_else(|_| Journal::none());
     let estate = reads::fresh(bastion).await?;
+    // Before anything is seized: whoever overtook it may be at work.
+    if let Some(by) = overtaken(&kept, &plan, &estate) {
+        return Err(close_overtaken(bastion, id, &by).await);
+    }
     let services = lockable(&plan);
     let soaked = leases(&estate, &plan)
         .values()
@@ -268,7 +272,49 @@ pub async fn adopt(
         soaked,
     );
     run.fence().await.map_err(ended)?;
+    // Nobody can any more; somebody may have between the read and the fence.
+    let estate = reads::least(bastion).await?;
+    if let Some(by) = overtaken(&run.kept, &plan, &estate) {
+        run.lock.release().await;
+        return Err(close_overtaken(bastion, id, &by).await);
+    }
     Ok(run)
+}
+
+/// The operation that moved traffic after this one did, if one has: going on would undo half of what it did.
+fn overtaken(kept: &Kept, plan: &Plan, estate: &Estate) -> Option<Safe> {
+    let by = |flip: &Flip| {
+        let service = estate.services.value.get(&flip.service)?;
+        let by = marks::operation(&service.marks).filter(|by| *by != kept.id)?;
+        let ours = kept.operation.epochs.get(&flip.service).copied();
+        let is_later = marks::epoch(&service.marks) > ours.or(flip.epoch);
+        let has_flipped = kept.operation.has_passed(&Step::Flip(flip.service.clone()));
+        (has_flipped || (is_later && service.selector != flip.from)).then_some(by)
+    };
+    plan.flips.iter().find_map(by)
+}
+
+/// Ends an operation that was overtaken: what it held was given back by the one that overtook it.
+async fn close_overtaken(bastion: &Bastion, id: &str, by: &Safe) -> Refused {
+    let reason: Safe =
+        format!("operation {by} moved traffic since: there is nothing to go on with").into();
+    let why = match record::add(
+        bastion,
+        id,
+        What::Abandoned {
+            reason: reason.clone(),
+        },
+    )
+    .await
+    {
+        Ok(_) => format!("{reason}; {id} is closed as abandoned"),
+        Err(why) => format!("{reason}; that could not be recorded: {why}"),
+    };
+    Refused::Refusal(Refusal {
+        kind: RefusalKind::Invalid,
+        why: why.into(),
+        plan: None,
+    })
 }
 
 /// Ends the operation `id` as it stands, under a new epoch, and says what it leaves.

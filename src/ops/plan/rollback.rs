@@ -73,7 +73,10 @@ fn target(
         Live::Colour(colour) => Some(colour),
         _ => None,
     };
+    // A flip that was left half-done: the first Service is the one that it moved, not the one to follow.
+    let before = services.iter().find_map(|s| left(s, switch));
     known
+        .or_else(|| before.and_then(|value| switch.colour(&value)))
         .or_else(|| estate.service_views().into_iter().find_map(one))
         .ok_or_else(|| {
             Refusal::invalid(
@@ -82,11 +85,26 @@ fn target(
         })
 }
 
+/// Where our last flip of a Service says that back is, while it stands as that flip left it.
+fn left(service: &Service, switch: &TrafficSwitch) -> Option<Safe> {
+    let flipped = marks::flipped(service)?;
+    if service.selector.get(&switch.key) != Some(&flipped.to) {
+        return None;
+    }
+    match is_back(&flipped) {
+        true => Some(flipped.to),
+        false => flipped.from,
+    }
+}
+
+fn is_back(flipped: &Flipped) -> bool {
+    matches!(flipped.what.as_str(), "rollback" | "compensation")
+}
+
 /// The last flip of a Service, if it was a way back to the colour that is live.
 fn returned(service: &Service, live: &Safe) -> Option<Flipped> {
     let flipped = marks::flipped(service)?;
-    let is_back = matches!(flipped.what.as_str(), "rollback" | "compensation");
-    (is_back && flipped.to == *live).then_some(flipped)
+    (is_back(&flipped) && flipped.to == *live).then_some(flipped)
 }
 
 /// A second rollback by a tired hand would bring back what the first one took away (O06).

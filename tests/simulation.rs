@@ -1,0 +1,143 @@
+//! Operations in virtual time: two operators on two bastions, faults at every request, and what must
+//! never happen.
+//!
+//! ```text
+//! engine ─▶ kube ─▶ wire (faults) ─▶ router of the embedded estate ─▶ law (what must never happen)
+//! ```
+//!
+//! `SIM_SEEDS=10000 cargo test --test simulation -- holds` runs so many; `SIM_SEED=7 cargo test --test
+//! simulation -- one --nocapture` tells what happened in one.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    missing_docs,
+    reason = "tests"
+)]
+
+#[path = "simulation/asked.rs"]
+mod asked;
+#[path = "simulation/chance.rs"]
+mod chance;
+#[path = "simulation/coverage.rs"]
+mod coverage;
+#[path = "simulation/end.rs"]
+mod end;
+#[path = "simulation/fault.rs"]
+mod fault;
+#[path = "simulation/found.rs"]
+mod found;
+#[path = "simulation/law.rs"]
+mod law;
+#[path = "simulation/planted.rs"]
+mod planted;
+#[path = "simulation/play.rs"]
+mod play;
+#[path = "simulation/plot.rs"]
+mod plot;
+#[path = "simulation/process.rs"]
+mod process;
+#[path = "simulation/script.rs"]
+mod script;
+#[path = "simulation/wire.rs"]
+mod wire;
+#[path = "simulation/world.rs"]
+mod world;
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use coverage::Coverage;
+use play::{Played, play};
+use plot::Shape;
+
+/// A number from the environment.
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// Plays `seeds` on two threads.
+fn all(seeds: std::ops::RangeInclusive<u64>) -> Vec<Played> {
+    let shard = |odd: u64| {
+        let seeds = seeds.clone().filter(move |seed| seed % 2 == odd);
+        std::thread::spawn(move || seeds.map(told).collect())
+    };
+    let shards: [std::thread::JoinHandle<Vec<Played>>; 2] = [shard(0), shard(1)];
+    let mut played: Vec<Played> = shards.into_iter().flat_map(|s| s.join().unwrap()).collect();
+    played.sort_by_key(|played| played.seed);
+    played
+}
+
+/// Plays `seed`, and tells at once what was broken: ten thousand take their time.
+fn told(seed: u64) -> Played {
+    let played = play(seed, Shape::of(seed), None);
+    for (rule, words) in &played.broken {
+        println!("seed {seed}: {rule:?}: {words}");
+    }
+    played
+}
+
+#[test]
+fn what_must_never_happen_does_not_in_any_seed() {
+    let began = Instant::now();
+    let first = number("SIM_FIRST").unwrap_or(1);
+    let played = all(first..=first + number("SIM_SEEDS").unwrap_or(300) - 1);
+    let mut by_rule: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for one in &played {
+        for (rule, words) in &one.broken {
+            by_rule.entry(rule).or_default().push((one.seed, words));
+        }
+    }
+    for (rule, all) in &by_rule {
+        println!("{rule:?}: {}", all.len());
+        for (seed, words) in all.iter().take(6) {
+            println!("    seed {seed}: {words}");
+        }
+    }
+    let coverage = Coverage::of(&played);
+    println!("{}", coverage.table());
+    let virtual_s: u64 = played.iter().map(|p| p.lasted.as_secs()).sum();
+    println!(
+        "{} seeds, {virtual_s} virtual s, {:?}",
+        played.len(),
+        began.elapsed()
+    );
+    assert!(
+        by_rule.is_empty(),
+        "replay one: SIM_SEED=… cargo test --test simulation -- --exact one --nocapture"
+    );
+    if played.len() >= 300 {
+        assert_eq!(coverage.missing(), [], "can happen and never did");
+    }
+}
+
+#[test]
+fn one() {
+    let Some(seed) = number("SIM_SEED") else {
+        return;
+    };
+    let played = play(seed, Shape::of(seed), None);
+    println!(
+        "{:?}\n{}\n{:#?}",
+        played.shape,
+        played.log.join("\n"),
+        played.broken
+    );
+    assert!(played.broken.is_empty());
+}
+
+#[test]
+fn a_seed_is_the_same_each_time() {
+    for seed in [3, 77, 201] {
+        let (one, two) = (
+            play(seed, Shape::of(seed), None),
+            play(seed, Shape::of(seed), None),
+        );
+        for (a, b) in one.log.iter().zip(&two.log) {
+            assert_eq!(a, b, "seed {seed}");
+        }
+        assert_eq!(one.log.len(), two.log.len());
+    }
+}

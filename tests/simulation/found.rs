@@ -1,0 +1,74 @@
+//! What the simulation found, each as the shortest story that shows it.
+
+use std::sync::Arc;
+
+use wheelhouse::ops::OperationKind::{Cutover, Rollback};
+use wheelhouse::ops::engine::Ended;
+
+use super::fault::{Aimed, Fault};
+use super::play::in_virtual_time;
+use super::process::Process;
+use super::script::{End, adopt, open, operate, pause};
+use super::world::{SERVICES, World};
+
+fn aimed(fault: Fault, stage: &'static str, after: u64) -> Option<Aimed> {
+    Some(Aimed {
+        fault,
+        stage,
+        after,
+    })
+}
+
+async fn colours(world: &World) -> Vec<String> {
+    let mut colours = Vec::new();
+    for name in SERVICES {
+        let service = world.service(name).await;
+        let colour = service["spec"]["selector"]["version"].as_str();
+        colours.push(colour.unwrap_or_default().to_owned());
+    }
+    colours
+}
+
+/// A cutover whose worker dies; what it left.
+async fn dead(world: &Arc<World>) -> String {
+    let process = Process::new(world, "alice");
+    assert!(matches!(operate(process, Cutover).await, End::Died));
+    world.calm();
+    pause(70).await;
+    open(world).await.remove(0)
+}
+
+async fn rolls_back(world: &Arc<World>) {
+    let end = operate(Process::new(world, "bob"), Rollback).await;
+    assert!(matches!(end, End::Ended(Ended::Closed(..))), "{end:?}");
+}
+
+#[test]
+fn i_30_a_rollback_of_a_half_done_cutover_goes_back_and_not_on() {
+    in_virtual_time(|| async {
+        let world = World::new(1, None, aimed(Fault::CrashAfter, "move", 0), 0);
+        dead(&world).await;
+        assert_eq!(colours(&world).await, ["green", "blue"]);
+        rolls_back(&world).await;
+        assert_eq!(colours(&world).await, ["blue", "blue"]);
+    });
+}
+
+#[test]
+fn x03_a_cutover_that_a_rollback_overtook_is_not_gone_on_with() {
+    for (stage, after) in [("flip", 8), ("watch", 4), ("restore", 1)] {
+        in_virtual_time(move || async move {
+            let world = World::new(1, None, aimed(Fault::CrashBefore, stage, after), 0);
+            let left = dead(&world).await;
+            rolls_back(&world).await;
+            let end = adopt(Process::new(&world, "alice"), left).await;
+            let End::Refused(why) = end else {
+                panic!("{stage}: {end:?}")
+            };
+            assert!(why.contains("moved traffic since"), "{why}");
+            assert_eq!(colours(&world).await, ["blue", "blue"]);
+            assert!(open(&world).await.is_empty());
+            assert_eq!(world.law().broken, []);
+        });
+    }
+}

@@ -1,0 +1,340 @@
+//! What must never happen, checked on each write that the API server accepts and on each that is sent.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::asked::Asked;
+use super::process::Process;
+use super::world::World;
+
+/// A rule that was broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rule {
+    /// Two workers changed something in one epoch.
+    OneEpochOneWorker,
+    /// A write of an earlier epoch went through after one of a later.
+    NoLateWrite,
+    /// Traffic was sent to a colour without a ready endpoint.
+    NeverToNobody,
+    /// One intent, two acts.
+    OneIntentOneAct,
+    /// Sent again without knowing what became of the first.
+    NeverBlindly,
+    /// A watch passed that nobody kept.
+    ReallyWatched,
+    /// A rollback did not go through though nothing stood in its way.
+    RollbackGoesThrough,
+    /// An operation's end says what is not so.
+    EndsTruly,
+    /// Something was left open, locked or held.
+    LeavesNothing,
+    /// A rollback went to where nobody had been.
+    BackIsBack,
+}
+
+/// Who sent a request, as it was when it was sent.
+#[derive(Clone, Debug)]
+pub struct Sender {
+    pub number: usize,
+    pub words: String,
+    pub intent: String,
+    pub epochs: BTreeMap<String, u64>,
+    is_again: bool,
+    is_unread: bool,
+}
+
+impl Sender {
+    pub fn of(process: &Process, asked: &Asked) -> Self {
+        let state = process.state();
+        let intent = format!("{}/{}", state.stage, state.attempt);
+        Self {
+            number: process.number,
+            words: format!("{process:?} {intent}"),
+            epochs: state.epochs.clone(),
+            is_again: state.unsure.get(&asked.name) == Some(&intent),
+            is_unread: state.unread.contains(&asked.name),
+            intent,
+        }
+    }
+}
+
+/// How a Service was before a write.
+pub struct Before {
+    ready: usize,
+}
+
+/// Who changed a selector last, and when.
+#[derive(Clone, Debug)]
+pub struct Changed {
+    pub at: u64,
+    pub by: String,
+}
+
+/// What was seen so far.
+#[derive(Debug, Default)]
+pub struct Law {
+    pub broken: Vec<(Rule, String)>,
+    writers: BTreeMap<(String, u64), (usize, String)>,
+    highest: BTreeMap<String, u64>,
+    /// Epochs below which nothing may write anything: their worker was fenced.
+    fenced: BTreeMap<String, u64>,
+    acts: BTreeSet<String>,
+    pub changed: BTreeMap<String, Changed>,
+    /// When an operation last saw that traffic is where it says.
+    settled: BTreeMap<String, u64>,
+    pub accepted: Vec<(u64, usize, String)>,
+    /// Whether traffic was ever meant to be anywhere else than at the beginning.
+    has_moved: bool,
+    /// Whether somebody who is none of ours had a hand in it.
+    pub is_meddled: bool,
+    /// Autoscalers that an operation said it left as they are.
+    pub is_left: BTreeSet<String>,
+}
+
+impl Law {
+    pub fn breaks(&mut self, rule: Rule, words: impl Into<String>) {
+        self.broken.push((rule, words.into()));
+    }
+
+    /// A request leaves its sender.
+    pub fn sent(&mut self, sender: &Sender, asked: &Asked) {
+        if asked.selector().is_none() {
+            return;
+        }
+        let words = || format!("{} patches {} again", sender.words, asked.name);
+        if sender.is_again {
+            self.breaks(Rule::NeverBlindly, words());
+        }
+        if sender.is_unread {
+            self.breaks(Rule::NeverBlindly, format!("{} unread", words()));
+        }
+    }
+
+    /// A worker has its epochs, and has fenced off those before it.
+    pub fn fence(&mut self, epochs: &BTreeMap<String, u64>) {
+        for (service, epoch) in epochs {
+            let fenced = self.fenced.entry(service.clone()).or_default();
+            *fenced = (*fenced).max(*epoch);
+        }
+    }
+
+    /// Somebody who is none of ours changed a selector.
+    pub fn meddled(&mut self, service: &str, at: u64) {
+        let by = "somebody".to_owned();
+        self.changed.insert(service.to_owned(), Changed { at, by });
+        self.has_moved = true;
+        self.is_meddled = true;
+    }
+
+    fn writes(&mut self, object: &str, epoch: u64, sender: &Sender) {
+        let key = (object.to_owned(), epoch);
+        let ours = (sender.number, sender.words.clone());
+        let first = self.writers.entry(key).or_insert(ours).clone();
+        if first.0 != sender.number {
+            let words = format!(
+                "{object}: {} after {}, both in epoch {epoch}",
+                sender.words, first.1
+            );
+            self.breaks(Rule::OneEpochOneWorker, words);
+        }
+    }
+
+    fn service(&mut self, sender: &Sender, asked: &Asked) {
+        let given = asked.marks("epoch").and_then(|epoch| epoch.parse().ok());
+        let Some(epoch) = given.or_else(|| sender.epochs.get(&asked.name).copied()) else {
+            return;
+        };
+        let highest = self.highest.get(&asked.name).copied().unwrap_or(0);
+        if epoch < highest {
+            let words = format!(
+                "{} wrote {} in epoch {epoch} after {highest}",
+                sender.words, asked.name
+            );
+            self.breaks(Rule::NoLateWrite, words);
+        }
+        self.highest.insert(asked.name.clone(), highest.max(epoch));
+        self.writes(&asked.name, epoch, sender);
+    }
+
+    /// Autoscalers carry no epoch; their writers have one.
+    fn other(&mut self, sender: &Sender, asked: &Asked) {
+        for (service, epoch) in &sender.epochs {
+            self.writes(service, *epoch, sender);
+            if self
+                .fenced
+                .get(service)
+                .is_some_and(|fenced| fenced > epoch)
+            {
+                let words = format!("{} wrote {} though fenced off", sender.words, asked.name);
+                self.breaks(Rule::NoLateWrite, words);
+                return;
+            }
+        }
+    }
+
+    fn flipped(&mut self, sender: &Sender, asked: &Asked, before: &Before, at: u64) {
+        if before.ready == 0 {
+            let words = format!(
+                "{} sent {} to {}",
+                sender.words,
+                asked.name,
+                asked.selector().cloned().unwrap_or_default()
+            );
+            self.breaks(Rule::NeverToNobody, words);
+        }
+        let operation = asked.marks("operation").unwrap_or_default();
+        let act = format!("{operation} {} {}", sender.intent, asked.name);
+        if !self.acts.insert(act.clone()) {
+            self.breaks(Rule::OneIntentOneAct, act);
+        }
+        self.changed
+            .insert(asked.name.clone(), Changed { at, by: operation });
+        self.accepted.push((at, sender.number, asked.name.clone()));
+    }
+}
+
+impl World {
+    /// What must be known of the world before a write arrives.
+    pub async fn before(&self, asked: &Asked) -> Before {
+        let ready = match asked.selector() {
+            Some(selector) => self.ready(selector).await,
+            None => 0,
+        };
+        Before { ready }
+    }
+
+    /// A write was answered.
+    pub async fn judge(
+        &self,
+        sender: &Sender,
+        asked: &Asked,
+        before: Before,
+        status: u16,
+        answer: &Value,
+    ) {
+        let epoch = answer["metadata"]["annotations"]["wheelhouse.dev/epoch"].as_str();
+        self.say(format!(
+            "{}: {} {} {}{}{} -> {status}",
+            sender.words,
+            asked.method,
+            asked.kind,
+            asked.name,
+            epoch.map_or_else(String::new, |epoch| format!(" epoch {epoch}")),
+            asked
+                .selector()
+                .map_or_else(String::new, |selector| format!(" to {selector}")),
+        ));
+        if !(200..300).contains(&status) {
+            return;
+        }
+        if asked.kind == "configmaps" {
+            return self.recorded(asked).await;
+        }
+        let mut law = self.law();
+        match asked.kind.as_str() {
+            "services" => law.service(sender, asked),
+            "horizontalpodautoscalers" => law.other(sender, asked),
+            _ => {}
+        }
+        if asked.selector().is_some() {
+            law.flipped(sender, asked, &before, self.now());
+        }
+    }
+
+    /// A record was written: its end must be true.
+    async fn recorded(&self, asked: &Asked) {
+        let entries = asked.entries();
+        let now = self.now();
+        let name = match asked.name.is_empty() {
+            true => asked.body["metadata"]["name"].as_str().unwrap_or_default(),
+            false => &asked.name,
+        };
+        let id = name.trim_start_matches("wheelhouse-").to_owned();
+        let Some(last) = entries.last() else { return };
+        for entry in entries.iter().rev().take(3) {
+            self.say(format!("    {id}: {}", short(&entry["what"])));
+            let what = &entry["what"];
+            let words = what["noted"]["fact"].as_str().unwrap_or_default();
+            let given_up = what["abandoned"]["reason"].as_str();
+            // Whoever overtook it gives back what it held.
+            let is_given_up = given_up.is_some_and(|why| !why.contains("moved traffic since"));
+            if words.starts_with("left as it is") || is_given_up {
+                let plan = &entries[0]["what"]["planned"];
+                let holds = plan["holds"].as_array().into_iter().flatten();
+                let names = holds.filter_map(|hold| Some(hold["autoscaler"].as_str()?.to_owned()));
+                self.law().is_left.extend(names);
+            }
+            let step = &what["passed"]["step"];
+            if step == "watch" || !step["move"].is_null() || !step["return"].is_null() {
+                self.law()
+                    .settled
+                    .entry(id.clone())
+                    .and_modify(|at| *at = now)
+                    .or_insert(now);
+            }
+        }
+        let plan = &entries[0]["what"]["planned"];
+        let closed = &last["what"]["closed"];
+        self.moved(&id, plan, closed);
+        for service in plan["least"]
+            .as_object()
+            .into_iter()
+            .flat_map(|map| map.keys())
+        {
+            let wanted = match closed["outcome"].as_str() {
+                Some("done") => plan["to"].as_str(),
+                Some("rolled_back") => plan["from"].as_str(),
+                _ => None,
+            };
+            let Some(wanted) = wanted else { continue };
+            let there = self.service(service).await;
+            let version = there["spec"]["selector"]["version"]
+                .as_str()
+                .unwrap_or_default();
+            if version != wanted {
+                self.untrue(
+                    &id,
+                    service,
+                    format!("{closed}, but {service} selects {version}"),
+                );
+            }
+        }
+    }
+
+    /// As long as no operation moved traffic for good, back from half-way is where it was at the beginning.
+    fn moved(&self, id: &str, plan: &Value, closed: &Value) {
+        let mut law = self.law();
+        law.has_moved |= closed["outcome"] == "done";
+        if plan["kind"] == "rollback"
+            && plan["from"].is_null()
+            && plan["to"] != "blue"
+            && !law.has_moved
+        {
+            law.breaks(Rule::BackIsBack, format!("{id} goes to {}", plan["to"]));
+        }
+    }
+
+    /// An end that is not so is only excused by somebody who came after the last look.
+    fn untrue(&self, id: &str, service: &str, words: String) {
+        let mut law = self.law();
+        let settled = law.settled.get(id).copied().unwrap_or(0);
+        let changed = law.changed.get(service).cloned();
+        let is_excused = changed.is_some_and(|c| c.by != id && c.at + 20_000 >= settled);
+        if !is_excused {
+            law.breaks(Rule::EndsTruly, format!("{id} {words}"));
+        }
+    }
+}
+
+/// An entry in few words.
+fn short(what: &Value) -> String {
+    let text = match what.get("planned") {
+        Some(plan) => format!(
+            "planned {} {} -> {}",
+            plan["kind"], plan["from"], plan["to"]
+        ),
+        None => what.to_string(),
+    };
+    text.chars().take(220).collect()
+}

@@ -1,0 +1,80 @@
+//! The simulation catches bugs: five are planted, each where it matters, and each is found by the rule
+//! that it breaks; the same seeds hold without it.
+
+use wheelhouse::ops::bastion::Planted;
+
+use super::chance::Chance;
+use super::fault::{Aimed, Fault};
+use super::law::Rule;
+use super::play::play;
+use super::plot::{Plot, Shape};
+
+/// Within so many seeds.
+const SEEDS: u64 = 40;
+
+/// Faults of `faults` at `stage` in the plots where the bug shows.
+fn shape(seed: u64, plots: &[Plot], faults: &[Fault], stage: &'static str) -> Shape {
+    let chance = Chance::of(seed, "planted");
+    let aimed = (!faults.is_empty()).then(|| Aimed {
+        fault: chance.one_of(faults),
+        stage,
+        after: chance.between(0, 6),
+    });
+    Shape {
+        plot: chance.one_of(plots),
+        aimed,
+        rate: 0,
+        is_loose: true,
+    }
+}
+
+fn is_caught(planted: Planted, rule: Rule, shape: impl Fn(u64) -> Shape) {
+    for seed in 1..=SEEDS {
+        let sound = play(seed, shape(seed), None);
+        assert_eq!(sound.broken, [], "seed {seed} without {planted:?}");
+        let broken = play(seed, shape(seed), Some(planted)).broken;
+        if broken.iter().any(|(broken, _)| *broken == rule) {
+            println!("{planted:?} is caught by seed {seed}: {broken:?}");
+            return;
+        }
+    }
+    panic!("{planted:?} is not caught by {SEEDS} seeds");
+}
+
+#[test]
+fn writes_that_do_not_test_the_epoch_are_caught() {
+    let faults = [Fault::Stop, Fault::Freeze, Fault::Late];
+    let plots = [Plot::Abandoned, Plot::Adopted];
+    is_caught(Planted::NoEpochTest, Rule::NoLateWrite, |seed| {
+        shape(seed, &plots, &faults, "flip")
+    });
+}
+
+#[test]
+fn a_lost_reply_that_is_answered_by_sending_again_is_caught() {
+    let faults = [Fault::Lost, Fault::Late, Fault::Broken];
+    is_caught(Planted::BlindResend, Rule::NeverBlindly, |seed| {
+        shape(seed, &[Plot::Alone], &faults, "flip")
+    });
+}
+
+#[test]
+fn a_lease_that_is_named_by_the_configuration_is_caught() {
+    is_caught(Planted::LeaseByConfig, Rule::OneEpochOneWorker, |seed| {
+        shape(seed, &[Plot::Race], &[], "")
+    });
+}
+
+#[test]
+fn a_rollback_that_waits_for_the_lease_is_caught() {
+    is_caught(Planted::RollbackWaits, Rule::RollbackGoesThrough, |seed| {
+        shape(seed, &[Plot::RolledBack], &[], "")
+    });
+}
+
+#[test]
+fn a_watch_that_counts_time_that_nobody_watched_is_caught() {
+    is_caught(Planted::SoakByWallClock, Rule::ReallyWatched, |seed| {
+        shape(seed, &[Plot::Alone], &[Fault::Stop], "watch")
+    });
+}

@@ -1,0 +1,126 @@
+//! What happens in one seed: who does what and when, and which fault is aimed at which step.
+
+use super::chance::Chance;
+use super::fault::{Aimed, Fault};
+
+/// What the people of a seed do beside each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plot {
+    /// One cuts over.
+    Alone,
+    /// One cuts over, and rolls back when that is over.
+    ThereAndBack,
+    /// Both cut over in the same second.
+    Race,
+    /// The other one rolls back meanwhile.
+    RolledBack,
+    /// The other one aborts it.
+    Aborted,
+    /// The other one takes it over.
+    Adopted,
+    /// The other one abandons it.
+    Abandoned,
+    /// Somebody patches the selector by hand.
+    Meddled,
+    /// The colour that traffic went to falls ill.
+    Ill,
+    /// Somebody deletes a Lease, or the record.
+    Bereft,
+    /// The other one rolls back while the first one does too, or takes it over.
+    Crowd,
+}
+
+const PLOTS: [Plot; 11] = [
+    Plot::Alone,
+    Plot::ThereAndBack,
+    Plot::Race,
+    Plot::RolledBack,
+    Plot::Aborted,
+    Plot::Adopted,
+    Plot::Abandoned,
+    Plot::Meddled,
+    Plot::Ill,
+    Plot::Bereft,
+    Plot::Crowd,
+];
+
+/// What a process can be at, and in which plots it gets there.
+pub const STAGES: [(&str, &[Plot]); 13] = [
+    ("plan", &PLOTS),
+    ("lock", &PLOTS),
+    ("hold", &PLOTS),
+    ("flip", &PLOTS),
+    ("move", &PLOTS),
+    ("watch", &PLOTS),
+    ("undo", &[Plot::Aborted, Plot::Ill]),
+    ("return", &[Plot::Aborted, Plot::Ill]),
+    ("restore", &PLOTS),
+    ("close", &PLOTS),
+    ("adopt", &[Plot::Adopted]),
+    ("ask", &[Plot::Aborted]),
+    ("abandon", &[Plot::Abandoned]),
+];
+
+/// Why a fault cannot happen at a stage; none where it can.
+pub fn impossible(fault: Fault, stage: &str) -> Option<&'static str> {
+    let patches = ["hold", "flip", "undo", "restore", "adopt", "abandon"];
+    match (fault, stage) {
+        (_, "plan") if fault.is_of_writes() => Some("planning writes nothing"),
+        (Fault::Invalid, _) if !patches.contains(&stage) => Some("no JSON Patch is sent there"),
+        _ => None,
+    }
+}
+
+/// One seed.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    pub plot: Plot,
+    pub aimed: Option<Aimed>,
+    /// Of a thousand requests, so many meet a fault besides.
+    pub rate: u64,
+    /// Whether the autoscalers would let the colours shrink.
+    pub is_loose: bool,
+}
+
+impl Shape {
+    pub fn of(seed: u64) -> Self {
+        let chance = Chance::of(seed, "shape");
+        let all = possible();
+        let place = usize::try_from(seed % all.len() as u64).unwrap_or(0);
+        let (fault, stage, plots) = all[place];
+        // The first time round nothing else goes wrong, so that what is aimed at is met.
+        let is_first = seed < all.len() as u64;
+        let most = match (stage, is_first) {
+            ("flip", _) => 7,
+            ("watch", _) => 5,
+            ("plan" | "lock", false) => 4,
+            (_, is_first) => u64::from(!is_first),
+        };
+        Self {
+            plot: chance.one_of(plots),
+            aimed: Some(Aimed {
+                fault,
+                stage,
+                after: chance.between(0, most),
+            }),
+            rate: match is_first {
+                true => 0,
+                false => chance.one_of(&[5, 20, 60]),
+            },
+            is_loose: stage == "hold" || chance.permille(400),
+        }
+    }
+}
+
+/// Every fault at every stage where it can happen.
+pub fn possible() -> Vec<(Fault, &'static str, &'static [Plot])> {
+    let mut all = Vec::new();
+    for fault in Fault::ALL {
+        for (stage, plots) in STAGES {
+            if impossible(fault, stage).is_none() {
+                all.push((fault, stage, plots));
+            }
+        }
+    }
+    all
+}

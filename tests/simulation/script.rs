@@ -1,0 +1,151 @@
+//! What the people of one seed do.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use wheelhouse::ops::engine::{self, Ended};
+use wheelhouse::ops::{Entry, OperationKind, Request, What, record};
+
+use super::law::Rule;
+use super::process::Process;
+use super::world::World;
+
+/// How a process ended.
+#[derive(Clone, Debug)]
+pub enum End {
+    Refused(String),
+    Ended(Ended),
+    Died,
+    Said,
+}
+
+pub fn request(kind: OperationKind) -> Request {
+    Request {
+        kind,
+        to: None,
+        reason: Some("simulated".into()),
+        seize: false,
+    }
+}
+
+/// Begins an operation and carries it out.
+pub async fn operate(process: Arc<Process>, kind: OperationKind) -> End {
+    let (_never, stop) = watch::channel(false);
+    let bastion = process.bastion();
+    let work = async {
+        let prepared = engine::prepare(&bastion, request(kind)).await;
+        let prepared = prepared.map_err(|why| format!("{why:?}"))?;
+        if let Err(refusal) = prepared.plan() {
+            return Err(refusal.why.to_string());
+        }
+        if let Ok(plan) = prepared.plan() {
+            process.state().planned = plan.flips.iter().map(|f| f.service.to_string()).collect();
+        }
+        process.enter("lock");
+        let run = prepared.start(None, stop).await;
+        let run = run.map_err(|why| format!("{why:?}"))?;
+        Ok(carry_out(&process, run).await)
+    };
+    end(&process, kind.word(), process.run(work).await)
+}
+
+/// A rollback that nothing stands in the way of goes through at once, whoever holds the Lease.
+pub async fn unhindered(process: Arc<Process>) -> End {
+    let (world, began) = (process.world.clone(), process.world.now());
+    let task = tokio::task::spawn_local(operate(process.clone(), OperationKind::Rollback));
+    pause(5).await;
+    for service in process.state().planned.clone() {
+        let mut law = world.law();
+        let is_ours = |(_, number, name): &(u64, usize, String)| {
+            *number == process.number && *name == service
+        };
+        let is_done = law.accepted.iter().any(is_ours);
+        let is_changed = law.changed.get(&service).is_some_and(|c| c.at >= began);
+        if !is_done && !is_changed {
+            let words = format!("{process:?} has not rolled {service} back");
+            law.breaks(Rule::RollbackGoesThrough, words);
+        }
+    }
+    task.await.unwrap()
+}
+
+/// Takes an operation over and carries it out.
+pub async fn adopt(process: Arc<Process>, id: String) -> End {
+    let (_never, stop) = watch::channel(false);
+    let bastion = process.bastion();
+    process.enter("adopt");
+    let work = async {
+        let run = engine::adopt(&bastion, &id, stop).await;
+        let run = run.map_err(|why| format!("{why:?}"))?;
+        Ok(carry_out(&process, run).await)
+    };
+    end(&process, "adopt", process.run(work).await)
+}
+
+pub async fn abort(process: Arc<Process>, id: String) -> End {
+    let bastion = process.bastion();
+    process.enter("ask");
+    let reason = "it looks wrong".into();
+    let work = async {
+        let added = record::add(&bastion, &id, What::AbortAsked { reason }).await;
+        added.map_err(|why| why.to_string())
+    };
+    match process.run(work).await {
+        Some(Ok(_)) => End::Said,
+        Some(Err(why)) => end(&process, "abort", Some(Err(why))),
+        None => End::Died,
+    }
+}
+
+pub async fn abandon(process: Arc<Process>, id: String) -> End {
+    let bastion = process.bastion();
+    process.enter("abandon");
+    let work = async {
+        let said = engine::abandon(&bastion, &id, "given up".into()).await;
+        said.map_err(|why| why.to_string())
+    };
+    match process.run(work).await {
+        Some(Ok(_)) => End::Said,
+        Some(Err(why)) => end(&process, "abandon", Some(Err(why))),
+        None => End::Died,
+    }
+}
+
+async fn carry_out(process: &Arc<Process>, run: engine::Run) -> Ended {
+    process.took(run.kept());
+    if run.kept().is_resumed() {
+        let epochs = process.state().epochs.clone();
+        process.world.law().fence(&epochs);
+    }
+    let ear = process.clone();
+    let run = run.told_by(move |entry: &Entry| ear.heard(entry));
+    run.carry_out().await
+}
+
+fn end(process: &Process, what: &str, ended: Option<Result<Ended, String>>) -> End {
+    let end = match ended {
+        None => End::Died,
+        Some(Ok(ended)) => End::Ended(ended),
+        Some(Err(why)) => End::Refused(why),
+    };
+    process.world.say(format!("{process:?} {what}: {end:?}"));
+    end
+}
+
+pub async fn pause(seconds: u64) {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+}
+
+/// The records that are not closed.
+pub async fn open(world: &World) -> Vec<String> {
+    let path = "/api/v1/namespaces/wheelhouse/configmaps?labelSelector=wheelhouse.dev%2Frecord%3Doperation";
+    let is_open = |text: &str| !text.contains("\"closed\"") && !text.contains("\"abandoned\"");
+    let records = world.list(path).await;
+    let id = |record: &serde_json::Value| {
+        let name = record["metadata"]["name"].as_str()?;
+        let id = name.strip_prefix("wheelhouse-")?;
+        is_open(record["data"]["entries"].as_str()?).then(|| id.to_owned())
+    };
+    records.iter().filter_map(id).collect()
+}
