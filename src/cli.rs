@@ -21,6 +21,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::app::write;
 use crate::config;
 use crate::ops::OperationKind;
 use crate::tui::{self, Ending, Outside};
@@ -49,12 +50,28 @@ struct Arguments {
     /// Draw with plain ASCII.
     #[arg(long, global = true)]
     ascii: bool,
-    /// Allow changes where the environment is read-only.
-    #[arg(long, global = true)]
-    write: bool,
     /// Lines of text instead of a screen (also ACCESSIBLE=1).
     #[arg(long, global = true)]
     plain: bool,
+    /// Allow changes in read-only environments, too, for so long: 15m unless said (at most 8h).
+    #[arg(
+        long,
+        global = true,
+        value_name = "TIME",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "15m",
+        value_parser = window
+    )]
+    write: Option<u64>,
+}
+
+/// The window of `--write=TIME`, in milliseconds.
+fn window(text: &str) -> Result<u64, String> {
+    match write::parse(text) {
+        Ok(Some(ms)) => Ok(ms),
+        Ok(None) | Err(_) => Err("a time such as 15m or 1h, at most 8h".to_owned()),
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -139,7 +156,7 @@ fn run(arguments: &Arguments) -> Exit {
 
 fn operation(arguments: &Arguments, kind: OperationKind, wanted: &operate::Arguments) -> Exit {
     match load(arguments) {
-        Ok(loaded) => operate::run(&loaded, kind, wanted, arguments.write),
+        Ok(loaded) => operate::run(&loaded, kind, wanted, arguments.write.is_some()),
         Err(exit) => exit,
     }
 }
@@ -186,7 +203,13 @@ fn cockpit(
         }
     };
     let is_demo = control.is_some();
-    let (state, outside) = loaded.state(manners.look, is_demo);
+    let (mut state, outside) = loaded.state(manners.look, is_demo);
+    let opened = tui::clock::boot();
+    if let Some(lasts) = arguments.write {
+        let until = crate::estate::Moment(opened.0.saturating_add(lasts));
+        let all = state.environments.iter_mut();
+        all.for_each(|e| e.access.open(Some(until)));
+    }
     let outside = Outside { control, ..outside };
     let runtime = match runtime() {
         Ok(runtime) => runtime,

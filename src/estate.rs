@@ -22,8 +22,8 @@ pub mod verdict;
 pub mod why;
 pub mod workload;
 
-mod fold;
-mod pods;
+pub(crate) mod fold;
+pub(crate) mod pods;
 
 pub use feed::{Currency, Fault, FaultKind, Feed, Moment, Now};
 pub use fold::{Cluster, Estate, SKEW_SHOWN_MS};

@@ -9,7 +9,7 @@
 //!                          ▼                                     │
 //!              update(&mut State, Event) -> Option<Command> ◀────┘
 //!                          │                        │
-//!                        State ──ui::draw──▶ frame  └─▶ tui performs: watch · log · copy · suspend · quit
+//!                        State ──ui::draw──▶ frame  └─▶ tui performs: watch · log · act · copy · suspend · quit
 //! ```
 //!
 //! | module | what it is | stays away from |
@@ -17,7 +17,7 @@
 //! | [`cli`] | the command line; the only place that names [`demo`], and the only one that prints | – |
 //! | [`config`] | a file, checked at once: every problem with its line, column and key | everything but serde and toml |
 //! | [`estate`] | pure: the world as observed, with ages; traffic, health, why a pod is not ready | clocks, I/O, ratatui |
-//! | [`clients`] | the only place that names the network crates; every error is a `Fault` in words | tasks, app, ui |
+//! | [`clients`] | the only place that names the network crates; every error is a `Fault` in words; a write is done, refused or not known to be either | tasks, app, ui |
 //! | [`ops`] | operations: plan, machine and entries are pure; engine, lock, journal do | app, ui, sources |
 //! | [`sources`] | what is watched and how often; sends `Observation`s through a bounded channel | app, ui |
 //! | [`app`] | pure: the one state, its fold, the one table of keys and commands | tokio, ratatui, clocks |
@@ -31,6 +31,10 @@
 //! nothing changes, so silence proves nothing; what confirms a feed is a *pulse*, a question that the
 //! API server answers every 10 s, and only for kinds whose watch is open. Twice as old is stale.
 //! Missing is never empty: before a whole listing was seen nothing is said to be absent.
+//!
+//! How something is changed: [`app::plan`] lays a plan over the screen (`app::dialog`, `app::confirm`,
+//! `app::facts`), [`app::write`] gives the permit, `tui` looks once more, writes the intent down, sends it
+//! once and reads it back; what cannot be found out stays UNKNOWN ([`estate::act::Outcome`]).
 //!
 //! What comes from outside becomes [`estate::Safe`] text once, at ingest; widgets take nothing else.
 

@@ -1,7 +1,7 @@
 //! The terminal and the loop: device, guard, input and screen, and the only place that performs a
 //! [`Command`](crate::app::Command).
 
-mod act;
+pub mod act;
 pub mod clock;
 pub mod guard;
 pub mod input;

@@ -5,11 +5,32 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// What the pure half of `ops` must not name.
+const PURE: &[&str] = &[
+    "crate::app",
+    "crate::cli",
+    "crate::clients",
+    "crate::config",
+    "crate::demo",
+    "crate::sources",
+    "crate::tui",
+    "crate::ui",
+    "tokio",
+    "kube",
+    "reqwest",
+    "std::fs",
+    "std::net",
+    "std::time::Instant",
+    "std::time::SystemTime",
+    "Timestamp::now",
+];
+
 /// A module, and what it must not name: crates, or modules of ours as `crate::name`.
 const WALLS: &[(&str, &[&str])] = &[
     (
         "estate",
         &[
+            "crate::ops",
             "crate::app",
             "crate::cli",
             "crate::clients",
@@ -34,6 +55,7 @@ const WALLS: &[(&str, &[&str])] = &[
     (
         "config",
         &[
+            "crate::ops",
             "crate::app",
             "crate::cli",
             "crate::clients",
@@ -52,6 +74,7 @@ const WALLS: &[(&str, &[&str])] = &[
     (
         "clients",
         &[
+            "crate::ops",
             "crate::app",
             "crate::cli",
             "crate::config",
@@ -68,6 +91,7 @@ const WALLS: &[(&str, &[&str])] = &[
     (
         "sources",
         &[
+            "crate::ops",
             "crate::app",
             "crate::cli",
             "crate::config",
@@ -84,6 +108,13 @@ const WALLS: &[(&str, &[&str])] = &[
     (
         "app",
         &[
+            "crate::ops::bastion",
+            "crate::ops::engine",
+            "crate::ops::eyes",
+            "crate::ops::journal",
+            "crate::ops::lock",
+            "crate::ops::record",
+            "crate::ops::worker",
             "crate::cli",
             "crate::clients",
             "crate::config",
@@ -106,6 +137,13 @@ const WALLS: &[(&str, &[&str])] = &[
     (
         "ui",
         &[
+            "crate::ops::bastion",
+            "crate::ops::engine",
+            "crate::ops::eyes",
+            "crate::ops::journal",
+            "crate::ops::lock",
+            "crate::ops::record",
+            "crate::ops::worker",
             "crate::cli",
             "crate::clients",
             "crate::config",
@@ -136,6 +174,7 @@ const WALLS: &[(&str, &[&str])] = &[
     (
         "demo",
         &[
+            "crate::ops",
             "crate::app",
             "crate::cli",
             "crate::clients",
@@ -151,6 +190,29 @@ const WALLS: &[(&str, &[&str])] = &[
             "ratatui",
         ],
     ),
+    (
+        "ops",
+        &[
+            "crate::app",
+            "crate::cli",
+            "crate::config",
+            "crate::demo",
+            "crate::sources",
+            "crate::tui",
+            "crate::ui",
+            "kube",
+            "k8s_openapi",
+            "reqwest",
+            "ratatui",
+            "crossterm",
+        ],
+    ),
+    ("ops/entry", PURE),
+    ("ops/plan", PURE),
+    ("ops/machine", PURE),
+    ("ops/marks", PURE),
+    ("ops/kept", PURE),
+    ("ops/patch", PURE),
 ];
 
 fn files(dir: &Path, found: &mut Vec<PathBuf>) {
@@ -247,6 +309,7 @@ fn every_module_has_its_wall_or_may_name_everything() {
     let mut known: BTreeSet<String> = WALLS
         .iter()
         .map(|(module, _)| (*module).to_owned())
+        .filter(|module| !module.contains('/'))
         .collect();
     known.extend(["main", "lib", "cli"].map(str::to_owned));
     assert_eq!(modules, known);

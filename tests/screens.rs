@@ -600,3 +600,44 @@ fn m03_m04_what_is_wrong_with_a_chart_is_said_in_its_place_and_what_was_seen_sta
     );
     assert!(screen.contains("gaps: 6 of 61 points"), "{screen}");
 }
+
+#[test]
+fn m02_what_is_missing_from_an_answer_is_said_on_the_panel_in_whole_sentences() {
+    use wheelhouse::estate::alerts::AlertsSeen;
+    let mut state = full(Look::default());
+    let gap = "of 2 replicas 10.0.0.7:9093 is missing: it refuses connections, its last word";
+    let seen = AlertsSeen::HandlingGaps(vec![gap.into()]);
+    observe(&mut state, vec![Seen::Alerts(seen)]);
+    let screen = text(&mut state, (120, 30));
+    assert!(screen.contains("? partial: of 2 replicas"), "{screen}");
+    assert!(screen.contains("last word"), "cut off:\n{screen}");
+    assert!(screen.contains("✗ HighResponseTime"), "{screen}");
+}
+
+#[test]
+fn m06_an_annotation_that_is_no_address_of_the_web_is_text_and_no_link() {
+    use wheelhouse::estate::alerts::AlertsSeen;
+    let mut state = full(Look::default());
+    let mut rules = state.estate().alerts.as_ref().unwrap().rules.value.clone();
+    let hostile = labels(&[
+        ("runbook_url", "javascript:alert(1)"),
+        ("dashboard", "https://grafana.example/d/1"),
+    ]);
+    for rule in &mut rules.rules {
+        for alert in &mut rule.alerts {
+            alert.annotations = hostile.clone();
+        }
+    }
+    observe(&mut state, vec![Seen::Alerts(AlertsSeen::Rules(rules))]);
+    press(&mut state, "3 enter");
+    let screen = text(&mut state, (120, 40));
+    assert!(
+        screen.contains("dashboard     https://grafana.example/d/1"),
+        "{screen}"
+    );
+    assert!(
+        screen.contains("runbook_url        javascript:alert(1)"),
+        "{screen}"
+    );
+    assert!(!screen.contains("runbook       "), "{screen}");
+}

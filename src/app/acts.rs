@@ -67,7 +67,12 @@ pub fn propose(state: &mut State, wish: Wish) {
         state.tell("choose an alert first, in the panel Alerts");
         return;
     };
+    // The list is sorted anew by what is done: the cursor stays on what it was done to.
+    state.picks.alert = Some(alert.clone());
     let silence = view_of(state.environment(), &alert).and_then(|v| v.silence.cloned());
+    let comment = silence
+        .as_ref()
+        .map_or(String::new(), |s| unsigned(&s.comment));
     let kind = match (wish, silence) {
         (Wish::Silence, _) => Kind::Silence,
         (Wish::Extend, Some(silence)) => Kind::Extend(silence.id),
@@ -89,17 +94,27 @@ pub fn propose(state: &mut State, wish: Wish) {
     let scope = &state.estate().scope;
     let ask = Ask::of(scope.tier, scope.name.clone());
     let fields = match proposal.kind {
-        Kind::Silence | Kind::Extend(_) => fields(),
+        Kind::Silence => fields(""),
+        // Alertmanager keeps one comment: what it says now is the start of the new one.
+        Kind::Extend(_) => fields(&comment),
         Kind::Expire(_) => Vec::new(),
     };
     plan::open(state, Subject::Act(proposal), fields, ask);
 }
 
-fn fields() -> Vec<Field> {
+/// A comment without the id that an act put behind it.
+fn unsigned(comment: &str) -> String {
+    let own = comment.rsplit_once(" (wheelhouse ");
+    own.map_or(comment, |(own, _)| own).to_owned()
+}
+
+fn fields(comment: &str) -> Vec<Field> {
+    let mut edit = Edit::default();
+    edit.set(comment);
     vec![
         Field {
             name: "comment",
-            input: Input::Text(Edit::default()),
+            input: Input::Text(edit),
             is_required: true,
         },
         Field {
@@ -214,10 +229,14 @@ pub fn facts(state: &State, proposal: &Proposal) -> Facts {
             let facts = facts.with("the alert", in_words(&proposal.alert));
             let touched = touched(alerts, &matchers(alerts, &proposal.alert));
             let touched: Vec<_> = touched.into_iter().map(in_words).collect();
+            let touched = match touched.is_empty() {
+                true => "nothing".to_owned(),
+                false => touched.join(" and "),
+            };
             match view_of(environment, &proposal.alert) {
                 None => facts.with("the alert's state", "resolved"),
                 Some(view) => (facts.with("the alert's state", state_words(&view)))
-                    .with("what it touches", touched.join(" and ")),
+                    .with("what it touches", touched),
             }
         }
         Kind::Extend(id) | Kind::Expire(id) => {
@@ -455,6 +474,18 @@ pub fn begin(state: &mut State, proposal: &Proposal, dialog: &Dialog) -> Result<
 
 fn environment_time(state: &State, place: usize) -> Timestamp {
     state.environments[place].estate.server_time(state.now)
+}
+
+/// Ends the cockpit; while an act is under way only when it is asked for twice.
+pub fn leave(state: &mut State) -> Option<Command> {
+    const SAID: &str = "an act is under way and its outcome not known yet; once more leaves";
+    let is_under_way = state.acts.iter().any(|d| d.outcome.is_none());
+    let is_said = |n: &super::Notice| n.text.as_str() == SAID;
+    if !is_under_way || state.notice.as_ref().is_some_and(is_said) {
+        return Some(Command::Quit);
+    }
+    state.tell(SAID);
+    None
 }
 
 /// Takes the outcome of an act.

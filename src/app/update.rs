@@ -224,11 +224,11 @@ pub fn offers(state: &State) -> Vec<palette::Offer> {
 /// Does what `action` means here.
 fn act(state: &mut State, action: Action) -> Option<Command> {
     match action {
-        Action::Quit => return Some(Command::Quit),
+        Action::Quit => return acts::leave(state),
         Action::Back => {
             let is_root = state.overlay.is_none() && state.levels.is_empty();
             return if is_root {
-                Some(Command::Quit)
+                acts::leave(state)
             } else {
                 back(state)
             };
@@ -238,7 +238,7 @@ fn act(state: &mut State, action: Action) -> Option<Command> {
             return if is_open {
                 back(state)
             } else {
-                Some(Command::Quit)
+                acts::leave(state)
             };
         }
         Action::Escape => return back(state),

@@ -11,7 +11,7 @@ use crate::config::{Config, Environment, Github, Operations, Problem, Token, Ui}
 use crate::estate::alerts::AlertScope;
 use crate::estate::runs::{Deploys, RepositoryScope};
 use crate::estate::{Safe, Scope, TrafficSwitch, WorkloadScope};
-use crate::ops::bastion::{Place, Timing};
+use crate::ops::bastion::{Place, Timing, seat};
 use crate::sources::alerts;
 use crate::tui::{Outside, Wire};
 
@@ -93,7 +93,7 @@ impl Loaded {
             look,
             zone: jiff::tz::TimeZone::system(),
             is_demo,
-            author: author(),
+            author: seat(),
             warnings: self.warnings,
         });
         let outside = Outside {
@@ -177,21 +177,6 @@ fn timing(said: &Operations) -> Timing {
         patience: said.patience.map_or(built_in.patience, seconds),
         ..built_in
     }
-}
-
-/// Who sits here, as colleagues know them: the account and the machine.
-fn author() -> Safe {
-    let user = rustix::process::getuid().as_raw();
-    let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let of = |line: &str| {
-        let mut parts = line.split(':');
-        let (name, _, id) = (parts.next()?, parts.next()?, parts.next()?);
-        (id.parse() == Ok(user)).then(|| name.to_owned())
-    };
-    let name = accounts.lines().find_map(of);
-    let name = name.unwrap_or_else(|| format!("uid {user}"));
-    let host = rustix::system::uname();
-    Safe::new(&format!("{name}@{}", host.nodename().to_string_lossy()))
 }
 
 fn wire(environment: &Environment) -> Wire {

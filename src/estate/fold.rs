@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::alerts::{AlertScope, Alerts};
 use super::feed::{Currency, Fault, Feed, Moment, Now};
 use super::{
-    Autoscaler, Deployment, Event, Kind, Lease, Pod, PodIndex, Record, ReplicaSet, Safe, Scope,
-    Seen, Service, Slice, Table,
+    Autoscaler, Check, Deployment, Event, Kind, Lease, Pod, PodIndex, Record, ReplicaSet, Safe,
+    Scope, Seen, Service, Slice, Table,
 };
 
 /// An environment as observed.
@@ -38,6 +38,8 @@ pub struct Estate {
     pub cluster: Cluster,
     /// Alerts; none where no Prometheus is configured.
     pub alerts: Option<Alerts>,
+    /// What we may do, by access reviews; empty where nobody asked.
+    pub rights: Vec<Check>,
     open: BTreeSet<Kind>,
 }
 
@@ -71,6 +73,7 @@ impl Estate {
             index: PodIndex::default(),
             cluster: Cluster::default(),
             alerts: alerts.map(Alerts::new),
+            rights: Vec::new(),
             open: BTreeSet::new(),
         }
     }

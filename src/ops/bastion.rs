@@ -272,11 +272,7 @@ fn chance() -> u128 {
 impl Person {
     /// Who runs this process: `user` is what the API calls them.
     pub fn of_this_process(user: Safe) -> Self {
-        let name = rustix::system::uname();
-        let host = name.nodename().to_string_lossy().into_owned();
-        let login = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
-        let uid = || format!("uid {}", rustix::process::getuid().as_raw());
-        let seat: Safe = format!("{}@{host}", login.unwrap_or_else(|_| uid())).into();
+        let seat = seat();
         let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
         let boot: String = boot.chars().take(8).collect();
         let nonce = Clock::of_this_machine().nonce();
@@ -286,4 +282,19 @@ impl Person {
             user,
         }
     }
+}
+
+/// Who sits here, as colleagues know them: the account and the machine.
+pub fn seat() -> Safe {
+    let user = rustix::process::getuid().as_raw();
+    let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let of = |line: &str| {
+        let mut parts = line.split(':');
+        let (name, _, id) = (parts.next()?, parts.next()?, parts.next()?);
+        (id.parse() == Ok(user)).then(|| name.to_owned())
+    };
+    let name = accounts.lines().find_map(of);
+    let name = name.unwrap_or_else(|| format!("uid {user}"));
+    let host = rustix::system::uname();
+    Safe::new(&format!("{name}@{}", host.nodename().to_string_lossy()))
 }

@@ -53,6 +53,8 @@ pub struct Run {
     /// Somebody asked the worker itself to end at the next boundary.
     stop: watch::Receiver<bool>,
     tell: Option<Tell>,
+    /// What goes before the first result: a rollback's record was written beside its Leases.
+    beforehand: Vec<What>,
     /// What a rollback read in its first round trip, and when: its patches need no other.
     read: Option<(Estate, Moment)>,
 }
@@ -116,7 +118,13 @@ impl Run {
                 record::prune(&self.bastion).await;
                 closed
             }
-            Err(ended) => ended,
+            Err(ended) => {
+                // Asked to end, nothing is under way: whoever goes on need not wait for the Lease.
+                if matches!(ended, Ended::Interrupted(_)) && *self.stop.borrow() {
+                    self.lock.release().await;
+                }
+                ended
+            }
         }
     }
 
@@ -132,7 +140,9 @@ impl Run {
                     Found::NotDone => self.again(&step).await?,
                 },
             };
-            next = self.commit(results).await?;
+            let mut whats = std::mem::take(&mut self.beforehand);
+            whats.extend(results);
+            next = self.commit(whats).await?;
         }
     }
 

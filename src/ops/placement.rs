@@ -58,19 +58,19 @@ fn kills() -> Option<bool> {
         files.extend(found);
     }
     // The upstream default is yes where the distribution built it so; without a word it is no.
-    let said = files
+    let mut said = files
         .iter()
         .filter_map(|file| said(&fs::read_to_string(file).ok()?));
-    Some(said.last().unwrap_or(false))
+    Some(said.next_back().unwrap_or(false))
 }
 
 /// What one file says.
 fn said(text: &str) -> Option<bool> {
-    let values = text
+    let mut values = text
         .lines()
         .filter_map(|line| line.trim().strip_prefix("KillUserProcesses="));
     values
-        .last()
+        .next_back()
         .map(|value| matches!(value.trim(), "yes" | "true" | "1" | "on"))
 }
 

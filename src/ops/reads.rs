@@ -4,7 +4,8 @@ use futures::future;
 
 use super::bastion::Bastion;
 use crate::estate::{
-    Autoscaler, Delta, Deployment, Estate, Fault, Kind, Lease, Pod, Safe, Seen, Service, Slice,
+    Autoscaler, Check, Delta, Deployment, Estate, Fault, Kind, Lease, Pod, Safe, Seen, Service,
+    Slice, Verdict,
 };
 
 /// Everything that a plan hangs on, read now, all at once.
@@ -63,6 +64,31 @@ pub async fn fresh(bastion: &Bastion) -> Result<Estate, Fault> {
         );
     }
     Ok(estate)
+}
+
+/// Asks whether we may do what a forward move does, and puts it down in `estate` (K02): the patch of each
+/// Service, the Leases, the record.
+pub async fn rights(bastion: &Bastion, estate: &mut Estate) {
+    let here = bastion.cluster.namespace();
+    let mut wanted: Vec<(&str, &str, &str, Option<Safe>, &str)> = (bastion.scope.traffic.iter())
+        .flat_map(|switch| &switch.services)
+        .map(|service| ("patch", "", "services", Some(service.clone()), here))
+        .collect();
+    wanted.push(("update", "coordination.k8s.io", "leases", None, here));
+    wanted.push(("create", "", "configmaps", None, bastion.cluster.records()));
+    let ask = |(verb, group, resource, name, namespace): (_, _, _, Option<Safe>, _)| async move {
+        let (cluster, answer) = (&bastion.cluster, bastion.timing.answer);
+        let said = cluster
+            .may(verb, group, resource, name.as_deref(), namespace, answer)
+            .await;
+        let of = name.map_or_else(String::new, |name| format!(" {name}"));
+        Check {
+            name: "right",
+            of: format!("{verb} {resource}{of} in {namespace}").into(),
+            verdict: said.unwrap_or_else(|fault| Verdict::Unknown(fault.what)),
+        }
+    };
+    estate.rights = future::join_all(wanted.into_iter().map(ask)).await;
 }
 
 /// What a rollback needs: the Services, the pods, and who holds the Leases, as far as they are told.

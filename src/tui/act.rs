@@ -27,18 +27,24 @@ const LIMIT: Duration = Duration::from_secs(10);
 const ROUNDED_MS: i64 = 1_000;
 
 /// What is to be carried out, and how the world is reached.
-pub(super) struct Order {
-    pub(super) doing: Doing,
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// What.
+    pub doing: Doing,
     /// The environment's name.
-    pub(super) name: Safe,
-    pub(super) permit: Permit,
-    pub(super) alertmanager: Option<http::Target>,
-    pub(super) shared: Option<Shared>,
-    pub(super) journal: Option<PathBuf>,
+    pub name: Safe,
+    /// The right to change it.
+    pub permit: Permit,
+    /// Where silences are set.
+    pub alertmanager: Option<http::Target>,
+    /// The environment's connection, for what is reached through its API server.
+    pub shared: Option<Shared>,
+    /// Where acts are written down; none: nothing may be changed.
+    pub journal: Option<PathBuf>,
 }
 
 /// Carries out `order` and tells what became of it.
-pub(super) async fn carry_out(order: Order, told: Sender<Event>) {
+pub async fn carry_out(order: Order, told: Sender<Event>) {
     let number = order.doing.number;
     let outcome = Acting::new(order, told.clone()).run().await;
     let _ = told.send(Event::Acted(number, outcome)).await;

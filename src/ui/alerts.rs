@@ -2,13 +2,16 @@
 
 use ratatui::layout::Rect;
 
-use super::canvas::{Canvas, Text, column, right};
+use super::canvas::{Canvas, Text, column, right, wrapped};
 use super::pairs;
 use super::theme::{Mark, Role, Theme, colour_role};
 use super::words;
 use crate::app::{Panel, State, lists};
 use crate::estate::alerts::{AlertView, Alerts, Standing};
 use crate::estate::{Currency, Verdict};
+
+/// The most lines of one reason.
+const REASON: usize = 3;
 
 /// `Alerts  1 firing · 1 pending · 1 silenced`, or UNKNOWN.
 pub fn title(state: &State, theme: &Theme) -> Text {
@@ -58,8 +61,8 @@ fn alive(state: &State, alerts: &Alerts) -> Verdict {
     alerts.is_alive(state.estate().server_time(state.now))
 }
 
-/// What is wrong with the sources, a line each.
-fn faults(state: &State, alerts: &Alerts, theme: &Theme) -> Vec<Text> {
+/// What is wrong with the sources, a sentence each.
+fn faults(state: &State, alerts: &Alerts, theme: &Theme) -> Vec<String> {
     let mut lines = Vec::new();
     let unknown = theme.mark(Mark::Unknown);
     if let Verdict::Unknown(why) = alive(state, alerts)
@@ -72,16 +75,20 @@ fn faults(state: &State, alerts: &Alerts, theme: &Theme) -> Vec<Text> {
         let age = age.map_or("NO DATA".to_owned(), |s| {
             format!("as of {} ago", words::age(s))
         });
-        let said = format!("{unknown} UNKNOWN, {age}: {why}");
-        lines.push(Text::default().add(said, Role::Warn));
+        lines.push(format!("{unknown} UNKNOWN, {age}: {why}"));
     }
     for warning in &alerts.rules.value.warnings {
-        lines.push(Text::default().add(format!("{unknown} partial: {warning}"), Role::Warn));
+        lines.push(format!("{unknown} partial: {warning}"));
     }
     if let Some(fault) = &alerts.handling.fault {
-        let said = format!("{unknown} silences unknown: {}", fault.what);
-        lines.push(Text::default().add(said, Role::Warn));
+        lines.push(format!("{unknown} silences unknown: {}", fault.what));
     }
+    lines.extend(
+        alerts
+            .gaps
+            .iter()
+            .map(|gap| format!("{unknown} partial: {gap}")),
+    );
     lines
 }
 
@@ -92,9 +99,16 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
     };
     let theme = canvas.theme;
     let mut y = area.y;
-    for line in faults(state, alerts, &theme) {
-        canvas.text(area.x + 2, y, area.width.saturating_sub(3), &line);
-        y += 1;
+    let room = usize::from(area.width.saturating_sub(3));
+    for said in faults(state, alerts, &theme) {
+        // A reason that is cut off is none; what fires has to stay on the screen all the same.
+        for part in wrapped(&said, room).into_iter().take(REASON) {
+            if y < area.bottom().saturating_sub(1) || y == area.y {
+                let line = Text::default().add(part, Role::Warn);
+                canvas.text(area.x + 2, y, area.width.saturating_sub(3), &line);
+                y += 1;
+            }
+        }
     }
     let views = lists::alerts(state);
     if views.is_empty() {

@@ -9,6 +9,8 @@ use crate::estate::chart::{Chart, Series};
 
 /// Rows of a chart.
 const ROWS: usize = 5;
+/// The lowest of them.
+const FOOT: usize = ROWS - 1;
 /// Columns of the labels at its left.
 const LABELS: usize = 9;
 /// Dots of a cell of braille: across, down.
@@ -34,6 +36,7 @@ pub fn lines(
 ) -> Vec<Text> {
     let columns = series.points.len().min(room.saturating_sub(LABELS + 2));
     let values = series.points.iter().flatten().copied();
+    let flat = flat(series.points.iter().flatten().copied());
     let Some(range) = range(values, threshold.map(|(_, number)| number)) else {
         let said = "no value in the last hour: no sample, or none that is a number";
         return vec![Text::default().add(said, Role::Warn)];
@@ -46,8 +49,12 @@ pub fn lines(
     let mut lines = Vec::new();
     for (row, cells) in cells.into_iter().enumerate() {
         let label = match row {
+            _ if flat.is_some_and(|value| row_of(value, range, ROWS) == row) => {
+                words::value(&flat.unwrap_or_default().to_string())
+            }
+            0 | FOOT if flat.is_some() && threshold.is_none() => String::new(),
             0 => words::value(&range.high.to_string()),
-            _ if row == ROWS - 1 => words::value(&range.low.to_string()),
+            FOOT => words::value(&range.low.to_string()),
             _ if line_at == Some(row) => threshold.map_or(String::new(), |(sign, number)| {
                 format!("{sign} {}", words::value(&number.to_string()))
             }),
@@ -103,6 +110,13 @@ fn range(values: impl Iterator<Item = f64>, threshold: Option<f64>) -> Option<Ra
         (low, high) = (low - around, high + around);
     }
     Some(Range { low, high })
+}
+
+/// The value of a line that is flat.
+fn flat(mut values: impl Iterator<Item = f64>) -> Option<f64> {
+    let first = values.next()?;
+    #[expect(clippy::float_cmp, reason = "the same value, sent again")]
+    values.all(|value| value == first).then_some(first)
 }
 
 /// Which of `rows` a value is in, from the top.
@@ -213,15 +227,7 @@ mod tests {
     #[test]
     fn a_rising_line_rises_and_a_gap_is_not_bridged() {
         let rising: Vec<_> = (0..8).map(|n| Some(f64::from(n))).collect();
-        let rows = drawn(&rising, 4);
-        assert!(rows[0].ends_with('⡇') || rows[0].ends_with('⢸'), "{rows:?}");
-        assert!(
-            rows[4].starts_with('⡠')
-                || rows[4].starts_with('⣀')
-                || rows[4].starts_with('⢀')
-                || rows[4].starts_with('⣠'),
-            "{rows:?}"
-        );
+        assert_eq!(drawn(&rising, 4), ["⠀⠀⠀⣸", "⠀⠀⢰⠃", "⠀⢀⡏⠀", "⠀⡼⠀⠀", "⣸⠁⠀⠀"]);
         let mut torn = rising;
         (torn[3], torn[4]) = (None, None);
         let empty = |column: usize| {

@@ -109,7 +109,7 @@ async fn a_silence_is_sent_exactly_as_it_is_shown() {
                 {"name": "instance", "value": "a:1 \"quoted\"", "isRegex": false, "isEqual": true}
             ],
             "createdBy": "ann", "comment": "release 42",
-            "startsAt": "2026-11-23T20:00:00Z", "endsAt": "2026-11-23T20:30:00Z"
+            "startsAt": "2026-11-23T20:00:00Z", "endsAt": "2026-11-23T21:00:00Z"
         })]
     );
 }
@@ -162,7 +162,7 @@ async fn a_silence_whose_reply_is_lost_is_read_back_and_not_sent_again() {
         ("POST", _) => Answer::Raw(Vec::new()),
         (_, "/api/v2/silences") => said(json!([silence("other", "active"), {
             "id": "made", "status": {"state": "active"}, "comment": "release 42", "createdBy": "ann",
-            "startsAt": "2026-11-23T20:00:00.000Z", "endsAt": "2026-11-23T20:30:00.000Z",
+            "startsAt": "2026-11-23T20:00:00.000Z", "endsAt": "2026-11-23T21:00:00.000Z",
             "matchers": [
                 {"name": "instance", "value": "a:1 \"quoted\"", "isRegex": false, "isEqual": true},
                 {"name": "alertname", "value": "X", "isRegex": false, "isEqual": true}

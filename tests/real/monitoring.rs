@@ -1,5 +1,7 @@
 //! Debian's Prometheus and Alertmanager, started here on loopback: what our clients make of them.
 
+mod cockpit;
+
 use crate::plane::part::{Guard, Part};
 use jiff::{SignedDuration, Timestamp};
 use std::fs;

@@ -7,6 +7,7 @@ use crate::{
     pty::{Pty, text_of},
 };
 
+mod acts;
 mod demo;
 mod hangup;
 mod input;

@@ -11,7 +11,7 @@ use crate::ops::entry::{OperationKind, Step, What};
 use crate::ops::marks::{self, Colour, Held, Verified};
 use crate::ops::patch::{Draft, Must};
 use crate::ops::plan::{Request, check};
-use crate::ops::reads;
+use crate::ops::{Kept, reads, record};
 
 /// How often an object that moves meanwhile is tried.
 const TRIES: u32 = 4;
@@ -136,9 +136,12 @@ impl Run {
     /// Gives autoscalers back what they had and writes down what was verified. What cannot be done is
     /// named: traffic is where it belongs by now, and that is not taken back for it.
     pub(super) async fn restore(&mut self) -> Result<Vec<What>, Ended> {
-        if self.lock.was_seized && self.is_rollback() {
-            // The flips were the Services' fence; whoever was cut off may still mean to scale.
-            self.fence().await?;
+        if self.is_rollback() {
+            if self.lock.was_seized {
+                // The flips were the Services' fence; whoever was cut off may still mean to scale.
+                self.fence().await?;
+            }
+            self.end_others().await;
         }
         let answer = self.bastion.timing.answer;
         let list = self
@@ -175,6 +178,24 @@ impl Run {
             });
         }
         Ok(results)
+    }
+
+    /// Operations of these Services that were cut off say so: nobody is to go on with them.
+    async fn end_others(&self) {
+        let Ok((records, _)) = record::list(&self.bastion).await else {
+            return;
+        };
+        let is_cut_off = |kept: &&Kept| {
+            let plan = kept.operation.plan.as_ref();
+            let touches = |s: &Safe| self.lock.epochs.contains_key(s);
+            kept.operation.closed.is_none()
+                && kept.id != *self.id()
+                && plan.is_some_and(|plan| plan.least.keys().any(touches))
+        };
+        for other in records.iter().filter(is_cut_off) {
+            let reason = format!("cut off by rollback {}", self.id()).into();
+            let _ = record::add(&self.bastion, &other.id, What::Abandoned { reason }).await;
+        }
     }
 
     async fn give_back(&mut self, autoscaler: &Autoscaler) -> Result<Result<u32, Safe>, Ended> {

@@ -54,7 +54,11 @@ pub struct Prepared {
 pub async fn prepare(bastion: &Bastion, request: Request) -> Result<Prepared, Refused> {
     let estate = match request.kind {
         OperationKind::Rollback => reads::least(bastion).await?,
-        OperationKind::Cutover | OperationKind::Repair => reads::fresh(bastion).await?,
+        OperationKind::Cutover | OperationKind::Repair => {
+            let mut estate = reads::fresh(bastion).await?;
+            reads::rights(bastion, &mut estate).await;
+            estate
+        }
     };
     let plan = check(&request, &estate, bastion.clock.now());
     let mut eyes = Eyes::open(bastion);
@@ -179,7 +183,10 @@ impl Prepared {
         let journal = journal(bastion, &id).unwrap_or_else(|_| Journal::none());
         let mut run = run(bastion.clone(), kept, locked, self.eyes, journal, stop, 0);
         run.read = read.ok().map(|estate| (estate, began));
-        run.lock_entry();
+        run.beforehand.push(What::Locked {
+            epochs: run.lock.epochs.clone(),
+            holder: bastion.person.holder.clone(),
+        });
         Ok(run)
     }
 }
@@ -302,18 +309,7 @@ fn run(
         stop,
         tell: None,
         read: None,
-    }
-}
-
-impl Run {
-    /// The Leases of a rollback are told with the first result: the record was written beside them.
-    fn lock_entry(&mut self) {
-        let locked = What::Locked {
-            epochs: self.lock.epochs.clone(),
-            holder: self.bastion.person.holder.clone(),
-        };
-        let entry = entry(&self.bastion, locked);
-        self.kept.operation.take(&entry);
+        beforehand: Vec::new(),
     }
 }
 

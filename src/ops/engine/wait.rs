@@ -75,7 +75,9 @@ impl Run {
                 watched += passed_ms;
                 self.watched.send_replace(watched / 1_000);
             }
-            if let Some(why) = self.reverted(&plan) {
+            // Before all of it was listed nothing is absent, and nobody starves.
+            let is_seen = self.eyes.has_seen();
+            if let Some(why) = self.reverted(&plan).filter(|_| is_seen) {
                 let since = *reverted_at.get_or_insert_with(Instant::now);
                 if self.kept.operation.paused.is_none() {
                     self.write(vec![What::Paused {
@@ -91,6 +93,7 @@ impl Run {
             }
             if let Some(why) = starved(&self.eyes.estate, &plan)
                 && reverted_at.is_none()
+                && is_seen
             {
                 return Ok(vec![failed(&step, why)]);
             }

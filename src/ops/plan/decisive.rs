@@ -39,7 +39,7 @@ pub(super) fn hash(
     let pods = (estate.pods.value.iter())
         .filter(|pod| taking(&pod.labels) && pod.ready && pod.deleting.is_none());
     let (mut templates, mut digests) = (BTreeSet::new(), BTreeSet::new());
-    for pod in pods {
+    for pod in pods.filter(|_| kind != OperationKind::Rollback) {
         templates.extend(pod.labels.get("pod-template-hash"));
         digests.extend(
             pod.containers
@@ -58,12 +58,18 @@ pub(super) fn hash(
         templates,
         digests,
         replicas: deployments
-            .filter(|d| estate.deployment_group(d).workload.is_some())
+            .filter(|d| {
+                kind != OperationKind::Rollback && estate.deployment_group(d).workload.is_some()
+            })
             .map(|d| (&d.name, d.desired))
             .collect(),
-        // Who holds the Leases and how old a feed is decide for themselves, each time anew.
+        // Who holds the Leases and how old a feed is decide for themselves, each time anew; a rollback
+        // hangs on its target alone.
         gates: (gates.iter())
-            .filter(|gate| !matches!(gate.name.as_str(), "lock" | "current"))
+            .filter(|gate| match kind {
+                OperationKind::Rollback => gate.name.as_str() == "match",
+                _ => !matches!(gate.name.as_str(), "lock" | "current" | "rights"),
+            })
             .map(|gate| (&gate.name, gate.finding))
             .collect(),
     };

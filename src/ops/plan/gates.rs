@@ -54,6 +54,7 @@ pub(super) fn cutover(
     gates.push(capacity(estate, to));
     gates.extend(held(&holds));
     gates.extend(lock(request, estate, &services, now));
+    gates.extend(rights(estate));
     gates.extend(owners(&services));
     let plan = Draft {
         kind: OperationKind::Cutover,
@@ -108,6 +109,7 @@ pub(super) fn repair(
     gates.extend(matching(estate, &targets, switch, to));
     gates.extend(ports(estate, &services, &targets));
     gates.extend(lock(request, estate, &services, now));
+    gates.extend(rights(estate));
     gates.extend(owners(&services));
     let plan = Draft {
         kind: OperationKind::Repair,
@@ -494,6 +496,26 @@ fn lock(request: &Request, estate: &Estate, services: &[&Service], now: Now) -> 
         gates.push(Gate::new(LOCK, finding, said));
     }
     gates
+}
+
+/// K02: what the API server would refuse is refused here, by verb and resource.
+fn rights(estate: &Estate) -> Option<Gate> {
+    let denied = |check: &&crate::estate::Check| matches!(check.verdict, Verdict::Bad(_));
+    if let Some(check) = estate.rights.iter().find(denied) {
+        let why = check.verdict.why().map_or("", |why| why.as_str());
+        let said = format!(
+            "you may not {}: {why}; the Role in assets/kubernetes/operator.yaml allows it",
+            check.of
+        );
+        return Some(Gate::new("rights", Finding::Bad, said));
+    }
+    let unknown = estate.rights.iter().find(|check| !check.verdict.is_ok())?;
+    let why = unknown.verdict.why().map_or("", |why| why.as_str());
+    Some(Gate::new(
+        "rights",
+        Finding::Noted,
+        format!("whether you may {} could not be asked: {why}", unknown.of),
+    ))
 }
 
 /// Helm and GitOps write the selector again one day.

@@ -1,0 +1,465 @@
+//! Each gate, seen to open and to close.
+
+use super::*;
+use crate::estate::fold::tests::now;
+use crate::estate::pods::tests::{labels, pod, scope};
+use crate::estate::{
+    Autoscaler, Check, Delta, Deployment, Endpoint, Kind, Lease, Seen, Service, Slice, TargetPort,
+    Verdict,
+};
+use crate::ops::marks;
+
+const AT: u64 = 1_000;
+
+fn deployment(part: &str, colour: &str) -> Deployment {
+    Deployment {
+        name: format!("digital-wall-{colour}-{part}").into(),
+        uid: "u".into(),
+        resource_version: "1".into(),
+        marks: Labels::default(),
+        has_annotations: true,
+        match_labels: Labels::default(),
+        template_labels: labels(&[("part", part), ("version", colour)]),
+        created: None,
+        generation: 3,
+        observed_generation: 3,
+        desired: 1,
+        replicas: 1,
+        updated: 1,
+        ready: 1,
+        available: 1,
+        paused: false,
+        conditions: Vec::new(),
+        images: Vec::new(),
+        revision: None,
+        helm_release: None,
+    }
+}
+
+fn service(colour: &str) -> Service {
+    Service {
+        name: "digital-wall-service".into(),
+        uid: "service-uid".into(),
+        resource_version: "1".into(),
+        selector: labels(&[("part", "frontend"), ("version", colour)]),
+        kind: "ClusterIP".into(),
+        ports: Vec::new(),
+        targets: Vec::new(),
+        marks: Labels::default(),
+        has_annotations: true,
+        owners: Vec::new(),
+        created: None,
+        managers: Vec::new(),
+    }
+}
+
+/// What an estate is made of, to be changed before it is.
+struct Parts {
+    pods: Vec<crate::estate::Pod>,
+    services: Vec<Service>,
+    deployments: Vec<Deployment>,
+    autoscalers: Vec<Autoscaler>,
+    leases: Vec<Lease>,
+}
+
+/// BLUE is live, GREEN is as large and as well.
+fn parts() -> Parts {
+    let each = |of: fn(&str, &str) -> crate::estate::Pod| {
+        ["blue", "green"]
+            .map(|c| ["frontend", "backend"].map(|p| of(p, c)))
+            .concat()
+    };
+    let both = ["blue", "green"].map(|c| ["frontend", "backend"].map(|p| deployment(p, c)));
+    Parts {
+        pods: each(|part, colour| pod(&format!("{colour}-{part}"), part, colour, true)),
+        services: vec![service("blue")],
+        deployments: both.into_iter().flatten().collect(),
+        autoscalers: Vec::new(),
+        leases: Vec::new(),
+    }
+}
+
+impl Parts {
+    fn estate(self) -> Estate {
+        let mut estate = Estate::new(scope(), None);
+        let endpoint = |uid: &str| Endpoint {
+            ready: true,
+            serving: true,
+            terminating: false,
+            target: Some(uid.into()),
+            address: "10.0.0.1".into(),
+        };
+        let slices = vec![Slice {
+            name: "s".into(),
+            service: "digital-wall-service".into(),
+            managed_by: None,
+            endpoints: vec![endpoint("uid-blue-frontend")],
+        }];
+        for seen in [
+            Seen::Pods(Delta::Page(self.pods)),
+            Seen::Pods(Delta::Ended),
+            Seen::Services(Delta::Page(self.services)),
+            Seen::Services(Delta::Ended),
+            Seen::Deployments(Delta::Page(self.deployments)),
+            Seen::Deployments(Delta::Ended),
+            Seen::Slices(Delta::Page(slices)),
+            Seen::Slices(Delta::Ended),
+            Seen::Autoscalers(Delta::Page(self.autoscalers)),
+            Seen::Autoscalers(Delta::Ended),
+            Seen::Leases(Delta::Page(self.leases)),
+            Seen::Leases(Delta::Ended),
+        ] {
+            estate.apply(seen, now(AT));
+        }
+        for kind in Kind::ALL {
+            estate.apply(Seen::Opened(kind), now(AT));
+        }
+        estate
+    }
+}
+
+fn request(kind: OperationKind) -> Request {
+    Request {
+        kind,
+        to: None,
+        reason: Some("release 42".into()),
+        seize: false,
+    }
+}
+
+fn asked(kind: OperationKind, parts: Parts) -> Result<Plan, Refusal> {
+    check(&request(kind), &parts.estate(), now(AT))
+}
+
+#[track_caller]
+fn refused(kind: OperationKind, parts: Parts) -> (RefusalKind, String) {
+    let refusal = asked(kind, parts).expect_err("it is allowed");
+    (refusal.kind, refusal.why.to_string())
+}
+
+use OperationKind::{Cutover, Repair, Rollback};
+
+#[test]
+fn i_15_a_cutover_changes_the_colour_key_alone() {
+    let plan = asked(Cutover, parts()).unwrap();
+    let flip = &plan.flips[0];
+    assert_eq!(
+        flip.to,
+        labels(&[("part", "frontend"), ("version", "green")])
+    );
+    assert_eq!(
+        (plan.from.as_deref(), plan.to.as_str()),
+        (Some("blue"), "green")
+    );
+    assert_eq!(plan.least.values().copied().collect::<Vec<_>>(), [1]);
+}
+
+#[test]
+fn i_1_no_cutover_to_a_colour_without_ready_pods_behind_the_whole_selector() {
+    let mut ill = parts();
+    ill.pods.retain(|p| p.name.as_str() != "green-frontend");
+    let (kind, why) = refused(Cutover, ill);
+    assert_eq!(kind, RefusalKind::Gate);
+    assert!(
+        why.contains("no ready pod of GREEN matches the whole selector"),
+        "{why}"
+    );
+}
+
+#[test]
+fn k08_a_ready_pod_that_lacks_one_key_of_the_selector_does_not_count() {
+    let mut other = parts();
+    for pod in &mut other.pods {
+        if pod.name.as_str() == "green-frontend" {
+            pod.labels = labels(&[("part", "elsewhere"), ("version", "green")]);
+        }
+    }
+    assert!(refused(Cutover, other).1.starts_with("match:"));
+}
+
+#[test]
+fn i_2_no_cutover_before_the_generation_is_observed_and_saturated() {
+    let mut late = parts();
+    late.deployments[2].generation = 4;
+    assert_eq!(refused(Cutover, late).0, RefusalKind::Unknown);
+    let mut old = parts();
+    old.deployments[2].replicas = 2;
+    let (kind, why) = refused(Cutover, old);
+    assert_eq!(kind, RefusalKind::Gate);
+    assert!(why.contains("1 old pods left"), "{why}");
+}
+
+#[test]
+fn i_5_no_cutover_to_a_colour_that_is_smaller_than_what_is_live() {
+    let mut small = parts();
+    (small.deployments[0].ready, small.deployments[0].desired) = (3, 3);
+    let (_, why) = refused(Cutover, small);
+    assert!(why.contains("frontend 1 for 3"), "{why}");
+}
+
+#[test]
+fn i_5_both_autoscalers_are_held_at_what_runs_now() {
+    let mut scaled = parts();
+    for deployment in &mut scaled.deployments {
+        let d = deployment;
+        (d.ready, d.desired, d.replicas, d.updated, d.available) = (4, 4, 4, 4, 4);
+        scaled.autoscalers.push(Autoscaler {
+            name: d.name.clone(),
+            uid: "u".into(),
+            resource_version: "1".into(),
+            marks: Labels::default(),
+            has_annotations: false,
+            target_kind: "Deployment".into(),
+            target: d.name.clone(),
+            min: 2,
+            max: 10,
+            current: 4,
+            desired: 4,
+            metrics: Vec::new(),
+            conditions: Vec::new(),
+        });
+    }
+    let plan = asked(Cutover, scaled).unwrap();
+    let held: Vec<(u32, u32)> = plan.holds.iter().map(|h| (h.from, h.to)).collect();
+    assert_eq!(held, [(2, 4); 4]);
+}
+
+#[test]
+fn a_named_port_that_the_pods_do_not_have_is_refused() {
+    let mut named = parts();
+    named.services[0].targets.push(crate::estate::PortTarget {
+        name: None,
+        port: 80,
+        target: TargetPort::Named("web".into()),
+    });
+    assert!(refused(Cutover, named).1.contains("no port named web"));
+}
+
+#[test]
+fn i_20_a_cutover_to_the_live_colour_patches_nothing_and_verifies() {
+    let to_blue = Request {
+        to: Some("BLUE".into()),
+        ..request(Cutover)
+    };
+    let plan = check(&to_blue, &parts().estate(), now(AT)).unwrap();
+    assert!(plan.flips.is_empty());
+    let steps: Vec<String> = plan.steps().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        steps,
+        [
+            "check",
+            "hold",
+            "move digital-wall-service",
+            "watch",
+            "restore"
+        ]
+    );
+}
+
+#[test]
+fn a_selector_that_matches_both_or_neither_is_refused() {
+    for selector in [
+        labels(&[("part", "frontend")]),
+        labels(&[("part", "frontend"), ("version", "red")]),
+    ] {
+        let mut wrong = parts();
+        wrong.services[0].selector = selector;
+        let to_green = Request {
+            to: Some("green".into()),
+            ..request(Cutover)
+        };
+        let refusal = check(&to_green, &wrong.estate(), now(AT)).unwrap_err();
+        assert!(refusal.why.contains("repair it first"), "{}", refusal.why);
+    }
+}
+
+#[test]
+fn o07_what_is_stale_is_unknown_and_refused_but_for_a_rollback() {
+    let estate = parts().estate();
+    let later = now(AT + 60_000);
+    let refusal = check(&request(Cutover), &estate, later).unwrap_err();
+    assert_eq!(refusal.kind, RefusalKind::Unknown);
+    assert!(refusal.why.contains("reconnect"), "{}", refusal.why);
+    assert!(check(&request(Rollback), &estate, later).is_ok());
+}
+
+fn lease(renewed_ms_ago: i64) -> Lease {
+    let at = now(AT).wall - jiff::SignedDuration::from_millis(renewed_ms_ago);
+    Lease {
+        name: marks::lease_name("digital-wall-service").into(),
+        uid: "l".into(),
+        resource_version: "1".into(),
+        holder: Some("bob@bastion-1/1/2".into()),
+        duration_s: 60,
+        acquired: Some(at),
+        renewed: Some(at),
+        transitions: 4,
+        marks: [(marks::OPERATION.into(), "01op".into())]
+            .into_iter()
+            .collect(),
+    }
+}
+
+#[test]
+fn i_42_who_holds_the_lease_is_named_and_a_rollback_goes_through() {
+    for (age, words) in [(5_000, "is held by bob"), (90_000, "left locked by bob")] {
+        let mut locked = parts();
+        locked.leases.push(lease(age));
+        let (kind, why) = refused(Cutover, locked);
+        assert_eq!(kind, RefusalKind::Held);
+        assert!(why.contains(words) && why.contains("01op"), "{why}");
+    }
+    let mut locked = parts();
+    locked.leases.push(lease(5_000));
+    let plan = asked(Rollback, locked).unwrap();
+    assert!(
+        plan.gates
+            .iter()
+            .any(|g| g.said.contains("will be cut off"))
+    );
+}
+
+#[test]
+fn i_22_a_rollback_to_a_colour_without_ready_pods_names_the_lesser_evil() {
+    let mut ill = parts();
+    ill.pods.retain(|p| p.name.as_str() != "green-frontend");
+    let (kind, why) = refused(Rollback, ill);
+    assert_eq!(kind, RefusalKind::Gate);
+    assert!(
+        why.contains("staying on BLUE") && why.contains("lesser evil"),
+        "{why}"
+    );
+}
+
+#[test]
+fn i_21_a_rollback_does_not_ask_how_the_failing_colour_is() {
+    let mut broken = parts();
+    broken.pods.retain(|p| !p.name.starts_with("blue"));
+    for deployment in &mut broken.deployments[..2] {
+        (deployment.ready, deployment.available) = (0, 0);
+    }
+    let plan = asked(Rollback, broken).unwrap();
+    assert_eq!(plan.to.as_str(), "green");
+}
+
+fn marked(service: &mut Service, key: &str, value: serde_json::Value) {
+    let mark = (Safe::from(key), Safe::from(value.to_string()));
+    service.marks = service.marks.iter().cloned().chain([mark]).collect();
+}
+
+#[test]
+fn o06_a_second_rollback_does_not_bring_back_what_the_first_took_away() {
+    let mut back = parts();
+    let flipped = serde_json::json!({
+        "at": "2026-11-26T02:00:00Z", "by": "alice", "from": "green", "to": "blue", "what": "rollback",
+        "why": null, "operation": "01op", "images": [],
+    });
+    marked(&mut back.services[0], marks::FLIP, flipped);
+    let (kind, why) = refused(Rollback, back);
+    assert_eq!(kind, RefusalKind::Invalid);
+    assert!(why.contains("alice rolled back to BLUE"), "{why}");
+}
+
+#[test]
+fn i_46_a_repair_brings_back_the_whole_selector_that_was_meant() {
+    let mut wrong = parts();
+    wrong.services[0].selector = labels(&[("app", "x"), ("version", "green")]);
+    marked(
+        &mut wrong.services[0],
+        marks::MEANT,
+        serde_json::json!({ "part": "frontend", "version": "blue" }),
+    );
+    let plan = asked(Repair, wrong).unwrap();
+    assert_eq!(
+        plan.flips[0].to,
+        labels(&[("part", "frontend"), ("version", "blue")])
+    );
+    let (kind, why) = refused(Repair, parts());
+    assert_eq!(kind, RefusalKind::Invalid);
+    assert!(why.contains("never written"), "{why}");
+}
+
+#[test]
+fn k02_a_right_that_is_missing_is_named_by_verb_and_resource() {
+    let mut estate = parts().estate();
+    estate.rights.push(Check {
+        name: "right",
+        of: "patch services digital-wall-service in production".into(),
+        verdict: Verdict::Bad("forbidden".into()),
+    });
+    let refusal = check(&request(Cutover), &estate, now(AT)).unwrap_err();
+    assert!(
+        refusal
+            .why
+            .contains("you may not patch services digital-wall-service"),
+        "{}",
+        refusal.why
+    );
+}
+
+#[test]
+fn o03_the_hash_moves_with_what_decides_and_not_with_a_resource_version() {
+    let hash = |parts: Parts| asked(Cutover, parts).unwrap().hash;
+    let first = hash(parts());
+    let mut churned = parts();
+    churned.services[0].resource_version = "99".into();
+    assert_eq!(hash(churned), first);
+    let mut other = parts();
+    other.services[0].uid = "another".into();
+    assert_ne!(hash(other), first);
+    let mut rolled = parts();
+    for pod in &mut rolled.pods {
+        let hash = ("pod-template-hash".into(), "abc".into());
+        pod.labels = pod.labels.iter().cloned().chain([hash]).collect();
+    }
+    assert_ne!(hash(rolled), first);
+}
+
+#[test]
+fn unknown_names_are_told_with_those_there_are() {
+    let to_red = Request {
+        to: Some("red".into()),
+        ..request(Cutover)
+    };
+    let refusal = check(&to_red, &parts().estate(), now(AT)).unwrap_err();
+    assert_eq!(
+        (refusal.kind, refusal.why.as_str()),
+        (
+            RefusalKind::Invalid,
+            "there is no colour red; there are blue and green"
+        )
+    );
+    let mut gone = parts();
+    gone.services.clear();
+    assert!(
+        refused(Cutover, gone)
+            .1
+            .contains("there is no Service digital-wall-service in production")
+    );
+}
+
+#[test]
+fn k12_a_selector_that_is_not_the_planned_one_is_not_patched_key_by_key() {
+    let plan = asked(Cutover, parts()).unwrap();
+    let mut changed = parts();
+    changed.services[0].selector = labels(&[
+        ("part", "frontend"),
+        ("version", "blue"),
+        ("app", "left-over"),
+    ]);
+    let why = still(&plan, &plan.flips[0], &changed.estate(), true).unwrap_err();
+    assert!(why.contains("app=left-over"), "{why}");
+    let mut remade = parts();
+    remade.services[0].uid = "another".into();
+    let why = still(&plan, &plan.flips[0], &remade.estate(), true).unwrap_err();
+    assert!(why.contains("deleted and made again"), "{why}");
+}
+
+#[test]
+fn k09_pods_that_fall_ill_between_confirm_and_patch_stop_it() {
+    let plan = asked(Cutover, parts()).unwrap();
+    let mut ill = parts();
+    ill.pods.retain(|p| p.name.as_str() != "green-frontend");
+    assert!(still(&plan, &plan.flips[0], &ill.estate(), true).is_err());
+    assert!(still(&plan, &plan.flips[0], &parts().estate(), true).is_ok());
+}
