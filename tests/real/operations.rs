@@ -1,6 +1,8 @@
 //! Operations on the real control plane: cutover, rollback and repair by the program itself, as people with
 //! the shipped Roles and nothing else, in a namespace under the shipped admission policy.
 
+mod clash;
+mod killed;
 mod there_and_back;
 
 use crate::fleet;
@@ -8,10 +10,20 @@ use crate::operator::{Operator, QUICK, SERVICES};
 use crate::plane::Plane;
 use crate::plane::audit::Audited;
 use crate::shipped::{self, OPERATORS, RECORDS};
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::{ConfigMap, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
 use kube::api::{Api, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
+use std::sync::{Mutex, PoisonError};
+
+/// The namespace of records under the policy; the probe of two tests at once would be the same object.
+fn keep_records(plane: &Plane) {
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    shipped::records(plane);
+    shipped::guard(plane, RECORDS);
+}
 
 /// A Digital Wall on which people operate.
 pub struct Stage<'a> {
@@ -31,8 +43,7 @@ impl<'a> Stage<'a> {
     pub fn on(plane: &'a Plane, namespace: &'a str) -> Self {
         fleet::digital_wall(plane, namespace);
         shipped::operator_role(plane, namespace);
-        shipped::records(plane);
-        shipped::guard(plane, RECORDS);
+        keep_records(plane);
         shipped::guard(plane, namespace);
         let stage = Self { plane, namespace };
         for service in SERVICES {
@@ -157,6 +168,71 @@ impl<'a> Stage<'a> {
         ids
     }
 
+    fn autoscalers(&self) -> Api<HorizontalPodAutoscaler> {
+        Api::namespaced(self.plane.client(), self.namespace)
+    }
+
+    /// Lets the frontends' autoscalers shrink what they scale, so that an operation holds them.
+    pub fn shrinking_autoscalers(&self) {
+        let patch = Patch::Merge(json!({"spec": {"minReplicas": 2}}));
+        for colour in ["blue", "green"] {
+            let name = format!("digital-wall-{colour}-frontend");
+            let scalers = self.autoscalers();
+            let params = PatchParams::default();
+            self.plane
+                .run(async { scalers.patch(&name, &params, &patch).await })
+                .unwrap();
+        }
+    }
+
+    /// None of them is held any more, and each has what it had.
+    #[track_caller]
+    pub fn assert_autoscalers_restored(&self, what: &str) {
+        let scalers = self.autoscalers();
+        let all = self
+            .plane
+            .run(async { scalers.list(&ListParams::default()).await });
+        for scaler in all.unwrap().items {
+            let marks = scaler.metadata.annotations.unwrap_or_default();
+            let held = marks.get("wheelhouse.dev/held");
+            let min = scaler.spec.unwrap().min_replicas;
+            assert!(
+                held.is_none() && min == Some(2),
+                "{what}: {min:?}, held {held:?}"
+            );
+        }
+    }
+
+    /// Waits until no pod of a colour is ready any more, as everybody can read.
+    pub fn await_unready(&self, colour: &str) {
+        let pods: Api<Pod> = Api::namespaced(self.plane.client(), self.namespace);
+        let of = ListParams::default().labels(&format!("version={colour}"));
+        self.plane.until("ill pods", || async {
+            let found = pods.list(&of).await.ok()?.items;
+            found.iter().all(|it| !is_ready(it)).then_some(())
+        });
+    }
+
+    /// Deletes both Services and makes them anew: BLUE is live, by other objects.
+    pub fn remake_services(&self) {
+        let services = self.services();
+        for name in SERVICES {
+            self.plane
+                .run(async { services.delete(name, &Default::default()).await })
+                .unwrap();
+        }
+        fleet::traffic(self.plane, self.namespace);
+    }
+
+    /// Deletes the Lease of a Service, as somebody who tidies up.
+    pub fn delete_lease(&self, service: &str) {
+        let leases: Api<Lease> = Api::namespaced(self.plane.client(), self.namespace);
+        let name = format!("wheelhouse-service-{service}");
+        self.plane
+            .run(async { leases.delete(&name, &Default::default()).await })
+            .unwrap();
+    }
+
     /// Deletes the record of an operation, as somebody who tidies up.
     pub fn delete_record(&self, id: &str) {
         let records: Api<ConfigMap> = Api::namespaced(self.plane.client(), RECORDS);
@@ -165,4 +241,14 @@ impl<'a> Stage<'a> {
             .run(async { records.delete(&name, &Default::default()).await })
             .unwrap();
     }
+}
+
+fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod
+        .status
+        .iter()
+        .flat_map(|it| it.conditions.iter().flatten());
+    conditions
+        .into_iter()
+        .any(|it| it.type_ == "Ready" && it.status == "True")
 }

@@ -272,14 +272,16 @@ async fn pass(State(inner): State<Arc<Inner>>, request: axum::extract::Request) 
         all.len() - 1
     };
     // In a task of its own: a request that left its sender arrives, whatever becomes of the sender.
-    let task = tokio::spawn(meet(Arc::clone(&inner), asked, head, body));
-    let answer = task.await.unwrap_or_else(|_| away("the way broke"));
-    inner.asked()[place].status = answer.status().as_u16();
-    answer
+    let task = tokio::spawn(async move {
+        let answer = meet(&inner, asked, head, body).await;
+        inner.asked()[place].status = answer.status().as_u16();
+        answer
+    });
+    task.await.unwrap_or_else(|_| away("the way broke"))
 }
 
 async fn meet(
-    inner: Arc<Inner>,
+    inner: &Inner,
     asked: Asked,
     head: axum::http::request::Parts,
     body: Bytes,

@@ -1,6 +1,6 @@
 //! From a request to a worker that holds the Leases: the plan, the locks, the record; and the takeover.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use futures::future;
@@ -17,7 +17,7 @@ use crate::ops::journal::Journal;
 use crate::ops::kept::Kept;
 use crate::ops::lock::{self, Lock, NotLocked, Taking};
 use crate::ops::machine::{Next, Operation};
-use crate::ops::plan::{Plan, Refusal, RefusalKind, Request, check};
+use crate::ops::plan::{Plan, Refusal, RefusalKind, Request, check, left};
 use crate::ops::record::{self, NotWritten};
 use crate::ops::{marks, reads};
 
@@ -116,7 +116,9 @@ impl Prepared {
         let id = bastion.clock.operation_id();
         let mut journal = journal(bastion, &id).map_err(no_room)?;
         let services = lockable(&plan);
-        let lock = lock::acquire(bastion, &id, &services, &floor(&estate), Taking::Free).await;
+        let left = left(&estate, bastion.clock.now());
+        let taking = Taking::Free(&left);
+        let lock = lock::acquire(bastion, &id, &services, &floor(&estate), taking).await;
         let lock = lock.map_err(|not| not_locked(&plan, not))?;
         let mut entries = planned(bastion, &plan, &lock);
         for what in [
@@ -168,7 +170,9 @@ impl Prepared {
         }
         let services = lockable(&plan);
         if bastion.has(Planted::RollbackWaits) {
-            let free = lock::acquire(bastion, &id, &services, &epochs, Taking::Free).await;
+            let nobody = BTreeSet::new();
+            let taking = Taking::Free(&nobody);
+            let free = lock::acquire(bastion, &id, &services, &epochs, taking).await;
             free.map_err(|not| not_locked(&plan, not))?.release().await;
         }
         let began = bastion.clock.boot();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::left::is_left;
 use super::{Finding, Flip, Gate, Hold, ImageChange, Plan, Refusal, Request, colour, decisive};
 use crate::estate::health::rollout;
 use crate::estate::{
@@ -477,6 +478,13 @@ fn lock(request: &Request, estate: &Estate, services: &[&Service], now: Now) -> 
             (_, true) => (
                 Finding::Noted,
                 format!("{} is taken from {holder}{what}", service.name),
+            ),
+            (false, false) if is_left(lease, estate, now) => (
+                Finding::Noted,
+                format!(
+                    "{} was left locked by {holder}{what}, which never began or is over: it is taken over",
+                    service.name
+                ),
             ),
             (true, false) => (
                 Finding::Bad,
