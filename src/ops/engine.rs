@@ -114,6 +114,7 @@ impl Run {
     pub async fn carry_out(mut self) -> Ended {
         match self.go_on().await {
             Ok(closed) => {
+                self.keeper.abort();
                 self.lock.release().await;
                 record::prune(&self.bastion).await;
                 closed
@@ -121,6 +122,7 @@ impl Run {
             Err(ended) => {
                 // Asked to end, nothing is under way: whoever goes on need not wait for the Lease.
                 if matches!(ended, Ended::Interrupted(_)) && *self.stop.borrow() {
+                    self.keeper.abort();
                     self.lock.release().await;
                 }
                 ended

@@ -382,22 +382,25 @@ impl Lock {
     pub async fn release(&self) {
         let known: Vec<(Safe, Lease)> = std::mem::take(&mut *self.leases()).into_iter().collect();
         for (service, lease) in known {
-            let mut body = body(
-                &self.bastion,
-                &self.operation,
-                &service,
-                Some(&lease),
-                lease.transitions,
-            );
-            body["spec"]["holderIdentity"] = json!("");
-            let answer = self.bastion.timing.answer;
-            // One that is not given back runs out, and the next holder writes the fence.
-            let _ = self
-                .bastion
-                .cluster
-                .replace::<Lease>(&lease.name, body, answer)
-                .await;
+            if self.release_one(&service, &lease).await {
+                continue;
+            }
+            // A renewal was under way: it is ours all the same. One that is not given back runs out.
+            if let Ok(again) = self.look(&lease).await {
+                self.release_one(&service, &again).await;
+            }
         }
+    }
+
+    async fn release_one(&self, service: &Safe, lease: &Lease) -> bool {
+        let (operation, epoch) = (&self.operation, lease.transitions);
+        let mut body = body(&self.bastion, operation, service, Some(lease), epoch);
+        body["spec"]["holderIdentity"] = json!("");
+        let (cluster, answer) = (&self.bastion.cluster, self.bastion.timing.answer);
+        cluster
+            .replace::<Lease>(&lease.name, body, answer)
+            .await
+            .is_ok()
     }
 }
 

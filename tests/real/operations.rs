@@ -3,7 +3,9 @@
 
 mod clash;
 mod killed;
+mod speed;
 mod there_and_back;
+mod trouble;
 
 use crate::fleet;
 use crate::operator::{Operator, QUICK, SERVICES};

@@ -53,6 +53,15 @@ impl Home {
         command
     }
 
+    /// A shell with the same environment that runs `script`.
+    pub fn shell(&self, script: &str) -> Command {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script]).env_clear().stdin(Stdio::null());
+        shell.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        shell.env("HOME", self.path());
+        shell
+    }
+
     /// Writes a file into it.
     pub fn write(&self, name: &str, text: &str) -> PathBuf {
         let file = self.path().join(name);

@@ -11,6 +11,7 @@
 )]
 
 use std::fs::{self, File};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -51,7 +52,7 @@ pub struct Operator {
 }
 
 /// What a command said, and how it ended.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Said {
     pub code: i32,
     pub out: String,
@@ -108,9 +109,18 @@ impl Running {
         fs::read_to_string(&self.out).unwrap_or_default()
     }
 
-    /// Waits until it said that.
-    pub fn wait_words(&self, words: &str) {
-        wait(words, || self.so_far().contains(words).then_some(()));
+    /// What it complained of so far.
+    pub fn complaints(&self) -> String {
+        fs::read_to_string(self.out.with_extension("err")).unwrap_or_default()
+    }
+
+    /// From now on no file of its can grow.
+    pub fn fill_disk(&self) {
+        let pid = self.pid().as_raw_nonzero().to_string();
+        let done = Command::new("prlimit")
+            .args(["--fsize=0:0", "--pid", &pid])
+            .status();
+        assert!(done.unwrap().success());
     }
 
     /// Waits for its end.
@@ -123,10 +133,20 @@ impl Running {
             assert!(Instant::now() < limit, "it does not end: {}", self.so_far());
             std::thread::park_timeout(Duration::from_millis(5));
         };
+        if let (Some(mut out), Some(mut err)) = (self.child.stdout.take(), self.child.stderr.take())
+        {
+            let mut said = Said {
+                code: status.code().unwrap_or(-1),
+                ..Said::default()
+            };
+            out.read_to_string(&mut said.out).unwrap();
+            err.read_to_string(&mut said.err).unwrap();
+            return said;
+        }
         Said {
             code: status.code().unwrap_or(-1),
             out: self.so_far(),
-            err: fs::read_to_string(self.out.with_extension("err")).unwrap_or_default(),
+            err: self.complaints(),
         }
     }
 }
@@ -161,9 +181,7 @@ impl Operator {
 
     fn command(&self, args: &[&str]) -> Command {
         let config = self.config.to_str().unwrap();
-        let mut command = self.home.command(&[&["--config", config], args].concat());
-        command.env("USER", "tester");
-        command
+        self.home.command(&[&["--config", config], args].concat())
     }
 
     /// Runs a command to its end.
@@ -176,29 +194,19 @@ impl Operator {
         self.spawn(self.command(args))
     }
 
-    /// Starts a command where no file can grow beyond `bytes`: a quota, a full disk.
-    pub fn start_without_room(&self, args: &[&str]) -> Running {
+    /// Starts a command whose disk may become full: [`Running::fill_disk`], or at once by `is_full`. (A file
+    /// size limit of 0, its signal ignored: every write to a file fails, as with a quota.)
+    pub fn start_short_of_room(&self, args: &[&str], is_full: bool) -> Running {
         let inner = self.command(args);
-        let mut command = self.home.command(&[]);
-        command = {
-            let mut shell = Command::new("sh");
-            shell.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$@\"", "sh"]);
-            shell.arg(program()).args(inner.get_args()).env_clear();
-            for (name, value) in command.get_envs() {
-                shell.env(name, value.unwrap_or_default());
-            }
-            shell.env("USER", "tester").stdin(Stdio::null());
-            shell
-        };
-        // What it says must not go to a file then.
-        let child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let limit = if is_full { "ulimit -f 0; " } else { "" };
+        let mut shell = self
+            .home
+            .shell(&format!("trap '' XFSZ; {limit}exec \"$@\""));
+        shell.arg("sh").arg(program()).args(inner.get_args());
+        shell.stdout(Stdio::piped()).stderr(Stdio::piped());
         Running {
-            child,
-            out: self.home.path().join("nothing.out"),
+            child: shell.spawn().unwrap(),
+            out: self.home.path().join("piped.out"),
         }
     }
 

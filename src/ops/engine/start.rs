@@ -136,11 +136,9 @@ impl Prepared {
         if let Next::Begin(step) = Operation::fold(&entries).next() {
             entries.push(entry(bastion, What::Began { step, attempt: 1 }));
         }
-        for entry in &entries {
-            let line = serde_json::to_value(entry).unwrap_or_default();
-            journal
-                .write(bastion.clock.wall(), "entry", line)
-                .map_err(no_room)?;
+        if let Err(error) = told_to(&mut journal, bastion, &entries) {
+            lock.release().await;
+            return Err(no_room(error));
         }
         match record::create(bastion, &id, plan.kind, entries).await {
             Ok(kept) => {
@@ -410,6 +408,14 @@ fn journal(bastion: &Bastion, id: &str) -> io::Result<Journal> {
         Some(folder) => Journal::open(folder, id),
         None => Ok(Journal::none()),
     }
+}
+
+fn told_to(journal: &mut Journal, bastion: &Bastion, entries: &[Entry]) -> io::Result<()> {
+    for entry in entries {
+        let line = serde_json::to_value(entry).unwrap_or_default();
+        journal.write(bastion.clock.wall(), "entry", line)?;
+    }
+    Ok(())
 }
 
 fn no_room(error: io::Error) -> Refused {

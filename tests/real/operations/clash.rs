@@ -21,8 +21,14 @@ fn watching(it: &Asked) -> bool {
 
 /// dave's worker at the beginning of its watch, which is to last.
 fn watched_for(stage: &Stage<'_>, seconds: u32) -> (Operator, String) {
+    watched(stage, seconds, 5)
+}
+
+/// The same with some patience for those who change what it works on.
+fn watched(stage: &Stage<'_>, seconds: u32, patience: u32) -> (Operator, String) {
     let dave = stage.operator("dave");
     dave.edit("watch = 2", &format!("watch = {seconds}"));
+    dave.edit("patience = 5", &format!("patience = {patience}"));
     let trap = dave.relay.trap(Fate::HeldAfter, 1, watching);
     let id = dave.detach(&CUTOVER);
     trap.wait("the watch");
@@ -70,8 +76,10 @@ fn x06_the_same_person_on_the_same_host_is_somebody_else_in_another_process() {
     again.assert(6, &["is held by", &holder, &id]);
     dave.run(&["op", "list"]).assert(0, &["at watch"]);
     dave.run(&ROLLBACK).assert(0, &["done: BLUE is live"]);
-    let other = dave.run(&["op", "show", &stage.operations()[1], "--json"]);
-    assert!(!other.out.contains(&holder), "another holder: {other}");
+    let entries = dave.entries(&stage.operations()[1]);
+    let mut locked = entries.iter().filter_map(|it| it["what"].get("locked"));
+    let other = &locked.next().expect("its Leases")["holder"];
+    assert_ne!(other, &json!(holder));
 }
 
 #[test]
@@ -199,7 +207,7 @@ fn x03_a_rollback_seizes_what_a_cutover_holds_and_goes_through_in_two_round_trip
 #[test]
 fn k10_x04_a_selector_put_back_by_another_is_an_alarm_and_a_pause_and_never_a_fight() {
     let stage = Stage::new("ops-k10");
-    let (dave, id) = watched_for(&stage, 3);
+    let (dave, id) = watched(&stage, 30, 40);
     let to = |colour| json!({"spec": {"selector": {"version": colour}}});
 
     stage.patch_by("argocd-controller", SERVICES[0], &to("blue"));
@@ -212,50 +220,79 @@ fn k10_x04_a_selector_put_back_by_another_is_an_alarm_and_a_pause_and_never_a_fi
     assert_eq!(stage.colours(), ["blue", "green"]);
     // Put right by whoever did it, it goes on.
     stage.patch_by("argocd-controller", SERVICES[0], &to("green"));
-    wait("its end", || {
-        dave.story(&id)
-            .contains("done: GREEN is live")
-            .then_some(())
+    wait_within(Duration::from_secs(10), &dave.story(&id), || {
+        dave.story(&id).contains("  goes on").then_some(())
     });
     assert_eq!(dave.relay.count(Asked::is_flip), 2);
+    dave.run(&ROLLBACK).assert(0, &["done: BLUE"]);
 }
 
 #[test]
-fn k10_a_selector_that_nobody_puts_right_ends_the_operation_and_the_repair_is_a_plan() {
-    let stage = Stage::new("ops-k10-repair");
-    let (dave, id) = watched_for(&stage, 3);
+fn k10_a_selector_that_nobody_puts_right_ends_the_operation_and_the_other_service_goes_back() {
+    let stage = Stage::new("ops-k10-ends");
+    let (dave, id) = watched_for(&stage, 30);
 
-    stage.patch_by(
-        "argocd-controller",
-        SERVICES[0],
-        &json!({"spec": {"selector": {"version": "blue"}}}),
-    );
+    let to_blue = json!({"spec": {"selector": {"version": "blue"}}});
+    stage.patch_by("argocd-controller", SERVICES[0], &to_blue);
     dave.await_no_worker();
 
     let story = dave.story(&id);
-    assert!(
-        story.contains("watch FAILED: REVERTED") && story.contains("argocd-controller"),
-        "{story}"
-    );
-    // What is somebody else's is left alone.
-    assert_eq!(stage.colours()[0], "blue");
+    for part in [
+        "watch FAILED: REVERTED",
+        "argocd-controller",
+        "undo digital-wall-api done",
+    ] {
+        assert!(story.contains(part), "{part} in {story}");
+    }
+    // What is somebody else's is left alone: no flip of ours follows theirs.
+    stage.await_live("blue");
     let flips = stage.flips(SERVICES[0]);
     assert!(
         flips.last().unwrap().contains("outside of Wheelhouse"),
         "{flips:?}"
     );
+    // What was meant is not one colour any more, so there is no repair; a cutover with its checks is the way on.
     let repair = [
         "repair",
         "production",
         "--write",
         "--yes",
         "--reason",
-        "put back what was meant",
+        "again",
     ];
-    dave.run(&["repair", "production", "--plan"])
-        .assert(0, &["blue → green", "digital-wall-service"]);
+    dave.run(&repair)
+        .assert(2, &["GREEN was meant for digital-wall-service", "cut over"]);
+    dave.run(&CUTOVER).assert(0, &["done: GREEN is live"]);
+}
+
+#[test]
+fn i_46_what_another_puts_elsewhere_after_the_end_is_repaired_by_a_plan_that_a_person_confirms() {
+    let stage = Stage::new("ops-repair");
+    let dave = stage.operator("dave");
+    dave.run(&CUTOVER).assert(0, &["done"]);
+    let to_blue = json!({"spec": {"selector": {"version": "blue"}}});
+    stage.patch_by("argocd-controller", SERVICES[1], &to_blue);
+
+    dave.run(&["repair", "production", "--plan"]).assert(
+        0,
+        &[
+            "digital-wall-api  part=backend  version  blue → green",
+            "argocd-controller",
+        ],
+    );
+    assert_eq!(stage.colours(), ["green", "blue"], "a plan changes nothing");
+    let repair = [
+        "repair",
+        "production",
+        "--write",
+        "--yes",
+        "--reason",
+        "put back",
+    ];
     dave.run(&repair).assert(0, &["done: GREEN is live"]);
     stage.await_live("green");
+    dave.run(&repair)
+        .assert(2, &["nothing to repair: every selector is what was meant"]);
 }
 
 #[test]
