@@ -188,12 +188,23 @@ fn serve(home: &Home, port: u16, args: &[String]) -> (Child, SocketAddr, PathBuf
 
 /// A POST to the estate's remote control, and its answer with head and body.
 pub fn post(addr: SocketAddr, path: &str, body: &str) -> std::io::Result<String> {
+    request(addr, "POST", path, "text/plain", body)
+}
+
+/// One request, and its answer with head and body.
+pub fn request(
+    addr: SocketAddr,
+    method: &str,
+    path: &str,
+    kind: &str,
+    body: &str,
+) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(addr)?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
     let length = body.len();
     write!(
         stream,
-        "POST {path} HTTP/1.1\r\nHost: {addr}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        "{method} {path} HTTP/1.1\r\nHost: {addr}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
     )?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;

@@ -39,11 +39,12 @@ impl Play {
         Self { stage, dave, erin }
     }
 
-    /// How many writes an operation comes to, from its first Lease to the last one that is given back.
-    fn writes(&self, args: &[&str]) -> usize {
+    /// The writes that an operation comes to, from its first Lease to the last one that is given back.
+    fn writes(&self, args: &[&str]) -> Vec<Asked> {
         let before = self.dave.relay.count(Asked::is_write);
         self.dave.run(args).assert(0, &["done"]);
-        self.dave.relay.count(Asked::is_write) - before
+        let asked = self.dave.relay.asked().into_iter();
+        asked.filter(Asked::is_write).skip(before).collect()
     }
 
     /// Kills dave's worker at its write number `nth`, has erin go on, and looks at what came of it.
@@ -157,6 +158,25 @@ impl Play {
     }
 }
 
+/// Each death at each flip, and one after the other at the other writes; with KILLS=all each at each.
+fn kills(writes: &[Asked]) -> Vec<(usize, Death)> {
+    let is_all = std::env::var("KILLS").is_ok_and(|it| it == "all");
+    let deaths = [Death::Before, Death::After, Death::Late];
+    let of = |(place, write): (usize, &Asked)| {
+        let all = is_all || write.is_flip();
+        let those = if all {
+            deaths.to_vec()
+        } else {
+            vec![deaths[place % 3]]
+        };
+        those
+            .into_iter()
+            .map(move |death| (place + 1, death))
+            .collect::<Vec<_>>()
+    };
+    writes.iter().enumerate().flat_map(of).collect()
+}
+
 /// Every write of an operation, each death, spread over several stages.
 fn every_write(stages: &[&'static str], kind: &'static str, args: &'static [&'static str]) {
     let (to, back): (_, &[&str]) = match kind {
@@ -172,19 +192,14 @@ fn every_write(stages: &[&'static str], kind: &'static str, args: &'static [&'st
                 if kind == "rollback" {
                     play.erin.run(back).assert(0, &["done"]);
                 }
-                let count = play.writes(args);
+                let kills = kills(&play.writes(args));
                 loop {
                     play.erin.run(back).assert(0, &["done"]);
                     let next = turn.fetch_add(1, Ordering::Relaxed);
-                    let death = match next % 3 {
-                        0 => Death::Before,
-                        1 => Death::After,
-                        _ => Death::Late,
-                    };
-                    if next / 3 >= count {
+                    let Some((nth, death)) = kills.get(next) else {
                         break;
-                    }
-                    play.kill(args, to, next / 3 + 1, death);
+                    };
+                    play.kill(args, to, *nth, *death);
                 }
             });
         }
