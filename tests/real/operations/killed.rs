@@ -2,7 +2,7 @@
 //! itself under way until somebody else has gone on. One act, whatever was killed, and a way on.
 
 use super::Stage;
-use crate::operator::{CUTOVER, Operator, QUICK, ROLLBACK, SERVICES, Said, wait};
+use crate::operator::{CUTOVER, Operator, PATIENT, QUICK, ROLLBACK, SERVICES, Said, wait};
 use crate::relay::{Asked, Fate, Trap};
 use rustix::process::Signal;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -35,7 +35,8 @@ impl Play {
         let stage = Stage::new(namespace);
         stage.shrinking_autoscalers();
         let dave = stage.operator_with("dave", &brief());
-        let erin = stage.operator_with("erin", &brief());
+        // Nobody waits for erin's Lease, and a busy machine must not cost her it.
+        let erin = stage.operator_with("erin", &PATIENT.replace("watch = 2", "watch = 0"));
         Self { stage, dave, erin }
     }
 
@@ -153,7 +154,10 @@ impl Play {
             let said = self
                 .erin
                 .run(&["op", "abandon", &id, "--reason", "it came late"]);
-            assert_eq!(said.code, 0, "{what}: {said}");
+            assert!(
+                said.code == 0 || said.err.contains("is over: "),
+                "{what}: {said}"
+            );
         }
     }
 }
@@ -250,7 +254,8 @@ fn p02_an_operation_whose_worker_was_killed_is_shown_orphaned_with_its_step_and_
             .then_some(())
     });
     // Another forward move is refused, and told what to do; a rollback would not be.
-    erin.run(&CUTOVER).assert(
+    let to_green = [&CUTOVER[..], &["--to", "green"]].concat();
+    erin.run(&to_green).assert(
         6,
         &[
             "was left locked by",
