@@ -33,6 +33,17 @@ pub use machine::{Next, Operation, StepState};
 pub use plan::{Finding, Flip, Gate, Plan, Refusal, RefusalKind, Request, check};
 
 /// The label selector of Leases that operations hold.
-fn lease_selector() -> String {
+pub fn lease_selector() -> String {
     format!("{}={}", marks::LEASE, marks::OF_OPERATION)
+}
+
+/// The label selector of the records of operations on a bastion's namespace.
+fn record_selector(bastion: &bastion::Bastion) -> String {
+    let namespace = &bastion.scope.namespace;
+    format!(
+        "{}={},{}={namespace}",
+        marks::RECORD,
+        marks::OF_OPERATION,
+        kept::NAMESPACE
+    )
 }

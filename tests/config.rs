@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use wheelhouse::config::{
-    Config, Missing, Named, Place, Problem, Problems, Reference, Replica, Switch, Tier, Time, find,
-    load, standard,
+    Config, Missing, Named, Operations, Place, Problem, Problems, Reference, Replica, Switch, Tier,
+    Time, find, load, standard,
 };
 
 const EXAMPLE: &str = include_str!("../config.example.toml");
@@ -146,6 +146,13 @@ fn the_example_shows_every_key_that_is_known() {
         "workflow",
         "api",
         "deploy",
+        "operations",
+        "lease",
+        "renew",
+        "give_up",
+        "moved",
+        "watch",
+        "patience",
     ];
     for key in known {
         let stands = EXAMPLE.lines().any(|line| {
@@ -156,13 +163,13 @@ fn the_example_shows_every_key_that_is_known() {
         assert!(stands, "{key}");
     }
     // The list above is whole: an unknown key is answered with all that are known beside it.
-    let probe = "zzz=1\n[ui]\nzzz=1\n[[environment]]\nzzz=1\n[environment.traffic]\nzzz=1\n[[environment.workload]]\nzzz=1\n[prometheus]\nzzz=1\n[alertmanager]\nzzz=1\n[github]\nzzz=1\n";
+    let probe = "zzz=1\n[ui]\nzzz=1\n[[environment]]\nzzz=1\n[environment.traffic]\nzzz=1\n[[environment.workload]]\nzzz=1\n[prometheus]\nzzz=1\n[alertmanager]\nzzz=1\n[github]\nzzz=1\n[operations]\nzzz=1\n";
     let answers = refused(probe).problems;
     let answers: Vec<_> = answers
         .iter()
         .filter(|one| one.found == "unknown key")
         .collect();
-    assert_eq!(answers.len(), 8);
+    assert_eq!(answers.len(), 9);
     for key in answers
         .iter()
         .flat_map(|one| one.expected["one of ".len()..].split(", "))
@@ -193,6 +200,77 @@ fn what_is_left_out_has_the_default_that_the_example_states() {
     assert_eq!(all.environments[0].records, None);
     let (elsewhere, _) = accepted(&SMALL.replace("namespace", "records = \"ops\"\nnamespace"));
     assert_eq!(elsewhere.environments[0].records.as_deref(), Some("ops"));
+}
+
+#[test]
+fn operations_have_the_times_that_the_example_states_unless_they_are_said() {
+    let (built_in, _) = accepted(SMALL);
+    let (example, _) = accepted(EXAMPLE);
+    assert_eq!(built_in.operations, Operations::default());
+    let said = example.operations;
+    assert_eq!(
+        said.lease_seconds(),
+        Operations::default().lease_seconds(),
+        "the example states the defaults"
+    );
+    let timing = wheelhouse::ops::bastion::Timing::default();
+    let seconds = |said: Option<u32>| Duration::from_secs(said.unwrap().into());
+    assert_eq!(
+        [
+            said.lease,
+            said.renew,
+            said.give_up,
+            said.moved,
+            said.watch,
+            said.patience
+        ]
+        .map(seconds),
+        [
+            timing.lease,
+            timing.renew,
+            timing.give_up,
+            timing.moved,
+            timing.watch,
+            timing.patience
+        ]
+    );
+    let quick = format!("{SMALL}[operations]\nlease = 3\nrenew = 1\ngive_up = 2\nwatch = 0\n");
+    let (quick, _) = accepted(&quick);
+    assert_eq!(quick.operations.lease_seconds(), (3, 1, 2));
+    assert_eq!(
+        (quick.operations.watch, quick.operations.moved),
+        (Some(0), None)
+    );
+}
+
+#[test]
+fn a_worker_that_would_stop_after_its_lease_ran_out_is_refused() {
+    for (said, found) in [
+        ("lease = 3", "renew 10, give_up 40, lease 3"),
+        ("renew = 40", "renew 40, give_up 40, lease 60"),
+        (
+            "lease = 10\nrenew = 2\ngive_up = 10",
+            "renew 2, give_up 10, lease 10",
+        ),
+    ] {
+        let problems = refused(&format!("{SMALL}[operations]\n{said}\n")).to_string();
+        for part in [
+            "14:1: operations: ",
+            found,
+            "renew below give_up and give_up below lease",
+        ] {
+            assert!(problems.contains(part), "{part} in {problems}");
+        }
+    }
+    for (said, place) in [
+        ("lease = 1", "15:9: operations.lease"),
+        ("watch = -1", "15:9: operations.watch"),
+        ("moved = \"60s\"", "15:9: operations.moved"),
+        ("patience = 90000", "15:12: operations.patience"),
+    ] {
+        let problems = refused(&format!("{SMALL}[operations]\n{said}\n")).to_string();
+        assert!(problems.contains(place), "{place} in {problems}");
+    }
 }
 
 #[test]
@@ -259,7 +337,7 @@ name = 7
     let printed = refused(text).to_string();
     let lines: Vec<_> = printed.lines().collect();
     let expected = [
-        "config.toml:1:1: titel: unknown key, expected one of title, environment, ui, keys, github, prometheus, alertmanager; did you mean `title`?",
+        "config.toml:1:1: titel: unknown key, expected one of title, environment, ui, keys, github, prometheus, alertmanager, operations; did you mean `title`?",
         "config.toml:1:1: title: missing, expected the name of the product",
         "config.toml:3:1: ui.color: unknown key, expected one of ascii, colour, time, links; did you mean `colour`?",
         "config.toml:4:8: ui.time: found \"mars\", expected one of utc, local",

@@ -10,12 +10,12 @@ use super::operate::{self, carry_out, exit_of_outcome, text};
 use super::output::{complain, say};
 use super::runtime;
 use super::setup::Loaded;
-use crate::estate::Safe;
+use crate::estate::{Lease, Safe};
 use crate::ops::bastion::Bastion;
 use crate::ops::engine;
 use crate::ops::eyes::Eyes;
 use crate::ops::kept::{self, Kept, is_id};
-use crate::ops::{What, marks, record};
+use crate::ops::{What, lease_selector, marks, record};
 
 #[derive(Clone, Debug, clap::Subcommand)]
 pub(super) enum Verb {
@@ -80,8 +80,12 @@ async fn perform(loaded: &Loaded, verb: &Verb) -> Done {
     match verb {
         Verb::List { environment, json } => list(loaded, environment.as_deref(), *json).await,
         Verb::Show(one) => {
-            let (_, kept) = find(loaded, &one.id).await?;
+            let (bastion, kept) = find(loaded, &one.id).await?;
             show(&kept, one.json);
+            if !one.json {
+                let is_orphaned = kept.is_orphaned(&leases(&bastion).await, bastion.clock.wall());
+                say(&format!("{}\n", text::state(&kept, is_orphaned)));
+            }
             Ok(Exit::Ok)
         }
         Verb::Watch(one) => {
@@ -95,7 +99,11 @@ async fn perform(loaded: &Loaded, verb: &Verb) -> Done {
             let kept = record::add(&bastion, &asked.id, what)
                 .await
                 .map_err(|why| (Exit::Bad, why))?;
-            say(&format!("asked; it is {}\n", text::state(&kept)));
+            let is_orphaned = kept.is_orphaned(&leases(&bastion).await, bastion.clock.wall());
+            say(&format!(
+                "asked; it is {}\n",
+                text::state(&kept, is_orphaned)
+            ));
             Ok(Exit::Ok)
         }
         Verb::Adopt(one) => {
@@ -126,10 +134,10 @@ async fn list(loaded: &Loaded, only: Option<&str>, as_json: bool) -> Done {
     for place in places {
         let name = place.scope.name.clone();
         let read = match Bastion::connect(&place).await {
-            Ok(bastion) => record::list(&bastion).await,
+            Ok(bastion) => (record::list(&bastion).await).map(|read| (bastion, read)),
             Err(fault) => Err(fault),
         };
-        let (good, bad) = match read {
+        let (bastion, (good, bad)) = match read {
             Ok(read) => read,
             Err(fault) => {
                 complain(&format!("{name}: {}\n", fault.what));
@@ -137,10 +145,12 @@ async fn list(loaded: &Loaded, only: Option<&str>, as_json: bool) -> Done {
                 continue;
             }
         };
+        let (leases, now) = (leases(&bastion).await, bastion.clock.wall());
         for kept in good.iter().rev() {
+            let is_orphaned = kept.is_orphaned(&leases, now);
             match as_json {
-                true => say(&format!("{}\n", whole(kept, &name))),
-                false => say(&text::operation(kept)),
+                true => say(&format!("{}\n", whole(kept, &name, is_orphaned))),
+                false => say(&text::operation(kept, is_orphaned)),
             }
         }
         for why in bad {
@@ -150,13 +160,14 @@ async fn list(loaded: &Loaded, only: Option<&str>, as_json: bool) -> Done {
     Ok(exit)
 }
 
-fn whole(kept: &Kept, environment: &Safe) -> serde_json::Value {
+fn whole(kept: &Kept, environment: &Safe, is_orphaned: bool) -> serde_json::Value {
     json!({
         "schema": SCHEMA,
         "environment": environment,
         "id": kept.id,
         "operation": { "kind": kept.operation.plan.as_ref().map(|p| p.kind), "by": kept.operation.by,
-            "since": kept.operation.since, "last": kept.operation.last, "state": text::state(kept),
+            "since": kept.operation.since, "last": kept.operation.last, "state": text::state(kept, is_orphaned),
+            "orphaned": is_orphaned,
             "outcome": kept.operation.closed.as_ref().map(|(outcome, _)| outcome),
             "abort": kept.operation.abort, "paused": kept.operation.paused,
             "holder": kept.operation.holder },
@@ -216,23 +227,35 @@ fn show(kept: &Kept, as_json: bool) {
             kept.torn
         ));
     }
-    if !as_json {
-        say(&format!("{}\n", text::state(kept)));
-    }
+}
+
+/// Whether the watched Leases say that nobody carries it out.
+fn is_orphaned(kept: &Kept, eyes: &Eyes, bastion: &Bastion) -> bool {
+    let server = eyes.estate.server_time(bastion.clock.now());
+    eyes.has_seen() && kept.is_orphaned(eyes.estate.leases.value.iter(), server)
+}
+
+/// The Leases that operations hold there; none where they cannot be told.
+async fn leases(bastion: &Bastion) -> Vec<Lease> {
+    let answer = bastion.timing.answer;
+    let list = (bastion.cluster)
+        .list::<Lease>(&lease_selector(), answer)
+        .await;
+    list.unwrap_or_default()
 }
 
 async fn follow(bastion: &Bastion, mut kept: Kept, as_json: bool) -> Done {
-    show(
-        &Kept {
-            torn: 0,
-            ..kept.clone()
-        },
-        as_json,
-    );
+    show(&kept, as_json);
     let mut eyes = Eyes::open(bastion);
     let name = marks::record_name(&kept.id);
+    let mut was_orphaned = false;
     while kept.operation.closed.is_none() {
         eyes.next().await;
+        let is_orphaned = is_orphaned(&kept, &eyes, bastion);
+        if is_orphaned && !was_orphaned {
+            complain(&format!("{}\n", text::state(&kept, true)));
+        }
+        was_orphaned = is_orphaned;
         let table = &eyes.estate.records;
         let Some(record) = table.value.get(name.as_str()) else {
             if table.listed {

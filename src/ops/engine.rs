@@ -114,6 +114,7 @@ impl Run {
     pub async fn carry_out(mut self) -> Ended {
         match self.go_on().await {
             Ok(closed) => {
+                self.keeper.abort();
                 self.lock.release().await;
                 record::prune(&self.bastion).await;
                 closed
@@ -121,6 +122,7 @@ impl Run {
             Err(ended) => {
                 // Asked to end, nothing is under way: whoever goes on need not wait for the Lease.
                 if matches!(ended, Ended::Interrupted(_)) && *self.stop.borrow() {
+                    self.keeper.abort();
                     self.lock.release().await;
                 }
                 ended
@@ -137,6 +139,10 @@ impl Run {
                 Next::Begin(step) => self.act(&step).await?,
                 Next::Settle(step) => match self.settle(&step).await? {
                     Found::Known(results) => results,
+                    Found::NotDone if self.must_not_try(&step) => vec![What::Failed {
+                        step,
+                        reason: "it was not done, and it is not tried again on the way back".into(),
+                    }],
                     Found::NotDone => self.again(&step).await?,
                 },
             };
@@ -153,6 +159,11 @@ impl Run {
             Some(step) if !self.kept.is_resumed() => Next::Begin(step.clone()),
             _ => operation.next(),
         }
+    }
+
+    /// I-32: a flip that was not done is not made up for when somebody wants it stopped.
+    fn must_not_try(&self, step: &Step) -> bool {
+        matches!(step, Step::Flip(_)) && self.kept.operation.is_going_back()
     }
 
     fn over(&self) -> Ended {

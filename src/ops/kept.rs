@@ -1,6 +1,8 @@
 //! A record as it is read: the ConfigMap's data, checked, and the operation that they fold to.
 
-use crate::estate::{Record, Safe};
+use jiff::Timestamp;
+
+use crate::estate::{Lease, Record, Safe};
 
 use super::entry::{self, Entry, SCHEMA};
 use super::machine::Operation;
@@ -111,6 +113,22 @@ impl Kept {
     pub fn is_resumed(&self) -> bool {
         let adopted = |e: &Entry| matches!(e.what, entry::What::Adopted { .. });
         self.entries.iter().any(adopted)
+    }
+
+    /// Whether nobody carries it out: it is not over, and no live Lease of `leases` names it. `server` is the
+    /// server's time.
+    pub fn is_orphaned<'a>(
+        &self,
+        leases: impl IntoIterator<Item = &'a Lease>,
+        server: Timestamp,
+    ) -> bool {
+        let holds = |lease: &Lease| {
+            let is_held = lease.holder.as_ref().is_some_and(|it| !it.is_empty());
+            is_held
+                && marks::operation(&lease.marks).as_ref() == Some(&self.id)
+                && marks::is_alive(lease, server)
+        };
+        self.operation.closed.is_none() && !leases.into_iter().any(holds)
     }
 
     /// Folds entries in that are not written yet.

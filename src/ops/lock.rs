@@ -3,7 +3,7 @@
 //! A Lease only keeps honest people apart. What stops a worker that was thought dead is the epoch, the
 //! Lease's transitions at acquiring, which every write tests ([`super::patch`]).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -47,9 +47,9 @@ pub enum NotLocked {
 
 /// How the Leases are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Taking {
-    /// Only where they are free.
-    Free,
+pub enum Taking<'a> {
+    /// Only where they are free, or as they were left for good, by resourceVersion.
+    Free(&'a BTreeSet<Safe>),
     /// Also from whoever has them: a takeover, which somebody confirmed.
     Seize,
 }
@@ -78,9 +78,9 @@ pub async fn acquire(
     operation: &Safe,
     services: impl IntoIterator<Item = &Safe>,
     floor: &BTreeMap<Safe, u64>,
-    taking: Taking,
+    taking: Taking<'_>,
 ) -> Result<Lock, NotLocked> {
-    let sorted: std::collections::BTreeSet<&Safe> = services.into_iter().collect();
+    let sorted: BTreeSet<&Safe> = services.into_iter().collect();
     let now = bastion.clock.boot();
     let mut lock = Lock {
         bastion: bastion.clone(),
@@ -173,7 +173,7 @@ async fn take(
     operation: &Safe,
     service: &Safe,
     floor: u64,
-    taking: Taking,
+    taking: Taking<'_>,
 ) -> Result<(Lease, bool), NotLocked> {
     let name = bastion.lease_name(service);
     let answer = bastion.timing.answer;
@@ -195,7 +195,8 @@ async fn take(
         };
         let holder = known.holder.clone().filter(|holder| !holder.is_empty());
         if let Some(holder) = &holder
-            && taking == Taking::Free
+            && let Taking::Free(left) = taking
+            && !left.contains(&known.resource_version)
         {
             return Err(NotLocked::Held {
                 service: service.clone(),
@@ -381,22 +382,25 @@ impl Lock {
     pub async fn release(&self) {
         let known: Vec<(Safe, Lease)> = std::mem::take(&mut *self.leases()).into_iter().collect();
         for (service, lease) in known {
-            let mut body = body(
-                &self.bastion,
-                &self.operation,
-                &service,
-                Some(&lease),
-                lease.transitions,
-            );
-            body["spec"]["holderIdentity"] = json!("");
-            let answer = self.bastion.timing.answer;
-            // One that is not given back runs out, and the next holder writes the fence.
-            let _ = self
-                .bastion
-                .cluster
-                .replace::<Lease>(&lease.name, body, answer)
-                .await;
+            if self.release_one(&service, &lease).await {
+                continue;
+            }
+            // A renewal was under way: it is ours all the same. One that is not given back runs out.
+            if let Ok(again) = self.look(&lease).await {
+                self.release_one(&service, &again).await;
+            }
         }
+    }
+
+    async fn release_one(&self, service: &Safe, lease: &Lease) -> bool {
+        let (operation, epoch) = (&self.operation, lease.transitions);
+        let mut body = body(&self.bastion, operation, service, Some(lease), epoch);
+        body["spec"]["holderIdentity"] = json!("");
+        let (cluster, answer) = (&self.bastion.cluster, self.bastion.timing.answer);
+        cluster
+            .replace::<Lease>(&lease.name, body, answer)
+            .await
+            .is_ok()
     }
 }
 

@@ -6,10 +6,12 @@
 
 mod decisive;
 mod gates;
+mod left;
 mod rollback;
 mod still;
 
 pub(in crate::ops) use decisive::digest;
+pub(in crate::ops) use left::left;
 pub use still::still;
 
 use std::collections::BTreeMap;

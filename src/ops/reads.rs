@@ -3,10 +3,11 @@
 use futures::future;
 
 use super::bastion::Bastion;
+use super::record_selector;
 use crate::clients::kubernetes::Right;
 use crate::estate::{
-    Autoscaler, Check, Delta, Deployment, Estate, Fault, Kind, Lease, Pod, Safe, Seen, Service,
-    Slice, Verdict,
+    Autoscaler, Check, Delta, Deployment, Estate, Fault, Kind, Lease, Pod, Record, Safe, Seen,
+    Service, Slice, Verdict,
 };
 
 /// Everything that a plan hangs on, read now, all at once.
@@ -17,7 +18,8 @@ pub async fn fresh(bastion: &Bastion) -> Result<Estate, Fault> {
     let (cluster, answer) = (&bastion.cluster, bastion.timing.answer);
     let everything = "";
     let leases = super::lease_selector();
-    let ((services, slices, deployments), (pods, autoscalers, leases)) = future::join(
+    let records = record_selector(bastion);
+    let ((services, slices, deployments), (pods, autoscalers, leases), records) = future::join3(
         future::join3(
             cluster.list::<Service>(everything, answer),
             cluster.list::<Slice>(everything, answer),
@@ -28,6 +30,7 @@ pub async fn fresh(bastion: &Bastion) -> Result<Estate, Fault> {
             cluster.list::<Autoscaler>(everything, answer),
             cluster.list::<Lease>(&leases, answer),
         ),
+        cluster.list::<Record>(&records, answer),
     )
     .await;
     let mut estate = Estate::new(bastion.scope.clone(), None);
@@ -54,6 +57,10 @@ pub async fn fresh(bastion: &Bastion) -> Result<Estate, Fault> {
     );
     tell(bastion, &mut estate, Kind::Pods, Seen::Pods, pods?);
     tell(bastion, &mut estate, Kind::Leases, Seen::Leases, leases?);
+    // Without them no Lease counts as left for good.
+    if let Ok(records) = records {
+        tell(bastion, &mut estate, Kind::Records, Seen::Records, records);
+    }
     // An API without autoscaling, or one that we may not read, holds nothing against us.
     if let Ok(autoscalers) = autoscalers {
         tell(

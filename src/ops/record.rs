@@ -87,12 +87,7 @@ pub async fn read(bastion: &Bastion, id: &str) -> Result<Option<Kept>, Fault> {
 /// # Errors
 /// The API's fault.
 pub async fn list(bastion: &Bastion) -> Result<(Vec<Kept>, Vec<Safe>), Fault> {
-    let namespace = &bastion.scope.namespace;
-    let selector = format!(
-        "{}={},{NAMESPACE}={namespace}",
-        marks::RECORD,
-        marks::OF_OPERATION
-    );
+    let selector = super::record_selector(bastion);
     let records = bastion
         .cluster
         .list::<Record>(&selector, bastion.timing.answer)

@@ -28,8 +28,13 @@ pub fn digital_wall(plane: &Plane, namespace: &str) {
     plane.namespace(namespace);
     colour(plane, namespace, "blue", "v1");
     colour(plane, namespace, "green", "v2");
-    plane.apply_yaml(namespace, TRAFFIC);
+    traffic(plane, namespace);
     viewer_role(plane, namespace);
+}
+
+/// The two Services that traffic comes in by, at BLUE.
+pub fn traffic(plane: &Plane, namespace: &str) {
+    plane.apply_yaml(namespace, TRAFFIC);
 }
 
 /// One colour of it, with its Deployments, backend Service and autoscalers, at an image tag.

@@ -25,12 +25,17 @@ mod fleet;
 mod github;
 mod kept;
 mod monitoring;
+mod operations;
+#[path = "../support/operator.rs"]
+mod operator;
 mod plane;
 mod policy;
 #[path = "../../benches/budgets/proxy.rs"]
 mod proxy;
 #[path = "../support/pty.rs"]
 mod pty;
+#[path = "../support/relay.rs"]
+mod relay;
 #[path = "../clients/server.rs"]
 mod server;
 mod shipped;

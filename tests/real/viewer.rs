@@ -219,7 +219,7 @@ fn without_the_records_and_leases_the_rest_is_live_and_well() {
     assert_ne!(role, ROLE);
     let watcher = Watcher::new("viewer-no-records", &role);
     let records = records_of(watcher.namespace);
-    let none = RECORDS.replace("verbs: [get, list, watch]", "verbs: [create]");
+    let none = shipped::records_viewer().replace("verbs: [get, list, watch]", "verbs: [create]");
     watcher
         .plane
         .apply_yaml(&records, &bound(&none, watcher.namespace));

@@ -53,6 +53,15 @@ impl Home {
         command
     }
 
+    /// A shell with the same environment that runs `script`.
+    pub fn shell(&self, script: &str) -> Command {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script]).env_clear().stdin(Stdio::null());
+        shell.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        shell.env("HOME", self.path());
+        shell
+    }
+
     /// Writes a file into it.
     pub fn write(&self, name: &str, text: &str) -> PathBuf {
         let file = self.path().join(name);
@@ -179,12 +188,23 @@ fn serve(home: &Home, port: u16, args: &[String]) -> (Child, SocketAddr, PathBuf
 
 /// A POST to the estate's remote control, and its answer with head and body.
 pub fn post(addr: SocketAddr, path: &str, body: &str) -> std::io::Result<String> {
+    request(addr, "POST", path, "text/plain", body)
+}
+
+/// One request, and its answer with head and body.
+pub fn request(
+    addr: SocketAddr,
+    method: &str,
+    path: &str,
+    kind: &str,
+    body: &str,
+) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(addr)?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
     let length = body.len();
     write!(
         stream,
-        "POST {path} HTTP/1.1\r\nHost: {addr}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        "{method} {path} HTTP/1.1\r\nHost: {addr}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
     )?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;

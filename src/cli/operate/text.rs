@@ -106,23 +106,37 @@ fn list(epochs: &std::collections::BTreeMap<crate::estate::Safe, u64>) -> String
 }
 
 /// An operation in a line: id, what, state.
-pub(in crate::cli) fn operation(kept: &Kept) -> String {
+pub(in crate::cli) fn operation(kept: &Kept, is_orphaned: bool) -> String {
     let operation = &kept.operation;
     let title = operation
         .plan
         .as_ref()
         .map_or_else(|| "?".to_owned(), Plan::title);
     let by = operation.by.as_ref().map_or("?", |by| by.as_str());
-    format!("{}  {title}  by {by}  {}\n", kept.id, state(kept))
+    format!(
+        "{}  {title}  by {by}  {}\n",
+        kept.id,
+        state(kept, is_orphaned)
+    )
 }
 
-/// How far it is.
-pub(in crate::cli) fn state(kept: &Kept) -> String {
+/// How far it is, and what to do where nobody carries it out (P02).
+pub(in crate::cli) fn state(kept: &Kept, is_orphaned: bool) -> String {
     let operation = &kept.operation;
-    match (&operation.closed, &operation.paused, operation.next()) {
-        (Some((outcome, why)), ..) => format!("{}: {why}", outcome.word()),
-        (None, Some(why), _) => format!("PAUSED: {why}"),
-        (None, None, Next::Begin(step) | Next::Settle(step)) => format!("at {step}"),
-        (None, None, Next::Close(..) | Next::Nothing) => "about to end".to_owned(),
+    if let Some((outcome, why)) = &operation.closed {
+        return format!("{}: {why}", outcome.word());
+    }
+    let place = match (&operation.paused, operation.next()) {
+        (Some(why), _) => format!("PAUSED: {why}"),
+        (None, Next::Begin(step) | Next::Settle(step)) => format!("at {step}"),
+        (None, Next::Close(..) | Next::Nothing) => "about to end".to_owned(),
+    };
+    match is_orphaned {
+        false => place,
+        true => format!(
+            "ORPHANED {place}: nobody carries it out; `wheelhouse op adopt {0}` goes on, `op abandon {0}` ends it as it \
+             stands, a rollback brings traffic back",
+            kept.id
+        ),
     }
 }

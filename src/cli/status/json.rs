@@ -249,7 +249,7 @@ fn operations(estate: &Estate, now: Now) -> Vec<Value> {
             "by": operation.by,
             "reason": plan.and_then(|plan| plan.reason.as_ref()),
             "since": operation.since,
-            "state": text::state(kept),
+            "state": text::state(kept, alive == Some(false)),
             "outcome": closed.map(|(outcome, _)| outcome),
             "holder": operation.holder,
             "alive": alive,

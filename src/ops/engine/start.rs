@@ -1,6 +1,6 @@
 //! From a request to a worker that holds the Leases: the plan, the locks, the record; and the takeover.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use futures::future;
@@ -17,7 +17,7 @@ use crate::ops::journal::Journal;
 use crate::ops::kept::Kept;
 use crate::ops::lock::{self, Lock, NotLocked, Taking};
 use crate::ops::machine::{Next, Operation};
-use crate::ops::plan::{Flip, Plan, Refusal, RefusalKind, Request, check};
+use crate::ops::plan::{Flip, Plan, Refusal, RefusalKind, Request, check, left};
 use crate::ops::record::{self, NotWritten};
 use crate::ops::{marks, reads};
 
@@ -124,7 +124,9 @@ impl Prepared {
         let id = bastion.clock.operation_id();
         let mut journal = journal(bastion, &id).map_err(no_room)?;
         let services = lockable(&plan);
-        let lock = lock::acquire(bastion, &id, &services, &floor(&estate), Taking::Free).await;
+        let left = left(&estate, bastion.clock.now());
+        let taking = Taking::Free(&left);
+        let lock = lock::acquire(bastion, &id, &services, &floor(&estate), taking).await;
         let lock = lock.map_err(|not| not_locked(&plan, not))?;
         let mut entries = planned(bastion, &plan, &lock);
         for what in [
@@ -142,11 +144,9 @@ impl Prepared {
         if let Next::Begin(step) = Operation::fold(&entries).next() {
             entries.push(entry(bastion, What::Began { step, attempt: 1 }));
         }
-        for entry in &entries {
-            let line = serde_json::to_value(entry).unwrap_or_default();
-            journal
-                .write(bastion.clock.wall(), "entry", line)
-                .map_err(no_room)?;
+        if let Err(error) = told_to(&mut journal, bastion, &entries) {
+            lock.release().await;
+            return Err(no_room(error));
         }
         match record::create(bastion, &id, plan.kind, entries).await {
             Ok(kept) => {
@@ -176,7 +176,9 @@ impl Prepared {
         }
         let services = lockable(&plan);
         if bastion.has(Planted::RollbackWaits) {
-            let free = lock::acquire(bastion, &id, &services, &epochs, Taking::Free).await;
+            let nobody = BTreeSet::new();
+            let taking = Taking::Free(&nobody);
+            let free = lock::acquire(bastion, &id, &services, &epochs, taking).await;
             free.map_err(|not| not_locked(&plan, not))?.release().await;
         }
         let began = bastion.clock.boot();
@@ -460,6 +462,14 @@ fn journal(bastion: &Bastion, id: &str) -> io::Result<Journal> {
         Some(folder) => Journal::open(folder, id),
         None => Ok(Journal::none()),
     }
+}
+
+fn told_to(journal: &mut Journal, bastion: &Bastion, entries: &[Entry]) -> io::Result<()> {
+    for entry in entries {
+        let line = serde_json::to_value(entry).unwrap_or_default();
+        journal.write(bastion.clock.wall(), "entry", line)?;
+    }
+    Ok(())
 }
 
 fn no_room(error: io::Error) -> Refused {

@@ -42,7 +42,12 @@ impl Run {
         loop {
             let standing = standing(&self.eyes.estate, service, &colour, least);
             let why = match standing {
-                Ok(evidence) => return Ok(vec![passed(step, evidence)]),
+                // The watch after it judges by the Service that is seen here: one from before the flip would
+                // be called reverted.
+                Ok(evidence) if is_back || self.sees_flip(&plan, service) => {
+                    return Ok(vec![passed(step, evidence)]);
+                }
+                Ok(_) => "the flip was not seen on the Service yet".into(),
                 Err(why) => why,
             };
             if !is_back && let Some(stopped) = self.stopped(step) {
@@ -106,6 +111,13 @@ impl Run {
             }
             self.wait(None).await?;
         }
+    }
+
+    /// Whether the watched Service is one that this operation flipped, as far as it flips it.
+    fn sees_flip(&self, plan: &Plan, service: &Safe) -> bool {
+        let seen = self.eyes.estate.services.value.get(service);
+        plan.flip(service).is_none()
+            || seen.is_some_and(|seen| marks::operation(&seen.marks).as_ref() == Some(self.id()))
     }
 
     /// The result of a step during which somebody asked to abort.
@@ -188,8 +200,18 @@ fn standing(estate: &Estate, service: &Safe, colour: &Safe, least: u32) -> Resul
 fn starved(estate: &Estate, plan: &Plan) -> Option<Safe> {
     let switch = estate.scope.traffic.as_ref()?;
     let place = switch.colour(&plan.to)?;
+    // Endpoints alone may be gone because somebody changed the selector, which is seen a moment later.
+    let has_pods = |service: &crate::estate::Service| {
+        let to = service.selector.with(&switch.key, &plan.to);
+        let takes = |pod: &crate::estate::Pod| {
+            pod.ready && pod.deleting.is_none() && to.selects(&pod.labels)
+        };
+        estate.pods.value.iter().any(takes)
+    };
     let bare = |view: &crate::estate::ServiceView<'_>| {
-        plan.least.contains_key(view.name) && view.service.is_some() && view.ready[place] == 0
+        plan.least.contains_key(view.name)
+            && view.service.is_some_and(|service| !has_pods(service))
+            && view.ready[place] == 0
     };
     let views = estate.service_views();
     let view = views.iter().find(|view| bare(view))?;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::left::is_left;
 use super::{Finding, Flip, Gate, Hold, ImageChange, Plan, Refusal, Request, colour, decisive};
 use crate::estate::health::rollout;
 use crate::estate::{
@@ -105,6 +106,15 @@ pub(super) fn repair(
     let targets: Vec<(Safe, Labels)> = (services.iter())
         .map(|s| (s.name.clone(), meant(s)))
         .collect();
+    // An operation that went only half back leaves this: either colour would be wrong for somebody.
+    let elsewhere = |(_, to): &&(Safe, Labels)| to.get(&switch.key) != first.to.get(&switch.key);
+    if let Some((other, _)) = targets.iter().find(elsewhere) {
+        let word = Plan::colour_in_words(&switch.colours[to]);
+        return Err(Refusal::invalid(format!(
+            "{word} was meant for {} and another colour for {other}: cut over to the one that is to be live",
+            first.service
+        )));
+    }
     let mut gates = vec![current(estate, now)];
     gates.extend(matching(estate, &targets, switch, to));
     gates.extend(ports(estate, &services, &targets));
@@ -477,6 +487,13 @@ fn lock(request: &Request, estate: &Estate, services: &[&Service], now: Now) -> 
             (_, true) => (
                 Finding::Noted,
                 format!("{} is taken from {holder}{what}", service.name),
+            ),
+            (false, false) if is_left(lease, estate, now) => (
+                Finding::Noted,
+                format!(
+                    "{} was left locked by {holder}{what}, which never began or is over: it is taken over",
+                    service.name
+                ),
             ),
             (true, false) => (
                 Finding::Bad,

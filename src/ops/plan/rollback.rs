@@ -66,6 +66,14 @@ fn target(
             None => Ok(1 - live),
         };
     }
+    // A way back that got half-way is gone on with, whoever presses R again.
+    let selected = |s: &Service| s.selector.get(&switch.key).cloned();
+    let mut back = services
+        .iter()
+        .filter_map(|s| Some(returned(s, &selected(s)?)?.to));
+    if let Some(half) = back.find_map(|value: Safe| switch.colour(&value)) {
+        return Ok(half);
+    }
     // Half-switched or repaired by hand: what all agreed on last.
     let known = services.iter().find_map(|s| marks::verified(s)?.colour());
     let known = known.and_then(|value| switch.colour(&value));
@@ -123,6 +131,11 @@ fn lesser_evil(estate: &Estate, switch: &TrafficSwitch, to: usize, said: &str) -
     let word = |c: usize| Plan::colour_in_words(&switch.colours[c]);
     let stay = match other.ready {
         0 => format!("{} has no ready pod either", word(1 - to)),
+        // A rollback does not read the Deployments: how many are wanted is not known then.
+        ready if other.desired == 0 => format!(
+            "staying on {} ({ready} ready) is the lesser evil",
+            word(1 - to)
+        ),
         ready => format!(
             "staying on {} ({ready}/{} ready) is the lesser evil",
             word(1 - to),

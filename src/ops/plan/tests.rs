@@ -319,6 +319,69 @@ fn i_42_who_holds_the_lease_is_named_and_a_rollback_goes_through() {
     );
 }
 
+/// A record of the Lease's operation whose entries are these.
+fn record(entries: &[crate::ops::Entry]) -> crate::estate::Record {
+    let text = crate::ops::entry::write(entries).unwrap();
+    let data = [("schema", "1".to_owned()), ("entries", text)];
+    crate::estate::Record {
+        name: marks::record_name("01jabcdefghjkmnpqrstvwxyz0").into(),
+        uid: "r".into(),
+        resource_version: "1".into(),
+        labels: Labels::default(),
+        created: None,
+        deleting: None,
+        data: data.map(|(key, text)| (key.into(), text.into())).into(),
+    }
+}
+
+#[test]
+fn i_43_a_lease_whose_operation_is_over_or_never_began_is_taken_over_once_it_ran_out() {
+    use crate::ops::What;
+    let plan = asked(Cutover, parts()).unwrap();
+    let entry = |what| crate::ops::Entry {
+        at: now(AT).wall,
+        by: "bob".into(),
+        what,
+    };
+    let open = vec![entry(What::Planned(Box::new(plan)))];
+    let mut over = open.clone();
+    over.push(entry(What::Closed {
+        outcome: crate::ops::Outcome::Done,
+        reason: "green is live".into(),
+    }));
+    let answer = |age, records: Option<Vec<crate::estate::Record>>| {
+        let mut locked = parts();
+        let mut lease = lease(age);
+        let id = "01jabcdefghjkmnpqrstvwxyz0";
+        lease.marks = [(marks::OPERATION.into(), id.into())].into_iter().collect();
+        locked.leases.push(lease);
+        let mut estate = locked.estate();
+        if let Some(records) = records {
+            estate.apply(Seen::Records(Delta::Began), now(AT));
+            estate.apply(Seen::Records(Delta::Page(records)), now(AT));
+            estate.apply(Seen::Records(Delta::Ended), now(AT));
+        }
+        let is_left = !left(&estate, now(AT)).is_empty();
+        let may = check(&request(Cutover), &estate, now(AT)).is_ok();
+        assert_eq!(is_left, may);
+        may
+    };
+    assert!(answer(90_000, Some(vec![])), "it never began");
+    assert!(answer(90_000, Some(vec![record(&over)])), "it is over");
+    assert!(!answer(5_000, Some(vec![record(&over)])), "it is alive");
+    assert!(
+        !answer(90_000, Some(vec![record(&open)])),
+        "it can be adopted"
+    );
+    assert!(!answer(90_000, None), "nobody knows its record");
+    let mut newer = record(&over);
+    newer.data = [("schema".into(), "2".into())].into();
+    assert!(
+        !answer(90_000, Some(vec![newer])),
+        "a newer version knows more"
+    );
+}
+
 #[test]
 fn i_22_a_rollback_to_a_colour_without_ready_pods_names_the_lesser_evil() {
     let mut ill = parts();

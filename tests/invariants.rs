@@ -1,0 +1,75 @@
+//! The table of invariants names tests that exist, and leaves none of the invariants out.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+const TABLE: &str = include_str!("invariants.md");
+
+/// The cells of the rows of a table whose first cells start so.
+fn rows(start: &str) -> Vec<Vec<&'static str>> {
+    let cells = |line: &'static str| line.trim_matches('|').split('|').map(str::trim).collect();
+    let lines = TABLE
+        .lines()
+        .filter(|line| line.starts_with(&format!("| {start}")));
+    lines.map(cells).collect()
+}
+
+/// The tests that a cell names.
+fn tests(cell: &'static str) -> impl Iterator<Item = &'static str> {
+    cell.split('`').skip(1).step_by(2)
+}
+
+/// The name of every function in a folder's sources.
+fn functions(folder: &Path, into: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            functions(&path, into);
+        } else if path.extension().is_some_and(|it| it == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            let names = text
+                .lines()
+                .filter_map(|line| line.trim().split_once("fn "));
+            into.extend(names.map(|(_, rest)| rest.split(['(', '<']).next().unwrap().to_owned()));
+        }
+    }
+}
+
+#[test]
+fn every_invariant_has_a_row_that_names_a_test_or_what_it_waits_for() {
+    let rows = rows("I-");
+    let numbers: Vec<String> = (1..=60).map(|it| format!("I-{it}")).collect();
+    let named: Vec<&str> = rows.iter().map(|row| row[0]).collect();
+    assert_eq!(named, numbers);
+    for row in rows {
+        assert!(row.len() == 3, "{row:?}");
+        let waits = row[1].starts_with("not yet: ");
+        assert!(waits || tests(row[1]).next().is_some(), "{row:?}");
+    }
+}
+
+#[test]
+fn every_test_that_is_named_exists_and_proves_three_invariants_at_most() {
+    let mut known = BTreeSet::new();
+    for folder in ["src", "tests"] {
+        functions(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join(folder),
+            &mut known,
+        );
+    }
+    let mut proves: BTreeMap<&str, usize> = BTreeMap::new();
+    for start in ["I-", "P", "N", "K", "X"] {
+        for row in rows(start) {
+            for test in tests(row[1]) {
+                assert!(known.contains(test), "{}: there is no test {test}", row[0]);
+                if start == "I-" {
+                    *proves.entry(test).or_default() += 1;
+                }
+            }
+        }
+    }
+    let most: Vec<_> = proves.iter().filter(|(_, count)| **count > 3).collect();
+    assert!(most.is_empty(), "{most:?}");
+}

@@ -1,0 +1,99 @@
+//! Records that somebody edited, deleted, or wrote with a newer version; journals that are torn.
+
+use serde_json::json;
+
+use crate::Bench;
+use crate::operator::{CUTOVER, ROLLBACK, wait};
+use crate::relay::{Asked, Fate};
+
+/// An operation whose worker is dead before its first flip.
+fn orphan(bench: &Bench) -> String {
+    let trap = bench.dave.relay.trap(Fate::HeldBefore, 1, Asked::is_flip);
+    let id = bench.dave.detach(&CUTOVER);
+    trap.wait("the flip");
+    bench.dave.kill_worker();
+    id
+}
+
+#[test]
+fn p10_a_record_of_a_newer_version_is_shown_and_never_acted_on() {
+    let bench = Bench::ready();
+    let id = orphan(&bench);
+    bench.ask(
+        "PATCH",
+        &Bench::record_path(&id),
+        Some(&json!({"data": {"schema": "2"}})),
+    );
+    let words = ["is of version 2; this program knows 1: use a newer one"];
+    bench.dave.run(&["op", "adopt", &id]).assert(3, &words);
+    bench.dave.run(&["op", "list"]).assert(0, &words);
+    bench
+        .dave
+        .run(&["op", "abandon", &id, "--reason", "x"])
+        .assert(3, &words);
+    assert_eq!(bench.colours(), ["blue", "blue"]);
+}
+
+#[test]
+fn p06_a_record_that_was_edited_or_is_too_large_is_told_and_not_believed() {
+    let bench = Bench::ready();
+    let id = orphan(&bench);
+    let path = Bench::record_path(&id);
+    let whole = bench.ask("GET", &path, None)["data"]["entries"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let edited = |entries: &str| {
+        bench.ask("PATCH", &path, Some(&json!({"data": {"entries": entries}})));
+        bench.dave.run(&["op", "show", &id])
+    };
+    // A line that is torn is passed over and counted.
+    let last = whole.rfind('\n').unwrap() + 9;
+    edited(&whole[..last]).assert(0, &["1 lines of the record could not be read"]);
+    edited("so long").assert(3, &["holds no plan that can be read: it was edited"]);
+    edited(&"x".repeat(300 << 10)).assert(
+        3,
+        &["bytes, more than 262144: it was not written by Wheelhouse"],
+    );
+    // Put back, it is what it was.
+    edited(&whole).assert(0, &["at flip digital-wall-service"]);
+    bench
+        .dave
+        .run(&["op", "adopt", &id])
+        .assert(0, &["done: GREEN is live"]);
+}
+
+#[test]
+fn k17_a_record_that_was_deleted_leaves_a_rollback_and_a_new_beginning() {
+    let bench = Bench::ready();
+    let id = orphan(&bench);
+    bench.ask("DELETE", &Bench::record_path(&id), None);
+    bench
+        .dave
+        .run(&["op", "adopt", &id])
+        .assert(2, &["there is no operation", &id]);
+    wait("a new beginning", || {
+        (bench.dave.run(&CUTOVER).code == 0).then_some(())
+    });
+    bench.dave.run(&ROLLBACK).assert(0, &["done: BLUE is live"]);
+}
+
+#[test]
+fn i_32_an_abort_is_heard_by_whoever_adopts_and_nothing_was_done() {
+    let bench = Bench::ready();
+    let id = orphan(&bench);
+    bench
+        .dave
+        .run(&["op", "abort", &id, "--reason", "wrong build"])
+        .assert(0, &["asked; it is"]);
+    bench
+        .dave
+        .run(&["op", "adopt", &id])
+        .assert(1, &["it is not tried again on the way back", "wrong build"]);
+    assert_eq!(bench.colours(), ["blue", "blue"]);
+    assert_eq!(
+        bench.dave.relay.count(Asked::is_flip),
+        1,
+        "the one that never arrived"
+    );
+}

@@ -1,0 +1,92 @@
+//! What a reply to the one act that moves traffic means, when it is lost, wrong or a refusal.
+
+use serde_json::json;
+
+use crate::Bench;
+use crate::operator::{CUTOVER, SERVICES};
+use crate::relay::{Asked, Fate};
+
+fn status(code: u16) -> String {
+    json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "message": "so it said"}).to_string()
+}
+
+#[test]
+fn k06_i_16_a_patch_answered_by_an_error_of_the_server_is_read_back_applied_or_not() {
+    for code in [500, 503, 504] {
+        let bench = Bench::ready();
+        let dave = &bench.dave;
+        let _applied = dave
+            .relay
+            .trap(Fate::Applied(code, status(code)), 1, Asked::is_flip);
+        let _lost = dave.relay.trap(Fate::Said(code, status(code)), 1, |it| {
+            it.is_flip() && it.path.ends_with(SERVICES[1])
+        });
+        let said = dave.run(&CUTOVER);
+        said.assert(
+            0,
+            &[
+                "flip digital-wall-service done: found done by reading it back",
+                "done: GREEN is live",
+            ],
+        );
+        said.assert(0, &["flip digital-wall-api … (try 2)"]);
+        let sent = |service: &'static str| {
+            dave.relay
+                .count(move |it| it.is_flip() && it.path.ends_with(service))
+        };
+        // What was applied is not sent again; what was not is, behind a fence.
+        assert_eq!((sent(SERVICES[0]), sent(SERVICES[1])), (1, 2), "{code}");
+    }
+}
+
+#[test]
+fn n03_a_patch_whose_answer_never_comes_is_done_once() {
+    let bench = Bench::ready();
+    let dave = &bench.dave;
+    dave.edit("lease = 3", "lease = 60");
+    dave.edit("give_up = 2", "give_up = 40");
+    let trap = dave.relay.trap(Fate::HeldAfter, 1, Asked::is_flip);
+    let running = dave.start(&CUTOVER);
+    trap.wait("the flip");
+    // Nothing comes until the worker gives the answer up.
+    let said = running.end();
+    said.assert(
+        0,
+        &[
+            "flip digital-wall-service UNKNOWN",
+            "found done by reading it back",
+            "done: GREEN",
+        ],
+    );
+    assert_eq!(dave.relay.count(Asked::is_flip), 2, "one for each Service");
+    drop(trap);
+}
+
+#[test]
+fn k03_a_failed_test_or_a_conflict_is_read_back_and_the_difference_is_shown() {
+    for code in [409, 422] {
+        let bench = Bench::ready();
+        let dave = &bench.dave;
+        // It was ours all along: applied, and answered so by something on the way.
+        let _ours = dave
+            .relay
+            .trap(Fate::Applied(code, status(code)), 1, Asked::is_flip);
+        // And this one was not.
+        let _not = dave.relay.trap(Fate::Said(code, status(code)), 1, |it| {
+            it.is_flip() && it.path.ends_with(SERVICES[1])
+        });
+        let said = dave.run(&CUTOVER);
+        said.assert(
+            8,
+            &["flip digital-wall-service done: found done by reading it back"],
+        );
+        said.assert(
+            8,
+            &[
+                "flip digital-wall-api FAILED",
+                "the selector is still part=backend version=blue",
+            ],
+        );
+        assert_eq!(bench.colours(), ["blue", "blue"], "undone together");
+    }
+}

@@ -1,0 +1,327 @@
+//! kill -9 at every write of an operation: before it left, with its answer under way, and with the write
+//! itself under way until somebody else has gone on. One act, whatever was killed, and a way on.
+
+use super::Stage;
+use crate::operator::{CUTOVER, Operator, PATIENT, QUICK, ROLLBACK, SERVICES, Said, wait};
+use crate::relay::{Asked, Fate, Trap};
+use rustix::process::Signal;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// How the write met the death of its sender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Death {
+    /// It never arrives.
+    Before,
+    /// It was done; nobody heard of it.
+    After,
+    /// It arrives when somebody else has gone on.
+    Late,
+}
+
+/// One more second of watching for each of some fifty operations is a minute.
+fn brief() -> String {
+    QUICK.replace("watch = 2", "watch = 0")
+}
+
+/// Two people on a stage, one of whom will not live long.
+struct Play {
+    stage: Stage<'static>,
+    dave: Operator,
+    erin: Operator,
+}
+
+impl Play {
+    fn new(namespace: &'static str) -> Self {
+        let stage = Stage::new(namespace);
+        stage.shrinking_autoscalers();
+        let dave = stage.operator_with("dave", &brief());
+        // Nobody waits for erin's Lease, and a busy machine must not cost her it.
+        let erin = stage.operator_with("erin", &PATIENT.replace("watch = 2", "watch = 0"));
+        Self { stage, dave, erin }
+    }
+
+    /// The writes that an operation comes to, from its first Lease to the last one that is given back.
+    fn writes(&self, args: &[&str]) -> Vec<Asked> {
+        let before = self.dave.relay.count(Asked::is_write);
+        self.dave.run(args).assert(0, &["done"]);
+        let asked = self.dave.relay.asked().into_iter();
+        asked.filter(Asked::is_write).skip(before).collect()
+    }
+
+    /// Kills dave's worker at its write number `nth`, has erin go on, and looks at what came of it.
+    fn kill(&self, args: &[&str], to: &str, nth: usize, death: Death) {
+        let what = format!("{} killed at write {nth} ({death:?})", args[0]);
+        let before = SERVICES.map(|it| self.stage.flips(it).len());
+        let known = self.stage.operations();
+        let fate = match death {
+            Death::Before | Death::Late => Fate::HeldBefore,
+            Death::After => Fate::HeldAfter,
+        };
+        let trap = self.dave.relay.trap(fate, nth, Asked::is_write);
+        let launcher = self.dave.start(&[args, &["--detach"]].concat());
+        trap.wait(&what);
+        self.dave.kill_worker();
+        launcher.end();
+        let new = |it: &String| !known.contains(it);
+        let id = self.stage.operations().into_iter().find(new);
+        let held = if death == Death::Late {
+            Some(trap)
+        } else {
+            None
+        };
+        let by = match &id {
+            Some(id) => self.go_on(id, args, &what),
+            None => self.begin_anew(args, &what),
+        };
+        if let Some(trap) = held {
+            self.arrive(trap, &known, &by, &what);
+        }
+        self.stage.await_live(to);
+        for (service, before) in SERVICES.iter().zip(before) {
+            let flips = self.stage.flips_to(service, &by);
+            assert_eq!(flips.len() - before, 1, "{what}: {flips:?}");
+            assert_eq!(self.stage.lease(service).unwrap().0, "", "{what}");
+        }
+        self.stage.assert_autoscalers_restored(&what);
+    }
+
+    /// The record is there: adopted, or over already. Returns whose flips there are.
+    fn go_on(&self, id: &str, args: &[&str], what: &str) -> String {
+        let story = self.erin.story(id);
+        if story.contains("  done: ") {
+            // Killed between its end and the release: the next operation must not wait for anybody.
+            self.next_one_passes(args, what);
+            return id.to_owned();
+        }
+        self.erin
+            .run(&["op", "list"])
+            .assert(0, &[&format!("{id}  ")]);
+        let adopted = self.erin.run(&["op", "adopt", id]);
+        assert!(
+            adopted.code == 0 && adopted.err.contains("done: "),
+            "{what}: {adopted}"
+        );
+        id.to_owned()
+    }
+
+    /// There is no record: whoever comes next waits for the Lease's end at most.
+    fn begin_anew(&self, args: &[&str], what: &str) -> String {
+        self.until_done(args, what).id()
+    }
+
+    fn until_done(&self, args: &[&str], what: &str) -> Said {
+        wait(what, || {
+            let said = self.erin.run(args);
+            let is_held = said.code == 6 && said.err.contains("is held by");
+            assert!(said.code == 0 || is_held, "{what}: {said}");
+            (said.code == 0).then_some(said)
+        })
+    }
+
+    /// A cutover to what is live already is checked, takes the Leases, and flips nothing.
+    fn next_one_passes(&self, args: &[&str], what: &str) {
+        let to = if args[0] == "cutover" {
+            "green"
+        } else {
+            "blue"
+        };
+        let again = [&CUTOVER[..], &["--to", to]].concat();
+        let said = self.until_done(&again, what);
+        assert!(
+            said.err.contains("live on") && said.err.contains("already"),
+            "{what}: {said}"
+        );
+    }
+
+    /// What was under way all the while arrives, and changes nothing.
+    fn arrive(&self, trap: Trap, known: &[String], by: &str, what: &str) {
+        let late = self.dave.relay.asked().into_iter().rev();
+        let late = late
+            .filter(|it| it.is_write() && it.status == 0)
+            .collect::<Vec<_>>();
+        trap.let_go();
+        let is_answered = || {
+            let asked = self.dave.relay.asked();
+            let found = asked.into_iter().rev().find(|it| it.is_write())?;
+            (found.status != 0).then_some(found.status)
+        };
+        let status = wait("its answer", is_answered);
+        let is_flip = late.iter().any(Asked::is_flip);
+        assert!(!is_flip || status == 422, "{what}: it flipped, {status}");
+        // A record that arrives late says of an operation that it is open: nobody holds its Lease.
+        let open = self.stage.operations().into_iter();
+        for id in open.filter(|it| !known.contains(it) && it != by) {
+            let said = self
+                .erin
+                .run(&["op", "abandon", &id, "--reason", "it came late"]);
+            assert!(
+                said.code == 0 || said.err.contains("is over: "),
+                "{what}: {said}"
+            );
+        }
+    }
+}
+
+/// Each death at each flip, and one after the other at the other writes; with KILLS=all each at each.
+fn kills(writes: &[Asked]) -> Vec<(usize, Death)> {
+    let is_all = std::env::var("KILLS").is_ok_and(|it| it == "all");
+    let deaths = [Death::Before, Death::After, Death::Late];
+    let of = |(place, write): (usize, &Asked)| {
+        let all = is_all || write.is_flip();
+        let those = if all {
+            deaths.to_vec()
+        } else {
+            vec![deaths[place % 3]]
+        };
+        those
+            .into_iter()
+            .map(move |death| (place + 1, death))
+            .collect::<Vec<_>>()
+    };
+    writes.iter().enumerate().flat_map(of).collect()
+}
+
+/// Every write of an operation, each death, spread over several stages.
+fn every_write(stages: &[&'static str], kind: &'static str, args: &'static [&'static str]) {
+    let (to, back): (_, &[&str]) = match kind {
+        "cutover" => ("green", &ROLLBACK),
+        _ => ("blue", &CUTOVER),
+    };
+    let turn = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for namespace in stages {
+            let turn = &turn;
+            scope.spawn(move || {
+                let play = Play::new(namespace);
+                if kind == "rollback" {
+                    play.erin.run(back).assert(0, &["done"]);
+                }
+                let kills = kills(&play.writes(args));
+                loop {
+                    play.erin.run(back).assert(0, &["done"]);
+                    let next = turn.fetch_add(1, Ordering::Relaxed);
+                    let Some((nth, death)) = kills.get(next) else {
+                        break;
+                    };
+                    play.kill(args, to, *nth, *death);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn p02_a_cutover_killed_at_any_write_is_gone_on_with_and_no_act_is_done_twice() {
+    every_write(
+        &[
+            "ops-killed-1",
+            "ops-killed-2",
+            "ops-killed-3",
+            "ops-killed-4",
+        ],
+        "cutover",
+        &CUTOVER,
+    );
+}
+
+#[test]
+fn p02_a_rollback_killed_at_any_write_is_gone_on_with_and_no_act_is_done_twice() {
+    every_write(&["ops-killed-5", "ops-killed-6"], "rollback", &ROLLBACK);
+}
+
+#[test]
+fn p02_an_operation_whose_worker_was_killed_is_shown_orphaned_with_its_step_and_can_be_ended_as_it_stands()
+ {
+    let stage = Stage::new("ops-orphaned");
+    let (dave, erin) = (stage.operator("dave"), stage.operator("erin"));
+    let trap = dave.relay.trap(Fate::HeldBefore, 2, Asked::is_flip);
+    let id = dave.detach(&CUTOVER);
+    trap.wait("the second flip");
+    let watcher = erin.start(&["op", "watch", &id]);
+    dave.kill_worker();
+
+    wait("it to be orphaned", || {
+        let said = erin.run(&["op", "list"]);
+        let words = format!(
+            "ORPHANED at flip digital-wall-api: nobody carries it out; `wheelhouse op adopt {id}`"
+        );
+        said.out.contains(&words).then_some(())
+    });
+    wait("whoever watches it to be told", || {
+        watcher
+            .complaints()
+            .contains("ORPHANED at flip digital-wall-api")
+            .then_some(())
+    });
+    // Another forward move is refused, and told what to do; a rollback would not be.
+    let to_green = [&CUTOVER[..], &["--to", "green"]].concat();
+    erin.run(&to_green).assert(
+        6,
+        &[
+            "was left locked by",
+            &id,
+            "adopt it, abandon it, or roll back",
+        ],
+    );
+    erin.run(&["op", "abandon", &id, "--reason", "by hand"])
+        .assert(
+            0,
+            &["done and left so: check, hold, flip digital-wall-service"],
+        );
+    drop(trap);
+    assert_eq!(stage.colours(), ["green", "blue"]);
+    // Nothing is in the way any more: half a flip is made whole, or taken back.
+    erin.run(&ROLLBACK).assert(0, &["done: BLUE is live"]);
+    assert_eq!(watcher.end().code, 1);
+}
+
+#[test]
+fn p01_whoever_started_a_worker_may_be_killed_at_any_time() {
+    let stage = Stage::new("ops-ui-killed");
+    let dave = stage.operator("dave");
+    // Before the confirmation reached it, nothing happens at all.
+    let trap = dave
+        .relay
+        .trap(Fate::HeldBefore, 2, |it| it.path.ends_with("/deployments"));
+    let launcher = dave.start(&[&CUTOVER[..], &["--detach"]].concat());
+    trap.wait("the worker's first look");
+    launcher.send(Signal::KILL);
+    launcher.end();
+    trap.let_go();
+    dave.await_no_worker();
+    assert_eq!(
+        (stage.colours(), stage.operations()),
+        (["blue", "blue"].map(String::from), vec![])
+    );
+    assert_eq!(stage.lease(SERVICES[0]), None);
+
+    // After it, the worker goes on by itself: at the Lease, at the record, at the flip.
+    let writes: [fn(&Asked) -> bool; 3] = [
+        |it| it.is_write() && it.path.contains("/leases"),
+        |it| it.is_write() && it.path.contains("/configmaps"),
+        Asked::is_flip,
+    ];
+    for (place, is_it) in writes.into_iter().enumerate() {
+        let trap = dave.relay.trap(Fate::HeldBefore, 1, is_it);
+        let launcher = dave.start(&[&CUTOVER[..], &["--detach"]].concat());
+        trap.wait("the write");
+        let watcher = stage.operations().into_iter().nth(2 * place);
+        let watcher = watcher.map(|id| dave.start(&["op", "watch", &id]));
+        for screen in [Some(launcher), watcher].into_iter().flatten() {
+            screen.send(Signal::KILL);
+            screen.end();
+        }
+        trap.let_go();
+        stage.await_live("green");
+        dave.await_no_worker();
+        let id = stage.operations().into_iter().next_back().unwrap();
+        let story = dave.story(&id);
+        assert!(story.contains("done: GREEN is live"), "{story}");
+        dave.run(&ROLLBACK).assert(0, &["done"]);
+    }
+    for service in SERVICES {
+        wait("its audit lines", || {
+            (stage.flips(service).len() == 6).then_some(())
+        });
+    }
+}

@@ -1,0 +1,238 @@
+//! A world that is not well: pods, disk, rights, credentials, the API server itself.
+
+use super::Stage;
+use crate::fleet;
+use crate::operator::{CUTOVER, Operator, PATIENT, ROLLBACK, SERVICES, wait};
+use crate::plane::Plane;
+use crate::plane::pods::Health;
+use crate::relay::{Asked, Fate};
+use crate::shipped::RECORDS;
+
+#[test]
+fn i_21_all_new_pods_crash_after_the_promotion_and_the_rollback_goes_through() {
+    let stage = Stage::new("ops-i21");
+    let dave = stage.operator("dave");
+    dave.run(&CUTOVER).assert(0, &["done"]);
+    fleet::colour_is(stage.plane, stage.namespace, "green", Health::Crashing);
+    stage.await_unready("green");
+
+    dave.run(&ROLLBACK).assert(0, &["done: BLUE is live"]);
+
+    stage.await_live("blue");
+}
+
+#[test]
+fn i_22_a_rollback_to_a_colour_that_is_ill_is_refused_and_names_the_lesser_evil() {
+    let stage = Stage::new("ops-i22");
+    let dave = stage.operator("dave");
+    dave.run(&CUTOVER).assert(0, &["done"]);
+    fleet::colour_is(stage.plane, stage.namespace, "blue", Health::Unready);
+    stage.await_unready("blue");
+
+    let words = [
+        "no ready pod of BLUE",
+        "staying on GREEN (5 ready) is the lesser evil",
+    ];
+    dave.run(&ROLLBACK).assert(5, &words);
+
+    assert_eq!(stage.colours(), ["green", "green"]);
+}
+
+#[test]
+fn i_23_new_pods_that_crash_while_it_is_watched_bring_traffic_back_before_anything_else() {
+    let stage = Stage::new("ops-i23");
+    stage.shrinking_autoscalers();
+    let dave = stage.operator("dave");
+    dave.edit("watch = 2", "watch = 30");
+    let trap = dave.relay.trap(Fate::HeldAfter, 1, |it| {
+        it.records(r#""began":{"step":"watch""#)
+    });
+    let running = dave.start(&CUTOVER);
+    trap.wait("the watch");
+    trap.let_go();
+    fleet::colour_is(stage.plane, stage.namespace, "green", Health::Crashing);
+
+    let said = running.end();
+
+    said.assert(8, &["has no ready endpoint of GREEN left", "rolled back"]);
+    stage.await_live("blue");
+    stage.assert_autoscalers_restored("after it");
+    // Traffic first: no autoscaler is given back before the last flip.
+    let writes: Vec<Asked> = dave
+        .relay
+        .asked()
+        .into_iter()
+        .filter(Asked::is_write)
+        .collect();
+    let last_flip = writes.iter().rposition(Asked::is_flip).unwrap();
+    let given_back = |it: &Asked| it.path.contains("autoscalers") && it.body.contains("remove");
+    assert!(writes.iter().position(given_back).unwrap() > last_flip);
+}
+
+#[test]
+fn p05_without_room_on_the_disk_nothing_new_begins_a_running_one_goes_on_and_a_rollback_works() {
+    let stage = Stage::new("ops-p05");
+    let dave = stage.operator("dave");
+    let full = dave.start_short_of_room(&CUTOVER, true).end();
+    full.assert(
+        1,
+        &["the journal cannot be written, so nothing new is begun (a rollback still is)"],
+    );
+    assert_eq!(
+        (stage.colours(), stage.operations().len()),
+        (["blue", "blue"].map(String::from), 0)
+    );
+    // What it had taken is given back.
+    assert!(stage.lease(SERVICES[0]).is_none_or(|it| it.0.is_empty()));
+
+    let trap = dave.relay.trap(Fate::HeldBefore, 1, Asked::is_flip);
+    let running = dave.start_short_of_room(&CUTOVER, false);
+    trap.wait("the flip");
+    running.fill_disk();
+    trap.let_go();
+    let said = running.end();
+    said.assert(0, &["done: GREEN is live"]);
+    let id = said.id();
+    let (record, journal) = (dave.entries(&id), dave.journal(&id));
+    assert!(record.len() > journal.lines().count(), "{journal}");
+    assert!(
+        journal.contains("\"flip\":\"digital-wall-service\""),
+        "the intent: {journal}"
+    );
+
+    dave.start_short_of_room(&ROLLBACK, true)
+        .end()
+        .assert(0, &["done: BLUE is live"]);
+    stage.await_live("blue");
+}
+
+/// Somebody who may patch the first Service and not the second.
+fn narrow(stage: &Stage<'_>) -> Operator {
+    let group = "narrow-operators";
+    let role = include_str!("../../../assets/kubernetes/operator.yaml");
+    let whole = "    resources: [services]\n    verbs: [patch]\n";
+    let only = format!(
+        "    resources: [services]\n    resourceNames: [{}]\n    verbs: [patch]\n",
+        SERVICES[0]
+    );
+    assert!(role.contains(whole));
+    let records = include_str!("../../../assets/kubernetes/records.yaml");
+    let binding = records.split("---\n").last().unwrap();
+    let ours = |text: &str| {
+        text.replace("release-operators", group)
+            .replace("name: wheelhouse-operator", "name: narrow-operator")
+    };
+    stage
+        .plane
+        .apply_yaml(stage.namespace, &ours(&role.replace(whole, &only)));
+    let binding = ours(binding).replacen(
+        "name: wheelhouse-records-operator",
+        "name: narrow-records",
+        1,
+    );
+    stage.plane.apply_yaml(RECORDS, &binding);
+    Operator::new(
+        &stage.plane.identity("frank", group),
+        stage.namespace,
+        RECORDS,
+        crate::operator::QUICK,
+    )
+}
+
+#[test]
+fn k02_no_permission_for_one_of_several_services_is_said_before_anything_is_changed() {
+    let stage = Stage::new("ops-k02");
+    let frank = narrow(&stage);
+
+    let said = frank.run(&CUTOVER);
+
+    said.assert(
+        5,
+        &[
+            "you may not patch services digital-wall-api in ops-k02",
+            "operator.yaml",
+        ],
+    );
+    assert_eq!(
+        frank
+            .relay
+            .count(|it| it.is_write() && !it.path.contains("selfsubject")),
+        0
+    );
+    // A rollback asks nobody: it does what it may, and says by verb, resource and user what it may not.
+    stage.operator("dave").run(&CUTOVER).assert(0, &["done"]);
+    let back = frank.run(&ROLLBACK);
+    back.assert(
+        1,
+        &["flip digital-wall-api FAILED", "frank", "patch", "services"],
+    );
+    assert_eq!(stage.colours(), ["blue", "green"]);
+    // The way on: somebody who may presses R again, and it goes on to where it went.
+    stage
+        .operator("dave")
+        .run(&ROLLBACK)
+        .assert(0, &["done: BLUE is live"]);
+}
+
+#[test]
+fn a_token_that_expires_meanwhile_stops_before_the_flip_and_says_so() {
+    let stage = Stage::new("ops-expired");
+    let dave = stage.operator("dave");
+    let status = r#"{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Unauthorized","message":"Unauthorized","code":401}"#;
+    let trap = dave.relay.trap(Fate::HeldBefore, 1, Asked::is_flip);
+    let running = dave.start(&CUTOVER);
+    trap.wait("the flip");
+    let _expired = dave
+        .relay
+        .from_now(Fate::Said(401, status.into()), |it| !it.is_flip());
+    let _that = dave
+        .relay
+        .from_now(Fate::Said(401, status.into()), Asked::is_flip);
+    drop(trap);
+
+    let said = running.end();
+
+    assert_eq!(said.code, 7, "{said}");
+    said.assert(7, &["interrupted", "op adopt"]);
+    assert_eq!(stage.colours(), ["blue", "blue"]);
+    let erin = stage.operator("erin");
+    erin.run(&["op", "adopt", &said.id()])
+        .assert(0, &["done: GREEN is live"]);
+}
+
+#[test]
+fn k06_the_api_server_is_killed_in_mid_flip_and_the_read_back_decides() {
+    let plane = Plane::start();
+    let stage = Stage::on(&plane, "ops-killed-api");
+    let dave = stage.operator_with("dave", PATIENT);
+    for (fate, to) in [(Fate::HeldAfter, "green"), (Fate::HeldBefore, "blue")] {
+        let trap = dave.relay.trap(fate, 1, Asked::is_flip);
+        let running = dave.start(&[&CUTOVER[..], &["--to", to]].concat());
+        trap.wait("the flip");
+        plane.stop_api_server();
+        drop(trap);
+        // Its read back meets nobody at first.
+        let away = |it: &Asked| it.is("GET", SERVICES[0]) && it.status == 502;
+        let known = dave.relay.count(away);
+        wait("a read in vain", || {
+            (dave.relay.count(away) > known).then_some(())
+        });
+        plane.start_api_server();
+
+        let said = running.end();
+
+        said.assert(
+            0,
+            &[
+                "flip digital-wall-service UNKNOWN",
+                "flip digital-wall-service done",
+                "done: ",
+            ],
+        );
+        stage.await_live(to);
+        assert_eq!(
+            stage.flips_to(SERVICES[0], &said.id()).len(),
+            if to == "green" { 1 } else { 2 }
+        );
+    }
+}
