@@ -20,7 +20,10 @@ impl Causes {
     /// Those among `happenings`.
     pub(super) fn of(happenings: &[Happening]) -> Self {
         let is_flip = |h: &&Happening| h.weight == Weight::Traffic;
-        let is_rollout = |h: &&Happening| matches!(h.source, Source::Deployment(_));
+        // An operation that was begun is new, too, and is no cause of anything yet.
+        let is_rollout = |h: &&Happening| {
+            h.weight == Weight::Change && !matches!(h.source, Source::Operation(_))
+        };
         Self {
             flips: happenings.iter().filter(is_flip).map(|h| h.at).collect(),
             rollouts: (happenings.iter())
