@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use wheelhouse::ops::OperationKind::{Cutover, Rollback};
+use wheelhouse::ops::Outcome;
 use wheelhouse::ops::engine::Ended;
 
 use super::fault::{Aimed, Fault};
@@ -71,4 +72,23 @@ fn x03_a_cutover_that_a_rollback_overtook_is_not_gone_on_with() {
             assert_eq!(world.law().broken, []);
         });
     }
+}
+
+#[test]
+fn x07_a_watch_that_is_taken_over_goes_on_and_its_old_worker_stops_at_once() {
+    in_virtual_time(|| async {
+        let world = World::new(1, None, None, 0);
+        let first = tokio::task::spawn_local(operate(Process::new(&world, "alice"), Cutover));
+        pause(3).await;
+        let left = open(&world).await.remove(0);
+        let end = adopt(Process::new(&world, "bob"), left).await;
+        assert!(
+            matches!(end, End::Ended(Ended::Closed(Outcome::Done, _))),
+            "{end:?}"
+        );
+        let first = first.await.unwrap();
+        assert!(matches!(first, End::Ended(Ended::Fenced(_))), "{first:?}");
+        assert_eq!(colours(&world).await, ["green", "green"]);
+        assert_eq!(world.law().broken, []);
+    });
 }

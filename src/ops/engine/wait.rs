@@ -75,7 +75,9 @@ impl Run {
                 watched += passed_ms;
                 self.watched.send_replace(watched / 1_000);
             }
-            if let Some(why) = self.reverted(&plan) {
+            // Missing is not empty: who took it over has seen nothing yet.
+            let has_seen = self.eyes.has_seen();
+            if has_seen && let Some(why) = self.reverted(&plan) {
                 let since = *reverted_at.get_or_insert_with(Instant::now);
                 if self.kept.operation.paused.is_none() {
                     self.write(vec![What::Paused {
@@ -86,10 +88,11 @@ impl Run {
                 if since.elapsed() >= self.bastion.timing.patience {
                     return Ok(vec![failed(&step, why)]);
                 }
-            } else if reverted_at.take().is_some() {
+            } else if has_seen && reverted_at.take().is_some() {
                 self.write(vec![What::Resumed]).await?;
             }
-            if let Some(why) = starved(&self.eyes.estate, &plan)
+            if has_seen
+                && let Some(why) = starved(&self.eyes.estate, &plan)
                 && reverted_at.is_none()
             {
                 return Ok(vec![failed(&step, why)]);
