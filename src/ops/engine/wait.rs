@@ -65,6 +65,8 @@ impl Run {
         let mut watched = 1_000 * *self.watched.borrow();
         let mut last = self.bastion.clock.boot();
         let mut reverted_at: Option<Instant> = None;
+        // EndpointSlices follow a selector that was put right, as they follow a flip.
+        let mut following: Option<Instant> = None;
         loop {
             let now = self.bastion.clock.boot();
             let passed_ms = now.since(last);
@@ -89,13 +91,17 @@ impl Run {
                     return Ok(vec![failed(&step, why)]);
                 }
             } else if has_seen && reverted_at.take().is_some() {
+                following = Some(Instant::now() + self.bastion.timing.moved);
                 self.write(vec![What::Resumed]).await?;
             }
-            if has_seen
-                && let Some(why) = starved(&self.eyes.estate, &plan)
-                && reverted_at.is_none()
-            {
-                return Ok(vec![failed(&step, why)]);
+            match starved(&self.eyes.estate, &plan) {
+                Some(why) if has_seen && reverted_at.is_none() => {
+                    if following.is_none_or(|until| until <= Instant::now()) {
+                        return Ok(vec![failed(&step, why)]);
+                    }
+                }
+                Some(_) => {}
+                None => following = None,
             }
             if let Some(stopped) = self.stopped(&step) {
                 return Ok(vec![stopped]);
