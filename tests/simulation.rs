@@ -47,7 +47,7 @@ mod wire;
 mod world;
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use coverage::Coverage;
 use play::{Played, play};
@@ -75,6 +75,9 @@ fn told(seed: u64) -> Played {
     let played = play(seed, Shape::of(seed), None);
     for (rule, words) in &played.broken {
         println!("seed {seed}: {rule:?}: {words}");
+    }
+    if played.lasted > Duration::from_secs(900) {
+        println!("seed {seed} is long: {:?}", played.lasted);
     }
     played
 }

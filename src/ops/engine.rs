@@ -351,6 +351,15 @@ impl Run {
 
     /// Whether the worker may write now.
     fn believe(&self) -> Result<(), Ended> {
+        // The record may say it before the Lease does: somebody ended it, or took it over.
+        let operation = &self.kept.operation;
+        if let Some((outcome, why)) = &operation.closed {
+            return Err(Ended::Closed(*outcome, why.clone()));
+        }
+        let ours = &self.bastion.person.holder;
+        if let Some(holder) = operation.holder.as_ref().filter(|holder| *holder != ours) {
+            return Err(Ended::Fenced(holder.clone()));
+        }
         match self.lock.belief() {
             Belief::Held => Ok(()),
             Belief::Fenced(holder) => Err(Ended::Fenced(holder)),

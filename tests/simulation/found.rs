@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
 use wheelhouse::ops::OperationKind::{Cutover, Rollback};
+use wheelhouse::ops::Outcome;
 use wheelhouse::ops::engine::Ended;
 
+use super::end::autoscalers;
 use super::fault::{Aimed, Fault};
-use super::play::in_virtual_time;
+use super::play::{in_virtual_time, loosen};
 use super::process::Process;
 use super::script::{End, adopt, open, operate, pause};
 use super::world::{SERVICES, World};
@@ -71,4 +74,57 @@ fn x03_a_cutover_that_a_rollback_overtook_is_not_gone_on_with() {
             assert_eq!(world.law().broken, []);
         });
     }
+}
+
+#[test]
+fn x07_a_watch_that_is_taken_over_goes_on_and_its_old_worker_stops_at_once() {
+    in_virtual_time(|| async {
+        let world = World::new(1, None, None, 0);
+        let first = tokio::task::spawn_local(operate(Process::new(&world, "alice"), Cutover));
+        pause(3).await;
+        let left = open(&world).await.remove(0);
+        let end = adopt(Process::new(&world, "bob"), left).await;
+        assert!(
+            matches!(end, End::Ended(Ended::Closed(Outcome::Done, _))),
+            "{end:?}"
+        );
+        let first = first.await.unwrap();
+        assert!(matches!(first, End::Ended(Ended::Fenced(_))), "{first:?}");
+        assert_eq!(colours(&world).await, ["green", "green"]);
+        assert_eq!(world.law().broken, []);
+    });
+}
+
+#[test]
+fn i_5_autoscalers_are_given_back_when_the_api_was_away_meanwhile() {
+    in_virtual_time(|| async {
+        let world = World::new(180, None, aimed(Fault::CutOff, "restore", 0), 0);
+        loosen(&world).await;
+        let before = autoscalers(&world).await;
+        let end = operate(Process::new(&world, "alice"), Cutover).await;
+        let is_over = matches!(end, End::Ended(Ended::Closed(Outcome::Done, _)));
+        let is_left = matches!(end, End::Ended(Ended::Interrupted(_)));
+        assert!(is_over || is_left, "{end:?}");
+        if is_over {
+            assert_eq!(autoscalers(&world).await, before);
+        }
+    });
+}
+
+#[test]
+fn k10_a_selector_that_was_put_right_is_given_the_time_that_slices_need() {
+    in_virtual_time(|| async {
+        let world = World::new(1, None, None, 0);
+        let worker = tokio::task::spawn_local(operate(Process::new(&world, "alice"), Cutover));
+        for colour in ["blue", "green"] {
+            pause(4).await;
+            let flip = json!({"do": "flip", "to": colour, "manager": "kubectl-patch"});
+            world.act(flip).await;
+        }
+        let end = worker.await.unwrap();
+        assert!(
+            matches!(end, End::Ended(Ended::Closed(Outcome::Done, _))),
+            "{end:?}"
+        );
+    });
 }

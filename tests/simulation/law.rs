@@ -8,6 +8,9 @@ use super::asked::Asked;
 use super::process::Process;
 use super::world::World;
 
+/// No story of a few minutes has so many entries.
+const LONG: usize = 100;
+
 /// A rule that was broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rule {
@@ -252,6 +255,20 @@ impl World {
         };
         let id = name.trim_start_matches("wheelhouse-").to_owned();
         let Some(last) = entries.last() else { return };
+        if entries.len() == LONG {
+            let tail: Vec<String> = entries
+                .iter()
+                .rev()
+                .take(3)
+                .map(|e| short(&e["what"]))
+                .collect();
+            println!(
+                "seed {}: the record of {id} has {LONG} entries: {tail:?}",
+                self.seed
+            );
+            let words = format!("the record of {id} has {LONG} entries: {tail:?}");
+            self.law().breaks(Rule::LeavesNothing, words);
+        }
         for entry in entries.iter().rev().take(3) {
             self.say(format!("    {id}: {}", short(&entry["what"])));
             let what = &entry["what"];
@@ -274,6 +291,7 @@ impl World {
                     .or_insert(now);
             }
         }
+        self.starved(&id, &entries).await;
         let plan = &entries[0]["what"]["planned"];
         let closed = &last["what"]["closed"];
         self.moved(&id, plan, closed);
@@ -299,6 +317,20 @@ impl World {
                     format!("{closed}, but {service} selects {version}"),
                 );
             }
+        }
+    }
+
+    /// Who goes back for want of ready endpoints had none.
+    async fn starved(&self, id: &str, entries: &[Value]) {
+        let failed = entries.iter().rev().take(2).find_map(|entry| {
+            let reason = entry["what"]["failed"]["reason"].as_str()?;
+            reason.split_once(" has no ready endpoint")
+        });
+        let Some((service, _)) = failed else { return };
+        let selector = self.service(service).await["spec"]["selector"].clone();
+        if self.ready(&selector).await > 1 {
+            let words = format!("{id} goes back from {service}, which has ready endpoints");
+            self.law().breaks(Rule::EndsTruly, words);
         }
     }
 

@@ -87,7 +87,7 @@ async fn story(world: &Arc<World>, shape: Shape) {
 }
 
 /// Autoscalers that would let their colour shrink.
-async fn loosen(world: &World) {
+pub async fn loosen(world: &World) {
     for autoscaler in world.list(&autoscaler_path("")).await {
         let name = autoscaler["metadata"]["name"].as_str().unwrap_or_default();
         let patch = json!([{"op": "replace", "path": "/spec/minReplicas", "value": 1}]);

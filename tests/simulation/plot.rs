@@ -97,7 +97,10 @@ impl Shape {
             (_, is_first) => u64::from(!is_first),
         };
         Self {
-            plot: chance.one_of(plots),
+            plot: match is_first && plots.len() == PLOTS.len() {
+                true => chance.one_of(&[Plot::Alone, Plot::ThereAndBack]),
+                false => chance.one_of(plots),
+            },
             aimed: Some(Aimed {
                 fault,
                 stage,

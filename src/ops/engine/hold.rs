@@ -1,11 +1,12 @@
 //! The plan asked again, autoscalers held and given back, and what was verified written down.
 
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::flip::{failed, passed, text};
 use super::{Ended, Run};
 use crate::clients::kubernetes::Unwritten;
-use crate::estate::{Autoscaler, Safe, Service};
+use crate::estate::{Autoscaler, FaultKind, Safe, Service};
 use crate::ops::bastion::Planted;
 use crate::ops::entry::{OperationKind, Step, What};
 use crate::ops::marks::{self, Colour, Held, Verified};
@@ -143,14 +144,11 @@ impl Run {
             }
             self.end_others().await;
         }
-        let answer = self.bastion.timing.answer;
-        let list = self
-            .bastion
-            .cluster
-            .list::<Autoscaler>("", answer)
-            .await
-            .unwrap_or_default();
         let (mut said, mut left) = (Vec::new(), Vec::new());
+        let list = self.autoscalers().await?.unwrap_or_else(|why| {
+            left.push(format!("autoscalers, which could not be listed: {why}"));
+            Vec::new()
+        });
         for autoscaler in list.iter().filter(|a| held(a).is_some()) {
             match self.give_back(autoscaler).await? {
                 Ok(min) => said.push(format!("{} back at {min}", autoscaler.name)),
@@ -195,6 +193,27 @@ impl Run {
         for other in records.iter().filter(is_cut_off) {
             let reason = format!("cut off by rollback {}", self.id()).into();
             let _ = record::add(&self.bastion, &other.id, What::Abandoned { reason }).await;
+        }
+    }
+
+    /// All autoscalers. Nothing waits for this any more, so an API that is away is waited for.
+    async fn autoscalers(&mut self) -> Result<Result<Vec<Autoscaler>, Safe>, Ended> {
+        let has_held = self.plan().is_some_and(|plan| !plan.holds.is_empty());
+        let until = Instant::now() + self.bastion.timing.moved;
+        loop {
+            let answer = self.bastion.timing.answer;
+            match self.bastion.cluster.list::<Autoscaler>("", answer).await {
+                Ok(list) => return Ok(Ok(list)),
+                Err(fault) if matches!(fault.kind, FaultKind::Forbidden | FaultKind::Missing) => {
+                    // Who may not see them has held none.
+                    return Ok(match has_held {
+                        true => Err(fault.what),
+                        false => Ok(Vec::new()),
+                    });
+                }
+                Err(fault) if until <= Instant::now() => return Ok(Err(fault.what)),
+                Err(_) => self.pause().await?,
+            }
         }
     }
 

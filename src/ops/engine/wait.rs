@@ -70,6 +70,8 @@ impl Run {
         let mut watched = 1_000 * *self.watched.borrow();
         let mut last = self.bastion.clock.boot();
         let mut reverted_at: Option<Instant> = None;
+        // EndpointSlices follow a selector that was put right, as they follow a flip.
+        let mut following: Option<Instant> = None;
         loop {
             let now = self.bastion.clock.boot();
             let passed_ms = now.since(last);
@@ -80,9 +82,9 @@ impl Run {
                 watched += passed_ms;
                 self.watched.send_replace(watched / 1_000);
             }
-            // Before all of it was listed nothing is absent, and nobody starves.
-            let is_seen = self.eyes.has_seen();
-            if let Some(why) = self.reverted(&plan).filter(|_| is_seen) {
+            // Missing is not empty: who took it over has seen nothing yet.
+            let has_seen = self.eyes.has_seen();
+            if has_seen && let Some(why) = self.reverted(&plan) {
                 let since = *reverted_at.get_or_insert_with(Instant::now);
                 if self.kept.operation.paused.is_none() {
                     self.write(vec![What::Paused {
@@ -93,14 +95,18 @@ impl Run {
                 if since.elapsed() >= self.bastion.timing.patience {
                     return Ok(vec![failed(&step, why)]);
                 }
-            } else if reverted_at.take().is_some() {
+            } else if has_seen && reverted_at.take().is_some() {
+                following = Some(Instant::now() + self.bastion.timing.moved);
                 self.write(vec![What::Resumed]).await?;
             }
-            if let Some(why) = starved(&self.eyes.estate, &plan)
-                && reverted_at.is_none()
-                && is_seen
-            {
-                return Ok(vec![failed(&step, why)]);
+            match starved(&self.eyes.estate, &plan) {
+                Some(why) if has_seen && reverted_at.is_none() => {
+                    if following.is_none_or(|until| until <= Instant::now()) {
+                        return Ok(vec![failed(&step, why)]);
+                    }
+                }
+                Some(_) => {}
+                None => following = None,
             }
             if let Some(stopped) = self.stopped(&step) {
                 return Ok(vec![stopped]);
