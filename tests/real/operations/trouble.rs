@@ -209,10 +209,10 @@ fn a_token_that_expires_meanwhile_stops_before_the_flip_and_says_so() {
     trap.wait("the flip");
     let _expired = dave
         .relay
-        .from_now(Fate::Said(401, status.into()), |it| !it.is_flip());
+        .ever_after(Fate::Said(401, status.into()), |it| !it.is_flip());
     let _that = dave
         .relay
-        .from_now(Fate::Said(401, status.into()), Asked::is_flip);
+        .ever_after(Fate::Said(401, status.into()), Asked::is_flip);
     drop(trap);
 
     let said = running.end();
