@@ -43,17 +43,21 @@ impl Stage<'static> {
 impl<'a> Stage<'a> {
     /// On a plane: BLUE is live, both colours are whole, and every flip leaves a line in the audit log.
     pub fn on(plane: &'a Plane, namespace: &'a str) -> Self {
+        let stage = Self::open(plane, namespace);
+        shipped::guard(plane, namespace);
+        stage
+    }
+
+    /// The same without the admission policy: only the patches themselves stand in the way of a late one.
+    pub fn open(plane: &'a Plane, namespace: &'a str) -> Self {
         fleet::digital_wall(plane, namespace);
         shipped::operator_role(plane, namespace);
         keep_records(plane);
-        shipped::guard(plane, namespace);
         let stage = Self { plane, namespace };
         for service in SERVICES {
             // The admission policy is about Services that Wheelhouse had a hand in.
-            stage.patch(
-                service,
-                &json!({"metadata": {"annotations": {"wheelhouse.dev/epoch": "1"}}}),
-            );
+            let epoch = json!({"wheelhouse.dev/epoch": "1"});
+            stage.patch(service, &json!({"metadata": {"annotations": epoch}}));
         }
         fleet::wait_available(plane, namespace);
         stage.await_live("blue");

@@ -160,7 +160,7 @@ impl Relay {
     }
 
     /// The same for that request and all after it; what is said to them needs no letting go.
-    pub fn always(&self, fate: Fate, is_it: impl Fn(&Asked) -> bool + Send + 'static) -> Trap {
+    pub fn ever_after(&self, fate: Fate, is_it: impl Fn(&Asked) -> bool + Send + 'static) -> Trap {
         self.set(fate, 1, true, is_it)
     }
 

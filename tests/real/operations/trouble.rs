@@ -22,6 +22,31 @@ fn i_21_all_new_pods_crash_after_the_promotion_and_the_rollback_goes_through() {
 }
 
 #[test]
+fn i_17_a_patch_that_was_accepted_is_not_traffic_that_moved() {
+    let stage = Stage::new("ops-i17");
+    let dave = stage.operator("dave");
+    dave.edit("moved = 20", "moved = 3");
+    // An endpoint that nobody knows, beside those of the controller.
+    stage.plane.apply_yaml(
+        stage.namespace,
+        "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\naddressType: IPv4\n\
+         metadata: {name: by-hand, labels: {kubernetes.io/service-name: digital-wall-service}}\n\
+         ports: [{name: http, port: 3000}]\nendpoints: [{addresses: [10.9.9.9], conditions: {ready: true}}]\n",
+    );
+
+    let said = dave.run(&CUTOVER);
+
+    said.assert(
+        1,
+        &[
+            "move digital-wall-service FAILED: not within 3 s: 3 ready endpoints of GREEN",
+            "1 of no colour",
+        ],
+    );
+    assert_eq!(stage.colours(), ["blue", "blue"]);
+}
+
+#[test]
 fn i_22_a_rollback_to_a_colour_that_is_ill_is_refused_and_names_the_lesser_evil() {
     let stage = Stage::new("ops-i22");
     let dave = stage.operator("dave");
@@ -184,10 +209,10 @@ fn a_token_that_expires_meanwhile_stops_before_the_flip_and_says_so() {
     trap.wait("the flip");
     let _expired = dave
         .relay
-        .always(Fate::Said(401, status.into()), |it| !it.is_flip());
+        .ever_after(Fate::Said(401, status.into()), |it| !it.is_flip());
     let _that = dave
         .relay
-        .always(Fate::Said(401, status.into()), Asked::is_flip);
+        .ever_after(Fate::Said(401, status.into()), Asked::is_flip);
     drop(trap);
 
     let said = running.end();
