@@ -6,12 +6,12 @@ use tokio::time::{Instant, sleep_until};
 
 use super::flip::{failed, passed, words};
 use super::{Ended, Run};
-use crate::estate::{Estate, Safe};
+use crate::estate::{Estate, Kind, Safe, Seen, Slice};
 use crate::ops::bastion::Planted;
 use crate::ops::entry::{Step, What};
 use crate::ops::lock::{Belief, millis};
-use crate::ops::marks;
 use crate::ops::plan::Plan;
+use crate::ops::{marks, reads};
 
 /// How often the watch counts the time that passed. A gap of more than twice as long was not watched.
 const TICK: Duration = Duration::from_secs(1);
@@ -40,8 +40,15 @@ impl Run {
         };
         let limit = Instant::now() + self.bastion.timing.moved;
         loop {
-            let standing = standing(&self.eyes.estate, service, &colour, least);
-            let why = match standing {
+            // What the watches said last may be older than the flip: a read made now decides.
+            let mut seen = standing(&self.eyes.estate, service, &colour, least);
+            if seen.is_ok() {
+                seen = match self.looked_again().await {
+                    Some(now) => standing(&now, service, &colour, least),
+                    None => Err("EndpointSlices could not be read".into()),
+                };
+            }
+            let why = match seen {
                 // The watch after it judges by the Service that is seen here: one from before the flip would
                 // be called reverted.
                 Ok(evidence) if is_back || self.sees_flip(&plan, service) => {
@@ -101,7 +108,9 @@ impl Run {
             }
             match starved(&self.eyes.estate, &plan) {
                 Some(why) if has_seen && reverted_at.is_none() => {
-                    if following.is_none_or(|until| until <= Instant::now()) {
+                    let is_settled = following.is_none_or(|until| until <= Instant::now());
+                    let now = self.looked_again().await;
+                    if is_settled && now.is_some_and(|now| starved(&now, &plan).is_some()) {
                         return Ok(vec![failed(&step, why)]);
                     }
                 }
@@ -124,6 +133,16 @@ impl Run {
         let seen = self.eyes.estate.services.value.get(service);
         plan.flip(service).is_none()
             || seen.is_some_and(|seen| marks::operation(&seen.marks).as_ref() == Some(self.id()))
+    }
+
+    /// What the eyes saw, with EndpointSlices as they are now; none where they cannot be read.
+    async fn looked_again(&self) -> Option<Estate> {
+        let answer = self.bastion.timing.answer;
+        let slices = self.bastion.cluster.list::<Slice>("", answer).await.ok()?;
+        let mut estate = self.eyes.estate.clone();
+        let kind = Kind::EndpointSlices;
+        reads::tell(&self.bastion, &mut estate, kind, Seen::Slices, slices);
+        Some(estate)
     }
 
     /// The result of a step during which somebody asked to abort.
