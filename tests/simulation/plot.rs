@@ -91,6 +91,8 @@ impl Shape {
         // The first time round nothing else goes wrong, so that what is aimed at is met.
         let is_first = seed < all.len() as u64;
         let most = match (stage, is_first) {
+            // Writes are fewer than reads: of a flip the patch and the entry after it.
+            ("flip" | "watch", _) if fault.is_of_writes() => 1,
             ("flip", _) => 7,
             ("watch", _) => 5,
             ("plan" | "lock", false) => 4,

@@ -14,6 +14,7 @@ use super::world::World;
 /// How a process ended.
 #[derive(Clone, Debug)]
 pub enum End {
+    #[expect(dead_code, reason = "shown where a test fails")]
     Refused(String),
     Ended(Ended),
     Died,
