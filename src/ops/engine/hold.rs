@@ -83,6 +83,7 @@ impl Run {
                     continue;
                 }
             };
+            self.is_ours(&read)?;
             let held = held(&read);
             if read.min >= to && held.is_some() {
                 return Ok(Ok(()));
@@ -120,10 +121,19 @@ impl Run {
         Ok(Err(format!("autoscaler {name} could not be held").into()))
     }
 
+    /// Whether nobody of a later epoch has been at it: a machine that was frozen believes its Lease.
+    fn is_ours(&self, read: &Autoscaler) -> Result<(), Ended> {
+        let ours = self.lock.epochs.values().max().copied().unwrap_or(0);
+        match marks::epoch(&read.marks).is_some_and(|there| there > ours) {
+            true => Err(Ended::Fenced("somebody with a later epoch".into())),
+            false => Ok(()),
+        }
+    }
+
     fn autoscaler_patch(&self, read: &Autoscaler, min: u32) -> Draft {
         let must = Must {
             uid: &read.uid,
-            epoch: None,
+            epoch: marks::epoch(&read.marks),
             version: &read.resource_version,
             is_strict: true,
             has_annotations: read.has_annotations,
@@ -203,6 +213,7 @@ impl Run {
             let Some(held) = held(&read) else {
                 return Ok(Ok(read.min));
             };
+            self.is_ours(&read)?;
             let mut draft = self.autoscaler_patch(&read, held.min);
             draft.unmark(marks::HELD);
             self.believe()?;
