@@ -185,6 +185,16 @@ impl Run {
         Ok(results)
     }
 
+    /// The autoscalers that are held, by whichever operation.
+    pub(super) async fn held(&self) -> Vec<String> {
+        let answer = self.bastion.timing.answer;
+        let list = self.bastion.cluster.list::<Autoscaler>("", answer).await;
+        let list = list.unwrap_or_default().into_iter();
+        list.filter(|a| held(a).is_some())
+            .map(|a| a.name.to_string())
+            .collect()
+    }
+
     /// All autoscalers. Nothing waits for this any more, so an API that is away is waited for.
     async fn autoscalers(&mut self) -> Result<Result<Vec<Autoscaler>, Safe>, Ended> {
         let has_held = self.plan().is_some_and(|plan| !plan.holds.is_empty());
