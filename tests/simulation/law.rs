@@ -282,6 +282,10 @@ impl World {
                 let names = holds.filter_map(|hold| Some(hold["autoscaler"].as_str()?.to_owned()));
                 self.law().is_left.extend(names);
             }
+            if let Some((_, names)) = words.split_once("minReplicas of ") {
+                let names = names.split([',', ';', ' ']).filter(|name| !name.is_empty());
+                self.law().is_left.extend(names.map(str::to_owned));
+            }
             let step = &what["passed"]["step"];
             if step == "watch" || !step["move"].is_null() || !step["return"].is_null() {
                 self.law()

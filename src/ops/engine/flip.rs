@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Ended, Found, Run};
 use crate::clients::kubernetes::Unwritten;
-use crate::estate::{Deployment, Estate, Fault, Labels, Safe, Service};
+use crate::estate::{Autoscaler, Deployment, Estate, Fault, Labels, Safe, Service};
 use crate::ops::bastion::Planted;
 use crate::ops::entry::{OperationKind, Step, What};
 use crate::ops::marks::{self, Flipped};
@@ -389,7 +389,10 @@ impl Run {
             .list::<Deployment>(&self.bastion.selector, answer)
             .await;
         // Those that cannot be listed cannot be written by us either.
-        for deployment in list.unwrap_or_default() {
+        let deployments = list.unwrap_or_default();
+        let scaled: Vec<Safe> = deployments.iter().map(|d| d.name.clone()).collect();
+        self.fence_autoscalers(&scaled, epoch).await?;
+        for deployment in deployments {
             if marks::epoch(&deployment.marks).is_some_and(|there| there >= epoch) {
                 continue;
             }
@@ -407,6 +410,41 @@ impl Run {
             let _ = (self.bastion.cluster)
                 .patch::<Deployment>(&deployment.name, &draft.finish(), answer)
                 .await;
+        }
+        Ok(())
+    }
+}
+
+impl Run {
+    /// The epoch on the autoscalers of `deployments` too: a worker that was frozen would hold them for ever.
+    async fn fence_autoscalers(&mut self, deployments: &[Safe], epoch: u64) -> Result<(), Ended> {
+        for _ in 0..TRIES {
+            let answer = self.bastion.timing.answer;
+            let list = self.bastion.cluster.list::<Autoscaler>("", answer).await;
+            let is_open = |a: &Autoscaler| {
+                deployments.contains(&a.target)
+                    && marks::epoch(&a.marks).is_none_or(|there| there < epoch)
+            };
+            let mut open = list.unwrap_or_default();
+            open.retain(is_open);
+            if open.is_empty() {
+                return Ok(());
+            }
+            for autoscaler in open {
+                self.believe()?;
+                let mut draft = Draft::of(&Must {
+                    uid: &autoscaler.uid,
+                    epoch: marks::epoch(&autoscaler.marks),
+                    version: &autoscaler.resource_version,
+                    is_strict: true,
+                    has_annotations: autoscaler.has_annotations,
+                    is_careless: self.bastion.has(Planted::NoEpochTest),
+                });
+                draft.mark(marks::EPOCH, &epoch.to_string());
+                let _ = (self.bastion.cluster)
+                    .patch::<Autoscaler>(&autoscaler.name, &draft.finish(), answer)
+                    .await;
+            }
         }
         Ok(())
     }

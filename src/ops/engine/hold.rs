@@ -83,6 +83,7 @@ impl Run {
                     continue;
                 }
             };
+            self.is_ours(&read)?;
             let held = held(&read);
             if read.min >= to && held.is_some() {
                 return Ok(Ok(()));
@@ -120,10 +121,19 @@ impl Run {
         Ok(Err(format!("autoscaler {name} could not be held").into()))
     }
 
+    /// Whether nobody of a later epoch has been at it: a machine that was frozen believes its Lease.
+    fn is_ours(&self, read: &Autoscaler) -> Result<(), Ended> {
+        let ours = self.lock.epochs.values().max().copied().unwrap_or(0);
+        match marks::epoch(&read.marks).is_some_and(|there| there > ours) {
+            true => Err(Ended::Fenced("somebody with a later epoch".into())),
+            false => Ok(()),
+        }
+    }
+
     fn autoscaler_patch(&self, read: &Autoscaler, min: u32) -> Draft {
         let must = Must {
             uid: &read.uid,
-            epoch: None,
+            epoch: marks::epoch(&read.marks),
             version: &read.resource_version,
             is_strict: true,
             has_annotations: read.has_annotations,
@@ -196,6 +206,16 @@ impl Run {
         }
     }
 
+    /// The autoscalers that are held, by whichever operation.
+    pub(super) async fn held(&self) -> Vec<String> {
+        let answer = self.bastion.timing.answer;
+        let list = self.bastion.cluster.list::<Autoscaler>("", answer).await;
+        let list = list.unwrap_or_default().into_iter();
+        list.filter(|a| held(a).is_some())
+            .map(|a| a.name.to_string())
+            .collect()
+    }
+
     /// All autoscalers. Nothing waits for this any more, so an API that is away is waited for.
     async fn autoscalers(&mut self) -> Result<Result<Vec<Autoscaler>, Safe>, Ended> {
         let has_held = self.plan().is_some_and(|plan| !plan.holds.is_empty());
@@ -224,6 +244,7 @@ impl Run {
             let Some(held) = held(&read) else {
                 return Ok(Ok(read.min));
             };
+            self.is_ours(&read)?;
             let mut draft = self.autoscaler_patch(&read, held.min);
             draft.unmark(marks::HELD);
             self.believe()?;

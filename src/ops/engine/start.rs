@@ -331,16 +331,26 @@ pub async fn abandon(bastion: &Bastion, id: &str, reason: Safe) -> Result<Safe, 
         Refused::Moved(_) => "the facts changed meanwhile".into(),
     };
     let run = adopt(bastion, id, stop).await.map_err(words)?;
+    let held = run.held().await;
+    if !held.is_empty() {
+        // Whoever held them: nobody gives them back before the next operation does.
+        let fact = format!("left as it is: minReplicas of {}", held.join(", ")).into();
+        record::add(bastion, id, What::Noted { fact }).await?;
+    }
     let kept = record::add(bastion, id, What::Abandoned { reason }).await?;
     run.lock.release().await;
     let open: Vec<String> = (kept.operation.states.keys())
         .filter(|step| kept.operation.has_passed(step))
         .map(ToString::to_string)
         .collect();
-    Ok(match open.is_empty() {
-        true => "it had done nothing".into(),
-        false => format!("done and left so: {}", open.join(", ")).into(),
-    })
+    let mut said = match open.is_empty() {
+        true => "it had done nothing".to_owned(),
+        false => format!("done and left so: {}", open.join(", ")),
+    };
+    if !held.is_empty() {
+        said = format!("{said}; still held: {}", held.join(", "));
+    }
+    Ok(said.into())
 }
 
 fn run(
