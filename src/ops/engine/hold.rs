@@ -7,7 +7,7 @@ use super::flip::{failed, passed, text};
 use super::{Ended, Run};
 use crate::clients::kubernetes::Unwritten;
 use crate::estate::{Autoscaler, FaultKind, Safe, Service};
-use crate::ops::bastion::Planted;
+use crate::ops::bastion::{Bastion, Planted};
 use crate::ops::entry::{OperationKind, Step, What};
 use crate::ops::marks::{self, Colour, Held, Verified};
 use crate::ops::patch::{Draft, Must};
@@ -206,16 +206,6 @@ impl Run {
         }
     }
 
-    /// The autoscalers that are held, by whichever operation.
-    pub(super) async fn held(&self) -> Vec<String> {
-        let answer = self.bastion.timing.answer;
-        let list = self.bastion.cluster.list::<Autoscaler>("", answer).await;
-        let list = list.unwrap_or_default().into_iter();
-        list.filter(|a| held(a).is_some())
-            .map(|a| a.name.to_string())
-            .collect()
-    }
-
     /// All autoscalers. Nothing waits for this any more, so an API that is away is waited for.
     async fn autoscalers(&mut self) -> Result<Result<Vec<Autoscaler>, Safe>, Ended> {
         let has_held = self.plan().is_some_and(|plan| !plan.holds.is_empty());
@@ -357,6 +347,16 @@ impl Run {
         )
         .into()))
     }
+}
+
+/// The autoscalers that are held, by whichever operation.
+pub(super) async fn all_held(bastion: &Bastion) -> Vec<String> {
+    let answer = bastion.timing.answer;
+    let list = bastion.cluster.list::<Autoscaler>("", answer).await;
+    let list = list.unwrap_or_default().into_iter();
+    list.filter(|a| held(a).is_some())
+        .map(|a| a.name.to_string())
+        .collect()
 }
 
 fn held(autoscaler: &Autoscaler) -> Option<Held> {

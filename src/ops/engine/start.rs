@@ -6,7 +6,7 @@ use std::io;
 use futures::future;
 use tokio::sync::watch;
 
-use super::hold::evidence;
+use super::hold::{all_held, evidence};
 use super::wait::watched;
 use super::{Ended, Run};
 use crate::estate::{Estate, Lease, Safe};
@@ -331,7 +331,7 @@ pub async fn abandon(bastion: &Bastion, id: &str, reason: Safe) -> Result<Safe, 
         Refused::Moved(_) => "the facts changed meanwhile".into(),
     };
     let run = adopt(bastion, id, stop).await.map_err(words)?;
-    let held = run.held().await;
+    let held = all_held(bastion).await;
     if !held.is_empty() {
         // Whoever held them: nobody gives them back before the next operation does.
         let fact = format!("left as it is: minReplicas of {}", held.join(", ")).into();
