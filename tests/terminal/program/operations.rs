@@ -15,10 +15,17 @@ use crate::{
 
 /// A cutover that is watched for so many seconds, with a Lease that is soon anybody's.
 fn configured(estate: &Served, watch: u32) -> PathBuf {
-    let quick = format!("\n[operations]\nlease = 6\nrenew = 1\ngive_up = 4\nwatch = {watch}\n");
-    estate
-        .home
-        .write("quick.toml", &format!("{}{quick}", estate.config_text()))
+    let mut text = estate.config_text();
+    for (slow, quick) in [
+        ("\nlease = 60\n", "\nlease = 6\n".to_owned()),
+        ("\nrenew = 10\n", "\nrenew = 1\n".to_owned()),
+        ("\ngive_up = 40\n", "\ngive_up = 4\n".to_owned()),
+        ("\nwatch = 30\n", format!("\nwatch = {watch}\n")),
+    ] {
+        assert!(text.contains(slow), "{slow:?} is not in the estate's file");
+        text = text.replace(slow, &quick);
+    }
+    estate.home.write("quick.toml", &text)
 }
 
 fn cockpit(estate: &Served, config: &Path, args: &[&str]) -> Pty {
