@@ -54,10 +54,12 @@ pub(super) fn rights(target: &Target, monitored: &[&Monitored]) -> Vec<Right> {
             ..right("get", "", "services", "proxy")
         }),
     });
-    let records = target.records.as_ref().unwrap_or(namespace);
-    let recorded = WATCHED.iter().map(|verb| Right {
-        namespace: records.clone(),
-        ..right(verb, "", "configmaps", "")
+    // Without a namespace of their own records are seen by whoever may see every ConfigMap of the product.
+    let recorded = target.records.iter().flat_map(|records| {
+        WATCHED.iter().map(move |verb| Right {
+            namespace: records.clone(),
+            ..right(verb, "", "configmaps", "")
+        })
     });
     of_role.chain(recorded).chain(proxied).collect()
 }

@@ -32,9 +32,11 @@ fn a_rollout_is_followed_by_generation_while_it_is_stuck_and_to_its_end() {
         .metadata
         .generation
         .unwrap();
-    cockpit.wait("a mixed colour", LONG, |text| {
+    cockpit.wait("a colour that rolls", LONG, |text| {
         let green = line_of(text, "GREEN");
-        green.contains("mixed") && green.contains("ready 5/5") && text.contains("rolling 1/2")
+        green.contains("rolls to v3 0/2")
+            && green.contains("ready 5/5")
+            && text.contains("rolling 1/2")
     });
     cockpit.pty.send(format!("/{NAME}\r"));
     cockpit.wait_words(&["3/11 pods"]);
@@ -64,6 +66,6 @@ fn a_rollout_is_followed_by_generation_while_it_is_stuck_and_to_its_end() {
     ]);
     cockpit.wait("one version again", LONG, |text| {
         let green = line_of(text, "GREEN");
-        green.contains("ready 5/5") && !green.contains("mixed") && green.contains("v4")
+        green.contains("ready 5/5") && !green.contains("rolls to") && green.contains("v4")
     });
 }
