@@ -211,7 +211,6 @@ fn every_write(stages: &[&'static str], kind: &'static str, args: &'static [&'st
 }
 
 #[test]
-#[ignore = "minutes: .ci/full runs it; the cutover's failed once since the merges, and is not explained yet"]
 fn p02_a_cutover_killed_at_any_write_is_gone_on_with_and_no_act_is_done_twice() {
     every_write(
         &[
@@ -226,7 +225,6 @@ fn p02_a_cutover_killed_at_any_write_is_gone_on_with_and_no_act_is_done_twice() 
 }
 
 #[test]
-#[ignore = "minutes: .ci/full runs it; the cutover's failed once since the merges, and is not explained yet"]
 fn p02_a_rollback_killed_at_any_write_is_gone_on_with_and_no_act_is_done_twice() {
     every_write(&["ops-killed-5", "ops-killed-6"], "rollback", &ROLLBACK);
 }
