@@ -216,7 +216,7 @@ impl Inner {
     }
 
     /// The fate of a request, if a trap was set for it.
-    fn fate(&self, asked: &Asked) -> Option<(Fate, watch::Receiver<bool>)> {
+    fn fate(&self, asked: &Asked) -> Option<(Fate, watch::Sender<bool>, watch::Receiver<bool>)> {
         let mut traps = self.traps();
         let place = traps.iter().position(|set| (set.is_it)(asked))?;
         let set = &mut traps[place];
@@ -224,8 +224,7 @@ impl Inner {
             set.before -= 1;
             return None;
         }
-        set.caught.send_replace(true);
-        let found = (set.fate.clone(), set.go.clone());
+        let found = (set.fate.clone(), set.caught.clone(), set.go.clone());
         if !set.is_for_ever {
             traps.remove(place);
         }
@@ -286,9 +285,13 @@ async fn meet(
     head: axum::http::request::Parts,
     body: Bytes,
 ) -> Response {
-    let Some((fate, mut go)) = inner.fate(&asked) else {
+    let Some((fate, caught, mut go)) = inner.fate(&asked) else {
         return forward(&inner.client, head, body).await;
     };
+    // What is held with its answer is caught when it has one: whoever waits for that knows that it was done.
+    if fate != Fate::HeldAfter {
+        caught.send_replace(true);
+    }
     let say = |status: u16, text: String| {
         let status = axum::http::StatusCode::from_u16(status).unwrap();
         (status, [("content-type", "application/json")], text).into_response()
@@ -308,6 +311,7 @@ async fn meet(
         }
         Fate::HeldAfter => {
             let answer = forward(&inner.client, head, body).await;
+            caught.send_replace(true);
             let is_let_go = go.wait_for(|go| *go).await.is_ok();
             match is_let_go {
                 true => answer,

@@ -210,6 +210,44 @@ pub async fn adopt(
     id: &str,
     stop: watch::Receiver<bool>,
 ) -> Result<Run, Refused> {
+    match take_over(bastion, id, stop).await? {
+        Taken::Over(run) => Ok(*run),
+        Taken::Overtaken(by) => {
+            let reason = moved_on(&by);
+            let abandoned = What::Abandoned {
+                reason: reason.clone(),
+            };
+            let why = match record::add(bastion, id, abandoned).await {
+                Ok(_) => format!("{reason}; {id} is closed as abandoned"),
+                Err(why) => format!("{reason}; that could not be recorded: {why}"),
+            };
+            Err(Refused::Refusal(Refusal {
+                kind: RefusalKind::Invalid,
+                why: why.into(),
+                plan: None,
+            }))
+        }
+    }
+}
+
+/// What came of taking an operation over.
+enum Taken {
+    /// It is ours.
+    Over(Box<Run>),
+    /// That operation moved traffic since: going on would undo half of what it did, and what this one held
+    /// was given back by it.
+    Overtaken(Safe),
+}
+
+fn moved_on(by: &Safe) -> Safe {
+    format!("operation {by} moved traffic since: there is nothing to go on with").into()
+}
+
+async fn take_over(
+    bastion: &Bastion,
+    id: &str,
+    stop: watch::Receiver<bool>,
+) -> Result<Taken, Refused> {
     let kept = record::read(bastion, id).await?;
     let mut kept =
         kept.ok_or_else(|| Refused::Trouble(format!("there is no operation {id} here").into()))?;
@@ -227,7 +265,7 @@ pub async fn adopt(
     let estate = reads::fresh(bastion).await?;
     // Before anything is seized: whoever overtook it may be at work.
     if let Some(by) = overtaken(&kept, &plan, &estate) {
-        return Err(close_overtaken(bastion, id, &by).await);
+        return Ok(Taken::Overtaken(by));
     }
     let services = lockable(&plan);
     let soaked = leases(&estate, &plan)
@@ -278,9 +316,9 @@ pub async fn adopt(
     let estate = reads::least(bastion).await?;
     if let Some(by) = overtaken(&run.kept, &plan, &estate) {
         run.lock.release().await;
-        return Err(close_overtaken(bastion, id, &by).await);
+        return Ok(Taken::Overtaken(by));
     }
-    Ok(run)
+    Ok(Taken::Over(Box::new(run)))
 }
 
 /// The operation that moved traffic after this one did, if one has: going on would undo half of what it did.
@@ -296,29 +334,6 @@ fn overtaken(kept: &Kept, plan: &Plan, estate: &Estate) -> Option<Safe> {
     plan.flips.iter().find_map(by)
 }
 
-/// Ends an operation that was overtaken: what it held was given back by the one that overtook it.
-async fn close_overtaken(bastion: &Bastion, id: &str, by: &Safe) -> Refused {
-    let reason: Safe =
-        format!("operation {by} moved traffic since: there is nothing to go on with").into();
-    let why = match record::add(
-        bastion,
-        id,
-        What::Abandoned {
-            reason: reason.clone(),
-        },
-    )
-    .await
-    {
-        Ok(_) => format!("{reason}; {id} is closed as abandoned"),
-        Err(why) => format!("{reason}; that could not be recorded: {why}"),
-    };
-    Refused::Refusal(Refusal {
-        kind: RefusalKind::Invalid,
-        why: why.into(),
-        plan: None,
-    })
-}
-
 /// Ends the operation `id` as it stands, under a new epoch, and says what it leaves.
 ///
 /// # Errors
@@ -330,7 +345,13 @@ pub async fn abandon(bastion: &Bastion, id: &str, reason: Safe) -> Result<Safe, 
         Refused::Refusal(refusal) => refusal.why,
         Refused::Moved(_) => "the facts changed meanwhile".into(),
     };
-    let run = adopt(bastion, id, stop).await.map_err(words)?;
+    let run = match take_over(bastion, id, stop).await.map_err(words)? {
+        Taken::Over(run) => run,
+        Taken::Overtaken(by) => {
+            record::add(bastion, id, What::Abandoned { reason }).await?;
+            return Ok(moved_on(&by));
+        }
+    };
     let held = all_held(bastion).await;
     if !held.is_empty() {
         // Whoever held them: nobody gives them back before the next operation does.

@@ -38,7 +38,9 @@ fn rollback(stage: &Stage<'_>, home: &Home, took: &mut Took) {
     let hash = &ready["ready"]["hash"];
     assert!(hash.is_string(), "{ready}");
     let (began, at) = (Instant::now(), Timestamp::now());
-    writeln!(told, "{}", json!({"go": hash})).unwrap();
+    writeln!(told, "{}", json!({"go": {"hash": hash, "reason": null}})).unwrap();
+    let confirmed: Value = serde_json::from_str(&said.next().unwrap().unwrap()).unwrap();
+    assert!(confirmed["began"].is_string(), "{confirmed}");
     await_moved(stage, began, took);
     let patch = first_flip(stage, at, "dave");
     took.patch

@@ -231,15 +231,22 @@ fn k06_the_api_server_is_killed_in_mid_flip_and_the_read_back_decides() {
     let stage = Stage::on(&plane, "ops-killed-api");
     let dave = stage.operator_with("dave", PATIENT);
     for (fate, to) in [(Fate::HeldAfter, "green"), (Fate::HeldBefore, "blue")] {
+        let (is_done, known) = (fate == Fate::HeldAfter, stage.flips(SERVICES[0]).len());
         let trap = dave.relay.trap(fate, 1, Asked::is_flip);
         let running = dave.start(&[&CUTOVER[..], &["--to", to]].concat());
         trap.wait("the flip");
+        if is_done {
+            // The line in the audit log comes after the answer.
+            wait("its audit line", || {
+                (stage.flips(SERVICES[0]).len() > known).then_some(())
+            });
+        }
         plane.stop_api_server();
         drop(trap);
-        // Its read back meets nobody at first.
-        let away = |it: &Asked| it.is("GET", SERVICES[0]) && it.status == 502;
+        // That the result is not known is written before anything is read: it meets nobody at first.
+        let away = |it: &Asked| it.records(r#""unknown""#) && it.status == 502;
         let known = dave.relay.count(away);
-        wait("a read in vain", || {
+        wait("a write in vain", || {
             (dave.relay.count(away) > known).then_some(())
         });
         plane.start_api_server();
