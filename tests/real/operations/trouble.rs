@@ -157,7 +157,7 @@ fn narrow(stage: &Stage<'_>) -> Operator {
     );
     stage.plane.apply_yaml(RECORDS, &binding);
     Operator::new(
-        &stage.plane.identity("frank", group),
+        &stage.plane.identity("nick", group),
         stage.namespace,
         RECORDS,
         crate::operator::QUICK,
@@ -167,9 +167,9 @@ fn narrow(stage: &Stage<'_>) -> Operator {
 #[test]
 fn k02_no_permission_for_one_of_several_services_is_said_before_anything_is_changed() {
     let stage = Stage::new("ops-k02");
-    let frank = narrow(&stage);
+    let nick = narrow(&stage);
 
-    let said = frank.run(&CUTOVER);
+    let said = nick.run(&CUTOVER);
 
     said.assert(
         5,
@@ -179,17 +179,17 @@ fn k02_no_permission_for_one_of_several_services_is_said_before_anything_is_chan
         ],
     );
     assert_eq!(
-        frank
+        nick
             .relay
             .count(|it| it.is_write() && !it.path.contains("selfsubject")),
         0
     );
     // A rollback asks nobody: it does what it may, and says by verb, resource and user what it may not.
     stage.operator("dave").run(&CUTOVER).assert(0, &["done"]);
-    let back = frank.run(&ROLLBACK);
+    let back = nick.run(&ROLLBACK);
     back.assert(
         1,
-        &["flip digital-wall-api FAILED", "frank", "patch", "services"],
+        &["flip digital-wall-api FAILED", "nick", "patch", "services"],
     );
     assert_eq!(stage.colours(), ["blue", "green"]);
     // The way on: somebody who may presses R again, and it goes on to where it went.

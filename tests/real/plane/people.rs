@@ -35,6 +35,10 @@ impl Plane {
         let path = kubeconfig(&self.folder, name);
         if !path.exists() {
             settings::write_person(&self.folder, &self.pki, self.ports, name, group);
+            std::fs::write(path.with_extension("group"), group).unwrap();
+        }
+        if let Ok(known) = std::fs::read_to_string(path.with_extension("group")) {
+            assert_eq!(known, group, "{name} is of another group already: take another name");
         }
         path
     }
