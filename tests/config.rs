@@ -153,6 +153,18 @@ fn the_example_shows_every_key_that_is_known() {
         "moved",
         "watch",
         "patience",
+        "gates",
+        "soak",
+        "alerts",
+        "interval",
+        "unknown",
+        "on_failure",
+        "query",
+        "below",
+        "above",
+        "requests",
+        "min_requests",
+        "quiet",
     ];
     for key in known {
         let stands = EXAMPLE.lines().any(|line| {
@@ -163,13 +175,13 @@ fn the_example_shows_every_key_that_is_known() {
         assert!(stands, "{key}");
     }
     // The list above is whole: an unknown key is answered with all that are known beside it.
-    let probe = "zzz=1\n[ui]\nzzz=1\n[[environment]]\nzzz=1\n[environment.traffic]\nzzz=1\n[[environment.workload]]\nzzz=1\n[prometheus]\nzzz=1\n[alertmanager]\nzzz=1\n[github]\nzzz=1\n[operations]\nzzz=1\n";
+    let probe = "zzz=1\n[ui]\nzzz=1\n[[environment]]\nzzz=1\n[environment.traffic]\nzzz=1\n[[environment.workload]]\nzzz=1\n[environment.gates]\nzzz=1\n[[environment.gates.query]]\nzzz=1\n[prometheus]\nzzz=1\n[alertmanager]\nzzz=1\n[github]\nzzz=1\n[operations]\nzzz=1\n";
     let answers = refused(probe).problems;
     let answers: Vec<_> = answers
         .iter()
         .filter(|one| one.found == "unknown key")
         .collect();
-    assert_eq!(answers.len(), 9);
+    assert_eq!(answers.len(), 11);
     for key in answers
         .iter()
         .flat_map(|one| one.expected["one of ".len()..].split(", "))

@@ -39,7 +39,9 @@ impl Sky {
     pub fn of(seed: u64, plot: Plot) -> Option<Self> {
         let chance = Chance::of(seed, "sky");
         let (from, until) = match plot {
-            Plot::Alarmed => (chance.between(0, 30_000), 400_000),
+            // In the soak as a rule, and now and then from the beginning.
+            Plot::Alarmed if chance.permille(150) => (0, 400_000),
+            Plot::Alarmed => (chance.between(4_000, 22_000), 400_000),
             Plot::Blind => {
                 let from = chance.one_of(&[0, chance.between(1, 30_000)]);
                 (from, from + chance.between(10_000, 90_000))
@@ -50,11 +52,9 @@ impl Sky {
             Plot::Alarmed => Says::Fires,
             _ => chance.one_of(&[Says::Nan, Says::Away]),
         };
-        Some(Self(vec![
-            (0, Says::Well),
-            (from, says),
-            (until, Says::Well),
-        ]))
+        let before = (from > 0).then_some((0, Says::Well));
+        let then = [(from, says), (until, Says::Well)];
+        Some(Self(before.into_iter().chain(then).collect()))
     }
 
     /// What it says at `at`.
@@ -63,14 +63,14 @@ impl Sky {
         before.map_or(Says::Well, |(_, says)| *says)
     }
 
-    /// Whether it said nothing but `says` in the `lasting` milliseconds before `at`.
+    /// Whether it said nothing but `says` in the `lasting` milliseconds before `at`, or since the beginning.
     pub fn has_said(&self, says: Says, at: u64, lasting: u64) -> bool {
         let from = at.saturating_sub(lasting);
-        let changes = self
+        let mut changes = self
             .0
             .iter()
-            .filter(|(since, _)| (from..=at).contains(since));
-        at >= lasting && self.at(from) == says && changes.into_iter().all(|(_, it)| *it == says)
+            .filter(|(since, _)| *since > from && *since <= at);
+        self.at(from) == says && changes.all(|(_, it)| *it == says)
     }
 
     fn answer(&self, at: u64, epoch: Timestamp, question: &Question) -> Result<Answer, Fault> {
