@@ -12,12 +12,14 @@ use serde::Serialize;
 
 pub use crate::estate::Tier;
 pub use find::{Missing, Named, find, standard};
+pub use gates::{Gates, Query, Quiet};
 pub use load::load;
 pub use monitoring::{Address, Prometheus, Reference, Replica};
 pub use problem::{Place, Problem, Problems};
 
 mod environment;
 mod find;
+mod gates;
 mod github;
 mod grammar;
 mod load;
@@ -33,7 +35,7 @@ mod walk;
 mod workload;
 
 /// A whole configuration file, checked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Config {
     /// The name of the product, for the header.
     pub title: String,
@@ -142,7 +144,7 @@ pub struct Operations {
     pub give_up: Option<u32>,
     /// For EndpointSlices to say that traffic has moved: 60.
     pub moved: Option<u32>,
-    /// How long it is watched after a cutover: 30.
+    /// How long it is watched after a cutover, where the environment does not say: 30.
     pub watch: Option<u32>,
     /// How long an operation waits for a selector that somebody else changed to be put right: 600.
     pub patience: Option<u32>,
@@ -157,7 +159,7 @@ impl Operations {
 }
 
 /// A place that releases go to: a namespace of a cluster.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Environment {
     /// The name that people use and type; unique in the file.
     pub name: String,
@@ -185,6 +187,8 @@ pub struct Environment {
     pub prometheus: Option<Prometheus>,
     /// Where its Alertmanager is: its own section, or the one for all.
     pub alertmanager: Option<Address>,
+    /// What of monitoring stops a cutover, and brings traffic back in its soak.
+    pub gates: Gates,
 }
 
 /// How traffic is switched: one key of the selectors of some Services.

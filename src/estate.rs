@@ -7,6 +7,7 @@ pub mod act;
 pub mod alerts;
 pub mod chart;
 pub mod feed;
+pub mod gates;
 pub mod health;
 pub mod kept;
 pub mod link;
@@ -34,7 +35,7 @@ pub use observation::{Change, Delta, Kind, LogChunk, LogTarget, Observation, See
 pub use pods::{Group, PodIndex, Tally};
 pub use rollout::Rollout;
 pub use safe::Safe;
-pub use scope::{Scope, Tier, TrafficSwitch, WorkloadScope};
+pub use scope::{OnFailure, Scope, Soak, Tier, TrafficSwitch, WorkloadScope};
 pub use table::{Keyed, Table, Turnover};
 pub use traffic::{ColourView, Live, ServiceView};
 pub use verdict::{Check, Verdict};

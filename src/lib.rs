@@ -36,6 +36,10 @@
 //! `app::facts`), [`app::write`] gives the permit, `tui` looks once more, writes the intent down, sends it
 //! once and reads it back; what cannot be found out stays UNKNOWN ([`estate::act::Outcome`]).
 //!
+//! How monitoring stops a cutover: [`estate::gates`] says which alerts and queries are gates, [`ops::monitoring`] asks
+//! them as a worker, [`ops::check`] judges what they gave before a flip, and `ops::plan::soaked` after it. What is
+//! not known closes a gate, and never moves traffic.
+//!
 //! What comes from outside becomes [`estate::Safe`] text once, at ingest; widgets take nothing else.
 
 pub mod app;

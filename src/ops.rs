@@ -19,6 +19,7 @@ pub mod kept;
 pub mod lock;
 pub mod machine;
 pub mod marks;
+pub mod monitoring;
 pub mod patch;
 pub mod placement;
 pub mod plan;

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use wheelhouse::config::{
-    Config, Missing, Named, Operations, Place, Problem, Problems, Reference, Replica, Switch, Tier,
-    Time, find, load, standard,
+    Config, Gates, Missing, Named, Operations, Place, Problem, Problems, Reference, Replica,
+    Switch, Tier, Time, find, load, standard,
 };
 
 const EXAMPLE: &str = include_str!("../config.example.toml");
@@ -153,6 +153,18 @@ fn the_example_shows_every_key_that_is_known() {
         "moved",
         "watch",
         "patience",
+        "gates",
+        "soak",
+        "alerts",
+        "interval",
+        "unknown",
+        "on_failure",
+        "query",
+        "below",
+        "above",
+        "requests",
+        "min_requests",
+        "quiet",
     ];
     for key in known {
         let stands = EXAMPLE.lines().any(|line| {
@@ -163,13 +175,13 @@ fn the_example_shows_every_key_that_is_known() {
         assert!(stands, "{key}");
     }
     // The list above is whole: an unknown key is answered with all that are known beside it.
-    let probe = "zzz=1\n[ui]\nzzz=1\n[[environment]]\nzzz=1\n[environment.traffic]\nzzz=1\n[[environment.workload]]\nzzz=1\n[prometheus]\nzzz=1\n[alertmanager]\nzzz=1\n[github]\nzzz=1\n[operations]\nzzz=1\n";
+    let probe = "zzz=1\n[ui]\nzzz=1\n[[environment]]\nzzz=1\n[environment.traffic]\nzzz=1\n[[environment.workload]]\nzzz=1\n[environment.gates]\nzzz=1\n[[environment.gates.query]]\nzzz=1\n[prometheus]\nzzz=1\n[alertmanager]\nzzz=1\n[github]\nzzz=1\n[operations]\nzzz=1\n";
     let answers = refused(probe).problems;
     let answers: Vec<_> = answers
         .iter()
         .filter(|one| one.found == "unknown key")
         .collect();
-    assert_eq!(answers.len(), 9);
+    assert_eq!(answers.len(), 11);
     for key in answers
         .iter()
         .flat_map(|one| one.expected["one of ".len()..].split(", "))
@@ -230,7 +242,7 @@ fn operations_have_the_times_that_the_example_states_unless_they_are_said() {
             timing.renew,
             timing.give_up,
             timing.moved,
-            timing.watch,
+            Duration::from_secs(wheelhouse::estate::Soak::default().watch_s),
             timing.patience
         ]
     );
@@ -1239,4 +1251,116 @@ mod any_text {
             holds(&text)?;
         }
     }
+}
+
+#[test]
+fn the_gates_of_the_example_are_as_explained_and_the_others_have_none() {
+    let (config, _) = accepted(EXAMPLE);
+    let [.., production] = &config.environments[..] else {
+        panic!("no environment")
+    };
+    let gates = &production.gates;
+    assert_eq!(
+        (gates.soak, gates.interval, gates.unknown),
+        (Some(660), Some(10), Some(60))
+    );
+    assert!(!gates.holds);
+    let critical = [("severity".to_owned(), vec!["critical".to_owned()])];
+    assert_eq!(gates.alerts, Some(vec![critical.into()]));
+    let [query] = &gates.queries[..] else {
+        panic!("{:?}", gates.queries)
+    };
+    assert_eq!(
+        (query.name.as_str(), query.below, query.above),
+        ("latency", Some(1.5), None)
+    );
+    assert!(
+        query
+            .query
+            .starts_with("histogram_quantile(0.95, sum by (le) (rate("),
+        "{}",
+        query.query
+    );
+    assert_eq!(
+        query.requests.as_ref().map(|(_, least)| *least),
+        Some(300.0)
+    );
+    assert_eq!(config.environments[0].gates, Gates::default());
+}
+
+#[test]
+fn what_is_wrong_with_gates_is_told_with_its_place() {
+    let prometheus = "[prometheus]\nurl = \"http://a\"\n";
+    let query = "[[environment.gates.query]]\nname = \"errors\"\nquery = \"x\"\n";
+    for (gates, said) in [
+        (
+            "[environment.gates]\nsoak = -1\n",
+            "17:8: environment[0].gates.soak: found the integer",
+        ),
+        (
+            "[environment.gates]\nalarms = []\n",
+            "17:1: environment[0].gates.alarms: unknown key",
+        ),
+        (
+            "[environment.gates]\non_failure = \"page\"\n",
+            "17:14: environment[0].gates.on_failure: found \"page\", expected one of return, hold",
+        ),
+        (
+            "[environment.gates]\nalerts = [{}]\n",
+            "17:11: environment[0].gates.alerts[0]: found a table, expected at least one label",
+        ),
+        (
+            "[environment.gates]\nalerts = [{ \"a-b\" = \"c\" }]\n",
+            "17:13: environment[0].gates.alerts[0].a-b: found \"a-b\", expected a label of alerts",
+        ),
+        (
+            query,
+            "16:1: environment[0].gates.query[0].below: missing, expected below or above",
+        ),
+        (
+            &format!("{query}below = \"low\"\n"),
+            "19:9: environment[0].gates.query[0].below: found \"low\", expected a number",
+        ),
+        (
+            &format!("{query}below = 1\nmin_requests = 5\n"),
+            "16:1: environment[0].gates.query[0].requests: missing",
+        ),
+        (
+            &format!("{query}below = 1\nquiet = \"pass\"\n"),
+            "16:1: environment[0].gates.query[0].requests: missing",
+        ),
+        (
+            &format!("{query}below = 1\n{query}above = 2.5\n"),
+            "21:8: environment[0].gates.query[1].name: found \"errors\" again",
+        ),
+    ] {
+        let text = SMALL.replace(
+            "[[environment]]\n",
+            &format!("{prometheus}[[environment]]\n"),
+        );
+        let printed = refused(&format!("{text}{gates}")).to_string();
+        assert!(
+            printed.starts_with(&format!("config.toml:{said}")),
+            "{said}\n{printed}"
+        );
+        assert_eq!(printed.lines().count(), 1, "{printed}");
+    }
+    let alone = refused(&format!(
+        "{SMALL}[environment.gates]\nsoak = 5\ninterval = 1\n"
+    ))
+    .to_string();
+    assert!(
+        alone.contains("16:1: environment[0].gates.interval: of no use without a Prometheus"),
+        "{alone}"
+    );
+    let (soak, _) = accepted(&format!(
+        "{SMALL}[environment.gates]\nsoak = 5\non_failure = \"hold\"\n"
+    ));
+    assert_eq!(
+        (
+            soak.environments[0].gates.soak,
+            soak.environments[0].gates.holds
+        ),
+        (Some(5), true)
+    );
 }

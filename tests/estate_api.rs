@@ -1128,7 +1128,7 @@ async fn faults_of_the_options_are_told_in_words() {
     .unwrap_err();
     assert_eq!(
         unknown.to_string(),
-        "there is no scenario \"chaos\"; there are calm, bad-release, crash-loop, api-down, flapping, noisy-alerts, flaky-github, prometheus-away"
+        "there is no scenario \"chaos\"; there are calm, bad-release, bad-colour, crash-loop, api-down, flapping, noisy-alerts, flaky-github, prometheus-away"
     );
     let taken = Estate::new().await;
     let fault = serve(Options {

@@ -41,6 +41,8 @@ mod plot;
 mod process;
 #[path = "simulation/script.rs"]
 mod script;
+#[path = "simulation/sky.rs"]
+mod sky;
 #[path = "simulation/wire.rs"]
 mod wire;
 #[path = "simulation/world.rs"]

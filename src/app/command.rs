@@ -59,6 +59,8 @@ pub enum Command {
         hash: Safe,
         /// Why.
         reason: Option<Safe>,
+        /// Why the gates that are closed do not count.
+        overridden: Option<Safe>,
         /// The right to; none where none is needed.
         permit: Option<Permit>,
     },

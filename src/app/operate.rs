@@ -14,7 +14,7 @@ use super::operations::{self, Hold};
 use super::plan::{self, Subject};
 use super::state::{Overlay, State};
 use super::{Ask, Command, Permit};
-use crate::estate::{Safe, Tier};
+use crate::estate::{Currency, Safe, Tier};
 use crate::ops::{Kept, OperationKind, Plan, Refusal, RefusalKind, Request, check};
 
 /// What is proposed.
@@ -26,6 +26,8 @@ pub struct Proposal {
     pub environment: usize,
     /// What is to be done.
     pub wish: Wish,
+    /// The gates that it overrides, by id: those that were closed when it was opened, if all of them may be.
+    pub overrides: Vec<Safe>,
     /// How far its worker is.
     pub worker: Worker,
 }
@@ -80,6 +82,8 @@ pub struct Wanted {
     pub environment: usize,
     /// The kind of operation.
     pub kind: OperationKind,
+    /// The gates that it overrides, by id.
+    pub overrides: Vec<Safe>,
 }
 
 /// An operation that this cockpit began.
@@ -107,7 +111,15 @@ pub fn propose(state: &mut State, kind: OperationKind) {
         OperationKind::Rollback => (Ask::Word("rollback".into()), Vec::new()),
         OperationKind::Cutover | OperationKind::Repair => {
             let word = word(state, kind);
-            (Ask::of(tier, word), vec![reason(tier)])
+            let mut fields = vec![reason(tier)];
+            if !overridable(state, kind).is_empty() {
+                fields.push(Field {
+                    name: OVERRIDE,
+                    is_required: true,
+                    ..reason(tier)
+                });
+            }
+            (Ask::of(tier, word), fields)
         }
     };
     open(state, Wish::Start(kind), ask, fields);
@@ -142,14 +154,35 @@ pub fn propose_about(state: &mut State, wish: fn(Safe) -> Wish) {
 
 fn open(state: &mut State, wish: Wish, ask: Ask, fields: Vec<Field>) {
     state.proposals += 1;
+    let overrides = match &wish {
+        Wish::Start(kind) => overridable(state, *kind),
+        Wish::Abort(_) | Wish::Adopt(_) | Wish::Abandon(_) => Vec::new(),
+    };
     let mut proposal = Proposal {
         number: state.proposals,
         environment: state.selected,
         wish,
+        overrides,
         worker: Worker::Absent,
     };
     want(state, &mut proposal);
     plan::open(state, Subject::Operation(proposal), fields, ask);
+}
+
+/// The field for why closed gates do not count.
+const OVERRIDE: &str = "override";
+
+/// The gates that stand in the way, if all of them may be overridden and none merely was not asked yet.
+fn overridable(state: &State, kind: OperationKind) -> Vec<Safe> {
+    let estate = state.estate();
+    let is_asked = (estate.alerts.as_ref())
+        .is_some_and(|alerts| alerts.rules.currency(state.now.at) != Currency::Waiting);
+    if kind != OperationKind::Cutover || !is_asked {
+        return Vec::new();
+    }
+    let refused = check(&request(kind, &[]), estate, state.now).err();
+    let plan = refused.and_then(|refusal| refusal.plan);
+    plan.and_then(|plan| plan.overridable()).unwrap_or_default()
 }
 
 fn reason(tier: Tier) -> Field {
@@ -163,7 +196,7 @@ fn reason(tier: Tier) -> Field {
 /// What production types: the environment and its first Service that is patched.
 fn word(state: &State, kind: OperationKind) -> Safe {
     let estate = state.estate();
-    let service = match judged(state, state.selected, kind) {
+    let service = match judged(state, state.selected, kind, &[]) {
         (Some(plan), _) if !plan.flips.is_empty() => plan.flips.first().map(|f| f.service.clone()),
         _ => {
             let switch = estate.scope.traffic.as_ref();
@@ -179,9 +212,14 @@ fn word(state: &State, kind: OperationKind) -> Safe {
 }
 
 /// The plan as the screen's estate has it, and why it is refused.
-fn judged(state: &State, at: usize, kind: OperationKind) -> (Option<Plan>, Option<Safe>) {
+fn judged(
+    state: &State,
+    at: usize,
+    kind: OperationKind,
+    overrides: &[Safe],
+) -> (Option<Plan>, Option<Safe>) {
     let environment = &state.environments[at];
-    match check(&request(kind), &environment.estate, state.now) {
+    match check(&request(kind, overrides), &environment.estate, state.now) {
         Ok(plan) => match busy(environment.operations.open(), kind) {
             None => (Some(plan), None),
             Some(Refusal { why, .. }) => (Some(plan), Some(why)),
@@ -190,13 +228,16 @@ fn judged(state: &State, at: usize, kind: OperationKind) -> (Option<Plan>, Optio
     }
 }
 
-/// What a worker is asked for; the reason comes with the confirmation.
-pub fn request(kind: OperationKind) -> Request {
+/// What a worker is asked for; the reasons come with the confirmation.
+pub fn request(kind: OperationKind, overrides: &[Safe]) -> Request {
     Request {
         kind,
         to: None,
         reason: None,
         seize: false,
+        overrides: (overrides.iter())
+            .map(|gate| (gate.clone(), "".into()))
+            .collect(),
     }
 }
 
@@ -260,6 +301,8 @@ fn misplaced(state: &State, proposal: &Proposal) -> Option<Safe> {
         (Wish::Abort(_), Hold::Orphaned { .. }) => Some(
             "nobody would read it, its worker is gone: adopt it first (A), or roll back (R)".into(),
         ),
+        // The third way of a decision that it waits for: traffic stays.
+        (Wish::Abandon(_), Hold::Alive { .. }) if kept.operation.is_for_a_person() => None,
         (Wish::Adopt(_) | Wish::Abandon(_), Hold::Alive { holder, .. }) => Some(
             format!("{holder} carries it out: abort it (B), or roll back (R), which cuts it off")
                 .into(),
@@ -276,10 +319,12 @@ pub fn facts(state: &State, proposal: &Proposal) -> Facts {
     let environment = &state.environments[proposal.environment];
     let facts = Facts::default().with("environment", &environment.estate.scope.name);
     match &proposal.wish {
-        Wish::Start(kind) => match judged(state, proposal.environment, *kind) {
-            (Some(plan), _) => decisive(facts, &plan),
-            (None, why) => facts.with("the plan", why.unwrap_or_else(|| "".into())),
-        },
+        Wish::Start(kind) => {
+            match judged(state, proposal.environment, *kind, &proposal.overrides) {
+                (Some(plan), _) => decisive(facts, &plan),
+                (None, why) => facts.with("the plan", why.unwrap_or_else(|| "".into())),
+            }
+        }
         Wish::Abort(id) | Wish::Adopt(id) | Wish::Abandon(id) => {
             let kept = environment.operations.get(id);
             let state = match kept.map(|kept| &kept.operation.closed) {
@@ -314,7 +359,7 @@ fn decisive(facts: Facts, plan: &Plan) -> Facts {
     }
     let checks: Vec<String> = (plan.gates.iter())
         .filter(|gate| !matches!(gate.name.as_str(), "lock" | "current" | "rights"))
-        .map(|gate| format!("{} {:?}", gate.name, gate.finding))
+        .map(|gate| format!("{} {:?}", gate.id(), gate.finding))
         .collect();
     let images: Vec<String> = (plan.images.iter())
         .map(|i| format!("{} {}", i.workload, words(&i.to)))
@@ -338,7 +383,9 @@ fn words(images: &[Safe]) -> String {
 /// Has a worker wanted as soon as the screen's own plan is not refused.
 pub fn want(state: &State, proposal: &mut Proposal) {
     if let (Wish::Start(kind), Worker::Absent) = (&proposal.wish, &proposal.worker)
-        && judged(state, proposal.environment, *kind).1.is_none()
+        && judged(state, proposal.environment, *kind, &proposal.overrides)
+            .1
+            .is_none()
         && permit(state, proposal).is_ok()
     {
         proposal.worker = Worker::Wanted;
@@ -355,6 +402,7 @@ pub fn wanted(state: &State) -> Option<Wanted> {
         number: proposal.number,
         environment: proposal.environment,
         kind,
+        overrides: proposal.overrides.clone(),
     })
 }
 
@@ -406,7 +454,7 @@ pub fn begin(state: &mut State, proposal: &mut Proposal, dialog: &Dialog) -> Res
     let (number, environment) = (proposal.number, proposal.environment);
     let command = match &proposal.wish {
         Wish::Start(kind) => {
-            let (Some(plan), None) = judged(state, environment, *kind) else {
+            let (Some(plan), None) = judged(state, environment, *kind, &proposal.overrides) else {
                 return Err("the facts changed: look, and plan again".into());
             };
             // The hash that the person saw: the worker compares it with its own fresh reads.
@@ -416,6 +464,9 @@ pub fn begin(state: &mut State, proposal: &mut Proposal, dialog: &Dialog) -> Res
                 name,
                 hash: plan.hash,
                 reason,
+                overridden: (Some(dialog.value(OVERRIDE)))
+                    .filter(|why| !why.is_empty())
+                    .map(Safe::new),
                 permit,
             }
         }

@@ -26,8 +26,6 @@ pub struct Operations {
 pub struct Pace {
     /// Seconds that traffic may take to move.
     pub moved_s: u64,
-    /// Seconds that it is watched after the flip.
-    pub watch_s: u64,
 }
 
 /// Whether anybody carries an operation out.

@@ -1,19 +1,27 @@
 //! From the configuration's words to what the source of alerts asks and how its answers are read.
 
 use crate::clients::http::{Bearer, Reach, Target};
-use crate::config::{Address, Environment, Reference, Replica};
+use crate::config::{self, Address, Environment, Reference, Replica};
 use crate::estate::Safe;
 use crate::estate::alerts::AlertScope;
+use crate::estate::gates::{Fit, GateScope, Query, Quiet, Traffic};
+use crate::ops::monitoring::Monitors;
 use crate::sources::alerts;
 
 /// What is asked for an environment; none where it has no Prometheus.
 pub fn target(environment: &Environment) -> Option<alerts::Target> {
     let prometheus = environment.prometheus.as_ref()?;
-    let belongs = prometheus.belongs.iter();
+    let (belongs, gates) = (prometheus.belongs.iter(), gates(&environment.gates));
     Some(alerts::Target {
         prometheus: Some(reach(&prometheus.address)),
         alertmanager: environment.alertmanager.as_ref().map(reach),
         belongs: belongs.map(|(k, v)| (Safe::new(k), Safe::new(v))).collect(),
+        queries: gates.queries,
+        // Without a switch nothing is cut over.
+        colours: (environment.traffic.iter())
+            .flat_map(|traffic| traffic.colours.iter().map(|c| Safe::new(c)))
+            .collect(),
+        interval_s: gates.interval_s,
     })
 }
 
@@ -25,7 +33,54 @@ pub fn scope(environment: &Environment) -> Option<AlertScope> {
         colour_label: Some(Safe::new(&prometheus.colour_label)),
         service_label: Some(Safe::new(&prometheus.service_label)),
         alertmanager: environment.alertmanager.as_ref().map(named),
+        gates: gates(&environment.gates),
     })
+}
+
+/// What the workers of an environment ask; none where it has no Prometheus.
+pub fn monitors(environment: &Environment) -> Option<Monitors> {
+    let asked = target(environment)?;
+    Some(Monitors {
+        scope: scope(environment)?,
+        prometheus: asked.prometheus?,
+        alertmanager: asked.alertmanager,
+        belongs: asked.belongs,
+    })
+}
+
+/// Which alerts and queries are gates.
+fn gates(said: &config::Gates) -> GateScope {
+    let built_in = GateScope::default();
+    let texts = |values: &Vec<String>| values.iter().map(|v| Safe::new(v)).collect::<Vec<_>>();
+    let fit = |labels: &std::collections::BTreeMap<String, Vec<String>>| {
+        let pair = |(key, values): (&String, _)| (Safe::new(key), texts(values));
+        Fit(labels.iter().map(pair).collect())
+    };
+    GateScope {
+        alerts: (said.alerts.as_ref()).map_or(built_in.alerts, |all| all.iter().map(fit).collect()),
+        queries: said.queries.iter().map(query).collect(),
+        interval_s: said.interval.map_or(built_in.interval_s, u64::from),
+        unknown_s: said.unknown.map_or(built_in.unknown_s, u64::from),
+    }
+}
+
+fn query(said: &config::Query) -> Query {
+    let traffic = said.requests.as_ref().map(|(expression, least)| Traffic {
+        expression: Safe::new(expression),
+        least: *least,
+        quiet: match said.quiet {
+            config::Quiet::Hold => Quiet::Hold,
+            config::Quiet::Extend => Quiet::Extend,
+            config::Quiet::Pass => Quiet::Pass,
+        },
+    });
+    Query {
+        name: Safe::new(&said.name),
+        expression: Safe::new(&said.query),
+        below: said.below,
+        above: said.above,
+        traffic,
+    }
 }
 
 /// Where something is, as the configuration has it.

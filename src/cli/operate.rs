@@ -39,6 +39,10 @@ pub(super) struct Arguments {
     /// Why, for the record. Needed in production, but for a rollback.
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    /// Go ahead although this gate is closed, and why that does not count; for the record. The plan names the
+    /// gates: `monitoring`, `alert:HighErrorRate`, `query:latency`. Once for each.
+    #[arg(long = "override", value_name = "GATE=REASON", value_parser = overridden)]
+    overrides: Vec<(String, String)>,
     /// Leave it to a worker, print its operation's id, and end.
     #[arg(long)]
     detach: bool,
@@ -66,6 +70,9 @@ pub(super) fn run(
         to: arguments.to.as_deref().map(Safe::new),
         reason: arguments.reason.as_deref().map(Safe::new),
         seize: false,
+        overrides: (arguments.overrides.iter())
+            .map(|(gate, why)| (Safe::new(gate), Safe::new(why)))
+            .collect(),
     };
     let runtime = match runtime(2) {
         Ok(runtime) => runtime,
@@ -74,6 +81,17 @@ pub(super) fn run(
     let exit = runtime.block_on(operate(place, request, arguments));
     runtime.shutdown_timeout(Duration::from_millis(300));
     exit
+}
+
+/// `GATE=REASON`, neither of them empty.
+fn overridden(text: &str) -> Result<(String, String), String> {
+    let (gate, reason) = text.split_once('=').unwrap_or_default();
+    match (gate.trim(), reason.trim()) {
+        ("", _) | (_, "") => {
+            Err("expected GATE=REASON: which gate, and why it does not count".into())
+        }
+        (gate, reason) => Ok((gate.to_owned(), reason.to_owned())),
+    }
 }
 
 /// The environment's place by its name.
@@ -99,6 +117,12 @@ fn admissible(
     place: &Place,
     may_write: bool,
 ) -> Result<(), String> {
+    if kind != OperationKind::Cutover && !arguments.overrides.is_empty() {
+        let word = kind.word();
+        return Err(format!(
+            "nothing that --override could lift stands in the way of a {word}"
+        ));
+    }
     if arguments.plan || kind == OperationKind::Rollback {
         return Ok(());
     }
@@ -178,7 +202,7 @@ async fn detach(place: Place, request: Request, plan: &Plan, placement: Placemen
     loop {
         match worker.listen().await {
             Said::Ready(_) => {
-                if let Err(error) = worker.go(&plan.hash, None).await {
+                if let Err(error) = worker.go(&plan.hash, None, None).await {
                     return trouble(&format!("the worker is gone: {error}").into());
                 }
             }

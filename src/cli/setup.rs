@@ -11,8 +11,9 @@ use crate::clients::kubernetes::Target;
 use crate::config::{Config, Environment, Github, Operations, Problem, Token, Ui};
 use crate::estate::alerts::AlertScope;
 use crate::estate::runs::{Deploys, RepositoryScope};
-use crate::estate::{Safe, Scope, TrafficSwitch, WorkloadScope};
+use crate::estate::{OnFailure, Safe, Scope, Soak, TrafficSwitch, WorkloadScope};
 use crate::ops::bastion::{Place, Timing, seat};
+use crate::ops::monitoring::Monitors;
 use crate::ops::placement::{self, Placement};
 use crate::sources::alerts;
 use crate::tui::{Outside, Wire};
@@ -27,6 +28,8 @@ pub(super) struct Loaded {
     /// How each environment's alerts are read, and how they are asked for.
     alerts: Vec<Option<AlertScope>>,
     monitoring: Vec<alerts::Target>,
+    /// What the workers of each environment ask.
+    monitors: Vec<Option<Monitors>>,
     /// The repository whose workflow runs are shown, and how it is reached.
     repository: Option<RepositoryScope>,
     github: Option<github::Target>,
@@ -65,6 +68,9 @@ pub(super) fn loaded(config: Config, warnings: &[Problem], file: &Path) -> Resul
         monitoring: (config.environments.iter())
             .map(|e| monitoring::target(e).unwrap_or_default())
             .collect(),
+        monitors: (config.environments.iter())
+            .map(monitoring::monitors)
+            .collect(),
         repository: config
             .github
             .as_ref()
@@ -74,7 +80,7 @@ pub(super) fn loaded(config: Config, warnings: &[Problem], file: &Path) -> Resul
         environments: config
             .environments
             .iter()
-            .map(|e| (scope(e), e.read_only))
+            .map(|e| (scope(e, &config.operations), e.read_only))
             .collect(),
         keymap,
         warnings: warnings.iter().map(|w| Safe::new(&w.to_string())).collect(),
@@ -99,7 +105,6 @@ impl Loaded {
             author: seat(),
             pace: Pace {
                 moved_s: self.timing.moved.as_secs(),
-                watch_s: self.timing.watch.as_secs(),
             },
             ends_with_logout: placement::here() == Placement::EndsWithLogout,
             warnings: self.warnings,
@@ -125,6 +130,7 @@ impl Loaded {
             selector: wire.selector.clone(),
             scope: scope.clone(),
             timing: self.timing,
+            monitors: self.monitors[at].clone(),
             journals: journals(),
         }
     }
@@ -192,7 +198,6 @@ fn timing(said: &Operations) -> Timing {
         renew: seconds(renew),
         give_up: seconds(give_up),
         moved: said.moved.map_or(built_in.moved, seconds),
-        watch: said.watch.map_or(built_in.watch, seconds),
         patience: said.patience.map_or(built_in.patience, seconds),
         ..built_in
     }
@@ -241,7 +246,7 @@ fn github_target(github: &Github) -> github::Target {
     }
 }
 
-fn scope(environment: &Environment) -> Scope {
+fn scope(environment: &Environment, operations: &Operations) -> Scope {
     let workloads = environment.workloads.iter().map(|w| WorkloadScope {
         name: Safe::new(&w.name),
         labels: w
@@ -263,6 +268,19 @@ fn scope(environment: &Environment) -> Scope {
         namespace: Safe::new(&environment.namespace),
         workloads: workloads.collect(),
         traffic,
+        soak: soak(environment, operations),
+    }
+}
+
+/// How long a cutover is watched: as the environment says, or as all do.
+fn soak(environment: &Environment, operations: &Operations) -> Soak {
+    let said = environment.gates.soak.or(operations.watch);
+    Soak {
+        watch_s: said.map_or(Soak::default().watch_s, u64::from),
+        on_failure: match environment.gates.holds {
+            true => OnFailure::Hold,
+            false => OnFailure::Return,
+        },
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use http::Method;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::kubernetes::{Cluster, fault};
 use crate::estate::{Fault, FaultKind, Safe};
@@ -21,7 +22,8 @@ pub(super) use refusal::{partly, refusal};
 pub(super) const BODY: usize = 32 << 20;
 
 /// Where one replica is found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reach {
     /// Its address, with the path prefix where there is one.
     Url(String),
@@ -39,7 +41,7 @@ pub enum Reach {
 }
 
 /// One system of monitoring: its replicas, and how they are spoken to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     /// The replicas; they say the same, or each a part.
     pub replicas: Vec<Reach>,
@@ -58,7 +60,8 @@ impl Target {
 }
 
 /// Where a bearer token is read from, whenever it is needed: it may be renewed under way.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Bearer {
     /// An environment variable.
     Env(String),

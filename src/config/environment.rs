@@ -9,7 +9,7 @@ use super::monitoring::{self, General};
 use super::problem::quoted;
 use super::selector::{self, Requirement};
 use super::walk::{Node, Walk};
-use super::{Environment, Tier, Traffic, github, traffic, workload};
+use super::{Environment, Tier, Traffic, gates, github, traffic, workload};
 
 const TIERS: [(&str, Tier); 3] = [
     ("development", Tier::Development),
@@ -19,7 +19,7 @@ const TIERS: [(&str, Tier); 3] = [
 
 const ONE_TIER: &str = "one of development, staging, production";
 
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "name",
     "tier",
     "context",
@@ -33,6 +33,7 @@ const KEYS: [&str; 13] = [
     "workload",
     "prometheus",
     "alertmanager",
+    "gates",
 ];
 
 /// Reads every `[[environment]]`.
@@ -89,6 +90,15 @@ fn environment(walk: &mut Walk<'_>, node: &Node<'_>, general: &General) -> Optio
         monitoring::of_environment(walk, node, general)
     });
     let alertmanager = section.optional(walk, "alertmanager", monitoring::alertmanager);
+    let gates = section.optional(walk, "gates", |walk, node| {
+        Some((node.clone(), gates::read(walk, node)?))
+    });
+    let prometheus = prometheus?.flatten().or_else(|| general.prometheus());
+    if prometheus.is_none()
+        && let Some(Some((node, _))) = &gates
+    {
+        gates::lacks_prometheus(walk, node);
+    }
     let tier = tier?;
     Some(Environment {
         name: name?,
@@ -102,8 +112,9 @@ fn environment(walk: &mut Walk<'_>, node: &Node<'_>, general: &General) -> Optio
         deploy: deploy?,
         traffic: traffic?,
         workloads: workloads?,
-        prometheus: prometheus?.flatten().or_else(|| general.prometheus()),
+        prometheus,
         alertmanager: alertmanager?.or_else(|| general.alertmanager.clone()),
+        gates: gates?.map(|(_, gates)| gates).unwrap_or_default(),
     })
 }
 

@@ -19,6 +19,16 @@ pub(super) const LINE: Grammar = Grammar {
     accepts: |text| is_line(text, 253),
 };
 
+/// PromQL, on as many lines as it needs; a comment would swallow what is joined behind it.
+pub(super) const EXPRESSION: Grammar = Grammar {
+    expected: "PromQL: 1 to 4000 printable characters, without comments",
+    accepts: |text| {
+        let joined = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let outside = joined.split('"').step_by(2);
+        is_line(&joined, 4000) && outside.into_iter().all(|part| !part.contains('#'))
+    },
+};
+
 /// RFC 1123 label: namespaces, and the names that people type in confirmations.
 pub(super) const NAME: Grammar = Grammar {
     expected: "lower-case letters, digits and `-`, at most 63, with a letter or digit at both ends",

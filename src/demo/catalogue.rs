@@ -106,7 +106,7 @@ const OUTSIDE: [Row; 14] = [
     ),
     (
         "metric",
-        "Raises what Prometheus measures: errors (percent), latency (ms), database (connections), redis, disk (percent)",
+        "Raises what Prometheus measures: errors (percent), strain (percent that fails of what users ask for), latency (ms), database (connections), redis, disk (percent)",
         r#"{"name": "errors", "namespace": "production", "colour": "green", "part": "", "value": 40, "for": "3m"}"#,
     ),
     (

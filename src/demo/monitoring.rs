@@ -57,7 +57,8 @@ pub(super) struct Twist {
 
 impl Twist {
     /// What can be twisted.
-    pub(super) const NAMES: [&str; 5] = ["errors", "latency", "database", "redis", "disk"];
+    pub(super) const NAMES: [&str; 6] =
+        ["errors", "strain", "latency", "database", "redis", "disk"];
 }
 
 /// Everything that Prometheus and Alertmanager know.

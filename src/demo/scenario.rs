@@ -8,9 +8,10 @@ use super::world::World;
 use serde_json::Value;
 use std::path::Path;
 
-const EMBEDDED: [&str; 8] = [
+const EMBEDDED: [&str; 9] = [
     include_str!("../../assets/scenarios/calm.json"),
     include_str!("../../assets/scenarios/bad-release.json"),
+    include_str!("../../assets/scenarios/bad-colour.json"),
     include_str!("../../assets/scenarios/crash-loop.json"),
     include_str!("../../assets/scenarios/api-down.json"),
     include_str!("../../assets/scenarios/flapping.json"),

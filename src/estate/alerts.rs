@@ -1,8 +1,9 @@
 //! Alerts as Prometheus and Alertmanager tell them, and whether what they tell can be believed.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::gates::{GateScope, Reading, Readings};
 use super::spells::Spells;
 use super::{Fault, Feed, Labels, Moment, Safe, Verdict};
 
@@ -27,6 +28,8 @@ pub struct Alerts {
     pub targets: Feed<Targets>,
     /// When alerts fired lately, also those that do not any more.
     pub spells: Feed<Spells>,
+    /// What the queries that are gates gave.
+    pub readings: Readings,
     /// Every alert but the Watchdog, in the order of [`Alerts::views`].
     order: Vec<Place>,
 }
@@ -42,7 +45,7 @@ struct Place {
 }
 
 /// How alerts are asked for and read.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AlertScope {
     /// The alert that always fires while monitoring is alive; it never counts as firing itself.
     pub watchdog: Option<Safe>,
@@ -52,6 +55,9 @@ pub struct AlertScope {
     pub service_label: Option<Safe>,
     /// Where Alertmanager is, by configuration; none where none is.
     pub alertmanager: Option<Safe>,
+    /// Which alerts and queries are gates.
+    #[serde(default)]
+    pub gates: GateScope,
 }
 
 /// One answer of the rules API.
@@ -84,6 +90,8 @@ pub struct Rule {
     pub expression: Safe,
     /// `for`, in seconds.
     pub hold: f64,
+    /// The labels that it gives to each of its alerts.
+    pub labels: Labels,
     /// Its alerts that are pending or firing.
     pub alerts: Vec<Alert>,
 }
@@ -161,6 +169,24 @@ pub enum AlertsSeen {
     Spells(Spells),
     /// Prometheus' history of alerts cannot be read.
     SpellsFailed(Fault),
+    /// What a query that is a gate gave.
+    Read(Reading),
+}
+
+impl RulesSeen {
+    /// Leaves out the alerts of other environments; every rule stays, for its health. `ours` are the labels
+    /// that tie alerts to the environment.
+    pub fn keep(&mut self, ours: &Labels) {
+        for rule in &mut self.rules {
+            rule.alerts.retain(|alert| belongs(&alert.labels, ours));
+        }
+    }
+}
+
+/// Whether something with `labels` concerns the environment of `ours`: one that carries another value belongs
+/// elsewhere; one that lacks the label concerns everybody.
+pub fn belongs(labels: &Labels, ours: &Labels) -> bool {
+    (ours.iter()).all(|(key, value)| labels.get(key).is_none_or(|has| has == value))
 }
 
 /// How an alert is to be read.
@@ -201,6 +227,7 @@ impl Alerts {
             gaps: Vec::new(),
             targets: Feed::default(),
             spells: Feed::default(),
+            readings: Readings::default(),
             order: Vec::new(),
         }
     }
@@ -224,6 +251,7 @@ impl Alerts {
             AlertsSeen::TargetsFailed(fault) => self.targets.fail(fault),
             AlertsSeen::Spells(spells) => take(&mut self.spells, spells, at),
             AlertsSeen::SpellsFailed(fault) => self.spells.fail(fault),
+            AlertsSeen::Read(reading) => self.readings.take(reading, at),
         }
     }
 
@@ -265,6 +293,13 @@ impl Alerts {
             (place.standing, severity, std::cmp::Reverse(alert.since))
         });
         self.order = order;
+    }
+
+    /// Whether Alertmanager, where there is one, was told of an alert with `labels`: before that nobody knows
+    /// whether it is silenced.
+    pub fn is_told(&self, labels: &Labels) -> bool {
+        let knows = |handled: &Handled| labels.selects(&handled.labels);
+        self.scope.alertmanager.is_none() || self.handling.value.iter().any(knows)
     }
 
     /// Whether monitoring is alive (SAFETY, rule 6): the Watchdog fires; or, without one, the last
@@ -345,6 +380,7 @@ mod tests {
             interval: 15.0,
             expression: "up".into(),
             hold: 300.0,
+            labels: Labels::default(),
             alerts,
         }
     }

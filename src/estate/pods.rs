@@ -209,6 +209,7 @@ pub(crate) mod tests {
                 colours: ["blue".into(), "green".into()],
                 services: vec!["digital-wall-service".into()],
             }),
+            soak: crate::estate::Soak::default(),
         }
     }
 

@@ -31,6 +31,38 @@ pub struct Scope {
     pub workloads: Vec<WorkloadScope>,
     /// The blue-green switch; none where the environment has one colour.
     pub traffic: Option<TrafficSwitch>,
+    /// How long a cutover is watched, and what follows when something goes wrong meanwhile.
+    #[serde(default)]
+    pub soak: Soak,
+}
+
+/// The soak: the watch after a cutover.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Soak {
+    /// Seconds that must have been watched.
+    pub watch_s: u64,
+    /// What follows when something goes wrong.
+    pub on_failure: OnFailure,
+}
+
+impl Default for Soak {
+    fn default() -> Self {
+        Self {
+            watch_s: 30,
+            on_failure: OnFailure::Return,
+        }
+    }
+}
+
+/// What follows when something goes wrong in a soak.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFailure {
+    /// Traffic goes back at once.
+    #[default]
+    Return,
+    /// Traffic stays, and a person is called: going back may be worse (I-34).
+    Hold,
 }
 
 /// A part of the application, found by labels.

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::marks;
+use super::monitoring::{Monitoring, Monitors};
 use crate::clients::kubernetes::{self, Cluster};
 use crate::estate::{Fault, FaultKind, Moment, Now, Safe, Scope};
 
@@ -30,8 +31,6 @@ pub struct Timing {
     pub answer: Duration,
     /// For EndpointSlices to say that traffic has moved.
     pub moved: Duration,
-    /// How long it is watched after the flip.
-    pub watch: Duration,
     /// For a selector that somebody else changed meanwhile to be put right, before the operation ends.
     pub patience: Duration,
     /// Between two tries to find something out.
@@ -49,7 +48,6 @@ impl Default for Timing {
             give_up: seconds(40),
             answer: seconds(10),
             moved: seconds(60),
-            watch: seconds(30),
             patience: seconds(600),
             pause: seconds(1),
             jitter: true,
@@ -152,6 +150,8 @@ pub enum Planted {
     RollbackWaits,
     /// The watch after the flip counts the wall clock.
     SoakByWallClock,
+    /// A gate passes on a query that gives NaN.
+    NanPasses,
 }
 
 /// Where operations are done from.
@@ -169,6 +169,8 @@ pub struct Bastion {
     pub person: Person,
     /// How long what may take.
     pub timing: Timing,
+    /// What monitoring is asked; none where no Prometheus is configured.
+    pub monitoring: Option<Monitoring>,
     /// Where journals are; none where there are none (a simulation).
     pub journals: Option<PathBuf>,
     #[doc(hidden)]
@@ -205,6 +207,8 @@ pub struct Place {
     pub scope: Scope,
     /// How long what may take.
     pub timing: Timing,
+    /// What monitoring is asked: addresses, and where tokens are found; no secret.
+    pub monitors: Option<Monitors>,
     /// Where journals are.
     pub journals: Option<PathBuf>,
 }
@@ -237,6 +241,7 @@ impl Bastion {
             clock: Clock::of_this_machine(),
             person: Person::of_this_process(user),
             timing: place.timing,
+            monitoring: place.monitors.as_ref().map(Monitoring::of),
             journals: place.journals.clone(),
             planted: None,
         })

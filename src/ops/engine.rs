@@ -6,6 +6,7 @@
 
 mod flip;
 mod hold;
+mod soak;
 mod start;
 mod wait;
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 use futures::stream::{self, BoxStream, SelectAll, StreamExt as _};
 
 use super::bastion::Bastion;
+use super::monitoring;
 use crate::clients::kubernetes::{self, Watch};
-use crate::estate::{Currency, Estate, Kind, Seen};
+use crate::estate::{Currency, Estate, Kind, Moment, Now, Safe, Seen};
 
 /// The kinds that an operation looks at.
 const KINDS: [Kind; 6] = [
@@ -29,7 +30,8 @@ const PULSE: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(5)];
 /// Open eyes.
 pub struct Eyes {
     bastion: Bastion,
-    seen: SelectAll<BoxStream<'static, Seen>>,
+    /// With the moment of the question, where the answer may have taken its time.
+    seen: SelectAll<BoxStream<'static, (Option<Moment>, Seen)>>,
     /// What they saw.
     pub estate: Estate,
 }
@@ -45,8 +47,9 @@ impl Eyes {
     pub fn open(bastion: &Bastion) -> Self {
         let mut seen: SelectAll<_> = (KINDS.into_iter())
             .map(|kind| kubernetes::watch(&bastion.cluster, kind, &how(bastion, kind)))
+            .map(now)
             .collect();
-        seen.push(pulses(bastion.clone()));
+        seen.push(now(pulses(bastion.clone())));
         Self {
             estate: Estate::new(bastion.scope.clone(), None),
             bastion: bastion.clone(),
@@ -54,10 +57,25 @@ impl Eyes {
         }
     }
 
+    /// Asks monitoring too, for what the gates of traffic to `colour` stand on: from now on, or an interval
+    /// later where the estate knows it already.
+    pub(super) fn ask_monitoring(&mut self, colour: &Safe) {
+        let is_known = self.estate.alerts.is_some();
+        let asking = monitoring::watch(&self.bastion, colour.clone(), !is_known);
+        if let (false, Some(monitoring)) = (is_known, &self.bastion.monitoring) {
+            self.estate.alerts = Some(monitoring.unseen());
+        }
+        self.seen.extend(asking);
+    }
+
     /// Waits for the next thing to see, and folds it in. May be given up on and called again.
     pub async fn next(&mut self) {
         match self.seen.next().await {
-            Some(seen) => self.estate.apply(seen, self.bastion.clock.now()),
+            Some((asked, seen)) => {
+                let now = self.bastion.clock.now();
+                let at = asked.unwrap_or(now.at);
+                self.estate.apply(seen, Now { at, ..now });
+            }
             // The watches have no end.
             None => std::future::pending().await,
         }
@@ -75,6 +93,13 @@ impl Eyes {
     pub fn has_seen(&self) -> bool {
         KINDS[..5].iter().all(|kind| self.estate.is_listed(*kind))
     }
+}
+
+/// What is seen as it happens.
+fn now(
+    seen: impl futures::Stream<Item = Seen> + Send + 'static,
+) -> BoxStream<'static, (Option<Moment>, Seen)> {
+    seen.map(|seen| (None, seen)).boxed()
 }
 
 fn how(bastion: &Bastion, kind: Kind) -> Watch {

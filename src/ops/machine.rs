@@ -19,6 +19,11 @@ use super::entry::{Entry, OperationKind, Outcome, Step, What};
 use super::plan::Plan;
 use crate::estate::Safe;
 
+/// How a pause begins that only a person ends: whoever takes the operation over holds, too (I-12, I-34).
+pub const HELD: &str = "HELD: ";
+/// How a pause begins that ends when it is known again whether all is well.
+pub const UNSURE: &str = "UNKNOWN ";
+
 /// How far a step is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -209,6 +214,12 @@ impl Operation {
         self.plan
             .as_ref()
             .is_some_and(|p| p.kind == OperationKind::Rollback)
+    }
+
+    /// Whether it is paused for a person to decide what becomes of traffic that stays where it is.
+    pub fn is_for_a_person(&self) -> bool {
+        let is_so = |why: &Safe| why.starts_with(HELD) || why.starts_with(UNSURE);
+        self.paused.as_ref().is_some_and(is_so)
     }
 
     /// The step whose intent is written and whose result is not.

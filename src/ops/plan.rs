@@ -7,19 +7,23 @@
 mod decisive;
 mod gates;
 mod left;
+mod monitoring;
+mod overridden;
 mod rollback;
+mod soaked;
 mod still;
 
 pub(in crate::ops) use decisive::digest;
 pub(in crate::ops) use left::left;
-pub use still::still;
+pub use soaked::{Soaked, soaked};
+pub use still::{open, still};
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::entry::{OperationKind, Step};
-use crate::estate::{Estate, Labels, Now, Safe, TrafficSwitch};
+use crate::estate::{Estate, Labels, Now, Safe, Soak, TrafficSwitch};
 
 /// What somebody wants.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,6 +36,9 @@ pub struct Request {
     pub reason: Option<Safe>,
     /// The operation that is taken over or cut off by this one, if any.
     pub seize: bool,
+    /// Gates that are overridden, by id, and why.
+    #[serde(default)]
+    pub overrides: BTreeMap<Safe, Safe>,
 }
 
 /// What will change, and what was found.
@@ -59,6 +66,16 @@ pub struct Plan {
     pub holds: Vec<Hold>,
     /// The checks.
     pub gates: Vec<Gate>,
+    /// Those of them that say BAD or UNKNOWN and were overridden, by id, and why.
+    #[serde(default)]
+    pub overridden: BTreeMap<Safe, Safe>,
+    /// How a cutover is watched after the flip.
+    #[serde(default)]
+    pub soak: Soak,
+    /// The alerts that fired already and would be gates, by a digest of what identifies each, and how grave each
+    /// was; none where no Prometheus is configured, or it could not be asked.
+    #[serde(default)]
+    pub fired: Option<BTreeMap<Safe, u8>>,
     /// Who else acts on these objects, and who would revert it.
     pub others: Vec<Safe>,
     /// The way back.
@@ -131,6 +148,9 @@ pub enum Finding {
 pub struct Gate {
     /// A stable name, such as `ready`.
     pub name: Safe,
+    /// What of several it is about: the alert, the query.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<Safe>,
     /// What was found.
     pub finding: Finding,
     /// The value, in words.
@@ -189,6 +209,17 @@ pub fn check(request: &Request, estate: &Estate, now: Now) -> Result<Plan, Refus
         OperationKind::Repair => gates::repair(request, estate, switch, now),
     }?;
     plan.verdict()
+}
+
+/// The colour that a cutover would bring traffic to, which is what monitoring is asked about.
+pub fn target(request: &Request, estate: &Estate) -> Option<Safe> {
+    let switch = estate.scope.traffic.as_ref()?;
+    let to = match (request.kind, &request.to) {
+        (OperationKind::Cutover, Some(wanted)) => colour(wanted, switch).ok()?,
+        (OperationKind::Cutover, None) => 1 - estate.live_colour()?,
+        (OperationKind::Rollback | OperationKind::Repair, _) => return None,
+    };
+    Some(switch.colours[to].clone())
 }
 
 /// The colour that `wanted` names.
@@ -273,7 +304,11 @@ impl Plan {
 
     /// The plan, unless a gate stands in the way.
     fn verdict(self) -> Result<Self, Refusal> {
-        let first = |finding| self.gates.iter().find(move |gate| gate.finding == finding);
+        let counts = |gate: &&Gate| !self.overridden.contains_key(&gate.id());
+        let first = |finding| {
+            let mut gates = self.gates.iter().filter(counts);
+            gates.find(move |gate| gate.finding == finding)
+        };
         let lock = (self.gates.iter())
             .find(|gate| gate.name.as_str() == gates::LOCK && gate.finding == Finding::Bad);
         let (kind, gate) = match (lock, first(Finding::Bad), first(Finding::Unknown)) {
@@ -287,7 +322,7 @@ impl Plan {
         };
         Err(Refusal {
             kind,
-            why: format!("{}: {}", gate.name, gate.said).into(),
+            why: format!("{}: {}", gate.id(), gate.said).into(),
             plan: Some(Box::new(self)),
         })
     }
@@ -297,8 +332,28 @@ impl Gate {
     pub(super) fn new(name: &str, finding: Finding, said: impl Into<Safe>) -> Self {
         Self {
             name: name.into(),
+            of: None,
             finding,
             said: said.into(),
+        }
+    }
+
+    fn of(name: &str, of: &Safe, finding: Finding, said: impl Into<Safe>) -> Self {
+        Self {
+            of: Some(of.clone()),
+            ..Self::new(name, finding, said)
+        }
+    }
+
+    /// What it is overridden by: `monitoring`, `alert:HighErrorRate`.
+    pub fn id(&self) -> Safe {
+        Self::id_of(&self.name, self.of.as_ref())
+    }
+
+    fn id_of(name: &str, of: Option<&Safe>) -> Safe {
+        match of {
+            Some(of) => format!("{name}:{of}").into(),
+            None => name.into(),
         }
     }
 }

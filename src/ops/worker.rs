@@ -75,6 +75,9 @@ enum Told {
         hash: Safe,
         /// Why, where that was said after the worker was started.
         reason: Option<Safe>,
+        /// Why the gates that the job overrides do not count, where that was said after it, too.
+        #[serde(default)]
+        overridden: Option<Safe>,
     },
 }
 
@@ -168,13 +171,22 @@ impl Spawned {
         }
     }
 
-    /// Confirms the plan of that hash; `reason` where the job did not say it yet.
+    /// Confirms the plan of that hash; `reason` and `overridden` where the job did not say them yet.
     ///
     /// # Errors
     /// It is gone.
-    pub async fn go(&mut self, hash: &Safe, reason: Option<Safe>) -> io::Result<()> {
+    pub async fn go(
+        &mut self,
+        hash: &Safe,
+        reason: Option<Safe>,
+        overridden: Option<Safe>,
+    ) -> io::Result<()> {
         let hash = hash.clone();
-        let told = Told::Go { hash, reason };
+        let told = Told::Go {
+            hash,
+            reason,
+            overridden,
+        };
         let mut line = serde_json::to_string(&told).map_err(io::Error::other)?;
         line.push('\n');
         self.stdin.write_all(line.as_bytes()).await?;
@@ -239,13 +251,21 @@ async fn begin(
     };
     // The dialog was closed, or its process is gone.
     let Some(go) = go else { return Ok(None) };
-    let Ok(Told::Go { hash, reason }) = serde_json::from_str(&go) else {
+    let Ok(Told::Go {
+        hash,
+        reason,
+        overridden,
+    }) = serde_json::from_str(&go)
+    else {
         return Err(Said::trouble(
             "the worker was told something that is not understood".into(),
         ));
     };
     if let Some(reason) = reason {
         prepared.because(reason);
+    }
+    if let Some(reason) = overridden {
+        prepared.override_because(&reason);
     }
     prepared
         .start(Some(&hash), stop)

@@ -10,7 +10,9 @@
 //! 3. `Spells`, or `SpellsFailed`, at the start, soon after an alert began or ended to fire, and every
 //!    ten minutes: when alerts fired in the last hours.
 //!
-//! The four fail apart: an Alertmanager that is gone leaves the rules alone.
+//! 4. `Read` for each query that is a gate and each colour, once an interval, whatever came of it.
+//!
+//! They fail apart: an Alertmanager that is gone leaves the rules alone.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -24,7 +26,9 @@ use crate::clients::alertmanager::Alertmanager;
 use crate::clients::http;
 use crate::clients::kubernetes::{Backoff, Cluster};
 use crate::clients::prometheus::Prometheus;
-use crate::estate::alerts::{AlertsSeen, RulesSeen};
+use crate::estate::alerts::{AlertsSeen, RulesSeen, belongs};
+use crate::estate::chart::Measured;
+use crate::estate::gates::{Query, Reading, about};
 use crate::estate::spells::STEP_SECONDS;
 use crate::estate::{Fault, FaultKind, Labels, Moment, Safe};
 
@@ -43,6 +47,12 @@ pub struct Target {
     /// The labels that tie alerts and targets to the environment. One that carries another value
     /// belongs elsewhere; one that lacks the label concerns everybody, and is shown.
     pub belongs: Labels,
+    /// Queries that are gates.
+    pub queries: Vec<Query>,
+    /// The colours that those are asked about: either may be the next to get traffic.
+    pub colours: Vec<Safe>,
+    /// Seconds between two questions of one of them.
+    pub interval_s: u64,
 }
 
 /// Something seen of an environment's alerts.
@@ -86,6 +96,9 @@ pub async fn run_at(
         pace,
         shared,
         belongs: target.belongs,
+        queries: target.queries,
+        colours: target.colours,
+        interval: Duration::from_secs(target.interval_s),
         turned: Notify::new(),
     };
     let targets = [&target.prometheus, &target.alertmanager];
@@ -104,6 +117,7 @@ pub async fn run_at(
             until_gone(prometheus.as_ref().map(|it| asking.rules(it, &outlet))),
             until_gone(prometheus.as_ref().map(|it| asking.targets(it, &outlet))),
             until_gone(prometheus.as_ref().map(|it| asking.spells(it, &outlet))),
+            until_gone(prometheus.as_ref().map(|it| asking.readings(it, &outlet))),
             until_gone(alertmanager.as_ref().map(|it| asking.handling(it, &outlet))),
         )
     };
@@ -145,6 +159,9 @@ struct Asking {
     pace: Pace,
     shared: Shared,
     belongs: Labels,
+    queries: Vec<Query>,
+    colours: Vec<Safe>,
+    interval: Duration,
     /// Another set of alerts fires than before.
     turned: Notify,
 }
@@ -159,7 +176,7 @@ impl Asking {
             let pause = self.pause(&mut backoff, answer.as_ref().err());
             let seen = match answer {
                 Ok(mut rules) => {
-                    keep_ours(&mut rules, &self.belongs);
+                    rules.keep(&self.belongs);
                     let fires = firing(&rules);
                     if std::mem::replace(&mut fired, fires) != fired {
                         self.turned.notify_one();
@@ -210,6 +227,53 @@ impl Asking {
                 }
             }
         }
+    }
+
+    /// A gate that cannot be read is read again all the same: it is as current as it can be.
+    async fn readings(&self, prometheus: &Prometheus, outlet: &Outlet) -> Result<(), Gone> {
+        if self.queries.is_empty() {
+            return Ok(());
+        }
+        loop {
+            for (query, colour) in self.asked() {
+                let at = (outlet.clock)();
+                let value = self.value(prometheus, &query.expression, &colour).await;
+                let requests = match &query.traffic {
+                    Some(of) => Some(self.value(prometheus, &of.expression, &colour).await),
+                    None => None,
+                };
+                let reading = Reading::of(&query, &colour, value, requests);
+                outlet.send(at, AlertsSeen::Read(reading)).await?;
+            }
+            tokio::time::sleep(self.interval).await;
+        }
+    }
+
+    /// Each query with each colour; one that names none once.
+    fn asked(&self) -> Vec<(Query, Safe)> {
+        let mut all = Vec::new();
+        for query in &self.queries {
+            let names = |colour: &Safe| query.colour(colour).is_some();
+            let many = if self.colours.iter().any(names) {
+                self.colours.len()
+            } else {
+                1
+            };
+            let colours = self.colours.iter().take(many);
+            all.extend(colours.map(|colour| (query.clone(), colour.clone())));
+        }
+        all
+    }
+
+    async fn value(
+        &self,
+        prometheus: &Prometheus,
+        expression: &str,
+        colour: &str,
+    ) -> Result<Measured, Fault> {
+        let (cluster, limit) = (self.cluster(), self.pace.answer);
+        let expression = about(expression, colour);
+        prometheus.query(cluster.as_ref(), &expression, limit).await
     }
 
     async fn handling(&self, alertmanager: &Alertmanager, outlet: &Outlet) -> Result<(), Gone> {
@@ -264,15 +328,4 @@ fn firing(seen: &RulesSeen) -> BTreeSet<Labels> {
     let alerts = seen.rules.iter().flat_map(|rule| &rule.alerts);
     let fires = alerts.filter(|alert| alert.is_firing);
     fires.map(|alert| alert.labels.clone()).collect()
-}
-
-/// Leaves out the alerts of other environments; every rule stays, for its health.
-fn keep_ours(seen: &mut RulesSeen, ours: &Labels) {
-    for rule in &mut seen.rules {
-        rule.alerts.retain(|alert| belongs(&alert.labels, ours));
-    }
-}
-
-fn belongs(labels: &Labels, ours: &Labels) -> bool {
-    (ours.iter()).all(|(key, value)| labels.get(key).is_none_or(|has| has == value))
 }

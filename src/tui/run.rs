@@ -378,9 +378,14 @@ impl Cockpit {
                 name,
                 hash,
                 reason,
+                overridden,
                 permit,
             } => {
-                let go = Go { hash, reason };
+                let go = Go {
+                    hash,
+                    reason,
+                    overridden,
+                };
                 self.tasks
                     .go((number, environment), &name, go, permit.as_ref());
             }

@@ -12,12 +12,14 @@ use crate::app::{Event, Permit, operate};
 use crate::estate::Safe;
 use crate::ops::bastion::{Bastion, Place};
 use crate::ops::worker::{self, Job, Said, Wanted};
-use crate::ops::{OperationKind, What, engine, placement, record};
+use crate::ops::{What, engine, placement, record};
 
 /// The plan that was confirmed, and why.
 pub(super) struct Go {
     pub(super) hash: Safe,
     pub(super) reason: Option<Safe>,
+    /// Why the gates that are closed do not count.
+    pub(super) overridden: Option<Safe>,
 }
 
 /// Which proposal is served, and who is told.
@@ -51,10 +53,10 @@ pub(super) fn lapsed(permit: Option<&Permit>, environment: &str) -> Option<Safe>
 pub(super) async fn prepare(
     desk: Desk,
     place: Place,
-    kind: OperationKind,
+    of: operate::Wanted,
     mut go: oneshot::Receiver<Go>,
 ) {
-    let wanted = Wanted::Start(operate::request(kind));
+    let wanted = Wanted::Start(operate::request(of.kind, &of.overrides));
     let mut worker = match spawn(place, wanted).await {
         Ok(worker) => worker,
         Err(why) => return desk.refuse(why).await,
@@ -77,8 +79,8 @@ pub(super) async fn prepare(
             },
         }
         if is_ready
-            && let Some(Go { hash, reason }) = confirmed.take()
-            && let Err(error) = worker.go(&hash, reason).await
+            && let Some(go) = confirmed.take()
+            && let Err(error) = worker.go(&go.hash, go.reason, go.overridden).await
         {
             return desk.refuse(format!("the worker is gone: {error}")).await;
         }

@@ -332,6 +332,7 @@ mod tests {
                     namespace: "n".into(),
                     workloads: Vec::new(),
                     traffic: None,
+                    soak: crate::estate::Soak::default(),
                 },
                 false,
             )],

@@ -100,7 +100,11 @@ fn line_of(line: &Line, room: usize, theme: &Theme) -> Vec<Text> {
                 Finding::Unknown => (Mark::Unknown, Role::Warn),
             };
             let lead = format!("{} ", theme.mark(mark));
-            named(&lead, role, &gate.name, &gate.said, room, theme)
+            let said = match &gate.of {
+                Some(of) => format!("{of} {}", gate.said),
+                None => gate.said.to_string(),
+            };
+            named(&lead, role, &gate.name, &said, room, theme)
         }
         Line::Look(name, value) => {
             let lead = format!("{} ", theme.mark(Mark::Look));

@@ -227,7 +227,7 @@ fn now(state: &State, kept: &Kept, step: &Step) -> String {
     match (step, kept.operation.state(step)) {
         (_, StepState::Unknown { reason }) => format!("{step}: {reason}; the world is read"),
         (Step::Watch, StepState::Running { .. }) => {
-            let needed = state.pace.watch_s;
+            let needed = (kept.operation.plan.as_ref()).map_or(0, |plan| plan.soak.watch_s);
             let watched = operations::watched(state.estate(), kept, state.now).min(needed);
             format!("watching that it stays: {watched} of {needed} s")
         }
@@ -274,6 +274,9 @@ fn exact(seconds: i64) -> String {
 fn keys(hold: &Hold, kept: &Kept) -> Text {
     let all: &[(&str, &str)] = match (hold, &kept.operation.paused) {
         (Hold::Orphaned { .. }, _) => &[("A", "adopt"), ("R", "roll back"), ("D", "abandon")],
+        (_, Some(_)) if kept.operation.is_for_a_person() => {
+            &[("B", "abort"), ("R", "roll back"), ("D", "abandon")]
+        }
         (_, Some(_)) => &[("P", "repair"), ("B", "abort"), ("R", "roll back")],
         // A rollback is not undone, and not begun twice.
         _ if kind(kept) == OperationKind::Rollback.word() => &[("B", "abort")],

@@ -47,7 +47,7 @@ inhibit_rules:
 "#;
 
 /// Both servers, in a folder that goes with them.
-struct Monitoring {
+pub struct Monitoring {
     // In this order they end before the guard removes the folder.
     prometheus: Option<Part>,
     _alertmanager: Part,
@@ -58,6 +58,11 @@ struct Monitoring {
 
 impl Monitoring {
     fn start() -> Self {
+        Self::with(RULES, "")
+    }
+
+    /// With rules and scrapes of a test's own.
+    pub fn with(rules: &str, scrapes: &str) -> Self {
         for program in ["prometheus", "prometheus-alertmanager"] {
             assert!(
                 Path::new(BIN).join(program).exists(),
@@ -74,11 +79,12 @@ impl Monitoring {
              alerting: {{alertmanagers: [{{path_prefix: /alerts, static_configs: [{{targets: ['127.0.0.1:{}']}}]}}]}}\n\
              scrape_configs:\n\
              - {{job_name: itself, metrics_path: /prom/metrics, static_configs: [{{targets: ['127.0.0.1:{}']}}]}}\n\
-             - {{job_name: gone, static_configs: [{{targets: ['127.0.0.1:1']}}]}}\n",
+             - {{job_name: gone, static_configs: [{{targets: ['127.0.0.1:1']}}]}}\n\
+             {scrapes}",
             ports[1], ports[0]
         );
         fs::write(folder.join("prometheus.yml"), settings).unwrap();
-        fs::write(folder.join("rules.yml"), RULES).unwrap();
+        fs::write(folder.join("rules.yml"), rules).unwrap();
         fs::write(folder.join("alertmanager.yml"), ROUTES).unwrap();
         let args = [
             "--config.file=alertmanager.yml".to_owned(),
@@ -99,7 +105,21 @@ impl Monitoring {
         all
     }
 
-    fn start_prometheus(&mut self) {
+    /// Where Prometheus and Alertmanager are.
+    pub fn urls(&self) -> [String; 2] {
+        let [prometheus, alertmanager] = self.ports;
+        [
+            format!("http://127.0.0.1:{prometheus}/prom"),
+            format!("http://127.0.0.1:{alertmanager}/alerts"),
+        ]
+    }
+
+    /// Ends Prometheus.
+    pub fn kill_prometheus(&mut self) {
+        self.prometheus = None;
+    }
+
+    pub fn start_prometheus(&mut self) {
         let args = [
             "--config.file=prometheus.yml".to_owned(),
             "--storage.tsdb.path=data".to_owned(),

@@ -7,9 +7,9 @@ use std::sync::atomic::Ordering;
 use serde_json::Value;
 
 use super::law::Rule;
-use super::process::{Process, timing};
+use super::process::Process;
 use super::script::{self, open, pause};
-use super::world::{NAMESPACE, SERVICES, World};
+use super::world::{NAMESPACE, SERVICES, World, scope};
 
 pub fn autoscaler_path(name: &str) -> String {
     format!("/apis/autoscaling/v2/namespaces/{NAMESPACE}/horizontalpodautoscalers/{name}")
@@ -126,7 +126,7 @@ impl World {
             let processes = self.processes();
             let workers = processes.iter().filter(|p| p.state().operation == id);
             let kept: u64 = workers.map(|p| p.kept_watch()).sum();
-            let wanted = u64::try_from(timing().watch.as_millis()).unwrap_or(0);
+            let wanted = 1_000 * scope("production").soak.watch_s;
             if kept + 2_500 < wanted {
                 let words = format!("{id} was watched for {kept} ms of {wanted}");
                 self.law().breaks(Rule::ReallyWatched, words);

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::asked::Asked;
 use super::process::Process;
-use super::world::World;
+use super::sky::Says;
+use super::world::{SERVICES, World};
 
 /// No story of a few minutes has so many entries.
 const LONG: usize = 100;
@@ -34,6 +35,12 @@ pub enum Rule {
     LeavesNothing,
     /// A rollback went to where nobody had been.
     BackIsBack,
+    /// A cutover began though monitoring had said for long that it may not, or had not said anything.
+    GatesAreClosed,
+    /// An outage of monitoring moved traffic back.
+    OutageMovesNothing,
+    /// A soak passed under an alert that fired all the while.
+    AlarmsAreHeard,
 }
 
 /// Who sent a request, as it was when it was sent.
@@ -197,6 +204,25 @@ impl Law {
     }
 }
 
+impl Law {
+    /// A cutover's first flip: the answers on which it stands may be two intervals old.
+    fn gated(&mut self, world: &World, sender: &Sender, asked: &Asked) {
+        let (Some(sky), Some(flip)) = (&world.sky, asked.marks("flip")) else {
+            return;
+        };
+        let is_first = asked.name == SERVICES[0] && flip.contains("\"cutover\"");
+        for says in [Says::Fires, Says::Nan, Says::Away] {
+            if is_first && sky.has_said(says, world.now(), OLDEST) {
+                let words = format!("{} flipped {} while {says:?}", sender.words, asked.name);
+                self.breaks(Rule::GatesAreClosed, words);
+            }
+        }
+    }
+}
+
+/// Milliseconds that the last answer may be old at a flip: two intervals, and the time to send it.
+const OLDEST: u64 = 15_000;
+
 impl World {
     /// What must be known of the world before a write arrives.
     pub async fn before(&self, asked: &Asked) -> Before {
@@ -242,6 +268,7 @@ impl World {
         }
         if asked.selector().is_some() {
             law.flipped(sender, asked, &before, self.now());
+            law.gated(self, sender, asked);
         }
     }
 
@@ -296,6 +323,7 @@ impl World {
             }
         }
         self.starved(&id, &entries).await;
+        self.watched_monitoring(&id, &entries);
         let plan = &entries[0]["what"]["planned"];
         let closed = &last["what"]["closed"];
         self.moved(&id, plan, closed);
@@ -320,6 +348,23 @@ impl World {
                     service,
                     format!("{closed}, but {service} selects {version}"),
                 );
+            }
+        }
+    }
+
+    /// An outage ends no soak, and an alert that fires all the while lets none pass.
+    fn watched_monitoring(&self, id: &str, entries: &[Value]) {
+        let Some(sky) = &self.sky else { return };
+        for entry in entries.iter().rev().take(2) {
+            let (failed, passed) = (&entry["what"]["failed"], &entry["what"]["passed"]);
+            let reason = failed["reason"].as_str().unwrap_or_default();
+            if failed["step"] == "watch" && reason.starts_with("monitoring") {
+                let words = format!("{id} goes back: {reason}");
+                self.law().breaks(Rule::OutageMovesNothing, words);
+            }
+            if passed["step"] == "watch" && sky.has_said(Says::Fires, self.now(), OLDEST) {
+                self.law()
+                    .breaks(Rule::AlarmsAreHeard, format!("{id} passed"));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The simulation catches bugs: five are planted, each where it matters, and each is found by the rule
+//! The simulation catches bugs: six are planted, each where it matters, and each is found by the rule
 //! that it breaks; the same seeds hold without it.
 
 use wheelhouse::ops::bastion::Planted;
@@ -76,5 +76,12 @@ fn a_rollback_that_waits_for_the_lease_is_caught() {
 fn a_watch_that_counts_time_that_nobody_watched_is_caught() {
     is_caught(Planted::SoakByWallClock, Rule::ReallyWatched, |seed| {
         shape(seed, &[Plot::Alone], &[Fault::Stop], "watch")
+    });
+}
+
+#[test]
+fn i_9_a_gate_that_passes_on_nan_is_caught() {
+    is_caught(Planted::NanPasses, Rule::GatesAreClosed, |seed| {
+        shape(seed, &[Plot::Blind], &[], "")
     });
 }

@@ -15,6 +15,7 @@ use super::law::Rule;
 use super::plot::{Plot, Shape};
 use super::process::Process;
 use super::script::{self, End, open, pause};
+use super::sky::Sky;
 use super::world::{NAMESPACE, SERVICES, World};
 
 /// What came of a seed.
@@ -51,7 +52,8 @@ where
 /// Plays `seed`.
 pub fn play(seed: u64, shape: Shape, planted: Option<Planted>) -> Played {
     in_virtual_time(move || async move {
-        let world = World::new(seed, planted, shape.aimed, shape.rate);
+        let sky = Sky::of(seed, shape.plot);
+        let world = World::under(sky, seed, planted, shape.aimed, shape.rate);
         let (told, local) = (world.clone(), world.clone());
         let story = tokio::task::spawn_local(async move { story(&local, shape).await });
         let hours = Duration::from_secs(4 * 3_600);
@@ -110,7 +112,8 @@ async fn act(world: &Arc<World>, plot: Plot) {
         begin(world, "alice", soon, what)
     });
     let second = match plot {
-        Plot::Alone => None,
+        // What monitoring says is written in the sky.
+        Plot::Alone | Plot::Alarmed | Plot::Blind => None,
         Plot::ThereAndBack => None,
         Plot::Race => Some(begin(world, "bob", 0, What::Operate(Cutover))),
         Plot::RolledBack | Plot::Crowd => Some(begin(world, "bob", soon, What::Operate(Rollback))),

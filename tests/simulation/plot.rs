@@ -28,9 +28,13 @@ pub enum Plot {
     Bereft,
     /// The other one rolls back while the first one does too, or takes it over.
     Crowd,
+    /// An alert begins to fire for the colour that traffic goes to.
+    Alarmed,
+    /// Monitoring is away, or gives NaN, for a while.
+    Blind,
 }
 
-const PLOTS: [Plot; 11] = [
+const PLOTS: [Plot; 13] = [
     Plot::Alone,
     Plot::ThereAndBack,
     Plot::Race,
@@ -42,6 +46,8 @@ const PLOTS: [Plot; 11] = [
     Plot::Ill,
     Plot::Bereft,
     Plot::Crowd,
+    Plot::Alarmed,
+    Plot::Blind,
 ];
 
 /// What a process can be at, and in which plots it gets there.
@@ -52,8 +58,8 @@ pub const STAGES: [(&str, &[Plot]); 13] = [
     ("flip", &PLOTS),
     ("move", &PLOTS),
     ("watch", &PLOTS),
-    ("undo", &[Plot::Aborted, Plot::Ill]),
-    ("return", &[Plot::Aborted, Plot::Ill]),
+    ("undo", &[Plot::Aborted, Plot::Ill, Plot::Alarmed]),
+    ("return", &[Plot::Aborted, Plot::Ill, Plot::Alarmed]),
     ("restore", &PLOTS),
     ("close", &PLOTS),
     ("adopt", &[Plot::Adopted]),

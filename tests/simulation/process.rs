@@ -15,6 +15,7 @@ use wheelhouse::ops::bastion::{Bastion, Clock, Person, Timing};
 use wheelhouse::ops::{Entry, Kept, Step, What};
 
 use super::chance::Chance;
+use super::sky;
 use super::wire;
 use super::world::{NAMESPACE, RECORDS, World, scope};
 
@@ -116,6 +117,7 @@ impl Process {
                 seat: seat.into(),
             },
             timing: timing(),
+            monitoring: sky::monitoring(self),
             journals: None,
             planted: self.world.planted,
         }
@@ -293,7 +295,6 @@ impl<F: Future> Future for Running<F> {
 /// As in production, but for what only makes a seed longer.
 pub fn timing() -> Timing {
     Timing {
-        watch: Duration::from_secs(20),
         patience: Duration::from_secs(45),
         moved: Duration::from_secs(30),
         jitter: false,

@@ -11,13 +11,14 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use tower::ServiceExt as _;
 use wheelhouse::demo::{Estate, Options, router};
-use wheelhouse::estate::{Scope, Tier, TrafficSwitch, WorkloadScope};
+use wheelhouse::estate::{Scope, Soak, Tier, TrafficSwitch, WorkloadScope};
 use wheelhouse::ops::bastion::Planted;
 
 use super::chance::Chance;
 use super::fault::{Aimed, Fault};
 use super::law::Law;
 use super::process::Process;
+use super::sky::Sky;
 
 pub const NAMESPACE: &str = "production";
 pub const RECORDS: &str = "wheelhouse";
@@ -30,6 +31,8 @@ pub struct World {
     pub epoch: Timestamp,
     pub chance: Chance,
     pub router: axum::Router,
+    /// What monitoring says; none where there is none.
+    pub sky: Option<Sky>,
     began: Instant,
     numbers: AtomicUsize,
     rate: Mutex<u64>,
@@ -44,6 +47,17 @@ pub struct World {
 
 impl World {
     pub fn new(seed: u64, planted: Option<Planted>, aimed: Option<Aimed>, rate: u64) -> Arc<Self> {
+        Self::under(None, seed, planted, aimed, rate)
+    }
+
+    /// One in which monitoring says this.
+    pub fn under(
+        sky: Option<Sky>,
+        seed: u64,
+        planted: Option<Planted>,
+        aimed: Option<Aimed>,
+        rate: u64,
+    ) -> Arc<Self> {
         let epoch = "2026-11-26T14:00:00Z".parse().unwrap();
         let estate = template(epoch).twin(seed);
         tokio::spawn(estate.clone().drive());
@@ -53,6 +67,7 @@ impl World {
             epoch,
             chance: Chance::of(seed, "world"),
             router: router(&estate),
+            sky,
             began: Instant::now(),
             numbers: AtomicUsize::new(0),
             rate: Mutex::new(rate),
@@ -224,5 +239,10 @@ pub fn scope(name: &str) -> Scope {
             colours: ["blue".into(), "green".into()],
             services: SERVICES.map(Into::into).to_vec(),
         }),
+        // Shorter than in production: it only makes a seed longer.
+        soak: Soak {
+            watch_s: 20,
+            ..Soak::default()
+        },
     }
 }

@@ -52,6 +52,7 @@ pub fn scope(name: &str, tier: Tier) -> Scope {
             colours: ["blue".into(), "green".into()],
             services: vec!["digital-wall-service".into(), "digital-wall-api".into()],
         }),
+        soak: Soak::default(),
     }
 }
 
@@ -342,10 +343,7 @@ pub fn empty(look: Look, is_demo: bool) -> State {
         zone: jiff::tz::TimeZone::UTC,
         is_demo,
         author: "ann@bastion".into(),
-        pace: wheelhouse::app::operations::Pace {
-            moved_s: 60,
-            watch_s: 30,
-        },
+        pace: wheelhouse::app::operations::Pace { moved_s: 60 },
         ends_with_logout: false,
         warnings: Vec::new(),
     });
@@ -534,6 +532,7 @@ pub fn alerts() -> Vec<Seen> {
         interval: 15.0,
         expression: "histogram_quantile(0.95, x) > 2".into(),
         hold: 300.0,
+        labels: labels(&[("severity", severity)]),
         alerts: vec![alert(name, severity, is_firing, age)],
     };
     let silenced = rule("RedisMemoryUsageHigh", "warning", true, 7_200);
@@ -575,6 +574,7 @@ pub fn alert_scope() -> wheelhouse::estate::alerts::AlertScope {
         colour_label: Some("colour".into()),
         service_label: Some("service".into()),
         alertmanager: Some("monitoring/alertmanager:9093".into()),
+        gates: wheelhouse::estate::gates::GateScope::default(),
     }
 }
 

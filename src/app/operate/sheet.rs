@@ -28,7 +28,7 @@ pub fn sheet(state: &State, proposal: &Proposal) -> Sheet {
 
 fn planned(state: &State, proposal: &Proposal, kind: OperationKind) -> Sheet {
     let estate = &state.environments[proposal.environment].estate;
-    let (plan, why) = judged(state, proposal.environment, kind);
+    let (plan, why) = judged(state, proposal.environment, kind, &proposal.overrides);
     let title = match &plan {
         Some(plan) => title(plan),
         None => format!("{} {}", kind.word().to_uppercase(), estate.scope.name),
@@ -50,6 +50,11 @@ fn planned(state: &State, proposal: &Proposal, kind: OperationKind) -> Sheet {
         sheet.way_on = Some("Enter plans again.");
     }
     if let Some(plan) = &plan {
+        if !plan.overridden.is_empty() {
+            let gates: Vec<&str> = plan.overridden.keys().map(Safe::as_str).collect();
+            let said = format!("{}: say why it does not count, or Esc", gates.join(", "));
+            sheet.lines.push(Line::Look("override", said));
+        }
         match kind {
             OperationKind::Rollback => brief(&mut sheet, plan),
             OperationKind::Cutover | OperationKind::Repair => full(&mut sheet, plan, estate),
@@ -151,12 +156,13 @@ fn image_words(change: &ImageChange) -> String {
     )
 }
 
-/// What fires in the environment, by name.
+/// What fires in the environment and is no gate, by name.
 fn firing(estate: &Estate) -> Option<String> {
-    let views = estate.alerts.as_ref()?.views();
-    let firing = views
-        .iter()
-        .filter(|view| view.standing == Standing::Firing);
+    let alerts = estate.alerts.as_ref()?;
+    let views = alerts.views();
+    let firing = views.iter().filter(|view| {
+        view.standing == Standing::Firing && !alerts.scope.gates.takes(&view.alert.labels)
+    });
     let mut names: Vec<&str> = firing.map(|view| view.rule.name.as_str()).collect();
     names.dedup();
     (!names.is_empty()).then(|| names.join(", "))

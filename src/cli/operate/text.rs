@@ -52,7 +52,10 @@ pub(in crate::cli) fn plan(plan: &Plan) -> String {
             Finding::Bad => "BAD    ",
             Finding::Unknown => "UNKNOWN",
         };
-        let _ = writeln!(out, "  {mark}  {:<12} {}", gate.name, gate.said);
+        let _ = writeln!(out, "  {mark}  {:<12} {}", gate.id(), gate.said);
+    }
+    for (gate, reason) in &plan.overridden {
+        let _ = writeln!(out, "  {gate} is overridden: {reason}");
     }
     out.push('\n');
     for other in &plan.others {

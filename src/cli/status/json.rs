@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::look::Looked;
+use super::look::{self, Looked};
 use crate::app::Operations;
 use crate::app::operations::{self, Hold};
 use crate::cli::operate::text;
@@ -32,7 +32,7 @@ pub(super) fn render(title: &Safe, looked: &Looked, now: Now) -> String {
 
 fn environment(estate: &Estate, runs: Option<&Repository>, now: Now) -> Value {
     let scope = &estate.scope;
-    let verdict = estate.verdict(now);
+    let verdict = look::verdict(estate, now);
     let colours: &[Option<usize>] = if scope.traffic.is_some() {
         &[Some(0), Some(1)]
     } else {
@@ -59,7 +59,7 @@ fn environment(estate: &Estate, runs: Option<&Repository>, now: Now) -> Value {
         "timeline": story(&timeline(estate, runs, Operations::of(estate).happenings(estate))),
         "rollouts": colours.iter().flat_map(|c| rollouts(estate, *c)).collect::<Vec<_>>(),
         "operations": operations(estate, now),
-        "checks": estate.checks(now).iter().map(Check::to_json).collect::<Vec<_>>(),
+        "checks": look::checks(estate, now).iter().map(Check::to_json).collect::<Vec<_>>(),
     })
 }
 

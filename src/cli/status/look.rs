@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use crate::app::Operations;
 use crate::cli::setup::Loaded;
 use crate::estate::runs::Repository;
-use crate::estate::{Currency, Estate, Kind, Moment, Now, Seen, Verdict};
+use crate::estate::{Check, Currency, Estate, Kind, Moment, Now, Seen, Verdict};
 use crate::sources;
 use crate::sources::kubernetes::{Shared, run as observe};
 use crate::tui::clock;
@@ -26,9 +27,33 @@ impl Looked {
     /// The gravest of all.
     pub(super) fn verdict(&self, now: Now) -> Verdict {
         let runs = self.repository.iter().map(|r| r.verdict(now.at));
-        let all = self.estates.iter().map(|e| e.verdict(now)).chain(runs);
+        let all = self.estates.iter().map(|e| verdict(e, now)).chain(runs);
         all.fold(Verdict::Ok, Verdict::and)
     }
+}
+
+/// Every check of an environment, and the operation there that is paused and waits for a person.
+pub(super) fn checks(estate: &Estate, now: Now) -> Vec<Check> {
+    let mut checks = estate.checks(now);
+    checks.extend(paused(estate));
+    checks
+}
+
+/// The gravest of them.
+pub(super) fn verdict(estate: &Estate, now: Now) -> Verdict {
+    let paused = paused(estate).map_or(Verdict::Ok, |check| check.verdict);
+    estate.verdict(now).and(paused)
+}
+
+fn paused(estate: &Estate) -> Option<Check> {
+    let operations = Operations::of(estate);
+    let kept = operations.open()?;
+    let why = kept.operation.paused.as_ref()?;
+    Some(Check {
+        name: "operation",
+        of: kept.id.clone(),
+        verdict: Verdict::Bad(format!("PAUSED, a person is needed: {why}").into()),
+    })
 }
 
 /// Observes the environments and the repository until each has answered in full, for at most `limit`.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::look::Looked;
+use super::look::{self, Looked};
 use crate::app::Operations;
 use crate::app::operations::{self, Hold};
 use crate::estate::runs::{Conclusion, Progress, Repository, Run};
@@ -123,7 +123,7 @@ fn ascii(text: &str) -> String {
 
 fn environment(out: &mut String, title: &Safe, estate: &Estate, now: Now) {
     let scope = &estate.scope;
-    let verdict = estate.verdict(now);
+    let verdict = look::verdict(estate, now);
     let live = match (&scope.traffic, estate.live_colour()) {
         (None, _) => "in place".to_owned(),
         (Some(_), None) if !estate.is_listed(Kind::Services) => "live colour unknown".to_owned(),
@@ -171,7 +171,7 @@ fn environment(out: &mut String, title: &Safe, estate: &Estate, now: Now) {
         line(out, 1, &format!("UNKNOWN: {}", fault.what));
     }
     let is_told = |check: &Check| common.is_none() || matches!(check.verdict, Verdict::Bad(_));
-    for check in estate.checks(now).iter().filter(|c| is_told(c)) {
+    for check in look::checks(estate, now).iter().filter(|c| is_told(c)) {
         if let Some(why) = check.verdict.why() {
             line(
                 out,

@@ -128,6 +128,7 @@ mod tests {
             interval: 15.0,
             expression: "up".into(),
             hold: 0.0,
+            labels: Labels::default(),
             alerts,
         }
     }

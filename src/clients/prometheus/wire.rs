@@ -63,6 +63,8 @@ struct WireRule {
     #[serde(deserialize_with = "nullable")]
     duration: f64,
     #[serde(deserialize_with = "nullable")]
+    labels: BTreeMap<String, Value>,
+    #[serde(deserialize_with = "nullable")]
     alerts: Vec<WireAlert>,
     health: Option<String>,
     last_error: Option<String>,
@@ -186,6 +188,7 @@ impl WireRule {
             interval,
             expression: self.query.into(),
             hold: self.duration,
+            labels: labels(self.labels),
             alerts: self
                 .alerts
                 .into_iter()

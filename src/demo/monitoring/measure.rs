@@ -78,7 +78,8 @@ impl World {
     }
 
     fn measure_pod(&mut self, target: &Target, all: &[Target], at: i64, seconds: f64) {
-        let (rate, share) = (self.rate_of(target, all, at), self.errors_of(target));
+        let rate = self.rate_of(target, all, at);
+        let share = self.errors_of(target, rate);
         let delay = self.delay_of(target, all);
         let series = &mut self.monitoring.series;
         let with = |key: &'static str, value: &str| {
@@ -176,9 +177,11 @@ impl World {
     }
 
     /// The share of requests that fail.
-    fn errors_of(&self, target: &Target) -> f64 {
+    fn errors_of(&self, target: &Target, rate: f64) -> f64 {
         let usual = if target.is_sick { 0.9 } else { 0.003 };
-        self.twisted("errors", target)
+        // What breaks under its users only, probes and smoke tests do not find.
+        let strain = (self.twisted("strain", target)).filter(|_| rate > PROBES);
+        (self.twisted("errors", target).or(strain))
             .map_or(usual, |percent| (percent / 100.0).clamp(0.0, 1.0))
     }
 

@@ -9,8 +9,8 @@ use crate::ops::bastion::Planted;
 use crate::ops::entry::{OperationKind, Step, What};
 use crate::ops::marks::{self, Flipped};
 use crate::ops::patch::{self, Draft, Must};
-use crate::ops::plan::{Flip, still};
-use crate::ops::reads;
+use crate::ops::plan::{Flip, Plan, open, still};
+use crate::ops::{monitoring, reads};
 
 /// How often a read before the act is tried, and an act that the server put off.
 const TRIES: u32 = 5;
@@ -111,6 +111,9 @@ impl Run {
             .plan()
             .ok_or_else(|| Look::No("there is no plan".into()))?;
         let service = still(plan, flip, &estate, is_forward).map_err(Look::No)?;
+        if is_forward && self.is_first_flip() {
+            self.monitored(plan, estate).await.map_err(Look::No)?;
+        }
         let is_undo = matches!(step, Step::Undo(_));
         if is_undo && marks::operation(&service.marks).as_ref() != Some(self.id()) {
             return Err(Look::No(
@@ -118,6 +121,23 @@ impl Run {
             ));
         }
         Ok(service)
+    }
+
+    /// Whether nothing was flipped yet: what monitoring says later is for the soak, which goes back whole.
+    fn is_first_flip(&self) -> bool {
+        let operation = &self.kept.operation;
+        let mut steps = operation.states.keys();
+        !steps.any(|step| matches!(step, Step::Flip(_)) && operation.has_passed(step))
+    }
+
+    /// Whether the gates of monitoring are open at this instant; asked anew where the last answers are too old.
+    async fn monitored(&self, plan: &Plan, mut estate: Estate) -> Result<(), Safe> {
+        if plan.kind != OperationKind::Cutover {
+            return Ok(());
+        }
+        estate.alerts = self.eyes.estate.alerts.clone();
+        monitoring::look(&self.bastion, &mut estate, &plan.to).await;
+        open(plan, &estate, self.bastion.clock.now())
     }
 
     /// What a rollback read when it began, while that is as good as a read made now.

@@ -12,7 +12,7 @@ use crate::ops::entry::{OperationKind, Step, What};
 use crate::ops::marks::{self, Colour, Held, Verified};
 use crate::ops::patch::{Draft, Must};
 use crate::ops::plan::{Request, check};
-use crate::ops::{Kept, reads, record};
+use crate::ops::{Kept, monitoring, reads, record};
 
 /// How often an object that moves meanwhile is tried.
 const TRIES: u32 = 4;
@@ -27,6 +27,10 @@ impl Run {
             Ok(estate) => estate,
             Err(fault) => return Ok(vec![failed(&Step::Check, fault.what)]),
         };
+        if plan.kind == OperationKind::Cutover {
+            estate.alerts = self.eyes.estate.alerts.clone();
+            monitoring::look(&self.bastion, &mut estate, &plan.to).await;
+        }
         // The Leases are ours by now.
         estate.leases = Default::default();
         let request = Request {
@@ -34,6 +38,7 @@ impl Run {
             to: (plan.kind == OperationKind::Cutover).then(|| plan.to.clone()),
             reason: plan.reason.clone(),
             seize: false,
+            overrides: plan.overridden.clone(),
         };
         Ok(vec![
             match check(&request, &estate, self.bastion.clock.now()) {
@@ -367,7 +372,7 @@ fn held(autoscaler: &Autoscaler) -> Option<Held> {
 pub(super) fn evidence(gates: &[crate::ops::plan::Gate]) -> String {
     let words: Vec<String> = gates
         .iter()
-        .map(|gate| format!("{} {}", gate.name, gate.said))
+        .map(|gate| format!("{} {}", gate.id(), gate.said))
         .collect();
     words.join("; ")
 }

@@ -17,9 +17,9 @@ use crate::ops::journal::Journal;
 use crate::ops::kept::Kept;
 use crate::ops::lock::{self, Lock, NotLocked, Taking};
 use crate::ops::machine::{Next, Operation};
-use crate::ops::plan::{Flip, Plan, Refusal, RefusalKind, Request, check, left};
+use crate::ops::plan::{Flip, Plan, Refusal, RefusalKind, Request, check, left, target};
 use crate::ops::record::{self, NotWritten};
-use crate::ops::{marks, reads};
+use crate::ops::{marks, monitoring, reads};
 
 /// Why there is no worker.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,7 +52,7 @@ pub struct Prepared {
 /// # Errors
 /// The API's fault.
 pub async fn prepare(bastion: &Bastion, request: Request) -> Result<Prepared, Refused> {
-    let estate = match request.kind {
+    let mut estate = match request.kind {
         OperationKind::Rollback => reads::least(bastion).await?,
         OperationKind::Cutover | OperationKind::Repair => {
             let mut estate = reads::fresh(bastion).await?;
@@ -60,10 +60,17 @@ pub async fn prepare(bastion: &Bastion, request: Request) -> Result<Prepared, Re
             estate
         }
     };
+    let colour = target(&request, &estate);
+    if let Some(colour) = &colour {
+        monitoring::look(bastion, &mut estate, colour).await;
+    }
     let plan = check(&request, &estate, bastion.clock.now());
     let mut eyes = Eyes::open(bastion);
     // What was read is what is known until the watches have listed for themselves.
     eyes.estate = estate;
+    if let Some(colour) = &colour {
+        eyes.ask_monitoring(colour);
+    }
     Ok(Prepared {
         bastion: bastion.clone(),
         request,
@@ -97,6 +104,14 @@ impl Prepared {
         self.request.reason = Some(reason);
     }
 
+    /// Takes the reason why the gates that are overridden do not count, where none was said yet.
+    pub fn override_because(&mut self, reason: &Safe) {
+        let unsaid = self.request.overrides.values_mut();
+        unsaid
+            .filter(|why| why.is_empty())
+            .for_each(|why| *why = reason.clone());
+    }
+
     /// Looks on while the person reads. May be given up on and called again.
     pub async fn look(&mut self) {
         self.eyes.next().await;
@@ -126,8 +141,22 @@ impl Prepared {
         stop: watch::Receiver<bool>,
     ) -> Result<Run, Refused> {
         let bastion = &self.bastion;
-        let estate = reads::fresh(bastion).await?;
+        let mut estate = reads::fresh(bastion).await?;
+        if let Some(colour) = target(&self.request, &estate) {
+            estate.alerts = self.eyes.estate.alerts.clone();
+            monitoring::look(bastion, &mut estate, &colour).await;
+        }
         let plan = check(&self.request, &estate, bastion.clock.now()).map_err(Refused::Refusal)?;
+        if let Some(gate) =
+            (plan.overridden.iter()).find_map(|(id, why)| why.trim().is_empty().then_some(id))
+        {
+            return Err(Refused::Refusal(Refusal {
+                kind: RefusalKind::Invalid,
+                why: format!("{gate} is overridden without a reason: say why it does not count")
+                    .into(),
+                plan: Some(Box::new(plan.clone())),
+            }));
+        }
         if confirmed.is_some_and(|hash| hash != plan.hash.as_str()) {
             return Err(Refused::Moved(Box::new(plan)));
         }
@@ -313,15 +342,11 @@ async fn take_over(
             }
         }
     }
-    let mut run = run(
-        bastion.clone(),
-        kept,
-        lock,
-        Eyes::open(bastion),
-        journal,
-        stop,
-        soaked,
-    );
+    let mut eyes = Eyes::open(bastion);
+    if plan.kind == OperationKind::Cutover {
+        eyes.ask_monitoring(&plan.to);
+    }
+    let mut run = run(bastion.clone(), kept, lock, eyes, journal, stop, soaked);
     run.fence().await.map_err(ended)?;
     // Nobody can any more; somebody may have between the read and the fence.
     let estate = reads::least(bastion).await?;
@@ -424,8 +449,14 @@ fn planned(bastion: &Bastion, plan: &Plan, lock: &Lock) -> Vec<Entry> {
         epochs: lock.epochs.clone(),
         holder: bastion.person.holder.clone(),
     };
+    let overridden = (plan.overridden.iter()).map(|(gate, reason)| What::Overridden {
+        gate: gate.clone(),
+        reason: reason.clone(),
+    });
     let whats = [What::Planned(Box::new(plan.clone())), locked];
-    whats.into_iter().map(|what| entry(bastion, what)).collect()
+    (whats.into_iter().chain(overridden))
+        .map(|what| entry(bastion, what))
+        .collect()
 }
 
 /// Every Service of the switch: also those that are verified only must not move meanwhile.

@@ -1,4 +1,4 @@
-//! Waiting for the world: that traffic moved, and that it stays.
+//! Waiting for the world: that traffic moved, and what may take it elsewhere meanwhile.
 
 use std::time::Duration;
 
@@ -7,17 +7,16 @@ use tokio::time::{Instant, sleep_until};
 use super::flip::{failed, passed, words};
 use super::{Ended, Run};
 use crate::estate::{Estate, Kind, Safe, Seen, Slice};
-use crate::ops::bastion::Planted;
 use crate::ops::entry::{Step, What};
-use crate::ops::lock::{Belief, millis};
+use crate::ops::lock::Belief;
 use crate::ops::plan::Plan;
 use crate::ops::{marks, reads};
 
 /// How often the watch counts the time that passed. A gap of more than twice as long was not watched.
-const TICK: Duration = Duration::from_secs(1);
+pub(super) const TICK: Duration = Duration::from_secs(1);
 
 /// What a wait was woken by.
-enum Woken {
+pub(super) enum Woken {
     Seen,
     Ticked,
     Late,
@@ -67,67 +66,6 @@ impl Run {
         }
     }
 
-    /// Watches that traffic stays where it was brought, for as many seconds as were really watched.
-    pub(super) async fn watch(&mut self) -> Result<Vec<What>, Ended> {
-        let step = Step::Watch;
-        let Some(plan) = self.plan().cloned() else {
-            return Ok(vec![failed(&step, "there is no plan")]);
-        };
-        let needed = millis(self.bastion.timing.watch);
-        let mut watched = 1_000 * *self.watched.borrow();
-        let mut last = self.bastion.clock.boot();
-        let mut reverted_at: Option<Instant> = None;
-        // EndpointSlices follow a selector that was put right, as they follow a flip.
-        let mut following: Option<Instant> = None;
-        loop {
-            let now = self.bastion.clock.boot();
-            let passed_ms = now.since(last);
-            last = now;
-            // A machine that slept or a feed that is stale watched nothing: such time does not count (I-25).
-            let is_watched = passed_ms <= 2 * millis(TICK) && self.eyes.is_current();
-            if (is_watched || self.bastion.has(Planted::SoakByWallClock)) && reverted_at.is_none() {
-                watched += passed_ms;
-                self.watched.send_replace(watched / 1_000);
-            }
-            // Missing is not empty: who took it over has seen nothing yet.
-            let has_seen = self.eyes.has_seen();
-            if has_seen && let Some(why) = self.reverted(&plan) {
-                let since = *reverted_at.get_or_insert_with(Instant::now);
-                if self.kept.operation.paused.is_none() {
-                    self.write(vec![What::Paused {
-                        reason: why.clone(),
-                    }])
-                    .await?;
-                }
-                if since.elapsed() >= self.bastion.timing.patience {
-                    return Ok(vec![failed(&step, why)]);
-                }
-            } else if has_seen && reverted_at.take().is_some() {
-                following = Some(Instant::now() + self.bastion.timing.moved);
-                self.write(vec![What::Resumed]).await?;
-            }
-            match starved(&self.eyes.estate, &plan) {
-                Some(why) if has_seen && reverted_at.is_none() => {
-                    let is_settled = following.is_none_or(|until| until <= Instant::now());
-                    let now = self.looked_again().await;
-                    if is_settled && now.is_some_and(|now| starved(&now, &plan).is_some()) {
-                        return Ok(vec![failed(&step, why)]);
-                    }
-                }
-                Some(_) => {}
-                None => following = None,
-            }
-            if let Some(stopped) = self.stopped(&step) {
-                return Ok(vec![stopped]);
-            }
-            if watched >= needed {
-                let words = format!("watched for {} s: it stayed", watched / 1_000);
-                return Ok(vec![passed(&step, words)]);
-            }
-            self.wait(None).await?;
-        }
-    }
-
     /// Whether the watched Service is one that this operation flipped, as far as it flips it.
     fn sees_flip(&self, plan: &Plan, service: &Safe) -> bool {
         let seen = self.eyes.estate.services.value.get(service);
@@ -136,7 +74,7 @@ impl Run {
     }
 
     /// What the eyes saw, with EndpointSlices as they are now; none where they cannot be read.
-    async fn looked_again(&self) -> Option<Estate> {
+    pub(super) async fn looked_again(&self) -> Option<Estate> {
         let answer = self.bastion.timing.answer;
         let slices = self.bastion.cluster.list::<Slice>("", answer).await.ok()?;
         let mut estate = self.eyes.estate.clone();
@@ -146,14 +84,14 @@ impl Run {
     }
 
     /// The result of a step during which somebody asked to abort.
-    fn stopped(&mut self, step: &Step) -> Option<What> {
+    pub(super) fn stopped(&mut self, step: &Step) -> Option<What> {
         self.hear();
         let (by, why) = self.kept.operation.abort.as_ref()?;
         Some(failed(step, format!("aborted by {by}: {why}")))
     }
 
     /// The Services whose selector is not what this operation meant any more, and who did it (rule 11).
-    fn reverted(&self, plan: &Plan) -> Option<Safe> {
+    pub(super) fn reverted(&self, plan: &Plan) -> Option<Safe> {
         let estate = &self.eyes.estate;
         for flip in &plan.flips {
             let Some(service) = estate.services.value.get(&flip.service) else {
@@ -178,7 +116,7 @@ impl Run {
     }
 
     /// Waits for something to see or the next tick; ends with the Lease.
-    async fn wait(&mut self, limit: Option<Instant>) -> Result<Woken, Ended> {
+    pub(super) async fn wait(&mut self, limit: Option<Instant>) -> Result<Woken, Ended> {
         self.believe()?;
         self.boundary()?;
         let tick = Instant::now() + TICK;
@@ -222,7 +160,7 @@ fn standing(estate: &Estate, service: &Safe, colour: &Safe, least: u32) -> Resul
 }
 
 /// A Service of the plan whose colour has no ready endpoint left.
-fn starved(estate: &Estate, plan: &Plan) -> Option<Safe> {
+pub(super) fn starved(estate: &Estate, plan: &Plan) -> Option<Safe> {
     let switch = estate.scope.traffic.as_ref()?;
     let place = switch.colour(&plan.to)?;
     // Endpoints alone may be gone because somebody changed the selector, which is seen a moment later.

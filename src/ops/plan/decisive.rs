@@ -23,7 +23,7 @@ struct Decisive<'a> {
     templates: BTreeSet<&'a Safe>,
     digests: BTreeSet<&'a Safe>,
     replicas: BTreeMap<&'a Safe, u32>,
-    gates: Vec<(&'a Safe, Finding)>,
+    gates: Vec<(Safe, Finding)>,
 }
 
 /// The hash of what decides.
@@ -70,7 +70,7 @@ pub(super) fn hash(
                 OperationKind::Rollback => gate.name.as_str() == "match",
                 _ => !matches!(gate.name.as_str(), "lock" | "current" | "rights"),
             })
-            .map(|gate| (&gate.name, gate.finding))
+            .map(|gate| (gate.id(), gate.finding))
             .collect(),
     };
     let text = serde_json::to_vec(&decisive).unwrap_or_default();

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::left::is_left;
-use super::{Finding, Flip, Gate, Hold, ImageChange, Plan, Refusal, Request, colour, decisive};
+use super::overridden::overridden;
+use super::{
+    Finding, Flip, Gate, Hold, ImageChange, Plan, Refusal, Request, colour, decisive, monitoring,
+};
 use crate::estate::health::rollout;
 use crate::estate::{
     Autoscaler, Currency, Deployment, Estate, Group, Kind, Labels, Live, Now, Pod, Safe, Service,
@@ -54,6 +57,7 @@ pub(super) fn cutover(
     gates.extend(ports(estate, &services, &targets));
     gates.push(capacity(estate, to));
     gates.extend(held(&holds));
+    gates.extend(monitoring::gates(estate, switch, to, now));
     gates.extend(lock(request, estate, &services, now));
     gates.extend(rights(estate));
     gates.extend(owners(&services));
@@ -67,7 +71,7 @@ pub(super) fn cutover(
         gates,
         back: back(estate, switch, live, to),
     };
-    Ok(plan.finish(request, estate, switch))
+    plan.finish(request, estate, switch)
 }
 
 /// A plan to make every selector what was meant.
@@ -131,7 +135,7 @@ pub(super) fn repair(
         gates,
         back: "R, to the other colour, if it is ready".into(),
     };
-    Ok(plan.finish(request, estate, switch))
+    plan.finish(request, estate, switch)
 }
 
 /// A plan without what follows from the rest.
@@ -147,7 +151,14 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    pub(super) fn finish(self, request: &Request, estate: &Estate, switch: &TrafficSwitch) -> Plan {
+    /// # Errors
+    /// The request overrides what may not be.
+    pub(super) fn finish(
+        self,
+        request: &Request,
+        estate: &Estate,
+        switch: &TrafficSwitch,
+    ) -> Result<Plan, Refusal> {
         let to = switch.colours[self.to].clone();
         let hash = decisive::hash(
             self.kind,
@@ -157,7 +168,10 @@ impl Draft {
             &self.gates,
             estate,
         );
-        Plan {
+        let is_cutover = self.kind == OperationKind::Cutover;
+        // What was never seen is no baseline: then no alert is proof.
+        let alerts = (estate.alerts.as_ref()).filter(|alerts| is_cutover && alerts.rules.listed);
+        Ok(Plan {
             kind: self.kind,
             environment: estate.scope.name.clone(),
             namespace: estate.scope.namespace.clone(),
@@ -169,11 +183,14 @@ impl Draft {
             flips: self.flips,
             least: self.least,
             holds: self.holds,
+            overridden: overridden(request, &self.gates)?,
+            soak: estate.scope.soak,
+            fired: alerts.map(monitoring::fired),
             gates: self.gates,
             back: self.back,
             reason: request.reason.clone(),
             hash,
-        }
+        })
     }
 }
 

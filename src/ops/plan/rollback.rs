@@ -44,7 +44,7 @@ pub(super) fn rollback(
         gates,
         back: "C, a cutover with all its checks".into(),
     };
-    Ok(plan.finish(request, estate, switch))
+    plan.finish(request, estate, switch)
 }
 
 /// I-30: the colour that was verified live before, not merely the other one, where that is known.

@@ -1,8 +1,8 @@
 //! Whether a patch of the plan may be sent at this instant, from fresh reads (I-4).
 
 use super::gates::{matching, ready, taking};
-use super::{Finding, Flip, Gate, Plan};
-use crate::estate::{Estate, Safe, Service};
+use super::{Finding, Flip, Gate, Plan, monitoring};
+use crate::estate::{Estate, Now, Safe, Service};
 
 /// The Service as it is now, if `flip` may be done to it. Forward moves demand the colour's Deployments
 /// saturated too; a way back demands no more than ready pods behind the whole selector (I-22).
@@ -48,5 +48,33 @@ pub fn still(plan: &Plan, flip: &Flip, estate: &Estate, is_forward: bool) -> Res
     match gates.iter().find(bad) {
         Some(gate) => Err(format!("{}: {}", gate.name, gate.said).into()),
         None => Ok(service.clone()),
+    }
+}
+
+/// Whether monitoring still lets traffic move: asked when the first Service is about to be flipped, which may be
+/// long after the check where another worker went on (I-12).
+///
+/// # Errors
+/// The gate that closed since.
+pub fn open(plan: &Plan, estate: &Estate, now: Now) -> Result<(), Safe> {
+    let switch = estate.scope.traffic.as_ref();
+    let (Some(switch), true) = (switch, plan.fired.is_some() || estate.alerts.is_some()) else {
+        return Ok(());
+    };
+    let Some(to) = switch.colour(&plan.to) else {
+        return Ok(());
+    };
+    let gates = match &estate.alerts {
+        Some(_) => monitoring::gates(estate, switch, to, now),
+        None => {
+            let why =
+                "monitoring: no Prometheus is configured on this bastion, and the plan had one";
+            return Err(why.into());
+        }
+    };
+    let closed = |gate: &&Gate| gate.is_closed() && !plan.is_overridden(&gate.id());
+    match gates.iter().find(closed) {
+        Some(gate) => Err(format!("{}: {}", gate.id(), gate.said).into()),
+        None => Ok(()),
     }
 }

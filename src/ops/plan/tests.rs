@@ -124,6 +124,7 @@ fn request(kind: OperationKind) -> Request {
         to: None,
         reason: Some("release 42".into()),
         seize: false,
+        overrides: Default::default(),
     }
 }
 
@@ -138,6 +139,8 @@ fn refused(kind: OperationKind, parts: Parts) -> (RefusalKind, String) {
 }
 
 use OperationKind::{Cutover, Repair, Rollback};
+
+mod monitoring;
 
 #[test]
 fn i_15_a_cutover_changes_the_colour_key_alone() {

@@ -20,7 +20,7 @@ fn configured(estate: &Served, watch: u32) -> PathBuf {
         ("\nlease = 60\n", "\nlease = 6\n".to_owned()),
         ("\nrenew = 10\n", "\nrenew = 1\n".to_owned()),
         ("\ngive_up = 40\n", "\ngive_up = 4\n".to_owned()),
-        ("\nwatch = 30\n", format!("\nwatch = {watch}\n")),
+        ("\nsoak = 120\n", format!("\nsoak = {watch}\n")),
     ] {
         assert!(text.contains(slow), "{slow:?} is not in the estate's file");
         text = text.replace(slow, &quick);

@@ -1,0 +1,292 @@
+//! Which alerts and queries of monitoring are gates, and what a query gave. NaN, nothing, and more than one
+//! number are no answer: no gate passes on them (I-9).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::chart::Measured;
+use super::{Fault, Labels, Moment, Safe};
+
+/// What stands for the colour that traffic is to go to, in the text of a query.
+pub const COLOUR: &str = "$colour";
+
+/// The gates of an environment, by configuration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GateScope {
+    /// An alert is a gate if its labels fit one of these.
+    pub alerts: Vec<Fit>,
+    /// Queries that are gates.
+    pub queries: Vec<Query>,
+    /// Seconds between two questions.
+    pub interval_s: u64,
+    /// Seconds that a soak may be UNKNOWN before it holds and calls.
+    pub unknown_s: u64,
+}
+
+impl Default for GateScope {
+    fn default() -> Self {
+        let critical = [("severity".into(), vec!["critical".into()])];
+        Self {
+            alerts: vec![Fit(critical.into_iter().collect())],
+            queries: Vec::new(),
+            interval_s: 10,
+            unknown_s: 60,
+        }
+    }
+}
+
+/// Labels, and for each the values that it may have: all of them must fit.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Fit(pub BTreeMap<Safe, Vec<Safe>>);
+
+impl Fit {
+    /// Whether `labels` fit.
+    pub fn takes(&self, labels: &Labels) -> bool {
+        (self.0.iter()).all(|(key, values)| labels.get(key).is_some_and(|v| values.contains(v)))
+    }
+}
+
+impl std::fmt::Display for Fit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let word = |(key, values): (&Safe, &Vec<Safe>)| {
+            let values: Vec<&str> = values.iter().map(Safe::as_str).collect();
+            format!("{key}={}", values.join("|"))
+        };
+        let words: Vec<String> = self.0.iter().map(word).collect();
+        f.write_str(&words.join(" "))
+    }
+}
+
+impl GateScope {
+    /// Whether an alert with `labels` is a gate.
+    pub fn takes(&self, labels: &Labels) -> bool {
+        self.alerts.iter().any(|fit| fit.takes(labels))
+    }
+
+    /// Which alerts are gates, in words.
+    pub fn alerts_in_words(&self) -> String {
+        let words: Vec<String> = self.alerts.iter().map(ToString::to_string).collect();
+        words.join(" or ")
+    }
+}
+
+/// A query that is a gate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Query {
+    /// What people call it.
+    pub name: Safe,
+    /// PromQL that gives one number; `$colour` stands for the colour that traffic is to go to.
+    pub expression: Safe,
+    /// The number must be below it.
+    pub below: Option<f64>,
+    /// The number must be above it.
+    pub above: Option<f64>,
+    /// How much traffic it needs to mean something.
+    pub traffic: Option<Traffic>,
+}
+
+/// How much traffic a query needs to mean something.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Traffic {
+    /// PromQL that gives the number of requests; `$colour` as above.
+    pub expression: Safe,
+    /// The fewest that are enough.
+    pub least: f64,
+    /// What less of them means.
+    pub quiet: Quiet,
+}
+
+/// What too little traffic means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Quiet {
+    /// UNKNOWN: it blocks a cutover, and holds a soak.
+    Hold,
+    /// It is noted before a cutover; a soak waits for traffic, its seconds do not count.
+    Extend,
+    /// It is noted.
+    Pass,
+}
+
+/// What a query gave.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Reading {
+    /// The query's name.
+    pub gate: Safe,
+    /// The colour that stood in it; none where it names none.
+    pub colour: Option<Safe>,
+    /// Its number, or why there is none.
+    pub value: Result<f64, Safe>,
+    /// The number of requests, where that was asked.
+    pub requests: Option<Result<f64, Safe>>,
+}
+
+/// What the queries gave last, and when.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Readings(BTreeMap<(Safe, Option<Safe>), (Moment, Reading)>);
+
+impl Readings {
+    /// Takes what was read at `at`.
+    pub fn take(&mut self, reading: Reading, at: Moment) {
+        let key = (reading.gate.clone(), reading.colour.clone());
+        self.0.insert(key, (at, reading));
+    }
+
+    /// What `query` gave about `colour`, and when.
+    pub fn of(&self, query: &Query, colour: &Safe) -> Option<&(Moment, Reading)> {
+        let key = (query.name.clone(), query.colour(colour).cloned());
+        self.0.get(&key)
+    }
+}
+
+impl Query {
+    /// `colour`, if it stands in the query.
+    pub fn colour<'a>(&self, colour: &'a Safe) -> Option<&'a Safe> {
+        let names = |text: &Safe| text.contains(COLOUR);
+        let is_named = names(&self.expression) || self.traffic.iter().any(|t| names(&t.expression));
+        is_named.then_some(colour)
+    }
+}
+
+impl Reading {
+    /// Of `query` about `colour`, by what was answered.
+    pub fn of(
+        query: &Query,
+        colour: &Safe,
+        value: Result<Measured, Fault>,
+        requests: Option<Result<Measured, Fault>>,
+    ) -> Self {
+        let one = |answer: Result<Measured, Fault>| match answer {
+            Ok(measured) => number(&measured),
+            Err(fault) => Err(fault.what),
+        };
+        Self {
+            gate: query.name.clone(),
+            colour: query.colour(colour).cloned(),
+            value: one(value),
+            requests: requests.map(one),
+        }
+    }
+}
+
+/// The text of an expression about `colour`. A colour is a label's value: it needs no escape.
+pub fn about(expression: &str, colour: &str) -> String {
+    expression.replace(COLOUR, colour)
+}
+
+/// The one number that a query gave.
+///
+/// # Errors
+/// Why there is none: nothing, several, or no number.
+pub fn number(measured: &Measured) -> Result<f64, Safe> {
+    match &measured.samples[..] {
+        [] => Err("no data: the query gives nothing".into()),
+        [one] => one
+            .number
+            .ok_or_else(|| format!("{} is no number", one.text).into()),
+        many => Err(format!("{} series where one number is wanted", many.len()).into()),
+    }
+}
+
+/// The longest window of an expression in seconds: `rate(x[5m])` has 300; 0 where it has none.
+pub fn window_s(expression: &str) -> f64 {
+    // What stands in quotes may hold anything.
+    let outside = expression.split('"').step_by(2);
+    let ranges = outside.flat_map(|text| text.split('[').skip(1));
+    let range = |text: &str| {
+        let range = text.split([']', ':']).next().unwrap_or_default();
+        seconds(range.trim())
+    };
+    ranges.filter_map(range).fold(0.0, f64::max)
+}
+
+/// A duration as PromQL writes it: `1h30m`, `90s`.
+fn seconds(text: &str) -> Option<f64> {
+    let (mut all, mut digits, mut unit) = (0.0, String::new(), String::new());
+    let unit_s = |unit: &str| match unit {
+        "ms" => Some(0.001),
+        "s" => Some(1.0),
+        "m" => Some(60.0),
+        "h" => Some(3_600.0),
+        "d" => Some(86_400.0),
+        "w" => Some(604_800.0),
+        "y" => Some(31_536_000.0),
+        _ => None,
+    };
+    for letter in text.chars().chain(['0']) {
+        match (letter.is_ascii_digit(), unit.is_empty()) {
+            (true, true) => digits.push(letter),
+            (true, false) => {
+                let count: f64 = digits.parse().ok()?;
+                all += count * unit_s(&unit)?;
+                (digits, unit) = (letter.to_string(), String::new());
+            }
+            (false, _) => unit.push(letter),
+        }
+    }
+    (all > 0.0).then_some(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::estate::chart::Sample;
+
+    fn measured(values: &[Option<f64>]) -> Measured {
+        let sample = |number: &Option<f64>| Sample {
+            labels: Labels::default(),
+            text: "NaN".into(),
+            number: *number,
+        };
+        Measured {
+            samples: values.iter().map(sample).collect(),
+            warnings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn i_9_nothing_several_and_nan_are_no_number() {
+        assert_eq!(number(&measured(&[Some(0.5)])), Ok(0.5));
+        for (values, said) in [
+            (&[][..], "no data"),
+            (&[None][..], "NaN is no number"),
+            (&[Some(1.0), Some(2.0)][..], "2 series"),
+        ] {
+            let why = number(&measured(values)).err().unwrap_or_else(|| "".into());
+            assert!(why.contains(said), "{why}");
+        }
+    }
+
+    #[test]
+    fn i_10_the_longest_window_of_an_expression_is_found() {
+        for (expression, wanted) in [
+            ("rate(a[5m]) / rate(b[1h30m]) > 0.1", 5_400.0),
+            ("max_over_time(x{le=\"[9h]\"}[90s:15s])", 90.0),
+            ("up == 0", 0.0),
+        ] {
+            assert!((window_s(expression) - wanted).abs() < 1e-9, "{expression}");
+        }
+    }
+
+    #[test]
+    fn every_label_of_a_fit_must_have_one_of_its_values() {
+        let fit = Fit([
+            ("severity".into(), vec!["critical".into(), "page".into()]),
+            ("team".into(), vec!["wall".into()]),
+        ]
+        .into_iter()
+        .collect());
+        let labels = |pairs: &[(&str, &str)]| -> Labels {
+            pairs
+                .iter()
+                .map(|(k, v)| ((*k).into(), (*v).into()))
+                .collect()
+        };
+        assert!(fit.takes(&labels(&[("severity", "page"), ("team", "wall")])));
+        assert!(!fit.takes(&labels(&[("severity", "page")])));
+        assert!(!fit.takes(&labels(&[("severity", "info"), ("team", "wall")])));
+        assert_eq!(fit.to_string(), "severity=critical|page team=wall");
+    }
+}

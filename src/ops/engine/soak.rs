@@ -1,0 +1,214 @@
+//! The watch after a flip: that traffic stays where it was brought, and that nothing speaks against it there.
+//!
+//! A second counts only if it was really watched: the machine was awake, the feeds were current, monitoring
+//! could be believed (I-25). What is not known holds and calls, and never moves traffic.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::flip::{failed, passed};
+use super::wait::{TICK, starved};
+use super::{Ended, Run};
+use crate::estate::{Moment, OnFailure, Safe};
+use crate::ops::bastion::Planted;
+use crate::ops::entry::{Step, What};
+use crate::ops::lock::millis;
+use crate::ops::machine::{HELD, UNSURE};
+use crate::ops::plan::{Plan, Soaked, soaked};
+
+/// How far a soak has come.
+struct Soak {
+    /// Since when this worker watches: an answer from before says nothing of the colour under traffic.
+    began: Moment,
+    /// Milliseconds that were really watched, those of workers before included.
+    watched: u64,
+    last: Moment,
+    reverted_at: Option<Instant>,
+    /// EndpointSlices follow a selector that was put right, as they follow a flip.
+    following: Option<Instant>,
+    unsure_since: Option<Instant>,
+    /// Something went wrong, and a person is to decide.
+    is_held: bool,
+    /// It waits for monitoring, and said so.
+    is_called: bool,
+}
+
+impl Run {
+    /// Watches for as many seconds as the plan says.
+    pub(super) async fn watch(&mut self) -> Result<Vec<What>, Ended> {
+        let step = Step::Watch;
+        let Some(plan) = self.plan().cloned() else {
+            return Ok(vec![failed(&step, "there is no plan")]);
+        };
+        let mut soak = self.soak();
+        loop {
+            let seen = soaked(&plan, &self.eyes.estate, self.bastion.clock.now());
+            let is_known = matches!(seen, Soaked::Well(_));
+            self.count(&mut soak, is_known);
+            if let Some(why) = self.moved_away(&plan, &mut soak).await? {
+                return Ok(vec![failed(&step, why)]);
+            }
+            let mut wrong = self.serves_nobody(&plan, &mut soak).await;
+            let said = match seen {
+                Soaked::Well(said) => said,
+                Soaked::Waiting(why) => self.unsure(&plan, &mut soak, why, true).await?,
+                Soaked::Unknown(why) => self.unsure(&plan, &mut soak, why, false).await?,
+                Soaked::Bad(why) => {
+                    wrong.get_or_insert(why.clone());
+                    why
+                }
+            };
+            match (wrong, plan.soak.on_failure) {
+                (Some(why), OnFailure::Return) => return Ok(vec![failed(&step, why)]),
+                (Some(why), OnFailure::Hold) => self.hold_still(&mut soak, &why).await?,
+                (None, _) if is_known => self.go_on_watching(&mut soak).await?,
+                (None, _) => {}
+            }
+            if let Some(stopped) = self.stopped(&step) {
+                return Ok(vec![stopped]);
+            }
+            if soak.watched >= 1_000 * plan.soak.watch_s && self.is_well(&soak) {
+                let words = format!("watched for {} s: it stayed; {said}", soak.watched / 1_000);
+                return Ok(vec![passed(&step, words)]);
+            }
+            self.wait(None).await?;
+        }
+    }
+
+    fn soak(&self) -> Soak {
+        let now = self.bastion.clock.boot();
+        let paused = self.kept.operation.paused.as_ref();
+        Soak {
+            began: now,
+            watched: 1_000 * *self.watched.borrow(),
+            last: now,
+            reverted_at: None,
+            following: None,
+            unsure_since: None,
+            is_held: paused.is_some_and(|why| why.starts_with(HELD)),
+            is_called: paused.is_some_and(|why| !why.starts_with(HELD)),
+        }
+    }
+
+    /// Counts the time since the last look, if it was watched.
+    fn count(&mut self, soak: &mut Soak, is_known: bool) {
+        let now = self.bastion.clock.boot();
+        let passed_ms = now.since(soak.last);
+        soak.last = now;
+        // A machine that slept or a feed that is stale watched nothing: such time does not count (I-25).
+        let is_watched = passed_ms <= 2 * millis(TICK) && self.eyes.is_current() && is_known;
+        let is_disturbed = soak.reverted_at.is_some() || soak.is_held;
+        if (is_watched || self.bastion.has(Planted::SoakByWallClock)) && !is_disturbed {
+            soak.watched += passed_ms;
+            self.watched.send_replace(soak.watched / 1_000);
+        }
+    }
+
+    /// Somebody else changed a selector (rule 11): it pauses, and is told why it failed when nobody puts it right.
+    async fn moved_away(&mut self, plan: &Plan, soak: &mut Soak) -> Result<Option<Safe>, Ended> {
+        // Missing is not empty: who took it over has seen nothing yet.
+        if !self.eyes.has_seen() {
+            return Ok(None);
+        }
+        if let Some(why) = self.reverted(plan) {
+            let since = *soak.reverted_at.get_or_insert_with(Instant::now);
+            let said = self.kept.operation.paused.as_ref();
+            if said != Some(&why) && !soak.is_held {
+                let reason = why.clone();
+                self.write(vec![What::Paused { reason }]).await?;
+            }
+            let is_over = since.elapsed() >= self.bastion.timing.patience;
+            return Ok(is_over.then_some(why));
+        }
+        if soak.reverted_at.take().is_some() {
+            soak.following = Some(Instant::now() + self.bastion.timing.moved);
+            if !soak.is_held {
+                soak.is_called = false;
+                self.write(vec![What::Resumed]).await?;
+            }
+        }
+        Ok(None)
+    }
+
+    /// The colour has no ready endpoint left, which a read made now confirms.
+    async fn serves_nobody(&self, plan: &Plan, soak: &mut Soak) -> Option<Safe> {
+        let Some(why) = starved(&self.eyes.estate, plan) else {
+            soak.following = None;
+            return None;
+        };
+        if !self.eyes.has_seen() || soak.reverted_at.is_some() {
+            return None;
+        }
+        let is_settled = soak.following.is_none_or(|until| until <= Instant::now());
+        let now = self.looked_again().await;
+        let is_so = is_settled && now.is_some_and(|now| starved(&now, plan).is_some());
+        is_so.then_some(why)
+    }
+
+    /// It is not known whether all is well: beyond its limit that pauses and calls, and moves nothing.
+    async fn unsure(
+        &mut self,
+        plan: &Plan,
+        soak: &mut Soak,
+        why: Safe,
+        is_waiting: bool,
+    ) -> Result<Safe, Ended> {
+        let since = *soak.unsure_since.get_or_insert_with(Instant::now);
+        let monitoring = self.bastion.monitoring.as_ref();
+        let limit = match (is_waiting, monitoring) {
+            // Traffic comes when it comes; but not for ever.
+            (true, _) => self.bastion.timing.patience,
+            (false, Some(it)) => Duration::from_secs(it.scope.gates.unknown_s),
+            (false, None) => Duration::ZERO,
+        };
+        if since.elapsed() >= limit && self.kept.operation.paused.is_none() {
+            soak.is_called = true;
+            let to = Plan::colour_in_words(&plan.to);
+            let seconds = since.elapsed().as_secs();
+            let reason = format!(
+                "{UNSURE}for {seconds} s, {why}: traffic stays on {to}, no second counts; it goes on when that is known, or abort it, or roll back"
+            );
+            self.write(vec![What::Paused {
+                reason: reason.into(),
+            }])
+            .await?;
+        }
+        Ok(why)
+    }
+
+    /// Something is wrong, and traffic stays all the same: a person decides (I-34).
+    async fn hold_still(&mut self, soak: &mut Soak, why: &Safe) -> Result<(), Ended> {
+        if soak.is_held {
+            return Ok(());
+        }
+        (soak.is_held, soak.is_called) = (true, false);
+        let reason = format!(
+            "{HELD}{why}; traffic stays, as configured: abort it or roll back to return, abandon it to stay"
+        );
+        self.write(vec![What::Paused {
+            reason: reason.into(),
+        }])
+        .await
+    }
+
+    /// Nothing is wrong: a pause for want of knowledge ends with that.
+    async fn go_on_watching(&mut self, soak: &mut Soak) -> Result<(), Ended> {
+        soak.unsure_since = None;
+        if soak.is_called && soak.reverted_at.is_none() && self.eyes.has_seen() {
+            soak.is_called = false;
+            self.write(vec![What::Resumed]).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether it may end well now: nothing is paused, and monitoring answered since the flip.
+    fn is_well(&self, soak: &Soak) -> bool {
+        let has_answered = match &self.eyes.estate.alerts {
+            Some(alerts) => alerts.rules.seen.is_some_and(|seen| seen >= soak.began),
+            None => true,
+        };
+        let is_quiet = soak.unsure_since.is_none() && soak.reverted_at.is_none();
+        has_answered && is_quiet && !soak.is_held && !soak.is_called
+    }
+}

@@ -1,0 +1,417 @@
+//! What monitoring says before traffic moves forward: firing alerts, queries, and whether it can be believed.
+//! Silence is no good news: what does not answer, is stale, or gives no number is UNKNOWN.
+
+use std::collections::BTreeMap;
+
+use super::{Finding, Gate, Plan};
+use crate::estate::alerts::{AlertView, Alerts, Rule, Standing, severity_rank};
+use crate::estate::gates::{Query, Quiet, Reading, window_s};
+use crate::estate::{Currency, Estate, Labels, Moment, Now, Safe, TrafficSwitch, Verdict};
+
+/// The gate that says whether monitoring can be believed.
+const MONITORING: &str = "monitoring";
+/// The gate of the alerts, where none stands in the way; one that does has its own name behind it.
+const ALERTS: &str = "alerts";
+const ALERT: &str = "alert";
+const QUERY: &str = "query";
+const RULE: &str = "rule";
+/// The gate that says what the soak cannot see.
+const SOAK: &str = "soak";
+
+/// Whether a gate of that name is one of these.
+pub(super) fn is_of_monitoring(name: &str) -> bool {
+    [MONITORING, ALERTS, ALERT, QUERY, RULE].contains(&name)
+}
+
+/// Every gate that monitoring is asked for, of a cutover to the colour `to`.
+pub(super) fn gates(estate: &Estate, switch: &TrafficSwitch, to: usize, now: Now) -> Vec<Gate> {
+    let Some(alerts) = &estate.alerts else {
+        let said = "no Prometheus is configured: no alert stops this cutover, none brings it back";
+        return vec![Gate::new(MONITORING, Finding::Noted, said)];
+    };
+    let mut gates = vec![believed(alerts, estate, now)];
+    gates.extend(broken(alerts));
+    gates.extend(firing(alerts, switch, to));
+    let queries = alerts.scope.gates.queries.iter();
+    gates.extend(queries.map(|query| queried(query, alerts, &switch.colours[to], now).gate(query)));
+    gates.push(soak(alerts, estate.scope.soak.watch_s));
+    gates
+}
+
+/// Whether what Prometheus says can be believed at all (SAFETY, rule 6).
+pub(super) fn is_believed(alerts: &Alerts, estate: &Estate, now: Now) -> Verdict {
+    match alerts.rules.currency(now.at) {
+        Currency::Stale if alerts.rules.fault.is_none() => {
+            let age = alerts.rules.age(now.at).unwrap_or(0) / 1_000;
+            Verdict::Unknown(format!("Prometheus last answered {age} s ago").into())
+        }
+        _ => alerts.is_alive(server_time(alerts, estate, now)),
+    }
+}
+
+/// Prometheus' own time, as well as it is known: evaluations are dated by it.
+pub(super) fn server_time(alerts: &Alerts, estate: &Estate, now: Now) -> jiff::Timestamp {
+    let age = alerts
+        .rules
+        .age(now.at)
+        .and_then(|ms| i64::try_from(ms).ok());
+    let told = (alerts.rules.value.server.zip(age)).and_then(|(server, age)| {
+        let age = jiff::SignedDuration::from_millis(age);
+        server.checked_add(age).ok()
+    });
+    told.unwrap_or_else(|| estate.server_time(now))
+}
+
+fn believed(alerts: &Alerts, estate: &Estate, now: Now) -> Gate {
+    let (finding, said) = match is_believed(alerts, estate, now) {
+        Verdict::Unknown(why) | Verdict::Bad(why) => (Finding::Unknown, why.to_string()),
+        Verdict::Ok => match (alerts.rules.value.warnings.first(), &alerts.scope.watchdog) {
+            (Some(warning), _) => (Finding::Noted, format!("alive, but {warning}")),
+            (None, Some(watchdog)) => (Finding::Ok, format!("alive: {watchdog} fires")),
+            (None, None) => (Finding::Ok, "alive: the rules are evaluated".to_owned()),
+        },
+    };
+    Gate::new(MONITORING, finding, said)
+}
+
+/// Rules whose alerts would be gates and that cannot be evaluated: nothing fires of them, whatever is wrong.
+fn broken(alerts: &Alerts) -> Vec<Gate> {
+    let is_broken = |rule: &&Rule| rule.health.as_str() == "err" && gives_gates(alerts, rule);
+    let said = |rule: &Rule| {
+        let why = rule.error.as_ref().map_or("", |why| why.as_str());
+        Gate::of(
+            RULE,
+            &rule.name,
+            Finding::Unknown,
+            format!("cannot be evaluated: {why}"),
+        )
+    };
+    let rules = alerts.rules.value.rules.iter();
+    rules.filter(is_broken).map(said).collect()
+}
+
+/// Whether the alerts of `rule` would be gates, as far as its own labels tell.
+fn gives_gates(alerts: &Alerts, rule: &Rule) -> bool {
+    let own = rule.labels.with(&"alertname".into(), &rule.name);
+    Some(&rule.name) != alerts.scope.watchdog.as_ref() && alerts.scope.gates.takes(&own)
+}
+
+/// What an alert is about, by its colour.
+#[derive(Clone, Copy, PartialEq)]
+enum About {
+    /// The colour that traffic is to go to, or everything.
+    Target,
+    /// The colour that traffic leaves: it is no reason to stay there.
+    Left,
+    /// Neither colour.
+    Elsewhere,
+}
+
+fn about(labels: &Labels, alerts: &Alerts, switch: &TrafficSwitch, to: usize) -> About {
+    let label = alerts.scope.colour_label.as_ref();
+    match label.and_then(|label| labels.get(label)) {
+        None => About::Target,
+        Some(value) => match switch.colour(value) {
+            Some(colour) if colour == to => About::Target,
+            Some(_) => About::Left,
+            None => About::Elsewhere,
+        },
+    }
+}
+
+/// The alerts that fire and are gates, by their name.
+fn firing(alerts: &Alerts, switch: &TrafficSwitch, to: usize) -> Vec<Gate> {
+    let mut by_name: BTreeMap<&Safe, Vec<(Finding, String)>> = BTreeMap::new();
+    for view in alerts.views() {
+        if view.standing == Standing::Pending || !alerts.scope.gates.takes(&view.alert.labels) {
+            continue;
+        }
+        let of = about(&view.alert.labels, alerts, switch, to);
+        let judged = judged(&view, of, alerts);
+        by_name.entry(&view.rule.name).or_default().push(judged);
+    }
+    if by_name.is_empty() {
+        return vec![match &alerts.scope.gates.alerts[..] {
+            [] => Gate::new(
+                ALERTS,
+                Finding::Noted,
+                "no alert is a gate, by configuration",
+            ),
+            _ => {
+                let which = alerts.scope.gates.alerts_in_words();
+                Gate::new(ALERTS, Finding::Ok, format!("none with {which} fires"))
+            }
+        }];
+    }
+    let gate = |(name, mut all): (&Safe, Vec<(Finding, String)>)| {
+        all.sort_by_key(|(finding, _)| u8::from(*finding != Finding::Bad));
+        let more = match all.len() - 1 {
+            0 => String::new(),
+            more => format!(" (and {more} more)"),
+        };
+        let (finding, said) = all.swap_remove(0);
+        Gate::of(ALERT, name, finding, format!("{said}{more}"))
+    };
+    by_name.into_iter().map(gate).collect()
+}
+
+fn judged(view: &AlertView<'_>, of: About, alerts: &Alerts) -> (Finding, String) {
+    let words = words(view, alerts);
+    match (view.standing, of) {
+        (Standing::Silenced, _) => {
+            let by = view.silence.map_or_else(String::new, |silence| {
+                let until = silence
+                    .ends
+                    .map_or_else(String::new, |at| format!(" until {}", clock(at)));
+                format!(" by {}{until}: {}", silence.author, silence.comment)
+            });
+            (Finding::Noted, format!("silenced{by}; {words}"))
+        }
+        (Standing::Inhibited, _) => (Finding::Noted, format!("inhibited by another; {words}")),
+        (_, About::Left) => (
+            Finding::Noted,
+            format!("about the colour that traffic leaves; {words}"),
+        ),
+        (_, About::Elsewhere) => (Finding::Noted, format!("about neither colour; {words}")),
+        (Standing::Firing | Standing::Pending, About::Target) => {
+            let unsure = match alerts.handling.fault {
+                Some(_) => "; Alertmanager is away: whether it is silenced is not known",
+                None => "",
+            };
+            (Finding::Bad, format!("{words}{unsure}"))
+        }
+    }
+}
+
+/// `fires: critical GREEN backend since 14:02Z, value 0.31`
+pub(super) fn words(view: &AlertView<'_>, alerts: &Alerts) -> String {
+    let of = |label: &Option<Safe>| {
+        let value = label.as_ref().and_then(|l| view.alert.labels.get(l));
+        value.map_or_else(String::new, |v| format!(" {v}"))
+    };
+    let severity = of(&Some("severity".into()));
+    let colour = of(&alerts.scope.colour_label).to_uppercase();
+    let since = (view.alert.since).map_or_else(String::new, |at| format!(" since {}", clock(at)));
+    let service = of(&alerts.scope.service_label);
+    format!(
+        "fires:{severity}{colour}{service}{since}, value {}",
+        view.alert.value
+    )
+}
+
+fn clock(at: jiff::Timestamp) -> String {
+    at.strftime("%H:%MZ").to_string()
+}
+
+/// What was found of a query.
+pub(super) struct Queried {
+    pub(super) finding: Finding,
+    pub(super) said: String,
+    /// There is too little traffic, and a soak is to wait for it.
+    pub(super) is_waiting: bool,
+}
+
+impl Queried {
+    fn new(finding: Finding, said: impl Into<String>) -> Self {
+        Self {
+            finding,
+            said: said.into(),
+            is_waiting: false,
+        }
+    }
+
+    fn gate(self, query: &Query) -> Gate {
+        Gate::of(QUERY, &query.name, self.finding, self.said)
+    }
+}
+
+/// What `query` gave lately about `colour`, judged.
+pub(super) fn queried(query: &Query, alerts: &Alerts, colour: &Safe, now: Now) -> Queried {
+    let oldest = 2_000 * alerts.scope.gates.interval_s;
+    match alerts.readings.of(query, colour) {
+        None => Queried::new(Finding::Unknown, "not asked yet"),
+        Some((at, _)) if age(*at, now) > oldest => {
+            let said = format!("last answered {} s ago", age(*at, now) / 1_000);
+            Queried::new(Finding::Unknown, said)
+        }
+        Some((_, reading)) => judge(query, reading),
+    }
+}
+
+fn age(at: Moment, now: Now) -> u64 {
+    now.at.since(at)
+}
+
+fn judge(query: &Query, reading: &Reading) -> Queried {
+    let mut tail = String::new();
+    match (&query.traffic, &reading.requests) {
+        (None, _) => {}
+        (Some(_), None) => return Queried::new(Finding::Unknown, "requests were not counted"),
+        (Some(_), Some(Err(why))) => {
+            return Queried::new(Finding::Unknown, format!("requests: {why}"));
+        }
+        (Some(traffic), Some(Ok(requests))) if *requests < traffic.least => {
+            let said = format!(
+                "too little traffic to tell: {} of {} requests",
+                digits(*requests),
+                digits(traffic.least)
+            );
+            return match traffic.quiet {
+                Quiet::Hold => Queried::new(Finding::Unknown, said),
+                Quiet::Extend => Queried {
+                    is_waiting: true,
+                    ..Queried::new(Finding::Noted, format!("{said}; the soak waits for more"))
+                },
+                Quiet::Pass => Queried::new(Finding::Noted, format!("{said}; passed all the same")),
+            };
+        }
+        (Some(_), Some(Ok(requests))) => tail = format!("; {} requests", digits(*requests)),
+    }
+    let value = match &reading.value {
+        Ok(value) => *value,
+        Err(why) => return Queried::new(Finding::Unknown, why.as_str()),
+    };
+    let is_low = query.below.is_none_or(|below| value < below);
+    let is_high = query.above.is_none_or(|above| value > above);
+    let finding = if is_low && is_high {
+        Finding::Ok
+    } else {
+        Finding::Bad
+    };
+    Queried::new(
+        finding,
+        format!("{}, {}{tail}", digits(value), bounds(query)),
+    )
+}
+
+fn bounds(query: &Query) -> String {
+    let bound = |word: &str, bound: Option<f64>| {
+        bound.map_or_else(String::new, |bound| format!("{word} {}", digits(bound)))
+    };
+    let (below, above) = (bound("below", query.below), bound("above", query.above));
+    let and = if below.is_empty() || above.is_empty() {
+        ""
+    } else {
+        " and "
+    };
+    format!("to be {above}{and}{below}")
+}
+
+/// As many digits as people read.
+fn digits(number: f64) -> String {
+    let text = format!("{number:.4}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    match text {
+        "0" | "-0" if number != 0.0 => format!("{number:e}"),
+        text => text.to_owned(),
+    }
+}
+
+/// I-10: which alerts and queries a soak of so many seconds cannot see.
+fn soak(alerts: &Alerts, watch_s: u64) -> Gate {
+    #[expect(clippy::cast_precision_loss, reason = "seconds of a soak")]
+    let (watch, interval) = (watch_s as f64, alerts.scope.gates.interval_s as f64);
+    let rules = alerts.rules.value.rules.iter();
+    let gates: Vec<(&Safe, f64)> = rules
+        .filter(|rule| gives_gates(alerts, rule))
+        .map(|rule| {
+            let needs = window_s(&rule.expression) + rule.hold + 2.0 * rule.interval;
+            (&rule.name, needs)
+        })
+        .collect();
+    let is_blind = gates.is_empty() && alerts.rules.listed && !alerts.scope.gates.alerts.is_empty();
+    let queries = alerts.scope.gates.queries.iter();
+    let queries = queries.map(|query| (&query.name, window_s(&query.expression) + 2.0 * interval));
+    let mut unseen: Vec<(&Safe, f64)> = (gates.iter().copied().chain(queries))
+        .filter(|(_, needs)| *needs > watch)
+        .collect();
+    unseen.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let (finding, said) = match (&unseen[..], is_blind) {
+        ([], true) => {
+            let which = alerts.scope.gates.alerts_in_words();
+            (
+                Finding::Noted,
+                format!("{watch_s} s, but no rule says that it gives {which}"),
+            )
+        }
+        ([], false) => (
+            Finding::Ok,
+            format!("{watch_s} s: long enough to see every gate"),
+        ),
+        ([(name, needs), more @ ..], _) => {
+            let more = match more.len() {
+                0 => String::new(),
+                more => format!(" (nor {more} more)"),
+            };
+            let why = "window, for, and two evaluations";
+            let said = format!(
+                "{watch_s} s cannot see {name}{more}, which needs {} s: {why}",
+                digits(needs.ceil())
+            );
+            (Finding::Noted, said)
+        }
+    };
+    Gate::new(SOAK, finding, said)
+}
+
+/// The alerts that fire and would be gates before a flip: what fired before is no proof against the new colour
+/// (I-27). By what identifies an alert but for its severity, and the gravest rank of that.
+pub(super) fn fired(alerts: &Alerts) -> BTreeMap<Safe, u8> {
+    let mut fired = BTreeMap::new();
+    for view in alerts.views() {
+        if view.standing == Standing::Pending || !alerts.scope.gates.takes(&view.alert.labels) {
+            continue;
+        }
+        let rank = severity_rank(view.alert.labels.get("severity"));
+        // A storm of thousands would not fit into a record: of that rule everything fired.
+        let key = match fired.len() < MOST_FIRED {
+            true => series(&view),
+            false => rule_key(&view),
+        };
+        let known = fired.entry(key).or_insert(rank);
+        *known = rank.min(*known);
+    }
+    fired
+}
+
+/// Alerts that a plan remembers one by one.
+const MOST_FIRED: usize = 500;
+
+fn series(view: &AlertView<'_>) -> Safe {
+    let labels = view.alert.labels.iter();
+    let rest: Vec<String> = labels
+        .filter(|(key, _)| key.as_str() != "severity")
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    super::digest(rest.join("\n").as_bytes())[..16].into()
+}
+
+fn rule_key(view: &AlertView<'_>) -> Safe {
+    format!("every {}", view.rule.name).into()
+}
+
+/// Whether an alert is new since, or graver.
+pub(super) fn is_worse(view: &AlertView<'_>, fired: &BTreeMap<Safe, u8>) -> bool {
+    let rank = severity_rank(view.alert.labels.get("severity"));
+    let before = [series(view), rule_key(view)];
+    let mut before = before.iter().filter_map(|key| fired.get(key));
+    !before.any(|known| *known <= rank)
+}
+
+/// The alerts that fire against the colour of `plan` and did not before it, the gravest first.
+pub(super) fn proofs<'a>(
+    plan: &Plan,
+    alerts: &'a Alerts,
+    switch: &TrafficSwitch,
+) -> Vec<AlertView<'a>> {
+    let (Some(to), Some(fired)) = (switch.colour(&plan.to), &plan.fired) else {
+        return Vec::new();
+    };
+    let is_proof = |view: &AlertView<'_>| {
+        view.standing == Standing::Firing
+            && alerts.scope.gates.takes(&view.alert.labels)
+            && about(&view.alert.labels, alerts, switch, to) == About::Target
+            && is_worse(view, fired)
+    };
+    alerts.views().into_iter().filter(is_proof).collect()
+}

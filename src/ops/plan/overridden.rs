@@ -1,0 +1,58 @@
+//! Which gates may be overridden with a reason, and which were.
+
+use std::collections::BTreeMap;
+
+use super::{Finding, Gate, Plan, Refusal, Request, monitoring};
+use crate::estate::Safe;
+
+impl Gate {
+    /// Whether somebody may override it (SAFETY, rule 6): what monitoring says, and how large a colour is. Never
+    /// what a flip itself stands on: pods behind the whole selector, ports, readiness, the lock.
+    pub fn may_be_overridden(&self) -> bool {
+        monitoring::is_of_monitoring(&self.name) || self.name.as_str() == "capacity"
+    }
+
+    /// Whether it stands in the way of a forward move.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.finding, Finding::Bad | Finding::Unknown)
+    }
+}
+
+impl Plan {
+    /// Whether the gate of that id was overridden.
+    pub fn is_overridden(&self, id: &Safe) -> bool {
+        self.overridden.contains_key(id)
+    }
+
+    /// The gates that stand in the way, if all of them may be overridden.
+    pub fn overridable(&self) -> Option<Vec<Safe>> {
+        let closed = || self.gates.iter().filter(|gate| gate.is_closed());
+        let may = closed().next().is_some() && closed().all(Gate::may_be_overridden);
+        may.then(|| closed().map(Gate::id).collect())
+    }
+}
+
+/// The gates that `request` overrides, and why. A gate that stands in nobody's way needs no override.
+///
+/// # Errors
+/// One of them may not be overridden.
+pub(super) fn overridden(
+    request: &Request,
+    gates: &[Gate],
+) -> Result<BTreeMap<Safe, Safe>, Refusal> {
+    let mut overridden = BTreeMap::new();
+    for gate in gates.iter().filter(|gate| gate.is_closed()) {
+        let id = gate.id();
+        let Some(reason) = request.overrides.get(&id) else {
+            continue;
+        };
+        if !gate.may_be_overridden() {
+            return Err(Refusal::invalid(format!(
+                "{id} may not be overridden: {}",
+                gate.said
+            )));
+        }
+        overridden.insert(id, reason.clone());
+    }
+    Ok(overridden)
+}

@@ -1,0 +1,94 @@
+//! What monitoring says of the colour that traffic went to, while that is watched.
+//!
+//! Only a new or graver alert, or a query out of its bounds, speaks against it. What is not known does not: a
+//! Prometheus that is away never moves traffic.
+
+use jiff::SignedDuration;
+
+use super::monitoring::{is_believed, proofs, queried, server_time, words};
+use super::{Finding, Gate, Plan};
+use crate::estate::alerts::{AlertView, Alerts};
+use crate::estate::{Currency, Estate, Now, Safe, Verdict};
+
+/// How long Prometheus may take to tell Alertmanager of an alert, which may have a silence waiting for it.
+const DELIVERY: SignedDuration = SignedDuration::from_secs(15);
+
+/// What monitoring says in a soak.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Soaked {
+    /// Nothing is wrong, as far as the gates go; in words.
+    Well(Safe),
+    /// There is too little traffic to tell; the soak waits for more.
+    Waiting(Safe),
+    /// It cannot be told.
+    Unknown(Safe),
+    /// Something is wrong with the new colour.
+    Bad(Safe),
+}
+
+/// What monitoring says of the colour that `plan` brought traffic to.
+pub fn soaked(plan: &Plan, estate: &Estate, now: Now) -> Soaked {
+    let (alerts, switch) = match (&estate.alerts, &estate.scope.traffic) {
+        (Some(alerts), Some(switch)) => (alerts, switch),
+        // I-12: whoever took it over must be able to ask, too.
+        _ if plan.fired.is_some() => {
+            let why = "no Prometheus is configured on this bastion, and the plan had one";
+            return Soaked::Unknown(why.into());
+        }
+        _ => return Soaked::Well("no Prometheus is configured".into()),
+    };
+    // What is stale is not evidence.
+    let is_current = alerts.rules.currency(now.at) == Currency::Live;
+    let proofs = match is_current {
+        true => proofs(plan, alerts, switch),
+        false => Vec::new(),
+    };
+    let certain = proofs
+        .iter()
+        .find(|view| is_certain(view, alerts, estate, now));
+    if let Some(view) = certain {
+        return Soaked::Bad(format!("{} {}", view.rule.name, words(view, alerts)).into());
+    }
+    let queries = alerts.scope.gates.queries.iter();
+    let read: Vec<(Safe, super::monitoring::Queried)> = queries
+        .map(|query| {
+            let id = Gate::id_of("query", Some(&query.name));
+            (id, queried(query, alerts, &plan.to, now))
+        })
+        .filter(|(id, _)| !plan.is_overridden(id))
+        .collect();
+    let first = |finding| read.iter().find(move |(_, it)| it.finding == finding);
+    if let Some((id, bad)) = first(Finding::Bad) {
+        return Soaked::Bad(format!("{id} is {}", bad.said).into());
+    }
+    let is_blind = plan.is_overridden(&Gate::id_of("monitoring", None));
+    if let (Verdict::Unknown(why) | Verdict::Bad(why), false) =
+        (is_believed(alerts, estate, now), is_blind)
+    {
+        return Soaked::Unknown(format!("monitoring: {why}").into());
+    }
+    if let Some(view) = proofs.first() {
+        let said = "whether it is silenced is not told yet";
+        return Soaked::Unknown(format!("{} fires; {said}", view.rule.name).into());
+    }
+    if let Some((id, unknown)) = first(Finding::Unknown) {
+        return Soaked::Unknown(format!("{id}: {}", unknown.said).into());
+    }
+    if let Some((id, waiting)) = read.iter().find(|(_, it)| it.is_waiting) {
+        return Soaked::Waiting(format!("{id}: {}", waiting.said).into());
+    }
+    let mut said = vec!["no new alert".to_owned()];
+    said.extend(read.iter().map(|(id, it)| format!("{id} {}", it.said)));
+    Soaked::Well(said.join("; ").into())
+}
+
+/// Whether nothing can be silencing the alert: Alertmanager knows it, or does not answer, or should know by now.
+fn is_certain(view: &AlertView<'_>, alerts: &Alerts, estate: &Estate, now: Now) -> bool {
+    if alerts.is_told(&view.alert.labels) || alerts.handling.currency(now.at) != Currency::Live {
+        return true;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "seconds of a rule")]
+    let hold = SignedDuration::from_secs(view.rule.hold as i64);
+    let fires = view.alert.since.and_then(|at| at.checked_add(hold).ok());
+    fires.is_none_or(|fires| server_time(alerts, estate, now).duration_since(fires) > DELIVERY)
+}

@@ -1,0 +1,332 @@
+//! Monitoring as a gate: what stops a cutover, what brings its traffic back, and what only holds. Prometheus is a
+//! stand-in here that says what a test wants; the real one is in tests/real/operations/gates.rs.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread;
+
+use serde_json::{Value, json};
+
+use super::Bench;
+use crate::operator::{CUTOVER, wait};
+
+/// What a Prometheus says.
+struct Says {
+    /// The names of the alerts that fire, and the colour that each is about.
+    fires: Vec<(&'static str, &'static str)>,
+    /// What every query gives, as Prometheus spells it; none: nothing.
+    value: Option<&'static str>,
+    /// It takes connections and answers none.
+    is_away: bool,
+    /// How often the rules were asked for.
+    asked: usize,
+}
+
+/// A Prometheus on loopback that says what a test wants.
+struct Prometheus {
+    url: String,
+    says: Arc<Mutex<Says>>,
+}
+
+impl Prometheus {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let says = Arc::new(Mutex::new(Says {
+            fires: Vec::new(),
+            value: Some("0.01"),
+            is_away: false,
+            asked: 0,
+        }));
+        let told = says.clone();
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let told = told.clone();
+                thread::spawn(move || answer(stream, &told));
+            }
+        });
+        Self { url, says }
+    }
+
+    fn says(&self) -> MutexGuard<'_, Says> {
+        self.says.lock().unwrap()
+    }
+}
+
+/// Answers one request and closes.
+fn answer(mut stream: TcpStream, says: &Mutex<Says>) {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        match stream.read(&mut byte) {
+            Ok(1) => head.push(byte[0]),
+            _ => return,
+        }
+    }
+    let head = String::from_utf8_lossy(&head).to_lowercase();
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "));
+    let length: usize = length.map_or(0, |text| text.trim().parse().unwrap());
+    let mut body = vec![0; length];
+    if stream.read_exact(&mut body).is_err() {
+        return;
+    }
+    let mut says = says.lock().unwrap();
+    if says.is_away {
+        return;
+    }
+    let data = match head.contains("/api/v1/rules") {
+        true => {
+            says.asked += 1;
+            rules(&says)
+        }
+        false => value(&says),
+    };
+    let body = json!({ "status": "success", "data": data }).to_string();
+    let reply = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    let _ = stream.write_all(reply.as_bytes());
+}
+
+fn rules(says: &Says) -> Value {
+    let rule = |name: &str, severity: &str, colours: &[&str]| {
+        let alert = |colour: &&str| {
+            json!({
+                "labels": { "alertname": name, "severity": severity, "colour": colour },
+                "annotations": {}, "state": "firing", "activeAt": "2026-11-26T14:00:00Z", "value": "0.31",
+            })
+        };
+        let alerts: Vec<Value> = colours.iter().map(alert).collect();
+        json!({
+            "name": name, "query": "rate(x[1s]) > 0.1", "duration": 0, "labels": { "severity": severity },
+            "alerts": alerts, "health": "ok", "type": "alerting", "lastEvaluation": "2026-11-26T14:00:00Z",
+        })
+    };
+    let mut all = vec![
+        rule("Watchdog", "none", &["none"]),
+        rule("Quiet", "critical", &[]),
+    ];
+    all.extend(
+        says.fires
+            .iter()
+            .map(|(name, colour)| rule(name, "critical", &[colour])),
+    );
+    json!({ "groups": [{ "name": "shop", "interval": 1, "rules": all }] })
+}
+
+fn value(says: &Says) -> Value {
+    let sample = |text| json!({ "metric": {}, "value": [1_790_000_000, text] });
+    let result: Vec<Value> = says.value.iter().map(sample).collect();
+    json!({ "resultType": "vector", "result": result })
+}
+
+/// The estate, whoever operates on it, and the Prometheus that they ask every second.
+fn bench(gates: &str) -> (Bench, Prometheus) {
+    let (bench, prometheus) = (Bench::new(), Prometheus::start());
+    let settings = format!(
+        "[prometheus]\nurl = {:?}\nwatchdog = \"Watchdog\"\n[operations]",
+        prometheus.url
+    );
+    bench.dave.edit("[operations]", &settings);
+    let gates =
+        format!("[environment.gates]\ninterval = 1\nunknown = 2\n{gates}\n[environment.traffic]");
+    bench.dave.edit("[environment.traffic]", &gates);
+    wait("a plan", || {
+        (bench.dave.run(&["cutover", "production", "--plan"]).code == 0).then_some(())
+    });
+    (bench, prometheus)
+}
+
+const QUERY: &str = "[[environment.gates.query]]\nname = \"errors\"\nquery = \"errors{colour='$colour'}\"\nbelow = 0.05";
+
+/// Waits until the soak of the operation has begun.
+fn await_soak(bench: &Bench) -> String {
+    wait("the soak", || {
+        let said = bench.dave.run(&["op", "list", "production", "--json"]);
+        let line: Value = serde_json::from_str(said.out.lines().next()?).ok()?;
+        let is_watching = line["operation"]["state"].as_str()?.contains("watch");
+        is_watching.then(|| line["id"].as_str().unwrap().to_owned())
+    })
+}
+
+fn state(bench: &Bench, id: &str) -> String {
+    let story = bench.dave.story(id);
+    story.lines().last().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn i_27_a_new_alert_in_the_soak_brings_traffic_back_by_itself_and_is_named() {
+    let (bench, prometheus) = bench("soak = 30");
+    let cutover = bench.dave.start(&CUTOVER);
+    let id = await_soak(&bench);
+    assert_eq!(bench.colours(), ["green", "green"]);
+
+    prometheus.says().fires.push(("HighErrorRate", "green"));
+
+    let said = cutover.end();
+    said.assert(
+        8,
+        &[
+            "watch FAILED: HighErrorRate fires: critical GREEN",
+            "value 0.31",
+        ],
+    );
+    assert_eq!(bench.colours(), ["blue", "blue"]);
+    assert!(
+        bench
+            .dave
+            .story(&id)
+            .contains("rolled back: watch failed: HighErrorRate")
+    );
+}
+
+#[test]
+fn i_27_what_fired_before_is_overridden_with_a_reason_and_brings_nothing_back() {
+    let (bench, prometheus) = bench("soak = 3");
+    prometheus.says().fires.push(("HighErrorRate", "green"));
+    bench
+        .dave
+        .run(&CUTOVER)
+        .assert(5, &["alert:HighErrorRate: fires: critical GREEN"]);
+    let twice = [&CUTOVER[..], &["--override", "alert:HighErrorRate"]].concat();
+    bench.dave.run(&twice).assert(2, &["expected GATE=REASON"]);
+    let never = [&CUTOVER[..], &["--override", "match=because"]].concat();
+    bench.dave.run(&never).assert(5, &["alert:HighErrorRate"]);
+
+    let overriding = [
+        &CUTOVER[..],
+        &["--override", "alert:HighErrorRate=known since noon"],
+    ]
+    .concat();
+    let said = bench.dave.run(&overriding);
+
+    said.assert(
+        0,
+        &["alert:HighErrorRate overridden by", "known since noon"],
+    );
+    assert_eq!(bench.colours(), ["green", "green"]);
+    let entries = bench.dave.entries(&said.id());
+    let overridden = entries
+        .iter()
+        .find(|entry| !entry["what"]["overridden"].is_null());
+    let what = &overridden.expect("an entry")["what"]["overridden"];
+    assert_eq!(what["reason"], "known since noon");
+}
+
+#[test]
+fn i_34_with_hold_traffic_stays_a_person_is_called_and_an_abort_brings_it_back() {
+    let (bench, prometheus) = bench("soak = 30\non_failure = \"hold\"");
+    let cutover = bench.dave.start(&CUTOVER);
+    let id = await_soak(&bench);
+    prometheus.says().fires.push(("HighErrorRate", "green"));
+    wait("the call", || {
+        state(&bench, &id)
+            .contains("PAUSED: HELD: HighErrorRate")
+            .then_some(())
+    });
+    assert_eq!(bench.colours(), ["green", "green"]);
+    bench
+        .dave
+        .run(&["status", "production"])
+        .assert(1, &["BAD operation", "a person is needed"]);
+    // An alert that ends does not decide it: a person does.
+    prometheus.says().fires.clear();
+    let asked = prometheus.says().asked;
+    wait("two more looks", || {
+        (prometheus.says().asked >= asked + 2).then_some(())
+    });
+    assert!(state(&bench, &id).contains("PAUSED: HELD"));
+
+    bench
+        .dave
+        .run(&["op", "abort", &id, "--reason", "not worth it"])
+        .assert(0, &[]);
+
+    cutover.end().assert(8, &["rolled back: aborted by"]);
+    assert_eq!(bench.colours(), ["blue", "blue"]);
+}
+
+#[test]
+fn i_25_a_prometheus_that_is_away_in_the_soak_holds_and_calls_and_moves_nothing() {
+    let (bench, prometheus) = bench("soak = 6");
+    let cutover = bench.dave.start(&CUTOVER);
+    let id = await_soak(&bench);
+
+    prometheus.says().is_away = true;
+
+    wait("the call", || {
+        state(&bench, &id).contains("PAUSED: UNKNOWN").then_some(())
+    });
+    assert_eq!(bench.colours(), ["green", "green"]);
+    bench
+        .dave
+        .run(&["status", "production"])
+        .assert(1, &["BAD operation", "PAUSED"]);
+    prometheus.says().is_away = false;
+    cutover.end().assert(
+        0,
+        &[
+            "goes on",
+            "watch done: watched for 6 s: it stayed; no new alert",
+        ],
+    );
+    assert_eq!(bench.colours(), ["green", "green"]);
+}
+
+#[test]
+fn i_9_nan_nothing_and_silence_are_exit_code_3_and_a_bound_is_5() {
+    let (bench, prometheus) = bench(QUERY);
+    for (value, code, said) in [
+        (Some("NaN"), 3, "query:errors: NaN is no number"),
+        (None, 3, "query:errors: no data"),
+        (Some("0.31"), 5, "query:errors: 0.31, to be below 0.05"),
+        (
+            Some("0.01"),
+            0,
+            "OK       query:errors 0.01, to be below 0.05",
+        ),
+    ] {
+        prometheus.says().value = value;
+        bench
+            .dave
+            .run(&["cutover", "production", "--plan"])
+            .assert(code, &[said]);
+    }
+    let said = bench
+        .dave
+        .run(&["cutover", "production", "--plan", "--json"]);
+    let plan: Value = serde_json::from_str(&said.out).unwrap();
+    let gates = plan["plan"]["gates"].as_array().unwrap();
+    let gate = gates.iter().find(|gate| gate["of"] == "errors").unwrap();
+    assert_eq!(
+        (&gate["name"], &gate["finding"]),
+        (&"query".into(), &"OK".into())
+    );
+    prometheus.says().is_away = true;
+    bench
+        .dave
+        .run(&["cutover", "production", "--plan"])
+        .assert(3, &["monitoring"]);
+    bench
+        .dave
+        .run(&["rollback", "production", "--plan"])
+        .assert(0, &["roll back production to GREEN"]);
+}
+
+#[test]
+fn i_9_a_query_out_of_its_bounds_in_the_soak_brings_traffic_back_with_its_value() {
+    let (bench, prometheus) = bench(&format!("soak = 30\n{QUERY}"));
+    let cutover = bench.dave.start(&CUTOVER);
+    await_soak(&bench);
+
+    prometheus.says().value = Some("0.31");
+
+    cutover
+        .end()
+        .assert(8, &["watch FAILED: query:errors is 0.31, to be below 0.05"]);
+    assert_eq!(bench.colours(), ["blue", "blue"]);
+}
