@@ -36,6 +36,9 @@
 //! `app::facts`), [`app::write`] gives the permit, `tui` looks once more, writes the intent down, sends it
 //! once and reads it back; what cannot be found out stays UNKNOWN ([`estate::act::Outcome`]).
 //!
+//! What is forbidden: the policy beside the target ([`estate::policy`]) freezes what moves forward; one gate of
+//! [`ops::plan`] asks it, for keys and headless alike, and the engine once more before the first patch.
+//!
 //! What comes from outside becomes [`estate::Safe`] text once, at ingest; widgets take nothing else.
 
 pub mod app;

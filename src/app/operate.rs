@@ -1,8 +1,10 @@
 //! Operations from the screen: what each would do and stands on, why it may not be done, and what its
 //! worker says. The plan is [`crate::ops::check`]'s; the worker asks it again over fresh reads.
 
+mod freeze;
 mod sheet;
 
+pub use freeze::{propose_follow_up, propose_freeze, propose_glass};
 pub use sheet::sheet;
 
 use serde::Serialize;
@@ -14,7 +16,8 @@ use super::operations::{self, Hold};
 use super::plan::{self, Subject};
 use super::state::{Overlay, State};
 use super::{Ask, Command, Permit};
-use crate::estate::{Safe, Tier};
+use crate::estate::{Freeze, Safe, Tier};
+use crate::ops::freeze::Wanted as PolicyWanted;
 use crate::ops::{Kept, OperationKind, Plan, Refusal, RefusalKind, Request, check};
 
 /// What is proposed.
@@ -26,6 +29,8 @@ pub struct Proposal {
     pub environment: usize,
     /// What is to be done.
     pub wish: Wish,
+    /// Whether it passes over a freeze.
+    pub glass: bool,
     /// How far its worker is.
     pub worker: Worker,
 }
@@ -41,6 +46,15 @@ pub enum Wish {
     Adopt(Safe),
     /// End this one as it stands.
     Abandon(Safe),
+    /// Freeze the environment, or thaw it.
+    Policy {
+        /// Which.
+        wanted: PolicyWanted,
+        /// The freeze that the screen showed.
+        before: Option<Freeze>,
+    },
+    /// Follow up the glass that this one broke.
+    CloseGlass(Safe),
 }
 
 /// How far a proposal's worker is.
@@ -80,6 +94,8 @@ pub struct Wanted {
     pub environment: usize,
     /// The kind of operation.
     pub kind: OperationKind,
+    /// Whether it passes over a freeze.
+    pub glass: bool,
 }
 
 /// An operation that this cockpit began.
@@ -102,7 +118,7 @@ pub fn propose(state: &mut State, kind: OperationKind) {
         state.tell(&said);
         return;
     }
-    let tier = scope.tier;
+    let tier = state.estate().tier();
     let (ask, fields) = match kind {
         OperationKind::Rollback => (Ask::Word("rollback".into()), Vec::new()),
         OperationKind::Cutover | OperationKind::Repair => {
@@ -110,7 +126,7 @@ pub fn propose(state: &mut State, kind: OperationKind) {
             (Ask::of(tier, word), vec![reason(tier)])
         }
     };
-    open(state, Wish::Start(kind), ask, fields);
+    open(state, Wish::Start(kind), ask, fields, false);
 }
 
 /// Opens the plan of what is to become of the operation on the screen.
@@ -123,12 +139,14 @@ pub fn propose_about(state: &mut State, wish: fn(Safe) -> Wish) {
         return;
     };
     let wish = wish(id);
-    let tier = environment.estate.scope.tier;
+    let tier = environment.estate.tier();
     let word = match &wish {
         Wish::Start(kind) => kind.word(),
         Wish::Abort(_) => "abort",
         Wish::Adopt(_) => "adopt",
         Wish::Abandon(_) => "abandon",
+        Wish::Policy { wanted, .. } => wanted.word(),
+        Wish::CloseGlass(_) => "close-glass",
     };
     let fields = match &wish {
         Wish::Adopt(_) => Vec::new(),
@@ -137,15 +155,16 @@ pub fn propose_about(state: &mut State, wish: fn(Safe) -> Wish) {
             ..reason(tier)
         }],
     };
-    open(state, wish, Ask::of(tier, word.into()), fields);
+    open(state, wish, Ask::of(tier, word.into()), fields, false);
 }
 
-fn open(state: &mut State, wish: Wish, ask: Ask, fields: Vec<Field>) {
+fn open(state: &mut State, wish: Wish, ask: Ask, fields: Vec<Field>, glass: bool) {
     state.proposals += 1;
     let mut proposal = Proposal {
         number: state.proposals,
         environment: state.selected,
         wish,
+        glass,
         worker: Worker::Absent,
     };
     want(state, &mut proposal);
@@ -163,7 +182,7 @@ fn reason(tier: Tier) -> Field {
 /// What production types: the environment and its first Service that is patched.
 fn word(state: &State, kind: OperationKind) -> Safe {
     let estate = state.estate();
-    let service = match judged(state, state.selected, kind) {
+    let service = match judged(state, state.selected, kind, false) {
         (Some(plan), _) if !plan.flips.is_empty() => plan.flips.first().map(|f| f.service.clone()),
         _ => {
             let switch = estate.scope.traffic.as_ref();
@@ -179,9 +198,14 @@ fn word(state: &State, kind: OperationKind) -> Safe {
 }
 
 /// The plan as the screen's estate has it, and why it is refused.
-fn judged(state: &State, at: usize, kind: OperationKind) -> (Option<Plan>, Option<Safe>) {
+fn judged(
+    state: &State,
+    at: usize,
+    kind: OperationKind,
+    glass: bool,
+) -> (Option<Plan>, Option<Safe>) {
     let environment = &state.environments[at];
-    match check(&request(kind), &environment.estate, state.now) {
+    match check(&request(kind, glass), &environment.estate, state.now) {
         Ok(plan) => match busy(environment.operations.open(), kind) {
             None => (Some(plan), None),
             Some(Refusal { why, .. }) => (Some(plan), Some(why)),
@@ -190,13 +214,14 @@ fn judged(state: &State, at: usize, kind: OperationKind) -> (Option<Plan>, Optio
     }
 }
 
-/// What a worker is asked for; the reason comes with the confirmation.
-pub fn request(kind: OperationKind) -> Request {
+/// What a worker is asked for; the reason comes with the confirmation, and so does why glass is broken.
+pub fn request(kind: OperationKind, glass: bool) -> Request {
     Request {
         kind,
         to: None,
         reason: None,
         seize: false,
+        break_glass: glass.then(|| "as it is confirmed".into()),
     }
 }
 
@@ -244,6 +269,9 @@ fn permit(state: &State, proposal: &Proposal) -> Result<Option<Permit>, Safe> {
 /// Why the operation itself is in no state for it.
 fn misplaced(state: &State, proposal: &Proposal) -> Option<Safe> {
     let environment = &state.environments[proposal.environment];
+    if let Wish::CloseGlass(id) = &proposal.wish {
+        return freeze::closed(state, proposal, id);
+    }
     let (Wish::Abort(id) | Wish::Adopt(id) | Wish::Abandon(id)) = &proposal.wish else {
         return None;
     };
@@ -276,11 +304,12 @@ pub fn facts(state: &State, proposal: &Proposal) -> Facts {
     let environment = &state.environments[proposal.environment];
     let facts = Facts::default().with("environment", &environment.estate.scope.name);
     match &proposal.wish {
-        Wish::Start(kind) => match judged(state, proposal.environment, *kind) {
+        Wish::Policy { .. } => freeze::facts(state, proposal, facts),
+        Wish::Start(kind) => match judged(state, proposal.environment, *kind, proposal.glass) {
             (Some(plan), _) => decisive(facts, &plan),
             (None, why) => facts.with("the plan", why.unwrap_or_else(|| "".into())),
         },
-        Wish::Abort(id) | Wish::Adopt(id) | Wish::Abandon(id) => {
+        Wish::Abort(id) | Wish::Adopt(id) | Wish::Abandon(id) | Wish::CloseGlass(id) => {
             let kept = environment.operations.get(id);
             let state = match kept.map(|kept| &kept.operation.closed) {
                 None => "gone",
@@ -338,7 +367,9 @@ fn words(images: &[Safe]) -> String {
 /// Has a worker wanted as soon as the screen's own plan is not refused.
 pub fn want(state: &State, proposal: &mut Proposal) {
     if let (Wish::Start(kind), Worker::Absent) = (&proposal.wish, &proposal.worker)
-        && judged(state, proposal.environment, *kind).1.is_none()
+        && judged(state, proposal.environment, *kind, proposal.glass)
+            .1
+            .is_none()
         && permit(state, proposal).is_ok()
     {
         proposal.worker = Worker::Wanted;
@@ -355,6 +386,7 @@ pub fn wanted(state: &State) -> Option<Wanted> {
         number: proposal.number,
         environment: proposal.environment,
         kind,
+        glass: proposal.glass,
     })
 }
 
@@ -400,13 +432,17 @@ pub fn begin(state: &mut State, proposal: &mut Proposal, dialog: &Dialog) -> Res
         .scope
         .name
         .clone();
-    let reason = Some(dialog.value("reason"))
+    let field = match proposal.wish {
+        Wish::CloseGlass(_) => "note",
+        _ => "reason",
+    };
+    let reason = Some(dialog.value(field))
         .filter(|why| !why.is_empty())
         .map(Safe::new);
     let (number, environment) = (proposal.number, proposal.environment);
     let command = match &proposal.wish {
         Wish::Start(kind) => {
-            let (Some(plan), None) = judged(state, environment, *kind) else {
+            let (Some(plan), None) = judged(state, environment, *kind, proposal.glass) else {
                 return Err("the facts changed: look, and plan again".into());
             };
             // The hash that the person saw: the worker compares it with its own fresh reads.
@@ -419,6 +455,14 @@ pub fn begin(state: &mut State, proposal: &mut Proposal, dialog: &Dialog) -> Res
                 permit,
             }
         }
+        Wish::Policy { wanted, before } => Command::Operate {
+            number,
+            environment,
+            name,
+            wish: freeze::begin(state, proposal, wanted, before.as_ref(), dialog)?,
+            reason: reason.unwrap_or_else(|| "".into()),
+            permit,
+        },
         wish => Command::Operate {
             number,
             environment,

@@ -5,6 +5,7 @@
 //! moves every few seconds does not void a confirmation, what would change the decision does.
 
 mod decisive;
+pub(in crate::ops) mod freeze;
 mod gates;
 mod left;
 mod rollback;
@@ -12,6 +13,7 @@ mod still;
 
 pub(in crate::ops) use decisive::digest;
 pub(in crate::ops) use left::left;
+pub use freeze::is_glass;
 pub use still::still;
 
 use std::collections::BTreeMap;
@@ -32,6 +34,9 @@ pub struct Request {
     pub reason: Option<Safe>,
     /// The operation that is taken over or cut off by this one, if any.
     pub seize: bool,
+    /// Why a freeze is passed over, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub break_glass: Option<Safe>,
 }
 
 /// What will change, and what was found.
@@ -163,7 +168,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    fn invalid(why: impl Into<Safe>) -> Self {
+    pub(in crate::ops) fn invalid(why: impl Into<Safe>) -> Self {
         Self {
             kind: RefusalKind::Invalid,
             why: why.into(),
@@ -232,6 +237,12 @@ impl Plan {
                 steps
             }
         }
+    }
+
+    /// Whether a freeze is passed over.
+    pub fn breaks_glass(&self) -> bool {
+        let is_passed = |gate: &Gate| is_glass(&gate.name) && gate.finding == Finding::Noted;
+        self.gates.iter().any(is_passed)
     }
 
     /// Whether nothing is to be patched: it is verified only.

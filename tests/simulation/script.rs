@@ -27,6 +27,7 @@ pub fn request(kind: OperationKind) -> Request {
         to: None,
         reason: Some("simulated".into()),
         seize: false,
+        break_glass: None,
     }
 }
 

@@ -34,6 +34,7 @@ impl Run {
             to: (plan.kind == OperationKind::Cutover).then(|| plan.to.clone()),
             reason: plan.reason.clone(),
             seize: false,
+            break_glass: self.break_glass(),
         };
         Ok(vec![
             match check(&request, &estate, self.bastion.clock.now()) {

@@ -40,6 +40,7 @@ impl Run {
         };
         let limit = Instant::now() + self.bastion.timing.moved;
         loop {
+            self.announce_freeze().await?;
             // What the watches said last may be older than the flip: a read made now decides.
             let mut seen = standing(&self.eyes.estate, service, &colour, least);
             if seen.is_ok() {
@@ -80,6 +81,7 @@ impl Run {
         // EndpointSlices follow a selector that was put right, as they follow a flip.
         let mut following: Option<Instant> = None;
         loop {
+            self.announce_freeze().await?;
             let now = self.bastion.clock.boot();
             let passed_ms = now.since(last);
             last = now;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::freeze::freeze;
 use super::left::is_left;
 use super::{Finding, Flip, Gate, Hold, ImageChange, Plan, Refusal, Request, colour, decisive};
 use crate::estate::health::rollout;
@@ -48,6 +49,7 @@ pub(super) fn cutover(
         .collect();
     let holds = holds(estate);
     let mut gates = vec![current(estate, now)];
+    gates.extend(freeze(request, estate, now));
     gates.extend(selector(estate));
     gates.extend(matching(estate, &targets, switch, to));
     gates.push(ready(estate, to));
@@ -116,6 +118,7 @@ pub(super) fn repair(
         )));
     }
     let mut gates = vec![current(estate, now)];
+    gates.extend(freeze(request, estate, now));
     gates.extend(matching(estate, &targets, switch, to));
     gates.extend(ports(estate, &services, &targets));
     gates.extend(lock(request, estate, &services, now));

@@ -108,6 +108,7 @@ impl Parts {
             Seen::Autoscalers(Delta::Ended),
             Seen::Leases(Delta::Page(self.leases)),
             Seen::Leases(Delta::Ended),
+            Seen::Policies(Delta::Ended),
         ] {
             estate.apply(seen, now(AT));
         }
@@ -124,6 +125,7 @@ fn request(kind: OperationKind) -> Request {
         to: None,
         reason: Some("release 42".into()),
         seize: false,
+        break_glass: None,
     }
 }
 
