@@ -221,7 +221,7 @@ pub fn request(kind: OperationKind, glass: bool) -> Request {
         to: None,
         reason: None,
         seize: false,
-        break_glass: glass.then(|| "as it is confirmed".into()),
+        break_glass: glass.then(|| "for the reason below".into()),
     }
 }
 

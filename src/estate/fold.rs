@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::alerts::{AlertScope, Alerts};
 use super::feed::{Currency, Fault, Feed, Moment, Now};
 use super::{
-    Autoscaler, Check, Deployment, Event, Kind, Lease, Pod, PodIndex, Policy, Record, ReplicaSet, Safe,
-    Scope, Seen, Service, Slice, Table,
+    Autoscaler, Check, Deployment, Event, Kind, Lease, Pod, PodIndex, Policy, Record, ReplicaSet,
+    Safe, Scope, Seen, Service, Slice, Table,
 };
 
 /// An environment as observed.

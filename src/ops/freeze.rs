@@ -219,9 +219,7 @@ impl Draft {
     /// What it stops, and what it never does.
     pub fn consequence(&self) -> &'static str {
         match self.after {
-            Some(_) => {
-                "stopped: every cutover and repair, by key and headless; a rollback never is"
-            }
+            Some(_) => "stops cutovers and repairs, by key and headless, and never a rollback",
             None => "cutovers and repairs are possible again",
         }
     }

@@ -12,8 +12,8 @@ mod rollback;
 mod still;
 
 pub(in crate::ops) use decisive::digest;
-pub(in crate::ops) use left::left;
 pub use freeze::is_glass;
+pub(in crate::ops) use left::left;
 pub use still::still;
 
 use std::collections::BTreeMap;

@@ -19,23 +19,24 @@ pub async fn fresh(bastion: &Bastion) -> Result<Estate, Fault> {
     let everything = "";
     let leases = super::lease_selector();
     let records = record_selector(bastion);
-    let ((services, slices, deployments), (pods, autoscalers, leases), (records, policy)) = future::join3(
+    let ((services, slices, deployments), (pods, autoscalers, leases), (records, policy)) =
         future::join3(
-            cluster.list::<Service>(everything, answer),
-            cluster.list::<Slice>(everything, answer),
-            cluster.list::<Deployment>(&bastion.selector, answer),
-        ),
-        future::join3(
-            cluster.list::<Pod>(&bastion.selector, answer),
-            cluster.list::<Autoscaler>(everything, answer),
-            cluster.list::<Lease>(&leases, answer),
-        ),
-        future::join(
-            cluster.list::<Record>(&records, answer),
-            policy::read(bastion),
-        ),
-    )
-    .await;
+            future::join3(
+                cluster.list::<Service>(everything, answer),
+                cluster.list::<Slice>(everything, answer),
+                cluster.list::<Deployment>(&bastion.selector, answer),
+            ),
+            future::join3(
+                cluster.list::<Pod>(&bastion.selector, answer),
+                cluster.list::<Autoscaler>(everything, answer),
+                cluster.list::<Lease>(&leases, answer),
+            ),
+            future::join(
+                cluster.list::<Record>(&records, answer),
+                policy::read(bastion),
+            ),
+        )
+        .await;
     let mut estate = Estate::new(bastion.scope.clone(), None);
     tell(
         bastion,

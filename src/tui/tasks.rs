@@ -314,7 +314,9 @@ impl Tasks {
         };
         let (confirm, go) = oneshot::channel();
         let desk = self.desk(of.number, of.environment);
-        let handle = self.set.spawn(worker::prepare(desk, place, (of.kind, of.glass), go));
+        let handle = self
+            .set
+            .spawn(worker::prepare(desk, place, (of.kind, of.glass), go));
         let source = Source::Proposal(of.number, of.environment);
         self.sources.insert(handle.id(), source);
         self.worker = Some((of, confirm));

@@ -136,7 +136,9 @@ async fn change_policy(
     let draft = draft.map_err(|refusal| refusal.why)?;
     if draft.before != before {
         let (now, _) = draft.change();
-        return Err(format!("the policy was changed meanwhile: {now}; look, and plan again").into());
+        return Err(
+            format!("the policy was changed meanwhile: {now}; look, and plan again").into(),
+        );
     }
     let done = policy::carry_out(&bastion, &draft).await;
     (done.map(Heard::Done)).map_err(|refused| policy::words(&refused))

@@ -19,7 +19,7 @@ const LASTS: [(&str, i64); 6] = [
     ("8h", 480),
     ("24h", 1_440),
     ("72h", 4_320),
-    ("thawed", 0),
+    ("no end", 0),
 ];
 /// What stands there first.
 const FIRST: usize = 1;
@@ -37,7 +37,7 @@ pub fn propose_freeze(state: &mut State, wanted: Wanted) {
     let mut fields = vec![reason("reason")];
     if let Wanted::Freeze(_) = wanted {
         fields.push(Field {
-            name: "until",
+            name: "for",
             input: Input::Choice(LASTS.iter().map(|(words, _)| *words).collect(), FIRST),
             is_required: true,
         });
@@ -109,7 +109,7 @@ pub(super) fn chosen(
     let server = state.environments[proposal.environment]
         .estate
         .server_time(state.now);
-    let value = dialog.value("until");
+    let value = dialog.value("for");
     let minutes = LASTS.iter().find(|(words, _)| *words == value);
     let minutes = minutes.map(|(_, minutes)| *minutes).filter(|it| *it > 0);
     let end = |minutes| server.checked_add(SignedDuration::from_mins(minutes)).ok();

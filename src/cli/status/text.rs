@@ -198,7 +198,10 @@ fn policy(estate: &Estate, now: Now) -> Vec<String> {
     let mut said = match estate.standing(now) {
         Standing::Free | Standing::Unseen(_) => Vec::new(),
         Standing::Frozen(freeze) => {
-            vec![format!("FROZEN: {}; no cutover, a rollback goes", freeze.words())]
+            vec![format!(
+                "FROZEN: {}; no cutover, a rollback goes",
+                freeze.words()
+            )]
         }
         Standing::Wrong(why) => vec![format!("UNKNOWN policy, no cutover: {why}")],
     };

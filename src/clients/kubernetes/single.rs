@@ -11,7 +11,8 @@ use serde::Deserialize;
 use super::wire::{Projected, Row};
 use super::{Cluster, ask::Answer, fault, watch};
 use crate::estate::{
-    Autoscaler, Deployment, Fault, FaultKind, Kind, Lease, Pod, Policy, Record, ReplicaSet, Service, Slice,
+    Autoscaler, Deployment, Fault, FaultKind, Kind, Lease, Pod, Policy, Record, ReplicaSet,
+    Service, Slice,
 };
 
 /// Objects of one page of a list.

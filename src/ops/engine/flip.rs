@@ -111,7 +111,12 @@ impl Run {
             .plan()
             .ok_or_else(|| Look::No("there is no plan".into()))?;
         if is_forward {
-            let unread = |what| Look::Away(Fault { kind: FaultKind::Stopped, what });
+            let unread = |what| {
+                Look::Away(Fault {
+                    kind: FaultKind::Stopped,
+                    what,
+                })
+            };
             if let Some(why) = self.frozen(&estate).map_err(unread)? {
                 return Err(Look::No(why));
             }

@@ -179,8 +179,7 @@ fn k02_no_permission_for_one_of_several_services_is_said_before_anything_is_chan
         ],
     );
     assert_eq!(
-        nick
-            .relay
+        nick.relay
             .count(|it| it.is_write() && !it.path.contains("selfsubject")),
         0
     );

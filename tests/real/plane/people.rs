@@ -38,7 +38,10 @@ impl Plane {
             std::fs::write(path.with_extension("group"), group).unwrap();
         }
         if let Ok(known) = std::fs::read_to_string(path.with_extension("group")) {
-            assert_eq!(known, group, "{name} is of another group already: take another name");
+            assert_eq!(
+                known, group,
+                "{name} is of another group already: take another name"
+            );
         }
         path
     }
