@@ -6,6 +6,7 @@ pub mod exit;
 
 mod demo;
 mod doctor;
+mod freeze;
 mod init;
 mod logging;
 mod manners;
@@ -100,6 +101,10 @@ enum Verb {
     Rollback(operate::Arguments),
     /// Make selectors what was meant, where somebody changed them.
     Repair(operate::Arguments),
+    /// Let nothing move forward in an environment: who, why, until when. A rollback is never stopped.
+    Freeze(freeze::Freeze),
+    /// End a freeze.
+    Thaw(freeze::Common),
     /// Operations, whoever began them.
     #[command(subcommand)]
     Op(op::Verb),
@@ -148,6 +153,14 @@ fn run(arguments: &Arguments) -> Exit {
         Some(Verb::Cutover(wanted)) => operation(arguments, OperationKind::Cutover, wanted),
         Some(Verb::Rollback(wanted)) => operation(arguments, OperationKind::Rollback, wanted),
         Some(Verb::Repair(wanted)) => operation(arguments, OperationKind::Repair, wanted),
+        Some(Verb::Freeze(wanted)) => match load(arguments) {
+            Ok(loaded) => freeze::freeze(&loaded, wanted, arguments.write.is_some()),
+            Err(exit) => exit,
+        },
+        Some(Verb::Thaw(wanted)) => match load(arguments) {
+            Ok(loaded) => freeze::thaw(&loaded, wanted, arguments.write.is_some()),
+            Err(exit) => exit,
+        },
         Some(Verb::Op(verb)) => match load(arguments) {
             Ok(loaded) => op::run(&loaded, verb),
             Err(exit) => exit,

@@ -40,6 +40,9 @@
 //! them as a worker, [`ops::check`] judges what they gave before a flip, and `ops::plan::soaked` after it. What is
 //! not known closes a gate, and never moves traffic.
 //!
+//! What is forbidden: the policy beside the target ([`estate::policy`]) freezes what moves forward; one gate of
+//! [`ops::plan`] asks it, for keys and headless alike, and the engine once more before the first patch.
+//!
 //! What comes from outside becomes [`estate::Safe`] text once, at ingest; widgets take nothing else.
 
 pub mod app;

@@ -6,7 +6,7 @@
 //!                         machine::next(Operation) ◀── Operation::fold ┘
 //! ```
 //!
-//! [`entry`], [`plan`] and [`machine`] are pure: an operation is the fold of its entries, and what comes
+//! [`entry`], [`plan`], [`freeze`] and [`machine`] are pure: an operation is the fold of its entries, and what comes
 //! next is a function of it. [`engine`] and what it uses do it, with clock, chance and journal as
 //! arguments. The contract is SAFETY.md's; `tests/invariants.md` names the test of each rule.
 
@@ -14,6 +14,7 @@ pub mod bastion;
 pub mod engine;
 pub mod entry;
 pub mod eyes;
+pub mod freeze;
 pub mod journal;
 pub mod kept;
 pub mod lock;
@@ -23,6 +24,7 @@ pub mod monitoring;
 pub mod patch;
 pub mod placement;
 pub mod plan;
+pub mod policy;
 pub mod record;
 pub mod worker;
 

@@ -7,6 +7,7 @@
 //! | ReplicaSets | those with the environment's labels | 45 s |
 //! | HorizontalPodAutoscalers, Events | all (they carry no labels of the application); the newest 500 Events of our kinds | 50, 55 s |
 //! | Leases, records | those of operations, by a label of ours; records in the namespace that the configuration names | 60, 65 s |
+//! | the policy | one ConfigMap, by its name, where records are kept | 70 s |
 //!
 //! Prometheus' rules and targets and Alertmanager's alerts are asked for every 10 s ([`alerts`]); a
 //! workflow's runs every 5 s while one goes on and every 30 to 60 s otherwise, with ETags ([`github`]).
@@ -59,6 +60,7 @@ pub fn period(kind: Kind) -> u32 {
         Kind::Events => 55,
         Kind::Leases => 60,
         Kind::Records => 65,
+        Kind::Policy => 70,
     }
 }
 
@@ -71,6 +73,7 @@ pub fn is_selected(kind: Kind) -> bool {
         | Kind::HorizontalPodAutoscalers
         | Kind::Events
         | Kind::Leases
-        | Kind::Records => false,
+        | Kind::Records
+        | Kind::Policy => false,
     }
 }

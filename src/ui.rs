@@ -18,6 +18,7 @@ mod overlay;
 mod pairs;
 mod panels;
 mod pods;
+mod policy;
 mod runs;
 mod timeline;
 mod traffic;
@@ -76,7 +77,7 @@ pub fn window_title(state: &State) -> String {
     let title = format!(
         "{}{} {} - {live}",
         if state.demo.is_some() { "DEMO " } else { "" },
-        words::tier_badge(estate.scope.tier),
+        words::tier_badge(estate.tier()),
         estate.scope.name,
     );
     title

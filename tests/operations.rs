@@ -9,6 +9,8 @@
 
 #[path = "support/estate.rs"]
 mod estate;
+#[path = "operations/freeze.rs"]
+mod freeze;
 #[path = "operations/gates.rs"]
 mod gates;
 #[path = "operations/input.rs"]

@@ -93,6 +93,14 @@ pub enum Action {
     Adopt,
     /// Plan to end it as it stands.
     Abandon,
+    /// Plan to let nothing move forward here.
+    Freeze,
+    /// Plan to let it again.
+    Thaw,
+    /// Plan a cutover that passes over a freeze.
+    BreakGlass,
+    /// Plan to close a broken glass with a note.
+    CloseGlass,
 }
 
 impl Action {
@@ -143,6 +151,10 @@ impl Action {
         Self::Abort,
         Self::Adopt,
         Self::Abandon,
+        Self::Freeze,
+        Self::Thaw,
+        Self::BreakGlass,
+        Self::CloseGlass,
         Self::Interrupt,
         Self::Quit,
     ];
@@ -197,6 +209,10 @@ impl Action {
             Self::Abort => "abort",
             Self::Adopt => "adopt",
             Self::Abandon => "abandon",
+            Self::Freeze => "freeze",
+            Self::Thaw => "thaw",
+            Self::BreakGlass => "break-glass",
+            Self::CloseGlass => "close-glass",
         }
     }
 
@@ -252,7 +268,11 @@ impl Action {
             | Self::Repair
             | Self::Abort
             | Self::Adopt
-            | Self::Abandon => true,
+            | Self::Abandon
+            | Self::Freeze
+            | Self::Thaw
+            | Self::BreakGlass
+            | Self::CloseGlass => true,
         }
     }
 

@@ -94,8 +94,8 @@ pub fn propose(state: &mut State, wish: Wish) {
         state.tell(&format!("refused: {refusal}"));
         return;
     }
-    let scope = &state.estate().scope;
-    let ask = Ask::of(scope.tier, scope.name.clone());
+    let estate = state.estate();
+    let ask = Ask::of(estate.tier(), estate.scope.name.clone());
     let fields = match proposal.kind {
         Kind::Silence => fields(""),
         // Alertmanager keeps one comment: what it says now is the start of the new one.

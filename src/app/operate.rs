@@ -1,8 +1,10 @@
 //! Operations from the screen: what each would do and stands on, why it may not be done, and what its
 //! worker says. The plan is [`crate::ops::check`]'s; the worker asks it again over fresh reads.
 
+mod freeze;
 mod sheet;
 
+pub use freeze::{propose_follow_up, propose_freeze, propose_glass};
 pub use sheet::sheet;
 
 use serde::Serialize;
@@ -14,7 +16,8 @@ use super::operations::{self, Hold};
 use super::plan::{self, Subject};
 use super::state::{Overlay, State};
 use super::{Ask, Command, Permit};
-use crate::estate::{Currency, Safe, Tier};
+use crate::estate::{Currency, Freeze, Safe, Tier};
+use crate::ops::freeze::Wanted as PolicyWanted;
 use crate::ops::{Kept, OperationKind, Plan, Refusal, RefusalKind, Request, check};
 
 /// What is proposed.
@@ -26,8 +29,8 @@ pub struct Proposal {
     pub environment: usize,
     /// What is to be done.
     pub wish: Wish,
-    /// The gates that it overrides, by id: those that were closed when it was opened, if all of them may be.
-    pub overrides: Vec<Safe>,
+    /// What it passes over.
+    pub lifted: Lifted,
     /// How far its worker is.
     pub worker: Worker,
 }
@@ -43,6 +46,15 @@ pub enum Wish {
     Adopt(Safe),
     /// End this one as it stands.
     Abandon(Safe),
+    /// Freeze the environment, or thaw it.
+    Policy {
+        /// Which.
+        wanted: PolicyWanted,
+        /// The freeze that the screen showed.
+        before: Option<Freeze>,
+    },
+    /// Follow up the glass that this one broke.
+    CloseGlass(Safe),
 }
 
 /// How far a proposal's worker is.
@@ -82,8 +94,17 @@ pub struct Wanted {
     pub environment: usize,
     /// The kind of operation.
     pub kind: OperationKind,
-    /// The gates that it overrides, by id.
+    /// What it passes over.
+    pub lifted: Lifted,
+}
+
+/// What of the checks is passed over, each for a reason that comes with the confirmation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Lifted {
+    /// The gates that it overrides, by id: those that were closed when it was opened, if all of them may be.
     pub overrides: Vec<Safe>,
+    /// Whether it passes over a freeze.
+    pub glass: bool,
 }
 
 /// An operation that this cockpit began.
@@ -106,7 +127,7 @@ pub fn propose(state: &mut State, kind: OperationKind) {
         state.tell(&said);
         return;
     }
-    let tier = scope.tier;
+    let tier = state.estate().tier();
     let (ask, fields) = match kind {
         OperationKind::Rollback => (Ask::Word("rollback".into()), Vec::new()),
         OperationKind::Cutover | OperationKind::Repair => {
@@ -122,7 +143,7 @@ pub fn propose(state: &mut State, kind: OperationKind) {
             (Ask::of(tier, word), fields)
         }
     };
-    open(state, Wish::Start(kind), ask, fields);
+    open(state, Wish::Start(kind), ask, fields, false);
 }
 
 /// Opens the plan of what is to become of the operation on the screen.
@@ -135,12 +156,14 @@ pub fn propose_about(state: &mut State, wish: fn(Safe) -> Wish) {
         return;
     };
     let wish = wish(id);
-    let tier = environment.estate.scope.tier;
+    let tier = environment.estate.tier();
     let word = match &wish {
         Wish::Start(kind) => kind.word(),
         Wish::Abort(_) => "abort",
         Wish::Adopt(_) => "adopt",
         Wish::Abandon(_) => "abandon",
+        Wish::Policy { wanted, .. } => wanted.word(),
+        Wish::CloseGlass(_) => "close-glass",
     };
     let fields = match &wish {
         Wish::Adopt(_) => Vec::new(),
@@ -149,20 +172,24 @@ pub fn propose_about(state: &mut State, wish: fn(Safe) -> Wish) {
             ..reason(tier)
         }],
     };
-    open(state, wish, Ask::of(tier, word.into()), fields);
+    open(state, wish, Ask::of(tier, word.into()), fields, false);
 }
 
-fn open(state: &mut State, wish: Wish, ask: Ask, fields: Vec<Field>) {
+fn open(state: &mut State, wish: Wish, ask: Ask, fields: Vec<Field>, glass: bool) {
     state.proposals += 1;
     let overrides = match &wish {
         Wish::Start(kind) => overridable(state, *kind),
-        Wish::Abort(_) | Wish::Adopt(_) | Wish::Abandon(_) => Vec::new(),
+        Wish::Abort(_)
+        | Wish::Adopt(_)
+        | Wish::Abandon(_)
+        | Wish::Policy { .. }
+        | Wish::CloseGlass(_) => Vec::new(),
     };
     let mut proposal = Proposal {
         number: state.proposals,
         environment: state.selected,
         wish,
-        overrides,
+        lifted: Lifted { overrides, glass },
         worker: Worker::Absent,
     };
     want(state, &mut proposal);
@@ -180,7 +207,7 @@ fn overridable(state: &State, kind: OperationKind) -> Vec<Safe> {
     if kind != OperationKind::Cutover || !is_asked {
         return Vec::new();
     }
-    let refused = check(&request(kind, &[]), estate, state.now).err();
+    let refused = check(&request(kind, &Lifted::default()), estate, state.now).err();
     let plan = refused.and_then(|refusal| refusal.plan);
     plan.and_then(|plan| plan.overridable()).unwrap_or_default()
 }
@@ -196,7 +223,7 @@ fn reason(tier: Tier) -> Field {
 /// What production types: the environment and its first Service that is patched.
 fn word(state: &State, kind: OperationKind) -> Safe {
     let estate = state.estate();
-    let service = match judged(state, state.selected, kind, &[]) {
+    let service = match judged(state, state.selected, kind, &Lifted::default()) {
         (Some(plan), _) if !plan.flips.is_empty() => plan.flips.first().map(|f| f.service.clone()),
         _ => {
             let switch = estate.scope.traffic.as_ref();
@@ -216,10 +243,10 @@ fn judged(
     state: &State,
     at: usize,
     kind: OperationKind,
-    overrides: &[Safe],
+    lifted: &Lifted,
 ) -> (Option<Plan>, Option<Safe>) {
     let environment = &state.environments[at];
-    match check(&request(kind, overrides), &environment.estate, state.now) {
+    match check(&request(kind, lifted), &environment.estate, state.now) {
         Ok(plan) => match busy(environment.operations.open(), kind) {
             None => (Some(plan), None),
             Some(Refusal { why, .. }) => (Some(plan), Some(why)),
@@ -229,15 +256,16 @@ fn judged(
 }
 
 /// What a worker is asked for; the reasons come with the confirmation.
-pub fn request(kind: OperationKind, overrides: &[Safe]) -> Request {
+pub fn request(kind: OperationKind, lifted: &Lifted) -> Request {
     Request {
         kind,
         to: None,
         reason: None,
         seize: false,
-        overrides: (overrides.iter())
+        overrides: (lifted.overrides.iter())
             .map(|gate| (gate.clone(), "".into()))
             .collect(),
+        break_glass: (lifted.glass).then(|| "for the reason below".into()),
     }
 }
 
@@ -285,6 +313,9 @@ fn permit(state: &State, proposal: &Proposal) -> Result<Option<Permit>, Safe> {
 /// Why the operation itself is in no state for it.
 fn misplaced(state: &State, proposal: &Proposal) -> Option<Safe> {
     let environment = &state.environments[proposal.environment];
+    if let Wish::CloseGlass(id) = &proposal.wish {
+        return freeze::closed(state, proposal, id);
+    }
     let (Wish::Abort(id) | Wish::Adopt(id) | Wish::Abandon(id)) = &proposal.wish else {
         return None;
     };
@@ -319,13 +350,12 @@ pub fn facts(state: &State, proposal: &Proposal) -> Facts {
     let environment = &state.environments[proposal.environment];
     let facts = Facts::default().with("environment", &environment.estate.scope.name);
     match &proposal.wish {
-        Wish::Start(kind) => {
-            match judged(state, proposal.environment, *kind, &proposal.overrides) {
-                (Some(plan), _) => decisive(facts, &plan),
-                (None, why) => facts.with("the plan", why.unwrap_or_else(|| "".into())),
-            }
-        }
-        Wish::Abort(id) | Wish::Adopt(id) | Wish::Abandon(id) => {
+        Wish::Policy { .. } => freeze::facts(state, proposal, facts),
+        Wish::Start(kind) => match judged(state, proposal.environment, *kind, &proposal.lifted) {
+            (Some(plan), _) => decisive(facts, &plan),
+            (None, why) => facts.with("the plan", why.unwrap_or_else(|| "".into())),
+        },
+        Wish::Abort(id) | Wish::Adopt(id) | Wish::Abandon(id) | Wish::CloseGlass(id) => {
             let kept = environment.operations.get(id);
             let state = match kept.map(|kept| &kept.operation.closed) {
                 None => "gone",
@@ -383,7 +413,7 @@ fn words(images: &[Safe]) -> String {
 /// Has a worker wanted as soon as the screen's own plan is not refused.
 pub fn want(state: &State, proposal: &mut Proposal) {
     if let (Wish::Start(kind), Worker::Absent) = (&proposal.wish, &proposal.worker)
-        && judged(state, proposal.environment, *kind, &proposal.overrides)
+        && judged(state, proposal.environment, *kind, &proposal.lifted)
             .1
             .is_none()
         && permit(state, proposal).is_ok()
@@ -402,7 +432,7 @@ pub fn wanted(state: &State) -> Option<Wanted> {
         number: proposal.number,
         environment: proposal.environment,
         kind,
-        overrides: proposal.overrides.clone(),
+        lifted: proposal.lifted.clone(),
     })
 }
 
@@ -448,13 +478,17 @@ pub fn begin(state: &mut State, proposal: &mut Proposal, dialog: &Dialog) -> Res
         .scope
         .name
         .clone();
-    let reason = Some(dialog.value("reason"))
+    let field = match proposal.wish {
+        Wish::CloseGlass(_) => "note",
+        _ => "reason",
+    };
+    let reason = Some(dialog.value(field))
         .filter(|why| !why.is_empty())
         .map(Safe::new);
     let (number, environment) = (proposal.number, proposal.environment);
     let command = match &proposal.wish {
         Wish::Start(kind) => {
-            let (Some(plan), None) = judged(state, environment, *kind, &proposal.overrides) else {
+            let (Some(plan), None) = judged(state, environment, *kind, &proposal.lifted) else {
                 return Err("the facts changed: look, and plan again".into());
             };
             // The hash that the person saw: the worker compares it with its own fresh reads.
@@ -470,6 +504,14 @@ pub fn begin(state: &mut State, proposal: &mut Proposal, dialog: &Dialog) -> Res
                 permit,
             }
         }
+        Wish::Policy { wanted, before } => Command::Operate {
+            number,
+            environment,
+            name,
+            wish: freeze::begin(state, proposal, wanted, before.as_ref(), dialog)?,
+            reason: reason.unwrap_or_else(|| "".into()),
+            permit,
+        },
         wish => Command::Operate {
             number,
             environment,

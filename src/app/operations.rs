@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::estate::timeline::{Happening, Source, Weight};
 use crate::estate::{Currency, Estate, Kind, Labels, Lease, Now, Safe};
 use crate::ops::marks::Flipped;
+use crate::ops::plan::is_glass;
 use crate::ops::{Entry, Kept, Outcome, Step, StepState, What, kept, marks};
 
 /// An operation that ended stays on the screen for so long.
@@ -95,6 +96,12 @@ impl Operations {
     /// The newest that is not over.
     pub fn open(&self) -> Option<&Kept> {
         self.all().find(|kept| kept.operation.closed.is_none())
+    }
+
+    /// Those whose glass is broken and not followed up, the newest first.
+    pub fn open_glass(&self) -> Vec<&Kept> {
+        let is_open = |kept: &&Kept| kept.operation.open_glass().is_some();
+        self.all().filter(is_open).collect()
     }
 
     /// The newest that is over.
@@ -221,6 +228,16 @@ fn told(kept: &Kept) -> Vec<Happening> {
                 (Weight::Traffic, what, note)
             }
             What::Planned(plan) => (Weight::Change, plan.title(), format!("by {by}")),
+            What::Overridden { gate, reason } if is_glass(gate) => (
+                Weight::Bad,
+                format!("BREAK-GLASS for the {kind}: {reason}"),
+                format!("by {}", who(&entry.by)),
+            ),
+            What::GlassClosed { note } => (
+                Weight::Good,
+                format!("broken glass followed up: {note}"),
+                format!("by {}", who(&entry.by)),
+            ),
             What::AbortAsked { reason } => (
                 Weight::Look,
                 format!("abort of the {kind}: {reason}"),

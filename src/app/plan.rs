@@ -35,7 +35,7 @@ pub struct Plan {
 pub fn sheet(state: &State, plan: &Plan) -> Sheet {
     match &plan.subject {
         Subject::Act(proposal) => acts::sheet(state, proposal, &plan.dialog),
-        Subject::Operation(proposal) => operate::sheet(state, proposal),
+        Subject::Operation(proposal) => operate::sheet(state, proposal, &plan.dialog),
     }
 }
 

@@ -16,6 +16,7 @@ use super::{Access, Action, Command, Event, Key, KeyCode};
 use crate::estate::runs::{Conclusion, Progress, RunLog, Step};
 use crate::estate::{LogTarget, Observation, Safe, Seen};
 use crate::ops::OperationKind;
+use crate::ops::freeze::Wanted;
 
 /// Folds `event` in.
 pub fn update(state: &mut State, event: Event) -> Option<Command> {
@@ -308,6 +309,10 @@ fn act(state: &mut State, action: Action) -> Option<Command> {
         Action::Abort => operate::propose_about(state, operate::Wish::Abort),
         Action::Adopt => operate::propose_about(state, operate::Wish::Adopt),
         Action::Abandon => operate::propose_about(state, operate::Wish::Abandon),
+        Action::Freeze => operate::propose_freeze(state, Wanted::Freeze(None)),
+        Action::Thaw => operate::propose_freeze(state, Wanted::Thaw),
+        Action::BreakGlass => operate::propose_glass(state),
+        Action::CloseGlass => operate::propose_follow_up(state),
         Action::Operation => open_operation(state),
         Action::InjectFault => match &state.demo {
             Some(Demo { faults }) if !faults.is_empty() => state.overlay = Some(Overlay::Faults(0)),

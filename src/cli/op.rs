@@ -15,7 +15,7 @@ use crate::ops::bastion::Bastion;
 use crate::ops::engine;
 use crate::ops::eyes::Eyes;
 use crate::ops::kept::{self, Kept, is_id};
-use crate::ops::{What, lease_selector, marks, record};
+use crate::ops::{What, lease_selector, marks, policy, record};
 
 #[derive(Clone, Debug, clap::Subcommand)]
 pub(super) enum Verb {
@@ -37,6 +37,8 @@ pub(super) enum Verb {
     Adopt(One),
     /// End it as it stands, without undoing anything.
     Abandon(Reasoned),
+    /// Follow up a broken glass: the red line goes from every screen, the note stays in the record.
+    CloseGlass(Reasoned),
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -114,6 +116,14 @@ async fn perform(loaded: &Loaded, verb: &Verb) -> Done {
                 Err(refused) => Ok(operate::told(refused, one.json)),
             }
         }
+        Verb::CloseGlass(asked) => {
+            let (bastion, _) = find(loaded, &asked.id).await?;
+            let note = Safe::new(&asked.reason);
+            let closed = policy::close_glass(&bastion, &asked.id, note).await;
+            closed.map_err(|why| (Exit::Bad, why))?;
+            say("the broken glass is followed up; the note stands in the record\n");
+            Ok(Exit::Ok)
+        }
         Verb::Abandon(asked) => {
             let (bastion, _) = find(loaded, &asked.id).await?;
             let reason = Safe::new(&asked.reason);
@@ -169,7 +179,7 @@ fn whole(kept: &Kept, environment: &Safe, is_orphaned: bool) -> serde_json::Valu
             "since": kept.operation.since, "last": kept.operation.last, "state": text::state(kept, is_orphaned),
             "orphaned": is_orphaned,
             "outcome": kept.operation.closed.as_ref().map(|(outcome, _)| outcome),
-            "abort": kept.operation.abort, "paused": kept.operation.paused,
+            "glass": kept.operation.glass, "abort": kept.operation.abort, "paused": kept.operation.paused,
             "holder": kept.operation.holder },
         "entries": kept.entries,
     })

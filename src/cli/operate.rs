@@ -3,7 +3,7 @@
 //! The same checks as on the screen, the exit codes of the one table, the plan as text or as JSON of the shape
 //! `wheelhouse.plan/v1`. Without `--yes` it asks on the terminal, and without a terminal it refuses.
 
-mod ask;
+pub(super) mod ask;
 pub(super) mod text;
 
 use std::time::Duration;
@@ -43,6 +43,10 @@ pub(super) struct Arguments {
     /// gates: `monitoring`, `alert:HighErrorRate`, `query:latency`. Once for each.
     #[arg(long = "override", value_name = "GATE=REASON", value_parser = overridden)]
     overrides: Vec<(String, String)>,
+    /// Pass over a freeze, and say why: it stands on every screen until somebody follows it up with
+    /// `wheelhouse op close-glass`. A rollback needs none.
+    #[arg(long, value_name = "REASON")]
+    break_glass: Option<String>,
     /// Leave it to a worker, print its operation's id, and end.
     #[arg(long)]
     detach: bool,
@@ -73,6 +77,7 @@ pub(super) fn run(
         overrides: (arguments.overrides.iter())
             .map(|(gate, why)| (Safe::new(gate), Safe::new(why)))
             .collect(),
+        break_glass: arguments.break_glass.as_deref().map(Safe::new),
     };
     let runtime = match runtime(2) {
         Ok(runtime) => runtime,
@@ -123,6 +128,10 @@ fn admissible(
             "nothing that --override could lift stands in the way of a {word}"
         ));
     }
+    let is_empty = |why: &str| why.trim().is_empty();
+    if arguments.break_glass.as_deref().is_some_and(is_empty) {
+        return Err("--break-glass needs a reason: it is read by whoever follows it up".to_owned());
+    }
     if arguments.plan || kind == OperationKind::Rollback {
         return Ok(());
     }
@@ -132,11 +141,21 @@ fn admissible(
             "{name} is read-only: say --write too, or look with --plan"
         ));
     }
+    reasoned(name, place.scope.tier, kind, arguments)
+}
+
+/// Production asks why; a rollback is never asked.
+fn reasoned(
+    name: &Safe,
+    tier: Tier,
+    kind: OperationKind,
+    arguments: &Arguments,
+) -> Result<(), String> {
     let has_reason = arguments
         .reason
         .as_deref()
         .is_some_and(|why| !why.trim().is_empty());
-    if place.scope.tier == Tier::Production && !has_reason {
+    if tier == Tier::Production && kind != OperationKind::Rollback && !has_reason {
         return Err(format!(
             "a {} of {name} needs --reason TEXT: whoever is woken by it reads it",
             kind.word()
@@ -146,6 +165,7 @@ fn admissible(
 }
 
 async fn operate(place: Place, request: Request, arguments: &Arguments) -> Exit {
+    let kind = request.kind;
     let placement = placement::here();
     if arguments.detach && placement == Placement::EndsWithLogout {
         return usage(
@@ -169,9 +189,13 @@ async fn operate(place: Place, request: Request, arguments: &Arguments) -> Exit 
         show(&plan, None, arguments.json);
         return Exit::Ok;
     }
+    // The policy may ask for more than the configuration does.
+    if let Err(words) = reasoned(&place.scope.name, prepared.tier(), kind, arguments) {
+        return usage(&words);
+    }
     if !arguments.yes {
         show(&plan, None, false);
-        match ask::confirmed(&plan, place.scope.tier) {
+        match ask::confirmed(&plan, prepared.tier()) {
             Ok(true) => {}
             Ok(false) => {
                 complain("not confirmed: nothing was changed\n");
@@ -280,7 +304,8 @@ pub(super) fn exit_of_outcome(outcome: Outcome) -> Exit {
     }
 }
 
-fn exit_of(kind: RefusalKind) -> Exit {
+/// The exit code of a refusal.
+pub(super) fn exit_of(kind: RefusalKind) -> Exit {
     match kind {
         RefusalKind::Invalid => Exit::Usage,
         RefusalKind::Gate => Exit::Refused,

@@ -186,7 +186,7 @@ impl Cluster {
 
     fn namespace_of(&self, kind: Kind) -> &str {
         match kind {
-            Kind::Records => &self.records,
+            Kind::Records | Kind::Policy => &self.records,
             Kind::Services
             | Kind::EndpointSlices
             | Kind::Deployments

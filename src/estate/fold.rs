@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::alerts::{AlertScope, Alerts};
 use super::feed::{Currency, Fault, Feed, Moment, Now};
 use super::{
-    Autoscaler, Check, Deployment, Event, Kind, Lease, Pod, PodIndex, Record, ReplicaSet, Safe,
-    Scope, Seen, Service, Slice, Table,
+    Autoscaler, Check, Deployment, Event, Kind, Lease, Pod, PodIndex, Policy, Record, ReplicaSet,
+    Safe, Scope, Seen, Service, Slice, Table,
 };
 
 /// An environment as observed.
@@ -32,6 +32,8 @@ pub struct Estate {
     pub leases: Feed<Table<Lease>>,
     /// Records of operations.
     pub records: Feed<Table<Record>>,
+    /// The policy: one object or none.
+    pub policies: Feed<Table<Policy>>,
     /// Pods, counted and ordered.
     pub index: PodIndex,
     /// The API server.
@@ -72,6 +74,7 @@ impl Estate {
             events: Feed::default(),
             leases: Feed::default(),
             records: Feed::default(),
+            policies: Feed::default(),
             index: PodIndex::default(),
             cluster: Cluster::default(),
             alerts: alerts.map(Alerts::new),
@@ -121,6 +124,10 @@ impl Estate {
             Seen::Records(delta) => {
                 let ended = self.records.value.apply(delta, |_, _| ());
                 self.took(Kind::Records, ended, at);
+            }
+            Seen::Policies(delta) => {
+                let ended = self.policies.value.apply(delta, |_, _| ());
+                self.took(Kind::Policy, ended, at);
             }
             Seen::Opened(kind) => {
                 self.open.insert(kind);
@@ -192,6 +199,7 @@ impl Estate {
             Kind::Events => &mut self.events,
             Kind::Leases => &mut self.leases,
             Kind::Records => &mut self.records,
+            Kind::Policy => &mut self.policies,
         }
     }
 
@@ -206,6 +214,7 @@ impl Estate {
             Kind::Events => &self.events,
             Kind::Leases => &self.leases,
             Kind::Records => &self.records,
+            Kind::Policy => &self.policies,
         }
     }
 

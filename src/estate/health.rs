@@ -62,7 +62,7 @@ impl Estate {
             (Currency::Waiting, None) => Verdict::Unknown("not listed yet".into()),
             (Currency::Stale, None) => Verdict::Unknown("no sign of life".into()),
         };
-        check("feed", &kind.plural().into(), verdict)
+        check("feed", &kind.word().into(), verdict)
     }
 
     fn selector_verdict(&self, view: &ServiceView<'_>) -> Verdict {

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::alerts::AlertsSeen;
 use super::workload::*;
-use super::{Fault, Lease, Moment, Record, Safe, mark};
+use super::{Fault, Lease, Moment, Policy, Record, Safe, mark, policy};
 
 /// Something seen of one environment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -39,6 +39,8 @@ pub enum Seen {
     Leases(Delta<Lease>),
     /// Records of operations.
     Records(Delta<Record>),
+    /// The policy: one object or none.
+    Policies(Delta<Policy>),
     /// The watch of that kind was accepted by the server.
     Opened(Kind),
     /// The list or watch of that kind failed; it is tried again.
@@ -104,11 +106,13 @@ pub enum Kind {
     Leases,
     /// ConfigMaps that are records of operations.
     Records,
+    /// The ConfigMap that is the policy.
+    Policy,
 }
 
 impl Kind {
     /// Every kind, the most important first.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Services,
         Self::EndpointSlices,
         Self::Deployments,
@@ -118,6 +122,7 @@ impl Kind {
         Self::Events,
         Self::Leases,
         Self::Records,
+        Self::Policy,
     ];
 
     /// The resource's plural, as the API spells it.
@@ -131,7 +136,31 @@ impl Kind {
             Self::HorizontalPodAutoscalers => "horizontalpodautoscalers",
             Self::Events => "events",
             Self::Leases => "leases",
-            Self::Records => "configmaps",
+            Self::Records | Self::Policy => "configmaps",
+        }
+    }
+
+    /// As people are told of it: two kinds may be of one resource.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Policy => "policy",
+            other => other.plural(),
+        }
+    }
+
+    /// The name of the one object that is of interest; none where all are.
+    pub fn only(self) -> Option<&'static str> {
+        match self {
+            Self::Policy => Some(policy::NAME),
+            Self::Services
+            | Self::EndpointSlices
+            | Self::Deployments
+            | Self::Pods
+            | Self::ReplicaSets
+            | Self::HorizontalPodAutoscalers
+            | Self::Events
+            | Self::Leases
+            | Self::Records => None,
         }
     }
 
@@ -146,7 +175,8 @@ impl Kind {
             | Self::Pods
             | Self::ReplicaSets
             | Self::HorizontalPodAutoscalers
-            | Self::Events => None,
+            | Self::Events
+            | Self::Policy => None,
         }
     }
 }

@@ -5,6 +5,7 @@
 //! Lease to be writable: what could not be written is written afterwards.
 
 mod flip;
+mod freeze;
 mod hold;
 mod soak;
 mod start;

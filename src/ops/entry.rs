@@ -188,6 +188,11 @@ pub enum What {
         /// Why.
         reason: Safe,
     },
+    /// The broken glass was followed up: the only entry that may come after the end.
+    GlassClosed {
+        /// What was found and done.
+        note: Safe,
+    },
     /// Somebody wants it stopped.
     AbortAsked {
         /// Why.

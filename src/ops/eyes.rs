@@ -10,13 +10,14 @@ use crate::clients::kubernetes::{self, Watch};
 use crate::estate::{Currency, Estate, Kind, Moment, Now, Safe, Seen};
 
 /// The kinds that an operation looks at.
-const KINDS: [Kind; 6] = [
+const KINDS: [Kind; 7] = [
     Kind::Services,
     Kind::EndpointSlices,
     Kind::Pods,
     Kind::Deployments,
     Kind::Leases,
     Kind::Records,
+    Kind::Policy,
 ];
 /// Those without which a second does not count as watched.
 const VITAL: [Kind; 3] = [Kind::Services, Kind::EndpointSlices, Kind::Pods];

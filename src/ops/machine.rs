@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::entry::{Entry, OperationKind, Outcome, Step, What};
-use super::plan::Plan;
+use super::plan::{Plan, is_glass};
 use crate::estate::Safe;
 
 /// How a pause begins that only a person ends: whoever takes the operation over holds, too (I-12, I-34).
@@ -81,10 +81,25 @@ pub struct Operation {
     pub paused: Option<Safe>,
     /// Gates that were overridden, and why.
     pub overridden: Vec<(Safe, Safe)>,
+    /// The freeze that was passed over, if one was.
+    pub glass: Option<Glass>,
     /// What was worth knowing, the latest last.
     pub notes: Vec<Safe>,
     /// How it ended, and in words.
     pub closed: Option<(Outcome, Safe)>,
+}
+
+/// A freeze was passed over.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Glass {
+    /// Who did.
+    pub by: Safe,
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: Safe,
+    /// Who followed it up, and what they noted; none: it is open.
+    pub closed: Option<(Safe, Safe)>,
 }
 
 /// What a worker does next.
@@ -110,8 +125,15 @@ impl Operation {
         operation
     }
 
-    /// Folds one entry in. What comes after the end changes nothing.
+    /// Folds one entry in. What comes after the end changes nothing, but for the follow-up of broken glass.
     pub fn take(&mut self, entry: &Entry) {
+        if let What::GlassClosed { note } = &entry.what {
+            if let Some(glass) = &mut self.glass {
+                let closed = (entry.by.clone(), note.clone());
+                glass.closed.get_or_insert(closed);
+            }
+            return;
+        }
         if self.closed.is_some() {
             return;
         }
@@ -134,6 +156,14 @@ impl Operation {
                     .get_or_insert_with(|| (entry.by.clone(), reason.clone()));
             }
             What::Overridden { gate, reason } => {
+                if is_glass(gate) {
+                    self.glass.get_or_insert_with(|| Glass {
+                        by: entry.by.clone(),
+                        at: entry.at,
+                        reason: reason.clone(),
+                        closed: None,
+                    });
+                }
                 self.overridden.push((gate.clone(), reason.clone()));
             }
             What::Noted { fact } => self.notes.push(fact.clone()),
@@ -149,7 +179,7 @@ impl Operation {
             | What::Unknown { .. } => {
                 self.step(entry);
             }
-            What::Newer(_) => {}
+            What::GlassClosed { .. } | What::Newer(_) => {}
         }
     }
 
@@ -186,6 +216,11 @@ impl Operation {
     /// How far `step` is.
     pub fn state(&self, step: &Step) -> StepState {
         self.states.get(step).cloned().unwrap_or(StepState::Waiting)
+    }
+
+    /// The glass that was broken and that nobody followed up yet.
+    pub fn open_glass(&self) -> Option<&Glass> {
+        self.glass.as_ref().filter(|glass| glass.closed.is_none())
     }
 
     /// Whether `step` passed.

@@ -62,9 +62,15 @@ impl Draft {
             .push(json!({ "op": "replace", "path": path, "value": value }));
     }
 
-    fn add(&mut self, path: &str, value: Value) {
+    /// Adds what is at `path`, or puts it in the place of what is there.
+    pub fn add(&mut self, path: &str, value: Value) {
         self.0
             .push(json!({ "op": "add", "path": path, "value": value }));
+    }
+
+    /// Removes what is at `path`, which must be there.
+    pub fn remove(&mut self, path: &str) {
+        self.0.push(json!({ "op": "remove", "path": path }));
     }
 
     /// Sets one annotation.
@@ -74,8 +80,7 @@ impl Draft {
 
     /// Removes one annotation, which must be there.
     pub fn unmark(&mut self, key: &str) {
-        self.0
-            .push(json!({ "op": "remove", "path": annotation(key) }));
+        self.remove(&annotation(key));
     }
 
     /// The patch.

@@ -5,6 +5,7 @@
 //! moves every few seconds does not void a confirmation, what would change the decision does.
 
 mod decisive;
+pub(in crate::ops) mod freeze;
 mod gates;
 mod left;
 mod monitoring;
@@ -14,6 +15,7 @@ mod soaked;
 mod still;
 
 pub(in crate::ops) use decisive::digest;
+pub use freeze::is_glass;
 pub(in crate::ops) use left::left;
 pub use soaked::{Soaked, soaked};
 pub use still::{open, still};
@@ -39,6 +41,9 @@ pub struct Request {
     /// Gates that are overridden, by id, and why.
     #[serde(default)]
     pub overrides: BTreeMap<Safe, Safe>,
+    /// Why a freeze is passed over, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub break_glass: Option<Safe>,
 }
 
 /// What will change, and what was found.
@@ -183,7 +188,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    fn invalid(why: impl Into<Safe>) -> Self {
+    pub(in crate::ops) fn invalid(why: impl Into<Safe>) -> Self {
         Self {
             kind: RefusalKind::Invalid,
             why: why.into(),
@@ -263,6 +268,12 @@ impl Plan {
                 steps
             }
         }
+    }
+
+    /// Whether a freeze is passed over.
+    pub fn breaks_glass(&self) -> bool {
+        let is_passed = |gate: &Gate| is_glass(&gate.name) && gate.finding == Finding::Noted;
+        self.gates.iter().any(is_passed)
     }
 
     /// Whether nothing is to be patched: it is verified only.

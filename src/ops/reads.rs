@@ -3,7 +3,7 @@
 use futures::future;
 
 use super::bastion::Bastion;
-use super::record_selector;
+use super::{policy, record_selector};
 use crate::clients::kubernetes::Right;
 use crate::estate::{
     Autoscaler, Check, Delta, Deployment, Estate, Fault, Kind, Lease, Pod, Record, Safe, Seen,
@@ -19,20 +19,24 @@ pub async fn fresh(bastion: &Bastion) -> Result<Estate, Fault> {
     let everything = "";
     let leases = super::lease_selector();
     let records = record_selector(bastion);
-    let ((services, slices, deployments), (pods, autoscalers, leases), records) = future::join3(
+    let ((services, slices, deployments), (pods, autoscalers, leases), (records, policy)) =
         future::join3(
-            cluster.list::<Service>(everything, answer),
-            cluster.list::<Slice>(everything, answer),
-            cluster.list::<Deployment>(&bastion.selector, answer),
-        ),
-        future::join3(
-            cluster.list::<Pod>(&bastion.selector, answer),
-            cluster.list::<Autoscaler>(everything, answer),
-            cluster.list::<Lease>(&leases, answer),
-        ),
-        cluster.list::<Record>(&records, answer),
-    )
-    .await;
+            future::join3(
+                cluster.list::<Service>(everything, answer),
+                cluster.list::<Slice>(everything, answer),
+                cluster.list::<Deployment>(&bastion.selector, answer),
+            ),
+            future::join3(
+                cluster.list::<Pod>(&bastion.selector, answer),
+                cluster.list::<Autoscaler>(everything, answer),
+                cluster.list::<Lease>(&leases, answer),
+            ),
+            future::join(
+                cluster.list::<Record>(&records, answer),
+                policy::read(bastion),
+            ),
+        )
+        .await;
     let mut estate = Estate::new(bastion.scope.clone(), None);
     tell(
         bastion,
@@ -71,6 +75,7 @@ pub async fn fresh(bastion: &Bastion) -> Result<Estate, Fault> {
             autoscalers,
         );
     }
+    policy::put(bastion, &mut estate, policy).await;
     Ok(estate)
 }
 

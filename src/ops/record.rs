@@ -208,7 +208,8 @@ pub async fn prune(bastion: &Bastion) {
     };
     let closed: Vec<Kept> = records
         .into_iter()
-        .filter(|k| k.operation.closed.is_some())
+        // One whose glass is broken is what keeps the line on every screen.
+        .filter(|k| k.operation.closed.is_some() && k.operation.open_glass().is_none())
         .collect();
     let many = closed.len().saturating_sub(KEPT);
     for old in closed.into_iter().take(many) {

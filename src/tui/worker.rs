@@ -9,10 +9,10 @@ use tokio::sync::oneshot;
 use super::clock;
 use crate::app::operate::{Heard, Wish};
 use crate::app::{Event, Permit, operate};
-use crate::estate::Safe;
+use crate::estate::{Freeze, Safe};
 use crate::ops::bastion::{Bastion, Place};
 use crate::ops::worker::{self, Job, Said, Wanted};
-use crate::ops::{What, engine, placement, record};
+use crate::ops::{What, engine, freeze, placement, policy, record};
 
 /// The plan that was confirmed, and why.
 pub(super) struct Go {
@@ -56,7 +56,7 @@ pub(super) async fn prepare(
     of: operate::Wanted,
     mut go: oneshot::Receiver<Go>,
 ) {
-    let wanted = Wanted::Start(operate::request(of.kind, &of.overrides));
+    let wanted = Wanted::Start(operate::request(of.kind, &of.lifted));
     let mut worker = match spawn(place, wanted).await {
         Ok(worker) => worker,
         Err(why) => return desk.refuse(why).await,
@@ -93,6 +93,8 @@ pub(super) async fn settle(desk: Desk, place: Place, wish: Wish, reason: Safe) {
         Wish::Adopt(id) => adopt(place, id).await,
         Wish::Abort(id) => abort(&place, &id, reason).await,
         Wish::Abandon(id) => abandon(&place, &id, reason).await,
+        Wish::Policy { wanted, before } => change_policy(&place, &wanted, before, reason).await,
+        Wish::CloseGlass(id) => close_glass(&place, &id, reason).await,
         Wish::Start(_) => Err("it is prepared, not settled".into()),
     };
     desk.say(heard.unwrap_or_else(Heard::Refused)).await;
@@ -122,6 +124,33 @@ async fn abandon(place: &Place, id: &Safe, reason: Safe) -> Result<Heard, Safe> 
     Ok(Heard::Done(
         format!("abandoned as it stands; {left}").into(),
     ))
+}
+
+/// Freezes or thaws, if what stands there is what the screen showed.
+async fn change_policy(
+    place: &Place,
+    wanted: &freeze::Wanted,
+    before: Option<Freeze>,
+    reason: Safe,
+) -> Result<Heard, Safe> {
+    let bastion = Bastion::connect(place).await.map_err(|fault| fault.what)?;
+    let draft = policy::plan(&bastion, wanted, reason).await;
+    let draft = draft.map_err(|refusal| refusal.why)?;
+    if draft.before != before {
+        let (now, _) = draft.change();
+        return Err(
+            format!("the policy was changed meanwhile: {now}; look, and plan again").into(),
+        );
+    }
+    let done = policy::carry_out(&bastion, &draft).await;
+    (done.map(Heard::Done)).map_err(|refused| policy::words(&refused))
+}
+
+async fn close_glass(place: &Place, id: &Safe, note: Safe) -> Result<Heard, Safe> {
+    let bastion = Bastion::connect(place).await.map_err(|fault| fault.what)?;
+    policy::close_glass(&bastion, id, note).await?;
+    let said = "the broken glass is followed up; the note stands in the record";
+    Ok(Heard::Done(said.into()))
 }
 
 /// This very program. Where its file was replaced meanwhile, by an update, the running one is still to be had

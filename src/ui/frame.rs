@@ -30,7 +30,7 @@ fn border(canvas: &mut Canvas<'_>) {
 
 /// The tier's word as loud as the tier deserves.
 fn badge(state: &State) -> Text {
-    let tier = state.estate().scope.tier;
+    let tier = state.estate().tier();
     let word = words::tier_badge(tier);
     match tier {
         Tier::Production => Text::default().add(format!(" {word} "), Role::Badge),
@@ -96,7 +96,7 @@ fn health(state: &State, theme: &Theme) -> Text {
             n => format!(" +{}", n - 1),
         };
         let mark = theme.mark(Mark::Unknown);
-        let said = format!("{mark} {}{more} unseen ", kind.plural());
+        let said = format!("{mark} {}{more} unseen ", kind.word());
         text.push(said, Theme::role(Mark::Unknown));
     }
     if let Some(skew) = estate.cluster.skew_ms.filter(|ms| ms.abs() > SKEW_SHOWN_MS) {

@@ -97,7 +97,7 @@ fn environments(state: &State, theme: &Theme) -> Vec<Text> {
     (state.environments.iter())
         .map(|environment| {
             let estate = &environment.estate;
-            let badge = words::tier_badge(estate.scope.tier);
+            let badge = words::tier_badge(estate.tier());
             let mut text = Text::plain(column(&estate.scope.name, 16, theme))
                 .add(format!("  {badge:<8}"), Role::Title);
             if environment.is_watched {

@@ -90,7 +90,7 @@ impl Theme {
     pub fn of(state: &State) -> Self {
         Self {
             look: state.look,
-            tier: state.estate().scope.tier,
+            tier: state.estate().tier(),
         }
     }
 

@@ -64,6 +64,8 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
         let line = |colour: &Option<usize>| colour_line(state, &views, *colour, area.width, &theme);
         lines.extend(colours.iter().map(line));
     }
+    let policy = super::policy::lines(state, usize::from(area.width.saturating_sub(2)), &theme);
+    lines.extend(policy);
     lines.extend(troubles(state, &views, &theme));
     let most = usize::from(area.height.saturating_sub(6).max(2));
     lines.truncate(most);
@@ -294,7 +296,8 @@ fn colour_line(
     text.push(words, role);
     let since = super::canvas::right(&words::age_of(view.since, estate, state.now), 4, theme);
     let mut left = usize::from(room).saturating_sub(2 + text.width() + since.len() + 2);
-    if let Some(way) = colour.and_then(|colour| way(estate, views, &view, colour, left)) {
+    let stop = super::policy::stops(state);
+    if let Some(way) = colour.and_then(|colour| way(estate, views, (&view, stop), colour, left)) {
         left = left.saturating_sub(way.width() + 2);
         text = text
             .append(images(&view, left, theme))
@@ -343,7 +346,7 @@ fn under_way(
 fn way(
     estate: &Estate,
     views: &[ServiceView<'_>],
-    view: &ColourView,
+    (view, stop): (&ColourView, Option<&str>),
     colour: usize,
     room: usize,
 ) -> Option<Text> {
@@ -386,7 +389,10 @@ fn way(
                 "cold".to_owned(),
             ],
         ),
-        (false, true, _) => ("C", ["cuts over to it".to_owned(), "cuts over".to_owned()]),
+        (false, true, _) => match stop {
+            None => ("C", ["cuts over to it".to_owned(), "cuts over".to_owned()]),
+            Some(why) => ("C", [format!("cut over: {why}"), why.to_owned()]),
+        },
         (false, false, _) => (
             "C",
             [
@@ -396,7 +402,8 @@ fn way(
         ),
     };
     let said = |words: &String| {
-        let role = if is_whole { Role::Dim } else { Role::Warn };
+        let is_free = is_whole && (stop.is_none() || is_back);
+        let role = if is_free { Role::Dim } else { Role::Warn };
         Text::default()
             .add(key, Role::Title)
             .add(format!(" {words}"), role)

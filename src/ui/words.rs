@@ -126,6 +126,19 @@ pub fn hour(at: Timestamp, state: &State) -> String {
     at.strftime("%H:%MZ").to_string()
 }
 
+/// A moment in the near future or past: `18:00Z`, on another day `Nov 30 06:00Z`.
+pub fn soon(at: Timestamp, state: &State) -> String {
+    let zone = match state.look.local_time {
+        true => state.zone.clone(),
+        false => jiff::tz::TimeZone::UTC,
+    };
+    let (then, today) = (at.to_zoned(zone.clone()), state.now.wall.to_zoned(zone));
+    match then.date() == today.date() {
+        true => hour(at, state),
+        false => format!("{} {}", then.strftime("%b %-d"), hour(at, state)),
+    }
+}
+
 /// A moment with seconds, for details.
 pub fn moment(at: Timestamp, state: &State) -> String {
     if state.look.local_time {

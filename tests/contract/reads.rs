@@ -52,10 +52,11 @@ pub async fn kinds(estate: Arc<Estate>) {
             Seen::Events(Delta::Page(page)) => page.len(),
             Seen::Leases(Delta::Page(page)) => page.len(),
             Seen::Records(Delta::Page(page)) => page.len(),
+            Seen::Policies(Delta::Page(page)) => page.len(),
             _ => 0,
         });
         // Events are forgotten after an hour, and nobody may have operated.
-        let may_lack = [Kind::Events, Kind::Leases, Kind::Records].contains(&kind);
+        let may_lack = [Kind::Events, Kind::Leases, Kind::Records, Kind::Policy].contains(&kind);
         assert!(count.sum::<usize>() > 0 || may_lack, "{kind:?}");
     }
 }

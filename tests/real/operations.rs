@@ -2,6 +2,7 @@
 //! the shipped Roles and nothing else, in a namespace under the shipped admission policy.
 
 mod clash;
+mod freeze;
 mod gates;
 mod killed;
 mod speed;

@@ -215,7 +215,7 @@ fn every_policy_fits_the_types_of_this_kubernetes_and_none_stands_in_the_way_whe
     plane.namespace("policy-types");
     shipped::guard(plane, "policy-types");
     let policies = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies";
-    let names = ["epochs", "flips", "records"].map(|it| format!("{it}.wheelhouse.dev"));
+    let names = ["epochs", "flips", "records", "policies"].map(|it| format!("{it}.wheelhouse.dev"));
     for name in names {
         let checked = plane.until(&format!("the types of {name}"), || async {
             let get = http::Request::get(format!("{policies}/{name}")).body(Vec::new());

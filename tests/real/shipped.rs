@@ -10,6 +10,8 @@ use std::sync::Mutex;
 
 /// Whom the shipped Roles of operators are bound to: `plane.identity("dave", OPERATORS)`.
 pub const OPERATORS: &str = "release-operators";
+/// Whom the shipped Role of those who freeze and thaw is bound to.
+pub const MANAGERS: &str = "release-managers";
 /// Whom the shipped Roles of viewers are bound to.
 pub const VIEWERS: &str = "release-watch";
 /// Where the example keeps records.

@@ -15,7 +15,7 @@ use wheelhouse::ops::{
 use super::text;
 use crate::world::*;
 
-const ID: &str = "01jdsx0000abcdefghjkmnpqrs";
+pub(super) const ID: &str = "01jdsx0000abcdefghjkmnpqrs";
 
 /// Production with GREEN whole.
 fn ready() -> State {
@@ -24,7 +24,7 @@ fn ready() -> State {
     state
 }
 
-fn mend(state: &mut State) {
+pub(super) fn mend(state: &mut State) {
     let mut well = ill_pod();
     well.ready = true;
     well.containers[0].ready = true;
@@ -41,13 +41,13 @@ fn mend(state: &mut State) {
 }
 
 /// The same with a window for changes.
-fn open_window() -> State {
+pub(super) fn open_window() -> State {
     let mut state = ready();
     press(&mut state, ": w r i t e space 1 5 m enter");
     state
 }
 
-fn type_in(state: &mut State, words: &str) -> Vec<Command> {
+pub(super) fn type_in(state: &mut State, words: &str) -> Vec<Command> {
     let keys: Vec<String> = words
         .chars()
         .map(|c| {
@@ -79,18 +79,19 @@ fn is_open(state: &State) -> bool {
     matches!(state.overlay, Some(Overlay::Plan(_)))
 }
 
-fn plan_of(state: &State, kind: OperationKind) -> Plan {
+pub(super) fn plan_of(state: &State, kind: OperationKind) -> Plan {
     let request = Request {
         kind,
         to: None,
         reason: Some("release 42".into()),
         seize: false,
         overrides: Default::default(),
+        break_glass: None,
     };
     check(&request, state.estate(), state.now).unwrap()
 }
 
-fn entry_at(seconds: i64, what: What) -> Entry {
+pub(super) fn entry_at(seconds: i64, what: What) -> Entry {
     Entry {
         at: ago(seconds).unwrap(),
         by: "carol (carol@bastion-2)".into(),
@@ -118,7 +119,7 @@ fn record(entries: &[Entry], version: &str) -> Record {
 }
 
 /// Entries up to the beginning of `last`.
-fn until(plan: &Plan, last: &Step) -> Vec<Entry> {
+pub(super) fn until(plan: &Plan, last: &Step) -> Vec<Entry> {
     let holder: Safe = "carol@bastion-2/boot/1".into();
     let mut entries = vec![
         entry_at(40, What::Planned(Box::new(plan.clone()))),
@@ -162,7 +163,7 @@ fn lease(service: &str, renewed: i64) -> Lease {
 }
 
 /// An operation of carol's on the screen, its Lease renewed so many seconds ago.
-fn operating(state: &mut State, entries: &[Entry], renewed: i64) {
+pub(super) fn operating(state: &mut State, entries: &[Entry], renewed: i64) {
     let leases =
         ["digital-wall-service", "digital-wall-api"].map(|s| Change::Applied(lease(s, renewed)));
     observe(
@@ -174,7 +175,7 @@ fn operating(state: &mut State, entries: &[Entry], renewed: i64) {
     );
 }
 
-fn over(mut entries: Vec<Entry>, outcome: Outcome, reason: &str) -> Vec<Entry> {
+pub(super) fn over(mut entries: Vec<Entry>, outcome: Outcome, reason: &str) -> Vec<Entry> {
     let reason = reason.into();
     entries.push(entry_at(10, What::Closed { outcome, reason }));
     entries

@@ -28,6 +28,7 @@ pub fn request(kind: OperationKind) -> Request {
         reason: Some("simulated".into()),
         seize: false,
         overrides: Default::default(),
+        break_glass: None,
     }
 }
 

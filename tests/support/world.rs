@@ -320,6 +320,7 @@ pub fn production() -> Vec<Seen> {
         Seen::Events(Delta::Ended),
         Seen::Leases(Delta::Ended),
         Seen::Records(Delta::Ended),
+        Seen::Policies(Delta::Ended),
         Seen::Pods(Delta::Ended),
     ]);
     seen.extend(Kind::ALL.map(Seen::Opened));

@@ -1,7 +1,7 @@
 //! What the plan of an operation says.
 
-use super::{Proposal, Wish, Worker, judged, misplaced, refused, words};
-use crate::app::dialog::{Line, Sheet};
+use super::{Proposal, Wish, Worker, freeze, judged, misplaced, refused, words};
+use crate::app::dialog::{Dialog, Line, Sheet};
 use crate::app::operations::{self, Hold};
 use crate::app::state::State;
 use crate::estate::alerts::Standing;
@@ -10,12 +10,14 @@ use crate::ops::plan::ImageChange;
 use crate::ops::{Finding, Flip, Kept, OperationKind, Plan};
 
 /// What the dialog says.
-pub fn sheet(state: &State, proposal: &Proposal) -> Sheet {
+pub fn sheet(state: &State, proposal: &Proposal, dialog: &Dialog) -> Sheet {
     let mut sheet = match &proposal.wish {
         Wish::Start(kind) => planned(state, proposal, *kind),
         Wish::Abort(id) => about(state, proposal, id, ("ABORT", "abort it")),
         Wish::Adopt(id) => about(state, proposal, id, ("ADOPT", "take it over")),
         Wish::Abandon(id) => about(state, proposal, id, ("ABANDON", "end it as it stands")),
+        Wish::Policy { wanted, .. } => freeze::sheet(state, proposal, wanted, dialog),
+        Wish::CloseGlass(id) => freeze::follow_up(state, proposal, id),
     };
     sheet.pending = match &proposal.worker {
         Worker::Sent => {
@@ -28,8 +30,9 @@ pub fn sheet(state: &State, proposal: &Proposal) -> Sheet {
 
 fn planned(state: &State, proposal: &Proposal, kind: OperationKind) -> Sheet {
     let estate = &state.environments[proposal.environment].estate;
-    let (plan, why) = judged(state, proposal.environment, kind, &proposal.overrides);
+    let (plan, why) = judged(state, proposal.environment, kind, &proposal.lifted);
     let title = match &plan {
+        Some(plan) if proposal.lifted.glass => format!("BREAK GLASS: {}", title(plan)),
         Some(plan) => title(plan),
         None => format!("{} {}", kind.word().to_uppercase(), estate.scope.name),
     };
@@ -48,6 +51,10 @@ fn planned(state: &State, proposal: &Proposal, kind: OperationKind) -> Sheet {
     };
     if let Worker::Refused(_) = proposal.worker {
         sheet.way_on = Some("Enter plans again.");
+    }
+    if proposal.lifted.glass {
+        let said = "a freeze is passed over: it stands red on every screen until somebody closes it with a note (K)";
+        sheet.lines.push(Line::Look("BREAK-GLASS", said.to_owned()));
     }
     if let Some(plan) = &plan {
         if !plan.overridden.is_empty() {
@@ -226,7 +233,7 @@ fn consequence(wish: &Wish, kept: &Kept) -> String {
             "A worker here goes on from there, under a new epoch: the old one can write nothing more."
         }
         Wish::Abandon(_) => "Nobody goes on with it and nothing is undone: what it did stays so.",
-        Wish::Start(_) => "",
+        Wish::Start(_) | Wish::Policy { .. } | Wish::CloseGlass(_) => "",
     };
     format!("{done} {then}")
 }

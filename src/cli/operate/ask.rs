@@ -13,11 +13,18 @@ use crate::ops::{OperationKind, Plan};
 /// # Errors
 /// There is no terminal to ask on.
 pub(super) fn confirmed(plan: &Plan, tier: Tier) -> Result<bool, &'static str> {
+    typed(&word(plan, tier))
+}
+
+/// Whether somebody at the terminal types `wanted`; where that is empty, Enter.
+///
+/// # Errors
+/// There is no terminal to ask on.
+pub(in crate::cli) fn typed(wanted: &str) -> Result<bool, &'static str> {
     if !isatty(rustix::stdio::stdin()) || !isatty(rustix::stdio::stdout()) {
         return Err("there is no terminal to confirm it on: say --yes, or look with --plan");
     }
-    let wanted = word(plan, tier);
-    say(&match wanted.as_str() {
+    say(&match wanted {
         "" => "Enter to go on, anything else to leave it: ".to_owned(),
         word => format!("type  {word}  to go on: "),
     });
@@ -31,6 +38,7 @@ pub(super) fn confirmed(plan: &Plan, tier: Tier) -> Result<bool, &'static str> {
 fn word(plan: &Plan, tier: Tier) -> String {
     match (plan.kind, tier) {
         (OperationKind::Rollback, _) => "rollback".to_owned(),
+        _ if plan.breaks_glass() => "break-glass".to_owned(),
         (_, Tier::Development) => String::new(),
         (_, Tier::Staging) => "y".to_owned(),
         (_, Tier::Production) => {

@@ -88,6 +88,7 @@ pub(in crate::cli) fn entry(entry: &Entry) -> String {
         What::Failed { step, reason } => format!("{step} FAILED: {reason}"),
         What::Unknown { step, reason } => format!("{step} UNKNOWN: {reason}"),
         What::Overridden { gate, reason } => format!("{gate} overridden by {}: {reason}", entry.by),
+        What::GlassClosed { note } => format!("broken glass followed up by {}: {note}", entry.by),
         What::AbortAsked { reason } => format!("abort asked by {}: {reason}", entry.by),
         What::Paused { reason } => format!("PAUSED: {reason}"),
         What::Resumed => "goes on".to_owned(),

@@ -9,7 +9,7 @@ use crate::app::operations::{self, Hold};
 use crate::cli::operate::text;
 use crate::estate::runs::{Conclusion, Progress, Repository, Run};
 use crate::estate::timeline::{Timeline, timeline};
-use crate::estate::{Check, Estate, Kind, Live, Now, Safe, why};
+use crate::estate::{Check, Estate, Kind, Live, Now, Safe, Standing, why};
 use crate::ops::Kept;
 
 /// The version of the shape.
@@ -40,7 +40,7 @@ fn environment(estate: &Estate, runs: Option<&Repository>, now: Now) -> Value {
     };
     json!({
         "name": scope.name,
-        "tier": scope.tier,
+        "tier": estate.tier(),
         "context": estate.context(),
         "namespace": scope.namespace,
         "verdict": verdict.word(),
@@ -58,6 +58,7 @@ fn environment(estate: &Estate, runs: Option<&Repository>, now: Now) -> Value {
         "alerts": alerts(estate),
         "timeline": story(&timeline(estate, runs, Operations::of(estate).happenings(estate))),
         "rollouts": colours.iter().flat_map(|c| rollouts(estate, *c)).collect::<Vec<_>>(),
+        "policy": policy(estate, now),
         "operations": operations(estate, now),
         "checks": look::checks(estate, now).iter().map(Check::to_json).collect::<Vec<_>>(),
     })
@@ -253,9 +254,28 @@ fn operations(estate: &Estate, now: Now) -> Vec<Value> {
             "outcome": closed.map(|(outcome, _)| outcome),
             "holder": operation.holder,
             "alive": alive,
+            "glass": operation.glass,
         })
     };
     all.all().map(row).collect()
+}
+
+/// What the policy beside the target says; `standing` is one of free, frozen, wrong, unseen.
+fn policy(estate: &Estate, now: Now) -> Value {
+    let (standing, why, freeze) = match estate.standing(now) {
+        Standing::Free => ("free", None, None),
+        Standing::Frozen(freeze) => ("frozen", Some(freeze.words().into()), Some(freeze)),
+        Standing::Wrong(why) => ("wrong", Some(why), None),
+        Standing::Unseen(why) => ("unseen", Some(why), None),
+    };
+    let terms = estate.terms().and_then(Result::ok).unwrap_or_default();
+    json!({
+        "standing": standing,
+        "why": why,
+        "freeze": freeze,
+        "tier": terms.tier,
+        "last": terms.last,
+    })
 }
 
 fn not_ready(estate: &Estate) -> Vec<Value> {

@@ -8,7 +8,7 @@ use crate::app::operations::{self, Hold};
 use crate::estate::runs::{Conclusion, Progress, Repository, Run};
 use crate::estate::timeline::{timeline, utc};
 use crate::estate::{
-    Check, ColourView, Estate, Fault, Kind, Live, Now, Safe, ServiceView, Verdict, why,
+    Check, ColourView, Estate, Fault, Kind, Live, Now, Safe, ServiceView, Standing, Verdict, why,
 };
 use crate::ops::Plan;
 
@@ -160,6 +160,9 @@ fn environment(out: &mut String, title: &Safe, estate: &Estate, now: Now) {
             &format!("and {} more pods not ready", estate.index.trouble() - 20),
         );
     }
+    for words in policy(estate, now) {
+        line(out, 1, &words);
+    }
     for words in operations(estate, now) {
         line(out, 1, &words);
     }
@@ -188,6 +191,32 @@ fn environment(out: &mut String, title: &Safe, estate: &Estate, now: Now) {
     if verdict == Verdict::Ok {
         line(out, 1, "OK");
     }
+}
+
+/// A freeze, a policy that cannot be believed, and glass that was broken and not followed up.
+fn policy(estate: &Estate, now: Now) -> Vec<String> {
+    let mut said = match estate.standing(now) {
+        Standing::Free | Standing::Unseen(_) => Vec::new(),
+        Standing::Frozen(freeze) => {
+            vec![format!(
+                "FROZEN: {}; no cutover, a rollback goes",
+                freeze.words()
+            )]
+        }
+        Standing::Wrong(why) => vec![format!("UNKNOWN policy, no cutover: {why}")],
+    };
+    for kept in Operations::of(estate).open_glass() {
+        if let Some(glass) = kept.operation.open_glass() {
+            said.push(format!(
+                "BREAK-GLASS by {} at {}: {}; `wheelhouse op close-glass {} --reason NOTE` when it is followed up",
+                glass.by,
+                utc(glass.at),
+                glass.reason,
+                kept.id
+            ));
+        }
+    }
+    said
 }
 
 /// What is under way, and whether anybody carries it out; else the last one. Records that cannot be read are said.

@@ -35,8 +35,7 @@ impl Purpose {
             .split('&')
             .any(|pair| pair == "watch=true" || pair == "watch=1")
         {
-            let last = path.rsplit('/').next().unwrap_or_default();
-            Self::Watch(Kind::ALL.into_iter().find(|kind| kind.plural() == last))
+            Self::Watch(watched(path, query))
         } else if path == "/version" {
             // A pulse is never held back: it would look like a server that does not answer.
             Self::Other
@@ -46,6 +45,17 @@ impl Purpose {
             Self::Read
         }
     }
+}
+
+/// The kind that is watched. Two may be of one resource: one of them is asked for by its object's name.
+fn watched(path: &str, query: &str) -> Option<Kind> {
+    let last = path.rsplit('/').next().unwrap_or_default();
+    let is_it = |kind: &Kind| {
+        let is_named = |name: &str| query.contains("fieldSelector=") && query.contains(name);
+        kind.plural() == last && kind.only().is_none_or(is_named)
+    };
+    // The one of a name, where there is one, comes last.
+    Kind::ALL.into_iter().rev().find(is_it)
 }
 
 /// The same request once more, for after a 401 and nothing else: that says that it was not applied, even

@@ -11,7 +11,8 @@ use serde::Deserialize;
 use super::wire::{Projected, Row};
 use super::{Cluster, ask::Answer, fault, watch};
 use crate::estate::{
-    Autoscaler, Deployment, Fault, FaultKind, Kind, Lease, Pod, Record, ReplicaSet, Service, Slice,
+    Autoscaler, Deployment, Fault, FaultKind, Kind, Lease, Pod, Policy, Record, ReplicaSet,
+    Service, Slice,
 };
 
 /// Objects of one page of a list.
@@ -24,6 +25,7 @@ impl Kept for Autoscaler {}
 impl Kept for Deployment {}
 impl Kept for Lease {}
 impl Kept for Pod {}
+impl Kept for Policy {}
 impl Kept for Record {}
 impl Kept for ReplicaSet {}
 impl Kept for Service {}
@@ -133,6 +135,9 @@ impl Cluster {
         let mut params = ListParams::default().limit(PAGE);
         if !selector.is_empty() {
             params = params.labels(selector);
+        }
+        if let Some(name) = P::KIND.only() {
+            params = params.fields(&watch::named(name));
         }
         loop {
             let request = built(self.requests::<P>().list(&params))?;

@@ -24,7 +24,7 @@ use super::wire::{Projected, Row};
 use super::{Backoff, Cluster, fault};
 use crate::estate::{
     Autoscaler, Change, Delta, Deployment, Event, Fault, FaultKind, Keyed, Kind, Lease, Pod,
-    Record, ReplicaSet, Safe, Seen, Service, Slice,
+    Policy, Record, ReplicaSet, Safe, Seen, Service, Slice,
 };
 
 /// Objects of one page of a list.
@@ -36,7 +36,7 @@ const CHANGES: usize = 256;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Watch {
     /// A label selector; empty for everything in the namespace. Of Leases and records only those of
-    /// operations are watched, whatever it says.
+    /// operations are watched, whatever it says, and of the policy the one object of its name.
     pub selector: String,
     /// Seconds after which the server closes the watch and it is opened again. A connection that died
     /// in silence is found five seconds later.
@@ -72,6 +72,7 @@ pub fn watch(cluster: &Cluster, kind: Kind, how: &Watch) -> BoxStream<'static, S
         Kind::Events => follow::<Event>(cluster, kind, how, Seen::Events),
         Kind::Leases => follow::<Lease>(cluster, kind, how, Seen::Leases),
         Kind::Records => follow::<Record>(cluster, kind, how, Seen::Records),
+        Kind::Policy => follow::<Policy>(cluster, kind, how, Seen::Policies),
     }
 }
 
@@ -121,6 +122,9 @@ impl<P: Projected> Patient<P> {
         let selector = selector(P::PLACE.watched, &how.selector);
         if !selector.is_empty() {
             config = config.labels(&selector);
+        }
+        if let Some(name) = P::PLACE.watched.only() {
+            config = config.fields(&named(name));
         }
         Self {
             events: events(&cluster, &config).boxed(),
@@ -174,6 +178,11 @@ pub(super) fn selector(kind: Kind, asked: &str) -> String {
     let asked = (!asked.is_empty()).then(|| asked.to_owned());
     let all: Vec<String> = own.into_iter().chain(asked).collect();
     all.join(",")
+}
+
+/// The field selector of the one object `name`: a right to that name alone is enough for it.
+pub(super) fn named(name: &str) -> String {
+    format!("metadata.name={name}")
 }
 
 /// Whether a change may have been lost: the watcher would go on behind a line that it could not read.

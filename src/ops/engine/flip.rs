@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Ended, Found, Run};
 use crate::clients::kubernetes::Unwritten;
-use crate::estate::{Autoscaler, Deployment, Estate, Fault, Labels, Safe, Service};
+use crate::estate::{Autoscaler, Deployment, Estate, Fault, FaultKind, Labels, Safe, Service};
 use crate::ops::bastion::Planted;
 use crate::ops::entry::{OperationKind, Step, What};
 use crate::ops::marks::{self, Flipped};
@@ -110,6 +110,17 @@ impl Run {
         let plan = self
             .plan()
             .ok_or_else(|| Look::No("there is no plan".into()))?;
+        if is_forward {
+            let unread = |what| {
+                Look::Away(Fault {
+                    kind: FaultKind::Stopped,
+                    what,
+                })
+            };
+            if let Some(why) = self.frozen(&estate).map_err(unread)? {
+                return Err(Look::No(why));
+            }
+        }
         let service = still(plan, flip, &estate, is_forward).map_err(Look::No)?;
         if is_forward && self.is_first_flip() {
             self.monitored(plan, estate).await.map_err(Look::No)?;

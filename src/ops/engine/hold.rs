@@ -39,6 +39,7 @@ impl Run {
             reason: plan.reason.clone(),
             seize: false,
             overrides: plan.overridden.clone(),
+            break_glass: self.break_glass(),
         };
         Ok(vec![
             match check(&request, &estate, self.bastion.clock.now()) {

@@ -43,6 +43,7 @@ impl Run {
         };
         let mut soak = self.soak();
         loop {
+            self.announce_freeze().await?;
             let seen = soaked(&plan, &self.eyes.estate, self.bastion.clock.now());
             let is_known = matches!(seen, Soaked::Well(_));
             self.count(&mut soak, is_known);

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::hold::{all_held, evidence};
 use super::wait::watched;
 use super::{Ended, Run};
-use crate::estate::{Estate, Lease, Safe};
+use crate::estate::{Estate, Lease, Safe, Tier};
 use crate::ops::bastion::{Bastion, Planted};
 use crate::ops::entry::{Entry, OperationKind, Step, What};
 use crate::ops::eyes::Eyes;
@@ -17,7 +17,9 @@ use crate::ops::journal::Journal;
 use crate::ops::kept::Kept;
 use crate::ops::lock::{self, Lock, NotLocked, Taking};
 use crate::ops::machine::{Next, Operation};
-use crate::ops::plan::{Flip, Plan, Refusal, RefusalKind, Request, check, left, target};
+use crate::ops::plan::{
+    Flip, Gate, Plan, Refusal, RefusalKind, Request, check, is_glass, left, target,
+};
 use crate::ops::record::{self, NotWritten};
 use crate::ops::{marks, monitoring, reads};
 
@@ -96,8 +98,17 @@ impl Prepared {
         &self.plan
     }
 
+    /// How much friction it deserves, by configuration and policy.
+    pub fn tier(&self) -> Tier {
+        self.eyes.estate.tier()
+    }
+
     /// Takes the reason, which is said after the facts were read. It decides nothing.
     pub fn because(&mut self, reason: Safe) {
+        // Where glass is to be broken that is asked for first, and why it is comes with the confirmation.
+        if let Some(why) = &mut self.request.break_glass {
+            *why = reason.clone();
+        }
         if let Ok(plan) = &mut self.plan {
             plan.reason = Some(reason.clone());
         }
@@ -169,6 +180,7 @@ impl Prepared {
         let lock = lock::acquire(bastion, &id, &services, &floor(&estate), taking).await;
         let lock = lock.map_err(|not| not_locked(&plan, not))?;
         let mut entries = planned(bastion, &plan, &lock);
+        entries.extend(broken(bastion, &self.request, &plan));
         for what in [
             What::Began {
                 step: Step::Check,
@@ -457,6 +469,19 @@ fn planned(bastion: &Bastion, plan: &Plan, lock: &Lock) -> Vec<Entry> {
     (whats.into_iter().chain(overridden))
         .map(|what| entry(bastion, what))
         .collect()
+}
+
+/// The glass that was broken for it, for everybody to see until somebody follows it up.
+fn broken(bastion: &Bastion, request: &Request, plan: &Plan) -> Vec<Entry> {
+    let Some(reason) = &request.break_glass else {
+        return Vec::new();
+    };
+    let passed = plan.gates.iter().filter(|gate| is_glass(&gate.name));
+    let what = |gate: &Gate| What::Overridden {
+        gate: gate.name.clone(),
+        reason: reason.clone(),
+    };
+    passed.map(|gate| entry(bastion, what(gate))).collect()
 }
 
 /// Every Service of the switch: also those that are verified only must not move meanwhile.

@@ -39,6 +39,7 @@ impl Run {
         };
         let limit = Instant::now() + self.bastion.timing.moved;
         loop {
+            self.announce_freeze().await?;
             // What the watches said last may be older than the flip: a read made now decides.
             let mut seen = standing(&self.eyes.estate, service, &colour, least);
             if seen.is_ok() {

@@ -24,6 +24,9 @@ struct Decisive<'a> {
     digests: BTreeSet<&'a Safe>,
     replicas: BTreeMap<&'a Safe, u32>,
     gates: Vec<(Safe, Finding)>,
+    /// What the policy says; left out where it says nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<Safe>,
 }
 
 /// The hash of what decides.
@@ -72,6 +75,7 @@ pub(super) fn hash(
             })
             .map(|gate| (gate.id(), gate.finding))
             .collect(),
+        policy: super::freeze::terms(kind, estate),
     };
     let text = serde_json::to_vec(&decisive).unwrap_or_default();
     digest(&text)[..DIGITS].into()

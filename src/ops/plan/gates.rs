@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::freeze::freeze;
 use super::left::is_left;
 use super::overridden::overridden;
 use super::{
@@ -51,6 +52,7 @@ pub(super) fn cutover(
         .collect();
     let holds = holds(estate);
     let mut gates = vec![current(estate, now)];
+    gates.extend(freeze(request, estate, now));
     gates.extend(selector(estate));
     gates.extend(matching(estate, &targets, switch, to));
     gates.push(ready(estate, to));
@@ -120,6 +122,7 @@ pub(super) fn repair(
         )));
     }
     let mut gates = vec![current(estate, now)];
+    gates.extend(freeze(request, estate, now));
     gates.extend(matching(estate, &targets, switch, to));
     gates.extend(ports(estate, &services, &targets));
     gates.extend(lock(request, estate, &services, now));

@@ -108,6 +108,7 @@ impl Parts {
             Seen::Autoscalers(Delta::Ended),
             Seen::Leases(Delta::Page(self.leases)),
             Seen::Leases(Delta::Ended),
+            Seen::Policies(Delta::Ended),
         ] {
             estate.apply(seen, now(AT));
         }
@@ -125,6 +126,7 @@ fn request(kind: OperationKind) -> Request {
         reason: Some("release 42".into()),
         seize: false,
         overrides: Default::default(),
+        break_glass: None,
     }
 }
 

@@ -3,6 +3,7 @@
 use super::Page;
 use crate::app::operations::{self, Hold};
 use crate::estate::Safe;
+use crate::ops::plan::is_glass;
 use crate::ops::{Entry, Kept, Plan, What};
 use crate::ui::canvas::Text;
 use crate::ui::theme::{Mark, Role, Theme};
@@ -85,6 +86,14 @@ fn said(entry: &Entry) -> (Mark, String) {
         What::Passed { step, evidence } => (Mark::Ok, format!("{step}: {evidence}")),
         What::Failed { step, reason } => (Mark::Bad, format!("{step}: {reason}")),
         What::Unknown { step, reason } => (Mark::Unknown, format!("{step}: {reason}")),
+        What::Overridden { gate, reason } if is_glass(gate) => (
+            Mark::Bad,
+            format!("BREAK-GLASS by {by}, passing {gate}: {reason}"),
+        ),
+        What::GlassClosed { note } => (
+            Mark::Ok,
+            format!("broken glass followed up by {by}: {note}"),
+        ),
         What::Overridden { gate, reason } => {
             (Mark::Look, format!("{gate} overridden by {by}: {reason}"))
         }

@@ -1,4 +1,4 @@
-//! What operations leave: Leases, and ConfigMaps that are records.
+//! What operations leave: Leases, and ConfigMaps that are records. What they obey: the policy.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::{Meta, Place, Projected, empty};
-use crate::estate::{Kind, Lease, Record, Safe};
+use crate::estate::{Kind, Lease, Policy, Record, Safe, policy};
 
 #[derive(Deserialize)]
 pub(in super::super) struct WireLease {
@@ -84,5 +84,38 @@ impl Projected for Record {
             labels: meta.labels.0,
             data: data.filter_map(|(k, v)| Some((k, v?))).collect(),
         })
+    }
+}
+
+#[derive(Deserialize)]
+pub(in super::super) struct WirePolicy {
+    metadata: Option<Meta>,
+    data: Option<BTreeMap<String, Option<String>>>,
+}
+
+impl Projected for Policy {
+    const PLACE: Place = Place {
+        group: "",
+        version: "v1",
+        kind: "ConfigMap",
+        watched: Kind::Policy,
+    };
+    type Wire = WirePolicy;
+
+    fn meta(wire: &mut WirePolicy) -> Meta {
+        wire.metadata.take().unwrap_or_default()
+    }
+
+    fn project(meta: Meta, wire: WirePolicy) -> Option<Self> {
+        let name = meta.name();
+        // A server that knows no field selectors tells of all ConfigMaps.
+        if name.as_str() != policy::NAME {
+            return None;
+        }
+        let uid = meta.uid.unwrap_or_else(empty);
+        let version = meta.resource_version.unwrap_or_else(empty);
+        let data = wire.data.into_iter().flatten();
+        let data = data.filter_map(|(k, v)| Some((k, v?))).collect();
+        Some(Self::read([name, uid, version], &data))
     }
 }

@@ -1,0 +1,104 @@
+//! What the policy forbids, and the glass that was broken all the same: lines that stand at every size.
+
+use super::canvas::{Text, fit, width};
+use super::theme::{Mark, Role, Theme};
+use super::words;
+use crate::app::{State, operations};
+use crate::estate::{Freeze, Standing};
+use crate::ops::Kept;
+
+/// Lines of broken glass; more are counted.
+const MOST: usize = 2;
+/// Columns under which a line says no key.
+const ROOMY: usize = 98;
+
+/// The lines, for `room` columns.
+pub(super) fn lines(state: &State, room: usize, theme: &Theme) -> Vec<Text> {
+    let mut lines = glass(state, room, theme);
+    match state.estate().standing(state.now) {
+        Standing::Free | Standing::Unseen(_) => {}
+        Standing::Frozen(freeze) => lines.push(frozen(state, &freeze, room, theme)),
+        Standing::Wrong(why) => {
+            let said = format!(
+                "{} policy UNKNOWN, no cutover: {why}",
+                theme.mark(Mark::Unknown)
+            );
+            lines.push(Text::default().add(fit(&said, room, theme), Role::Warn));
+        }
+    }
+    lines
+}
+
+/// Whether a cutover is stopped, in a word.
+pub(super) fn stops(state: &State) -> Option<&'static str> {
+    match state.estate().standing(state.now) {
+        Standing::Free => None,
+        Standing::Frozen(_) => Some("frozen"),
+        Standing::Wrong(_) | Standing::Unseen(_) => Some("policy not known"),
+    }
+}
+
+/// `! FROZEN by carol until Fri 18:00Z: Black Friday`
+fn frozen(state: &State, freeze: &Freeze, room: usize, theme: &Theme) -> Text {
+    let lead = format!("{} FROZEN ", theme.mark(Mark::Look));
+    let until = match freeze.until {
+        Some(until) => format!("until {}", words::soon(until, state)),
+        None => "until thawed".to_owned(),
+    };
+    let since = freeze.since.map_or_else(String::new, |since| {
+        format!(
+            ", {} ago",
+            words::age_of(Some(since), state.estate(), state.now)
+        )
+    });
+    let forms = [
+        format!("by {}{since}, {until}: {}", freeze.by(), freeze.why),
+        format!("by {} {until}: {}", freeze.who, freeze.why),
+    ];
+    let fits = |form: &&String| width(&lead) + width(form) <= room;
+    let said = forms.iter().find(fits).unwrap_or(&forms[1]);
+    let text = Text::default().add(lead.clone(), Role::Warn).add(
+        fit(said, room.saturating_sub(width(&lead)), theme),
+        Role::Warn,
+    );
+    with_key(text, "T", "thaws", room)
+}
+
+/// `✗ BREAK-GLASS by dave 5m ago: hotfix for the till   K closes it with a note`
+fn glass(state: &State, room: usize, theme: &Theme) -> Vec<Text> {
+    let open = state.environment().operations.open_glass();
+    let mut lines: Vec<Text> = (open.iter().take(MOST))
+        .map(|kept| broken(state, kept, room, theme))
+        .collect();
+    let more = open.len().saturating_sub(MOST);
+    if more > 0 {
+        let said = format!("{} and {more} more broken glasses", theme.mark(Mark::Bad));
+        lines.push(Text::default().add(said, Role::Bad));
+    }
+    lines
+}
+
+fn broken(state: &State, kept: &Kept, room: usize, theme: &Theme) -> Text {
+    let Some(glass) = kept.operation.open_glass() else {
+        return Text::default();
+    };
+    let age = words::age_of(Some(glass.at), state.estate(), state.now);
+    let by = operations::who(&glass.by);
+    let said = format!(
+        "{} BREAK-GLASS by {by} {age} ago: {}",
+        theme.mark(Mark::Bad),
+        glass.reason
+    );
+    let text = Text::default().add(fit(&said, room, theme), Role::Bad);
+    with_key(text, "K", "closes it with a note", room)
+}
+
+fn with_key(text: Text, key: &str, what: &str, room: usize) -> Text {
+    let hint = Text::default()
+        .add(format!("   {key}"), Role::Title)
+        .add(format!(" {what}"), Role::Dim);
+    match room >= ROOMY && text.width() + hint.width() <= room {
+        true => text.append(hint),
+        false => text,
+    }
+}
