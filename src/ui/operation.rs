@@ -295,6 +295,8 @@ fn closed(kept: &Kept, theme: &Theme) -> Text {
     let Some((outcome, why)) = &kept.operation.closed else {
         return Text::default();
     };
+    // In a small window there is room for what was seen, or for where.
+    let why = why.strip_prefix("watch failed: ").unwrap_or(why);
     let (mark, role) = match outcome {
         Outcome::Done => (Mark::Ok, Role::Plain),
         Outcome::RolledBack | Outcome::Aborted | Outcome::Abandoned => (Mark::Look, Role::Warn),

@@ -640,3 +640,91 @@ fn p09_another_cockpit_sees_the_same_operation_and_is_refused_a_second_one() {
     );
     assert_eq!(wanted(&state), None, "no second worker");
 }
+
+/// Production in which a critical alert fires for GREEN.
+fn alarmed() -> State {
+    use wheelhouse::estate::alerts::AlertsSeen;
+    let mut state = open_window();
+    for seen in alerts() {
+        let Seen::Alerts(AlertsSeen::Rules(mut rules)) = seen else {
+            continue;
+        };
+        let rule = &mut rules.rules[1];
+        rule.name = "HighErrorRate".into();
+        rule.labels = labels(&[("severity", "critical")]);
+        rule.alerts[0].labels = labels(&[
+            ("alertname", "HighErrorRate"),
+            ("severity", "critical"),
+            ("colour", "green"),
+            ("service", "backend"),
+        ]);
+        rule.alerts[0].value = "3.3819241982507287e-01".into();
+        observe(&mut state, vec![Seen::Alerts(AlertsSeen::Rules(rules))]);
+    }
+    state
+}
+
+#[test]
+fn an_alert_that_stops_a_cutover_is_named_and_overridden_with_a_reason_of_its_own() {
+    let mut state = alarmed();
+    press(&mut state, "C");
+    let gate: Safe = "alert:HighErrorRate".into();
+    assert_eq!(wanted(&state).unwrap().overrides, [gate]);
+    let screen = text(&mut state, (80, 24));
+    for part in [
+        "HighErrorRate fires: critical GREEN backend",
+        "value 0.3382",
+    ] {
+        assert!(screen.contains(part), "{part} in {screen}");
+    }
+    seen!("plan-alert-80x24".to_owned(), screen);
+    type_in(&mut state, "release 42");
+    press(&mut state, "enter enter");
+    let screen = text(&mut state, (80, 24));
+    assert!(screen.contains("override must not be empty"), "{screen}");
+    type_in(&mut state, "known");
+    press(&mut state, "enter");
+    pass(&mut state, 1);
+    type_in(&mut state, word());
+    let commands = press(&mut state, "enter");
+    let [Command::Go { overridden, .. }] = &commands[..] else {
+        panic!("{commands:?}")
+    };
+    assert_eq!(overridden.as_deref(), Some("known"));
+}
+
+#[test]
+fn what_can_not_be_overridden_is_refused_whatever_fires_beside_it() {
+    let mut state = alarmed();
+    let mut deployment = (state.estate().deployments.value)
+        .get(&Safe::from("digital-wall-green-backend"))
+        .unwrap()
+        .clone();
+    deployment.observed_generation -= 1;
+    let seen = Seen::Deployments(Delta::Changes(vec![Change::Applied(deployment)]));
+    observe(&mut state, vec![seen]);
+    press(&mut state, "C");
+    assert_eq!(wanted(&state), None);
+    assert!(text(&mut state, (120, 40)).contains("Refused: alert:HighErrorRate"));
+}
+
+#[test]
+fn i_34_a_soak_that_holds_for_a_person_shouts_and_names_the_three_ways() {
+    let mut state = ready();
+    let plan = plan_of(&state, OperationKind::Cutover);
+    flipped(&mut state, "green", "wheelhouse");
+    let mut entries = until(&plan, &Step::Watch);
+    let reason = "HELD: HighErrorRate fires: critical GREEN since 14:01Z, value 0.34; traffic stays until a person decides: abort, roll back, or abandon".into();
+    entries.push(entry_at(5, What::Paused { reason }));
+    operating(&mut state, &entries, 3);
+    let screen = text(&mut state, (80, 24));
+    for part in [
+        "paused: HELD: HighErrorRate",
+        "B abort",
+        "R roll back",
+        "D abandon",
+    ] {
+        assert!(screen.contains(part), "{part} in {screen}");
+    }
+    seen!("operation-held-80x24".to_owned(), screen);
+}

@@ -168,7 +168,7 @@ impl Run {
             let to = Plan::colour_in_words(&plan.to);
             let seconds = since.elapsed().as_secs();
             let reason = format!(
-                "{UNSURE}for {seconds} s, {why}: traffic stays on {to}, no second counts; it goes on when that is known, or abort it, or roll back"
+                "{UNSURE}for {seconds} s, {why}: traffic stays on {to} and no second counts until that is known; or abort it, or roll back"
             );
             self.write(vec![What::Paused {
                 reason: reason.into(),
@@ -185,7 +185,7 @@ impl Run {
         }
         (soak.is_held, soak.is_called) = (true, false);
         let reason = format!(
-            "{HELD}{why}; traffic stays, as configured: abort it or roll back to return, abandon it to stay"
+            "{HELD}{why}; traffic stays until a person decides: abort, roll back, or abandon"
         );
         self.write(vec![What::Paused {
             reason: reason.into(),

@@ -193,10 +193,10 @@ pub(super) fn words(view: &AlertView<'_>, alerts: &Alerts) -> String {
     let colour = of(&alerts.scope.colour_label).to_uppercase();
     let since = (view.alert.since).map_or_else(String::new, |at| format!(" since {}", clock(at)));
     let service = of(&alerts.scope.service_label);
-    format!(
-        "fires:{severity}{colour}{service}{since}, value {}",
-        view.alert.value
-    )
+    // Prometheus spells them out to the last digit.
+    let number = view.alert.value.parse::<f64>().ok();
+    let value = number.map_or_else(|| view.alert.value.to_string(), digits);
+    format!("fires:{severity}{colour}{service}{since}, value {value}")
 }
 
 fn clock(at: jiff::Timestamp) -> String {
