@@ -303,7 +303,7 @@ fn x08_somebody_who_goes_round_is_named_and_p_repairs() {
 /// Waits until the prompt for that word listens, and types it.
 fn type_word(pty: &Pty, word: &str) {
     wait_prompt(pty);
-    pty.send(&format!("{word}\r"));
+    pty.send(format!("{word}\r"));
 }
 
 #[test]
