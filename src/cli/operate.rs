@@ -362,6 +362,11 @@ fn refuse(refusal: &Refusal, as_json: bool) -> Exit {
         None => {}
     }
     complain(&format!("refused: {}\n", refusal.why));
+    if refusal.plan.as_ref().is_some_and(|plan| plan.is_frozen()) {
+        complain(
+            "`wheelhouse thaw` ends it; --break-glass REASON passes over it, loudly; a rollback is never stopped\n",
+        );
+    }
     exit_of(refusal.kind)
 }
 

@@ -276,6 +276,13 @@ impl Plan {
         self.gates.iter().any(is_passed)
     }
 
+    /// Whether it is a freeze that stands in its way, and nothing before it.
+    pub fn is_frozen(&self) -> bool {
+        let stops = |gate: &&Gate| gate.finding == Finding::Bad;
+        let first = self.gates.iter().find(stops);
+        first.is_some_and(|gate| gate.name.as_str() == freeze::FREEZE)
+    }
+
     /// Whether nothing is to be patched: it is verified only.
     pub fn is_only_verified(&self) -> bool {
         self.flips.is_empty()

@@ -50,7 +50,15 @@ fn i_44_a_freeze_stops_a_headless_cutover_and_says_who_why_and_until_when() {
     );
     for args in [&CUTOVER[..], &["cutover", "production", "--plan"]] {
         let said = dave.run(args);
-        said.assert(5, &["refused: freeze: frozen by", "until 20", ": sale"]);
+        said.assert(
+            5,
+            &[
+                "refused: freeze: frozen by",
+                "until 20",
+                ": sale",
+                "--break-glass REASON",
+            ],
+        );
     }
     let detached = dave.run(&[&CUTOVER[..], &["--detach"]].concat());
     detached.assert(5, &["refused: freeze: frozen by"]);

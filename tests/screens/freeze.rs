@@ -84,6 +84,7 @@ fn i_44_the_key_of_a_cutover_says_that_it_is_frozen_and_no_worker_is_started() {
         screen.contains("Refused: freeze: frozen by carol (carol@bastion-2)"),
         "{screen}"
     );
+    assert!(screen.contains("ctrl-g breaks the glass"), "{screen}");
     assert_eq!(wanted(&state), None);
     press(&mut state, "esc R");
     let screen = text(&mut state, (120, 30));

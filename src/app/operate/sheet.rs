@@ -52,6 +52,12 @@ fn planned(state: &State, proposal: &Proposal, kind: OperationKind) -> Sheet {
     if let Worker::Refused(_) = proposal.worker {
         sheet.way_on = Some("Enter plans again.");
     }
+    if plan.as_ref().is_some_and(Plan::is_frozen) && matches!(proposal.worker, Worker::Absent) {
+        sheet.way_on = Some(match kind {
+            OperationKind::Cutover => "T thaws it, ctrl-g breaks the glass.",
+            OperationKind::Repair | OperationKind::Rollback => "T thaws it.",
+        });
+    }
     if proposal.lifted.glass {
         let said = "a freeze is passed over: it stands red on every screen until somebody closes it with a note (K)";
         sheet.lines.push(Line::Look("BREAK-GLASS", said.to_owned()));

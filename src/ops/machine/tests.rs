@@ -317,3 +317,40 @@ fn i_16_an_intent_without_a_result_is_settled_and_not_repeated() {
     let operation = folded(OperationKind::Rollback, [began]);
     assert_eq!(operation.next(), Next::Settle(Step::Flip("a".into())));
 }
+
+#[test]
+fn broken_glass_is_followed_up_after_the_end_and_once() {
+    let at = |what: What| Entry {
+        at: "2026-11-26T14:02:00Z".parse().unwrap(),
+        by: "alice".into(),
+        what,
+    };
+    let note = |note: &str| at(What::GlassClosed { note: note.into() });
+    let mut operation = Operation::fold(&[
+        note("of nothing"),
+        at(What::Overridden {
+            gate: "alerts".into(),
+            reason: "known".into(),
+        }),
+    ]);
+    assert_eq!(operation.glass, None, "another gate is no glass");
+    operation.take(&at(What::Overridden {
+        gate: "freeze".into(),
+        reason: "the till".into(),
+    }));
+    operation.take(&at(What::Closed {
+        outcome: Outcome::Done,
+        reason: "done".into(),
+    }));
+    assert!(
+        operation.open_glass().is_some(),
+        "the end does not close it"
+    );
+    let last = operation.last;
+    operation.take(&note("reviewed"));
+    operation.take(&note("again"));
+    assert!(operation.open_glass().is_none());
+    let closed = operation.glass.unwrap().closed.unwrap();
+    assert_eq!(closed, ("alice".into(), "reviewed".into()));
+    assert_eq!(operation.last, last, "it ended when it ended");
+}

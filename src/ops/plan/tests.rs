@@ -531,3 +531,101 @@ fn k09_pods_that_fall_ill_between_confirm_and_patch_stop_it() {
     assert!(still(&plan, &plan.flips[0], &ill.estate(), true).is_err());
     assert!(still(&plan, &plan.flips[0], &parts().estate(), true).is_ok());
 }
+
+/// The estate of `parts` under a policy that says so.
+fn under(parts: Parts, pairs: &[(&str, &str)]) -> Estate {
+    let mut estate = parts.estate();
+    let data = pairs
+        .iter()
+        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+    let named = [
+        crate::estate::policy::NAME.into(),
+        "uid-policy".into(),
+        "7".into(),
+    ];
+    let policy = crate::estate::Policy::read(named, &data.collect());
+    let change = vec![crate::estate::Change::Applied(policy)];
+    estate.apply(Seen::Policies(Delta::Changes(change)), now(AT));
+    estate
+}
+
+const FROZEN: [(&str, &str); 2] = [("schema", "1"), ("freeze", r#"{"who":"al","why":"sale"}"#)];
+
+/// What somebody made of a Service that was meant otherwise.
+fn reverted() -> Parts {
+    let mut parts = parts();
+    let meant = r#"{"part":"frontend","version":"green"}"#;
+    parts.services[0].marks = labels(&[(marks::MEANT, meant)]);
+    parts
+}
+
+#[test]
+fn i_44_a_freeze_stops_a_cutover_and_a_repair_and_no_rollback() {
+    for (kind, parts) in [(Cutover, parts()), (Repair, reverted())] {
+        let estate = under(parts, &FROZEN);
+        let refusal = check(&request(kind), &estate, now(AT)).expect_err("it is allowed");
+        assert_eq!(refusal.kind, RefusalKind::Gate, "{kind:?}");
+        assert_eq!(
+            refusal.why.as_str(),
+            "freeze: frozen by al until somebody thaws it: sale"
+        );
+    }
+    let free = check(&request(Rollback), &parts().estate(), now(AT)).unwrap();
+    let frozen = check(&request(Rollback), &under(parts(), &FROZEN), now(AT)).unwrap();
+    assert_eq!(free, frozen, "it does not even say so");
+    let wrong = under(parts(), &[("schema", "9")]);
+    assert_eq!(check(&request(Rollback), &wrong, now(AT)).unwrap(), free);
+}
+
+#[test]
+fn a_policy_that_is_not_understood_is_unknown_and_stops_what_moves_forward() {
+    let wrong = under(parts(), &[("schema", "1"), ("freeze", "soon")]);
+    let refusal = check(&request(Cutover), &wrong, now(AT)).expect_err("it is allowed");
+    assert_eq!(refusal.kind, RefusalKind::Unknown);
+    assert!(
+        refusal.why.starts_with("policy: key `freeze`"),
+        "{}",
+        refusal.why
+    );
+}
+
+#[test]
+fn broken_glass_passes_a_freeze_is_loud_and_decides() {
+    let glass = Request {
+        break_glass: Some("the till is down".into()),
+        ..request(Cutover)
+    };
+    let plan = check(&glass, &under(parts(), &FROZEN), now(AT)).unwrap();
+    assert!(plan.breaks_glass());
+    let said = |plan: &Plan| {
+        let gate = plan.gates.iter().find(|gate| is_glass(&gate.name));
+        gate.map(|gate| gate.said.to_string())
+    };
+    assert!(
+        said(&plan)
+            .unwrap()
+            .starts_with("BREAK-GLASS, the till is down")
+    );
+    // Where nothing is frozen there is no glass to break.
+    let free = check(&glass, &parts().estate(), now(AT)).unwrap();
+    assert!(!free.breaks_glass() && said(&free).is_none());
+    assert_ne!(plan.hash, free.hash);
+}
+
+#[test]
+fn o03_what_the_policy_says_is_among_the_decisive_facts_and_whose_object_it_is_is_not() {
+    let hash = |pairs: &[(&str, &str)]| {
+        let estate = under(parts(), pairs);
+        check(&request(Cutover), &estate, now(AT)).unwrap().hash
+    };
+    let none = asked(Cutover, parts()).unwrap().hash;
+    assert_eq!(hash(&[("schema", "1")]), none, "it says nothing");
+    let other = ("freeze.elsewhere", r#"{"who":"al","why":"sale"}"#);
+    assert_eq!(hash(&[("schema", "1"), other]), none, "of others");
+    let last = (
+        "last",
+        r#"{"who":"al","what":"thaw","why":"over","at":"2026-01-01T00:00:00Z"}"#,
+    );
+    assert_eq!(hash(&[("schema", "1"), last]), none);
+    assert_ne!(hash(&[("schema", "1"), ("tier", "production")]), none);
+}

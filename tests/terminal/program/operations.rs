@@ -325,3 +325,59 @@ fn p07_without_a_file_left_to_open_the_plan_says_so_and_the_screen_lives() {
         text_of(screen).contains("✓ done: GREEN")
     });
 }
+
+/// Waits until the prompt for that word listens, and types it.
+fn type_word(pty: &Pty, word: &str) {
+    wait_prompt(pty);
+    pty.send(format!("{word}\r"));
+}
+
+#[test]
+fn i_44_a_freeze_by_key_stops_a_cutover_until_the_glass_is_broken_and_stands_at_a_second_cockpit() {
+    let estate = Served::start(&[]);
+    let config = configured(&estate, 2);
+    let first = cockpit(&estate, &config, &["--write"]);
+    let second = cockpit(&estate, &config, &["--write"]);
+    first.send("Z");
+    first.wait_text("FREEZE production");
+    first.send("Black Friday\r\r");
+    type_word(&first, "production");
+    for pty in [&first, &second] {
+        pty.wait_text("FROZEN by ");
+        pty.wait_text("C cut over: frozen");
+    }
+    second.send("C");
+    second.wait_text("Refused: freeze: frozen by ");
+    assert!(
+        workers(&estate).is_empty(),
+        "none is started for what is refused"
+    );
+    escape(&second);
+    wait_gone(&second, "Refused");
+    second.send("\x07");
+    second.wait_text("BREAK GLASS: CUT OVER production to GREEN");
+    second.send("the till is down\r");
+    type_word(&second, "break-glass");
+    for pty in [&first, &second] {
+        pty.wait_for("the red line", LONG, |screen, _| {
+            text_of(screen).contains("✗ BREAK-GLASS by ")
+        });
+    }
+    // A cockpit that starts now knows it from the record.
+    drop(second);
+    let third = cockpit(&estate, &config, &["--write"]);
+    third.wait_text("✗ BREAK-GLASS by ");
+    third.wait_for("its end", LONG, |screen, _| {
+        text_of(screen).contains("✓ done: GREEN is live")
+    });
+    third.send("K");
+    third.wait_text("CLOSE the broken glass of production");
+    third.send("reviewed\r");
+    type_word(&third, "close-glass");
+    wait_gone(&first, "✗ BREAK-GLASS by ");
+    first.send("T");
+    first.wait_text("THAW production");
+    first.send("over\r");
+    type_word(&first, "production");
+    wait_gone(&third, "FROZEN by ");
+}
