@@ -100,6 +100,8 @@ enum Verb {
     Rollback(operate::Arguments),
     /// Make selectors what was meant, where somebody changed them.
     Repair(operate::Arguments),
+    /// Give the idle colour other images and wait until it is whole; without colours, in place.
+    Deploy(operate::Deploy),
     /// Operations, whoever began them.
     #[command(subcommand)]
     Op(op::Verb),
@@ -148,6 +150,10 @@ fn run(arguments: &Arguments) -> Exit {
         Some(Verb::Cutover(wanted)) => operation(arguments, OperationKind::Cutover, wanted),
         Some(Verb::Rollback(wanted)) => operation(arguments, OperationKind::Rollback, wanted),
         Some(Verb::Repair(wanted)) => operation(arguments, OperationKind::Repair, wanted),
+        Some(Verb::Deploy(wanted)) => match load(arguments) {
+            Ok(loaded) => operate::deploy(&loaded, wanted, arguments.write.is_some()),
+            Err(exit) => exit,
+        },
         Some(Verb::Op(verb)) => match load(arguments) {
             Ok(loaded) => op::run(&loaded, verb),
             Err(exit) => exit,

@@ -144,6 +144,8 @@ pub struct Operations {
     pub moved: Option<u32>,
     /// How long it is watched after a cutover: 30.
     pub watch: Option<u32>,
+    /// For a Deployment to roll out: 600.
+    pub rollout: Option<u32>,
     /// How long an operation waits for a selector that somebody else changed to be put right: 600.
     pub patience: Option<u32>,
 }

@@ -94,7 +94,8 @@ pub struct Begun {
 /// Opens the plan of a new operation of the environment on the screen.
 pub fn propose(state: &mut State, kind: OperationKind) {
     let scope = &state.estate().scope;
-    if scope.traffic.is_none() {
+    let needs_colours = matches!(kind, OperationKind::Cutover | OperationKind::Repair);
+    if scope.traffic.is_none() && needs_colours {
         let said = format!(
             "{} has no traffic to move: no [environment.traffic]",
             scope.name
@@ -105,7 +106,7 @@ pub fn propose(state: &mut State, kind: OperationKind) {
     let tier = scope.tier;
     let (ask, fields) = match kind {
         OperationKind::Rollback => (Ask::Word("rollback".into()), Vec::new()),
-        OperationKind::Cutover | OperationKind::Repair => {
+        OperationKind::Cutover | OperationKind::Repair | OperationKind::Deploy => {
             let word = word(state, kind);
             (Ask::of(tier, word), vec![reason(tier)])
         }
@@ -197,6 +198,7 @@ pub fn request(kind: OperationKind) -> Request {
         to: None,
         reason: None,
         seize: false,
+        images: std::collections::BTreeMap::new(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `cutover`, `rollback`, `repair`: the same engine that the cockpit's workers run, in the foreground.
+//! `cutover`, `rollback`, `repair`, `deploy`: the same engine that the cockpit's workers run, in the foreground.
 //!
 //! The same checks as on the screen, the exit codes of the one table, the plan as text or as JSON of the shape
 //! `wheelhouse.plan/v1`. Without `--yes` it asks on the terminal, and without a terminal it refuses.
@@ -6,6 +6,7 @@
 mod ask;
 pub(super) mod text;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
@@ -27,7 +28,7 @@ use crate::ops::{Entry, OperationKind, Outcome, Plan, Refusal, RefusalKind, Requ
 pub(super) struct Arguments {
     /// The environment, as the configuration names it.
     environment: String,
-    /// The colour that traffic is to go to; without it the other one.
+    /// The colour that is meant; without it the one that is not live.
     #[arg(long, value_name = "COLOUR")]
     to: Option<String>,
     /// Print what would be done and every check, and do nothing.
@@ -47,11 +48,58 @@ pub(super) struct Arguments {
     json: bool,
 }
 
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Deploy {
+    #[command(flatten)]
+    common: Arguments,
+    /// An image: WORKLOAD=REPOSITORY:TAG (or @DIGEST), WORKLOAD=:TAG for the same repository, WORKLOAD/CONTAINER=… where
+    /// a pod has several. As often as there are parts; a part that is not named gets what is live.
+    #[arg(long, value_name = "WORKLOAD=REF", value_parser = image)]
+    image: Vec<(String, String)>,
+}
+
+/// One `--image`.
+fn image(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((of, reference)) if !of.is_empty() && !reference.is_empty() => {
+            Ok((of.to_owned(), reference.to_owned()))
+        }
+        _ => Err("WORKLOAD=REFERENCE is expected, such as frontend=:v2".to_owned()),
+    }
+}
+
+/// Plans a deploy, asks, and does it.
+pub(super) fn deploy(loaded: &Loaded, wanted: &Deploy, may_write: bool) -> Exit {
+    let mut images = BTreeMap::new();
+    for (of, reference) in &wanted.image {
+        if images.insert(Safe::new(of), Safe::new(reference)).is_some() {
+            return usage(&format!("--image names {} twice", Safe::new(of)));
+        }
+    }
+    begin(
+        loaded,
+        OperationKind::Deploy,
+        &wanted.common,
+        images,
+        may_write,
+    )
+}
+
 /// Plans, asks, and does it.
 pub(super) fn run(
     loaded: &Loaded,
     kind: OperationKind,
     arguments: &Arguments,
+    may_write: bool,
+) -> Exit {
+    begin(loaded, kind, arguments, BTreeMap::new(), may_write)
+}
+
+fn begin(
+    loaded: &Loaded,
+    kind: OperationKind,
+    arguments: &Arguments,
+    images: BTreeMap<Safe, Safe>,
     may_write: bool,
 ) -> Exit {
     let place = match place(loaded, &arguments.environment) {
@@ -66,6 +114,7 @@ pub(super) fn run(
         to: arguments.to.as_deref().map(Safe::new),
         reason: arguments.reason.as_deref().map(Safe::new),
         seize: false,
+        images,
     };
     let runtime = match runtime(2) {
         Ok(runtime) => runtime,

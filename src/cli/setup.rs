@@ -194,6 +194,7 @@ fn timing(said: &Operations) -> Timing {
         moved: said.moved.map_or(built_in.moved, seconds),
         watch: said.watch.map_or(built_in.watch, seconds),
         patience: said.patience.map_or(built_in.patience, seconds),
+        rollout: said.rollout.map_or(built_in.rollout, seconds),
         ..built_in
     }
 }

@@ -32,12 +32,20 @@ pub struct Timing {
     pub moved: Duration,
     /// How long it is watched after the flip.
     pub watch: Duration,
+    /// For a Deployment to roll out.
+    #[serde(default = "rollout")]
+    pub rollout: Duration,
     /// For a selector that somebody else changed meanwhile to be put right, before the operation ends.
     pub patience: Duration,
     /// Between two tries to find something out.
     pub pause: Duration,
     /// Whether chance adds to the pauses of watches; off where time is a simulation's.
     pub jitter: bool,
+}
+
+/// As long as a Deployment's own deadline, where it sets none.
+fn rollout() -> Duration {
+    Duration::from_secs(600)
 }
 
 impl Default for Timing {
@@ -50,6 +58,7 @@ impl Default for Timing {
             answer: seconds(10),
             moved: seconds(60),
             watch: seconds(30),
+            rollout: rollout(),
             patience: seconds(600),
             pause: seconds(1),
             jitter: true,
@@ -181,7 +190,7 @@ impl Bastion {
         self.planted == Some(planted)
     }
 
-    /// The Lease of a Service.
+    /// The Lease of a lock.
     pub(super) fn lease_name(&self, service: &str) -> String {
         match self.has(Planted::LeaseByConfig) {
             true => marks::lease_name(&format!("{}-{service}", self.scope.name)),

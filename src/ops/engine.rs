@@ -6,7 +6,9 @@
 
 mod flip;
 mod hold;
+mod roll_out;
 mod start;
+mod update;
 mod wait;
 
 use serde_json::json;
@@ -161,9 +163,9 @@ impl Run {
         }
     }
 
-    /// I-32: a flip that was not done is not made up for when somebody wants it stopped.
+    /// I-32: a flip or an update that was not done is not made up for when somebody wants it stopped.
     fn must_not_try(&self, step: &Step) -> bool {
-        matches!(step, Step::Flip(_)) && self.kept.operation.is_going_back()
+        matches!(step, Step::Flip(_) | Step::Update(_)) && self.kept.operation.is_going_back()
     }
 
     fn over(&self) -> Ended {
@@ -210,19 +212,25 @@ impl Run {
             Step::Move(service) | Step::Return(service) => self.moved(step, service).await,
             Step::Watch => self.watch().await,
             Step::Restore => self.restore().await,
+            Step::Update(name) => self.update(step, name).await,
+            Step::RollOut(name) => self.rolled_out(step, name).await,
+            Step::Verify => self.verify().await,
         }
     }
 
     async fn settle(&mut self, step: &Step) -> Result<Found, Ended> {
         match step {
             Step::Flip(service) | Step::Undo(service) => self.settle_flip(step, service).await,
+            Step::Update(name) => self.settle_update(step, name).await,
             // These only look, or test each object before they write it: doing them is finding out.
             Step::Check
             | Step::Hold
             | Step::Move(_)
             | Step::Return(_)
             | Step::Watch
-            | Step::Restore => Ok(Found::Known(self.act(step).await?)),
+            | Step::Restore
+            | Step::RollOut(_)
+            | Step::Verify => Ok(Found::Known(self.act(step).await?)),
         }
     }
 

@@ -25,6 +25,8 @@ pub enum OperationKind {
     Rollback,
     /// A selector is made what was meant.
     Repair,
+    /// The idle colour gets other images; where there are no colours, what runs does.
+    Deploy,
 }
 
 impl OperationKind {
@@ -34,6 +36,7 @@ impl OperationKind {
             Self::Cutover => "cutover",
             Self::Rollback => "rollback",
             Self::Repair => "repair",
+            Self::Deploy => "deploy",
         }
     }
 }
@@ -58,6 +61,12 @@ pub enum Step {
     Return(Safe),
     /// The autoscalers get back what they had.
     Restore,
+    /// A Deployment's images and replicas are patched.
+    Update(Safe),
+    /// Its pods are all of the new revision, ready and available.
+    RollOut(Safe),
+    /// The Services of the switch select what they did before.
+    Verify,
 }
 
 impl Step {
@@ -72,6 +81,9 @@ impl Step {
             Self::Undo(_) => "undo",
             Self::Return(_) => "return",
             Self::Restore => "restore",
+            Self::Update(_) => "update",
+            Self::RollOut(_) => "roll out",
+            Self::Verify => "verify",
         }
     }
 
@@ -81,14 +93,28 @@ impl Step {
             Self::Flip(name) | Self::Move(name) | Self::Undo(name) | Self::Return(name) => {
                 Some(name)
             }
-            Self::Check | Self::Hold | Self::Watch | Self::Restore => None,
+            Self::Check
+            | Self::Hold
+            | Self::Watch
+            | Self::Restore
+            | Self::Update(_)
+            | Self::RollOut(_)
+            | Self::Verify => None,
+        }
+    }
+
+    /// The object that it is about: a Service or a Deployment.
+    pub fn object(&self) -> Option<&Safe> {
+        match self {
+            Self::Update(name) | Self::RollOut(name) => Some(name),
+            other => other.service(),
         }
     }
 }
 
 impl std::fmt::Display for Step {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.service() {
+        match self.object() {
             Some(name) => write!(f, "{} {name}", self.word()),
             None => f.write_str(self.word()),
         }

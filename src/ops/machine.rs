@@ -6,7 +6,10 @@
 //!           undo b ─ undo a ─ return a ─ return b ─ restore ─▶ rolled back
 //! rollback  flip b ─ flip a ─ move b ─ move a ─ restore ─▶ done     nothing undoes it
 //! repair    check ─ flip a ─ move a ─▶ done                         nothing undoes it
+//! deploy    check ─ update x ─ update y ─ roll out x ─ roll out y ─ verify ─▶ done    nothing undoes it
 //! ```
+//!
+//! Without colours a rollback updates and rolls out in place of flips and moves.
 //!
 //! An intent without a result is settled by reading the world, never by acting again.
 
@@ -231,6 +234,7 @@ impl Operation {
         let mut forward = plan.steps();
         forward.retain(|step| match step {
             Step::Move(service) => !self.has_failed(&Step::Flip(service.clone())),
+            Step::RollOut(name) => !self.has_failed(&Step::Update(name.clone())),
             _ => true,
         });
         if !self.is_going_back() {
@@ -244,7 +248,7 @@ impl Operation {
                 .filter(|step| matches!(step, Step::Flip(_)) && self.has_passed(step))
                 .filter_map(|step| step.service().cloned())
                 .collect(),
-            OperationKind::Rollback | OperationKind::Repair => Vec::new(),
+            OperationKind::Rollback | OperationKind::Repair | OperationKind::Deploy => Vec::new(),
         };
         steps.extend(flipped.iter().cloned().map(Step::Undo));
         let undone = flipped
@@ -293,10 +297,13 @@ impl Operation {
             (None, Some((step, reason))) => format!("{step} failed: {reason}"),
             (None, None) => plan.done_in_words(),
         };
-        let has_flipped = self
-            .states
-            .keys()
-            .any(|s| matches!(s, Step::Flip(_)) && self.has_passed(s));
+        // An idle colour that was half deployed takes no traffic.
+        let touches = |s: &Step| match s {
+            Step::Flip(_) => true,
+            Step::Update(_) => plan.is_in_place(),
+            _ => false,
+        };
+        let has_flipped = self.states.keys().any(|s| touches(s) && self.has_passed(s));
         let outcome = match (&self.failure, &self.abort) {
             _ if undone => Outcome::RolledBack,
             (Some(_), _) => Outcome::Failed,

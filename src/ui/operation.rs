@@ -143,7 +143,8 @@ fn brief(state: &State, kept: &Kept, theme: &Theme) -> Text {
 fn headline(kept: &Kept) -> String {
     let to = (kept.operation.plan.as_ref()).map_or_else(String::new, |plan| match plan.kind {
         OperationKind::Repair => String::new(),
-        OperationKind::Cutover | OperationKind::Rollback => {
+        _ if plan.is_in_place() => String::new(),
+        OperationKind::Cutover | OperationKind::Rollback | OperationKind::Deploy => {
             format!(" to {}", Plan::colour_in_words(&plan.to))
         }
     });
@@ -241,9 +242,23 @@ fn now(state: &State, kept: &Kept, step: &Step) -> String {
             )
         }
         (Step::Flip(service) | Step::Undo(service), _) => format!("patching {service}"),
+        (Step::Update(name), _) => format!("patching {name}"),
+        (Step::RollOut(name), StepState::Running { .. }) => rolling(state.estate(), name),
+        (Step::Verify, _) => "reading the live Services once more".to_owned(),
         (Step::Hold, _) => "holding the autoscalers".to_owned(),
         (Step::Restore, _) => "giving the autoscalers back what they had".to_owned(),
         (step, _) => format!("at {step}"),
+    }
+}
+
+/// `waiting: digital-wall-green-backend ready 1/2, updated 2`
+fn rolling(estate: &Estate, name: &Safe) -> String {
+    match estate.deployments.value.get(name) {
+        None => format!("waiting: {name} is not seen"),
+        Some(d) => format!(
+            "waiting: {name} ready {}/{}, updated {}",
+            d.ready, d.desired, d.updated
+        ),
     }
 }
 

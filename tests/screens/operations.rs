@@ -85,6 +85,7 @@ fn plan_of(state: &State, kind: OperationKind) -> Plan {
         to: None,
         reason: Some("release 42".into()),
         seize: false,
+        images: Default::default(),
     };
     check(&request, state.estate(), state.now).unwrap()
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
-use wheelhouse::ops::OperationKind::{Cutover, Repair, Rollback};
+use wheelhouse::ops::OperationKind::{Cutover, Deploy, Repair, Rollback};
 use wheelhouse::ops::bastion::Planted;
 use wheelhouse::ops::engine::Ended;
 
@@ -96,7 +96,11 @@ pub async fn loosen(world: &World) {
 }
 
 async fn act(world: &Arc<World>, plot: Plot) {
-    let first = begin(world, "alice", 0, What::Operate(Cutover));
+    let kind = match plot {
+        Plot::Deployed => Deploy,
+        _ => Cutover,
+    };
+    let first = begin(world, "alice", 0, What::Operate(kind));
     let soon = match plot {
         // While it lasts; else there is nobody to stop, and nothing to take over.
         Plot::Aborted | Plot::Adopted | Plot::Abandoned => world.chance.between(1, 19),
@@ -110,6 +114,11 @@ async fn act(world: &Arc<World>, plot: Plot) {
         begin(world, "alice", soon, what)
     });
     let second = match plot {
+        Plot::Deployed => match world.chance.between(0, 3) {
+            0 => Some(begin(world, "bob", soon, What::Adopt)),
+            1 => Some(begin(world, "bob", soon, What::Abort)),
+            _ => None,
+        },
         Plot::Alone => None,
         Plot::ThereAndBack => None,
         Plot::Race => Some(begin(world, "bob", 0, What::Operate(Cutover))),
@@ -141,9 +150,7 @@ async fn act(world: &Arc<World>, plot: Plot) {
     let mut ended = first.await.unwrap();
     if matches!(ended, End::Refused(_)) && open(world).await.is_empty() {
         // Whoever is refused tries once more.
-        ended = begin(world, "alice", 2, What::Operate(Cutover))
-            .await
-            .unwrap();
+        ended = begin(world, "alice", 2, What::Operate(kind)).await.unwrap();
     }
     if plot == Plot::Meddled {
         begin(world, "bob", 0, What::Operate(Repair)).await.unwrap();
@@ -156,7 +163,7 @@ async fn act(world: &Arc<World>, plot: Plot) {
     for other in [second, third].into_iter().flatten() {
         other.await.unwrap();
     }
-    after(world, &ended).await;
+    after(world, &ended, plot).await;
 }
 
 /// Somebody patches the selectors by hand, and perhaps back.
@@ -233,7 +240,7 @@ fn begin(world: &Arc<World>, who: &'static str, soon: u64, what: What) -> JoinHa
 }
 
 /// Somebody finds what a worker left.
-async fn after(world: &Arc<World>, ended: &End) {
+async fn after(world: &Arc<World>, ended: &End, plot: Plot) {
     let is_over = matches!(ended, End::Ended(Ended::Closed(..)));
     for _ in 0..2 {
         if is_over || open(world).await.is_empty() {
@@ -243,7 +250,8 @@ async fn after(world: &Arc<World>, ended: &End) {
         let who = world.chance.one_of(&["alice", "bob"]);
         let what = match world.chance.between(0, 9) {
             0..=5 => What::Adopt,
-            6..=7 => What::Operate(Rollback),
+            // A rollback goes to the other colour: where half is deployed nobody means that.
+            6..=7 if plot != Plot::Deployed => What::Operate(Rollback),
             _ => What::Abandon,
         };
         begin(world, who, 0, what).await.unwrap();

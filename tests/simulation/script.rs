@@ -27,6 +27,12 @@ pub fn request(kind: OperationKind) -> Request {
         to: None,
         reason: Some("simulated".into()),
         seize: false,
+        images: match kind {
+            OperationKind::Deploy => ["frontend", "backend"]
+                .map(|part| (part.into(), ":v9".into()))
+                .into(),
+            _ => Default::default(),
+        },
     }
 }
 

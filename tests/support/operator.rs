@@ -41,6 +41,19 @@ pub const CUTOVER: [&str; 6] = [
     "--reason",
     "v2",
 ];
+/// A deploy of both parts without questions.
+pub const DEPLOY: [&str; 10] = [
+    "deploy",
+    "production",
+    "--write",
+    "--yes",
+    "--reason",
+    "v3",
+    "--image",
+    "frontend=:v3",
+    "--image",
+    "backend=:v3",
+];
 /// A rollback without questions.
 pub const ROLLBACK: [&str; 3] = ["rollback", "production", "--yes"];
 

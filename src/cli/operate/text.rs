@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::estate::Labels;
-use crate::ops::{Entry, Finding, Kept, Next, Plan, What};
+use crate::ops::plan::Update;
+use crate::ops::{Entry, Finding, Kept, Next, OperationKind, Plan, What};
 
 /// A plan.
 pub(in crate::cli) fn plan(plan: &Plan) -> String {
@@ -24,8 +25,15 @@ pub(in crate::cli) fn plan(plan: &Plan) -> String {
             of(&flip.to)
         );
     }
+    for update in &plan.updates {
+        let _ = writeln!(out, "  {}  {}", update.deployment, changed(update));
+    }
     if plan.is_only_verified() {
-        let _ = writeln!(out, "  no selector is changed: it is verified only");
+        let what = match plan.kind {
+            OperationKind::Deploy => "nothing",
+            _ => "no selector",
+        };
+        let _ = writeln!(out, "  {what} is changed: it is verified only");
     }
     for change in &plan.images {
         let words = |images: &[crate::estate::Safe]| match images.is_empty() {
@@ -62,6 +70,21 @@ pub(in crate::cli) fn plan(plan: &Plan) -> String {
     let _ = writeln!(out, "  steps: {}", steps.join(" · "));
     let _ = writeln!(out, "  back:  {}", plan.back);
     out
+}
+
+/// `frontend REPOSITORY:v1 → REPOSITORY:v2, replicas 0 → 3`
+fn changed(update: &Update) -> String {
+    let containers = update.containers.iter().filter(|c| c.from != c.to);
+    let mut words: Vec<String> = containers
+        .map(|c| format!("{} {} → {}", c.name, c.from, c.to))
+        .collect();
+    if update.replicas != update.to_replicas {
+        words.push(format!(
+            "replicas {} → {}",
+            update.replicas, update.to_replicas
+        ));
+    }
+    words.join(", ")
 }
 
 /// The selector, but for the key that names the colour.

@@ -17,7 +17,7 @@ use crate::ops::{marks, reads};
 const TICK: Duration = Duration::from_secs(1);
 
 /// What a wait was woken by.
-enum Woken {
+pub(super) enum Woken {
     Seen,
     Ticked,
     Late,
@@ -146,7 +146,7 @@ impl Run {
     }
 
     /// The result of a step during which somebody asked to abort.
-    fn stopped(&mut self, step: &Step) -> Option<What> {
+    pub(super) fn stopped(&mut self, step: &Step) -> Option<What> {
         self.hear();
         let (by, why) = self.kept.operation.abort.as_ref()?;
         Some(failed(step, format!("aborted by {by}: {why}")))
@@ -178,7 +178,7 @@ impl Run {
     }
 
     /// Waits for something to see or the next tick; ends with the Lease.
-    async fn wait(&mut self, limit: Option<Instant>) -> Result<Woken, Ended> {
+    pub(super) async fn wait(&mut self, limit: Option<Instant>) -> Result<Woken, Ended> {
         self.believe()?;
         self.boundary()?;
         let tick = Instant::now() + TICK;

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::estate::Labels;
-use crate::ops::plan::Flip;
+use crate::ops::plan::{Flip, Update};
 
 fn labels(colour: &str) -> Labels {
     [("version".into(), colour.into())].into_iter().collect()
@@ -22,6 +22,17 @@ pub(crate) fn plan(kind: OperationKind, services: &[&str]) -> Plan {
         resource_version: "1".into(),
         has_annotations: true,
     };
+    let update = |name: &&str| Update {
+        deployment: (*name).into(),
+        uid: "u".into(),
+        workload: (*name).into(),
+        revision: Some("1".into()),
+        containers: Vec::new(),
+        replicas: 0,
+        to_replicas: 1,
+    };
+    let is_deploy = kind == OperationKind::Deploy;
+    let names = || services.iter().map(|s| Safe::from(*s));
     Plan {
         kind,
         environment: "production".into(),
@@ -29,14 +40,34 @@ pub(crate) fn plan(kind: OperationKind, services: &[&str]) -> Plan {
         key: "version".into(),
         from: Some("blue".into()),
         to: "green".into(),
-        flips: services.iter().map(flip).collect(),
-        least: services.iter().map(|s| ((*s).into(), 1)).collect(),
+        flips: match is_deploy {
+            true => Vec::new(),
+            false => services.iter().map(flip).collect(),
+        },
+        least: match is_deploy {
+            true => BTreeMap::new(),
+            false => names().map(|s| (s, 1)).collect(),
+        },
         images: Vec::new(),
         holds: Vec::new(),
         gates: Vec::new(),
         others: Vec::new(),
         back: "R".into(),
         reason: None,
+        wanted: BTreeMap::new(),
+        updates: match is_deploy {
+            true => services.iter().map(update).collect(),
+            false => Vec::new(),
+        },
+        rolls: match is_deploy {
+            true => names().collect(),
+            false => Vec::new(),
+        },
+        keeps: match is_deploy {
+            true => names().map(|s| (s, labels("blue"))).collect(),
+            false => BTreeMap::new(),
+        },
+        locks: names().filter(|_| is_deploy).collect(),
         hash: "0".into(),
     }
 }
@@ -78,6 +109,7 @@ fn kinds() -> impl Strategy<Value = OperationKind> {
         Just(OperationKind::Cutover),
         Just(OperationKind::Rollback),
         Just(OperationKind::Repair),
+        Just(OperationKind::Deploy),
     ]
 }
 
@@ -147,6 +179,19 @@ proptest! {
         // What is said to be done or rolled back is so.
         let flipped = |s: &str| operation.has_passed(&Step::Flip(s.into()));
         let undone = |s: &str| operation.has_passed(&Step::Undo(s.into()));
+        let deployed = |s: &str| {
+            let steps = [Step::Update(s.into()), Step::RollOut(s.into()), Step::Verify];
+            steps.iter().all(|step| operation.has_passed(step))
+        };
+        if kind == OperationKind::Deploy {
+            let (outcome, _) = operation.closed.clone().unwrap();
+            let is_whole = services.iter().all(|s| deployed(s));
+            prop_assert!(outcome != Outcome::Done || is_whole, "half of it is not done");
+            // I-40: whatever became of it, no selector was touched.
+            let moves = |s: &Step| matches!(s, Step::Flip(_) | Step::Undo(_));
+            prop_assert!(!operation.states.keys().any(moves));
+            return Ok(());
+        }
         match operation.closed.clone().unwrap().0 {
             Outcome::Done => for s in services {
                 prop_assert!(flipped(s) && !undone(s));

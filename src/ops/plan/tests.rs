@@ -1,5 +1,7 @@
 //! Each gate, seen to open and to close.
 
+mod deploy;
+
 use super::*;
 use crate::estate::fold::tests::now;
 use crate::estate::pods::tests::{labels, pod, scope};
@@ -33,6 +35,7 @@ fn deployment(part: &str, colour: &str) -> Deployment {
         images: Vec::new(),
         revision: None,
         helm_release: None,
+        owners: Vec::new(),
     }
 }
 
@@ -124,6 +127,7 @@ fn request(kind: OperationKind) -> Request {
         to: None,
         reason: Some("release 42".into()),
         seize: false,
+        images: Default::default(),
     }
 }
 
