@@ -153,6 +153,7 @@ fn the_example_shows_every_key_that_is_known() {
         "moved",
         "watch",
         "patience",
+        "rollout",
     ];
     for key in known {
         let stands = EXAMPLE.lines().any(|line| {
@@ -222,7 +223,8 @@ fn operations_have_the_times_that_the_example_states_unless_they_are_said() {
             said.give_up,
             said.moved,
             said.watch,
-            said.patience
+            said.patience,
+            said.rollout
         ]
         .map(seconds),
         [
@@ -231,7 +233,8 @@ fn operations_have_the_times_that_the_example_states_unless_they_are_said() {
             timing.give_up,
             timing.moved,
             timing.watch,
-            timing.patience
+            timing.patience,
+            timing.rollout
         ]
     );
     let quick = format!("{SMALL}[operations]\nlease = 3\nrenew = 1\ngive_up = 2\nwatch = 0\n");
