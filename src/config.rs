@@ -16,6 +16,7 @@ pub use load::load;
 pub use monitoring::{Address, Prometheus, Reference, Replica};
 pub use problem::{Place, Problem, Problems};
 
+mod deployment;
 mod environment;
 mod find;
 mod github;
@@ -179,6 +180,8 @@ pub struct Environment {
     pub read_only: bool,
     /// Which job deploys there; absent where none does, or it is not to be watched.
     pub deploy: Option<Deploy>,
+    /// How it is deployed by Wheelhouse; absent: by images.
+    pub deployment: Option<Deployment>,
     /// How traffic is switched between two colours; absent where deploys are in place.
     pub traffic: Option<Traffic>,
     /// The parts that run there, in the order of the file; never empty.
@@ -187,6 +190,29 @@ pub struct Environment {
     pub prometheus: Option<Prometheus>,
     /// Where its Alertmanager is: its own section, or the one for all.
     pub alertmanager: Option<Address>,
+}
+
+/// How an environment is deployed by Wheelhouse itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Deployment {
+    /// The images of its Deployments are patched.
+    Image,
+    /// A workflow is started, and its run followed.
+    Workflow(Workflow),
+}
+
+/// A workflow that deploys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Workflow {
+    /// Its file's name.
+    pub file: String,
+    /// The branch or tag that it is started at.
+    pub reference: String,
+    /// Its inputs, with `{operation}` and the like in them.
+    pub inputs: BTreeMap<String, String>,
+    /// Seconds after which its run is given up on.
+    pub timeout: u32,
 }
 
 /// How traffic is switched: one key of the selectors of some Services.

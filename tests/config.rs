@@ -154,6 +154,11 @@ fn the_example_shows_every_key_that_is_known() {
         "watch",
         "patience",
         "rollout",
+        "deployment",
+        "strategy",
+        "ref",
+        "inputs",
+        "timeout",
     ];
     for key in known {
         let stands = EXAMPLE.lines().any(|line| {

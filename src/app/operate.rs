@@ -199,6 +199,8 @@ pub fn request(kind: OperationKind) -> Request {
         reason: None,
         seize: false,
         images: std::collections::BTreeMap::new(),
+        how: Default::default(),
+        within: None,
     }
 }
 

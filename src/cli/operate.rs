@@ -20,7 +20,9 @@ use super::setup::Loaded;
 use crate::estate::{Safe, Tier};
 use crate::ops::bastion::{Bastion, Place};
 use crate::ops::engine::{self, Ended, Prepared, Refused, Run};
+use crate::ops::kept::is_id;
 use crate::ops::placement::{self, Placement};
+use crate::ops::plan::{How, Within};
 use crate::ops::worker::{self, Job, Said, Wanted};
 use crate::ops::{Entry, OperationKind, Outcome, Plan, Refusal, RefusalKind, Request};
 
@@ -40,6 +42,10 @@ pub(super) struct Arguments {
     /// Why, for the record. Needed in production, but for a rollback.
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    /// A part of this operation: for a job of the workflow run that it dispatched. It acts under that operation's
+    /// Leases, and tells its record.
+    #[arg(long, value_name = "OPERATION", conflicts_with = "detach")]
+    within: Option<String>,
     /// Leave it to a worker, print its operation's id, and end.
     #[arg(long)]
     detach: bool,
@@ -109,12 +115,22 @@ fn begin(
     if let Err(words) = admissible(loaded, kind, arguments, &place, may_write) {
         return usage(&words);
     }
+    let within = match within(arguments) {
+        Ok(within) => within,
+        Err(words) => return usage(&words),
+    };
     let request = Request {
         kind,
         to: arguments.to.as_deref().map(Safe::new),
         reason: arguments.reason.as_deref().map(Safe::new),
         seize: false,
+        // What joins a workflow's operation is the part that the workflow does.
+        how: match (kind, &within) {
+            (OperationKind::Deploy, None) => loaded.how(&place.scope.name),
+            _ => How::Image,
+        },
         images,
+        within,
     };
     let runtime = match runtime(2) {
         Ok(runtime) => runtime,
@@ -123,6 +139,24 @@ fn begin(
     let exit = runtime.block_on(operate(place, request, arguments));
     runtime.shutdown_timeout(Duration::from_millis(300));
     exit
+}
+
+/// The operation that this is a part of, and the run that GitHub says this is a job of.
+fn within(arguments: &Arguments) -> Result<Option<Within>, String> {
+    let Some(operation) = &arguments.within else {
+        return Ok(None);
+    };
+    if !is_id(operation) {
+        return Err(format!("{:?} is no operation's id", Safe::new(operation)));
+    }
+    let run = std::env::var("GITHUB_RUN_ID").ok();
+    let run = run.and_then(|run| run.parse().ok()).ok_or(
+        "--within is for a job of the workflow run that the operation dispatched: GITHUB_RUN_ID names none here",
+    )?;
+    Ok(Some(Within {
+        operation: Safe::new(operation),
+        run,
+    }))
 }
 
 /// The environment's place by its name.

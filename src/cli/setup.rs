@@ -8,12 +8,13 @@ use crate::app::operations::Pace;
 use crate::app::{Keymap, Look, Setup, State};
 use crate::clients::github;
 use crate::clients::kubernetes::Target;
-use crate::config::{Config, Environment, Github, Operations, Problem, Token, Ui};
+use crate::config::{Config, Deployment, Environment, Github, Operations, Problem, Token, Ui};
 use crate::estate::alerts::AlertScope;
 use crate::estate::runs::{Deploys, RepositoryScope};
 use crate::estate::{Safe, Scope, TrafficSwitch, WorkloadScope};
 use crate::ops::bastion::{Place, Timing, seat};
 use crate::ops::placement::{self, Placement};
+use crate::ops::plan::{How, Workflow};
 use crate::sources::alerts;
 use crate::tui::{Outside, Wire};
 
@@ -35,6 +36,8 @@ pub(super) struct Loaded {
     /// How the screen looks, by the file.
     pub ui: Ui,
     timing: Timing,
+    /// How each environment is deployed.
+    hows: Vec<How>,
 }
 
 /// Checks what only the table of keys can check, and takes the rest over.
@@ -80,6 +83,7 @@ pub(super) fn loaded(config: Config, warnings: &[Problem], file: &Path) -> Resul
         warnings: warnings.iter().map(|w| Safe::new(&w.to_string())).collect(),
         ui: config.ui,
         timing: timing(&config.operations),
+        hows: config.environments.iter().map(how).collect(),
     })
 }
 
@@ -126,6 +130,7 @@ impl Loaded {
             scope: scope.clone(),
             timing: self.timing,
             journals: journals(),
+            github: self.github.clone(),
         }
     }
 
@@ -134,6 +139,13 @@ impl Loaded {
         (0..self.environments.len())
             .map(|at| self.place(at))
             .collect()
+    }
+
+    /// How that environment is deployed.
+    pub fn how(&self, name: &str) -> How {
+        let mut all = self.environments.iter();
+        let at = all.position(|(scope, _)| scope.name.as_str() == name);
+        at.map(|at| self.hows[at].clone()).unwrap_or_default()
     }
 
     /// Whether that environment is read-only until somebody says otherwise.
@@ -196,6 +208,20 @@ fn timing(said: &Operations) -> Timing {
         patience: said.patience.map_or(built_in.patience, seconds),
         rollout: said.rollout.map_or(built_in.rollout, seconds),
         ..built_in
+    }
+}
+
+fn how(environment: &Environment) -> How {
+    match &environment.deployment {
+        None | Some(Deployment::Image) => How::Image,
+        Some(Deployment::Workflow(said)) => How::Workflow(Workflow {
+            file: Safe::new(&said.file),
+            reference: Safe::new(&said.reference),
+            inputs: (said.inputs.iter())
+                .map(|(name, value)| (Safe::new(name), Safe::new(value)))
+                .collect(),
+            timeout_s: said.timeout,
+        }),
     }
 }
 

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::marks;
+use crate::clients::github;
 use crate::clients::kubernetes::{self, Cluster};
 use crate::estate::{Fault, FaultKind, Moment, Now, Safe, Scope};
 
@@ -178,6 +179,8 @@ pub struct Bastion {
     pub person: Person,
     /// How long what may take.
     pub timing: Timing,
+    /// How GitHub is reached, for deploys by a workflow.
+    pub github: Option<github::Target>,
     /// Where journals are; none where there are none (a simulation).
     pub journals: Option<PathBuf>,
     #[doc(hidden)]
@@ -216,6 +219,9 @@ pub struct Place {
     pub timing: Timing,
     /// Where journals are.
     pub journals: Option<PathBuf>,
+    /// How GitHub is reached, for deploys by a workflow.
+    #[serde(default)]
+    pub github: Option<github::Target>,
 }
 
 impl Bastion {
@@ -247,6 +253,7 @@ impl Bastion {
             person: Person::of_this_process(user),
             timing: place.timing,
             journals: place.journals.clone(),
+            github: place.github.clone(),
             planted: None,
         })
     }

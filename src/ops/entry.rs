@@ -61,6 +61,10 @@ pub enum Step {
     Return(Safe),
     /// The autoscalers get back what they had.
     Restore,
+    /// A workflow is started.
+    Dispatch,
+    /// Its run is followed to its end.
+    Follow,
     /// A Deployment's images and replicas are patched.
     Update(Safe),
     /// Its pods are all of the new revision, ready and available.
@@ -81,6 +85,8 @@ impl Step {
             Self::Undo(_) => "undo",
             Self::Return(_) => "return",
             Self::Restore => "restore",
+            Self::Dispatch => "dispatch",
+            Self::Follow => "follow",
             Self::Update(_) => "update",
             Self::RollOut(_) => "roll out",
             Self::Verify => "verify",
@@ -97,6 +103,8 @@ impl Step {
             | Self::Hold
             | Self::Watch
             | Self::Restore
+            | Self::Dispatch
+            | Self::Follow
             | Self::Update(_)
             | Self::RollOut(_)
             | Self::Verify => None,
@@ -180,6 +188,11 @@ pub enum What {
         step: Step,
         /// From 1.
         attempt: u32,
+    },
+    /// A workflow run was started for it: its jobs may join.
+    Dispatched {
+        /// The run's id at GitHub.
+        run: u64,
     },
     /// Something worth knowing.
     Noted {

@@ -7,6 +7,7 @@
 //! rollback  flip b ─ flip a ─ move b ─ move a ─ restore ─▶ done     nothing undoes it
 //! repair    check ─ flip a ─ move a ─▶ done                         nothing undoes it
 //! deploy    check ─ update x ─ update y ─ roll out x ─ roll out y ─ verify ─▶ done    nothing undoes it
+//!           check ─ dispatch ─ follow ─ roll out x ─ roll out y ─ verify ─▶ done      by a workflow
 //! ```
 //!
 //! Without colours a rollback updates and rolls out in place of flips and moves.
@@ -81,6 +82,8 @@ pub struct Operation {
     pub overridden: Vec<(Safe, Safe)>,
     /// What was worth knowing, the latest last.
     pub notes: Vec<Safe>,
+    /// The workflow run that it started.
+    pub run: Option<u64>,
     /// How it ended, and in words.
     pub closed: Option<(Outcome, Safe)>,
 }
@@ -134,6 +137,7 @@ impl Operation {
             What::Overridden { gate, reason } => {
                 self.overridden.push((gate.clone(), reason.clone()));
             }
+            What::Dispatched { run } => self.run = Some(*run),
             What::Noted { fact } => self.notes.push(fact.clone()),
             What::Paused { reason } => self.paused = Some(reason.clone()),
             What::Resumed => self.paused = None,

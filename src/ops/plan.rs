@@ -38,6 +38,45 @@ pub struct Request {
     /// `:` or `@` is another tag or digest of what is there.
     #[serde(default)]
     pub images: BTreeMap<Safe, Safe>,
+    /// How a deploy is done.
+    #[serde(default)]
+    pub how: How,
+    /// The operation that this is a part of.
+    #[serde(default)]
+    pub within: Option<Within>,
+}
+
+/// How a deploy is done.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum How {
+    /// The images of the Deployments are patched.
+    #[default]
+    Image,
+    /// A workflow is started.
+    Workflow(Workflow),
+}
+
+/// A workflow that deploys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Workflow {
+    /// Its file's name.
+    pub file: Safe,
+    /// The branch or tag.
+    pub reference: Safe,
+    /// Its inputs; `{operation}`, `{colour}`, `{environment}` and `{namespace}` are filled in.
+    pub inputs: BTreeMap<Safe, Safe>,
+    /// Seconds after which its run is given up on.
+    pub timeout_s: u32,
+}
+
+/// The operation that a job of a workflow run is a part of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Within {
+    /// The operation.
+    pub operation: Safe,
+    /// The run that the job is of, as GitHub tells it.
+    pub run: u64,
 }
 
 /// What will change, and what was found.
@@ -71,6 +110,9 @@ pub struct Plan {
     pub back: Safe,
     /// Why, as the request said.
     pub reason: Option<Safe>,
+    /// How a deploy is done.
+    #[serde(default, skip_serializing_if = "How::is_image")]
+    pub how: How,
     /// The images as they were asked for.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub wanted: BTreeMap<Safe, Safe>,
@@ -292,6 +334,9 @@ impl Plan {
             }
             OperationKind::Deploy => {
                 let mut steps = vec![Step::Check];
+                if let How::Workflow(_) = self.how {
+                    steps.extend([Step::Dispatch, Step::Follow]);
+                }
                 steps.extend(
                     self.updates
                         .iter()
@@ -308,7 +353,7 @@ impl Plan {
 
     /// Whether nothing is to be patched: it is verified only.
     pub fn is_only_verified(&self) -> bool {
-        self.flips.is_empty() && self.updates.is_empty()
+        self.flips.is_empty() && self.updates.is_empty() && self.how == How::Image
     }
 
     /// Whether there are no colours: what is changed takes traffic.
@@ -407,6 +452,13 @@ impl Plan {
             why: format!("{}: {}", gate.name, gate.said).into(),
             plan: Some(Box::new(self)),
         })
+    }
+}
+
+impl How {
+    /// Whether it is by images, as where nothing is said.
+    pub fn is_image(&self) -> bool {
+        *self == Self::Image
     }
 }
 

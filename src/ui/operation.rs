@@ -242,6 +242,11 @@ fn now(state: &State, kept: &Kept, step: &Step) -> String {
             )
         }
         (Step::Flip(service) | Step::Undo(service), _) => format!("patching {service}"),
+        (Step::Dispatch, _) => "starting the workflow".to_owned(),
+        (Step::Follow, _) => match kept.operation.run {
+            Some(run) => format!("following run {run}"),
+            None => "following its run".to_owned(),
+        },
         (Step::Update(name), _) => format!("patching {name}"),
         (Step::RollOut(name), StepState::Running { .. }) => rolling(state.estate(), name),
         (Step::Verify, _) => "reading the live Services once more".to_owned(),

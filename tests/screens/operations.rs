@@ -86,6 +86,8 @@ fn plan_of(state: &State, kind: OperationKind) -> Plan {
         reason: Some("release 42".into()),
         seize: false,
         images: Default::default(),
+        how: Default::default(),
+        within: None,
     };
     check(&request, state.estate(), state.now).unwrap()
 }

@@ -117,6 +117,7 @@ impl Process {
             },
             timing: timing(),
             journals: None,
+            github: None,
             planted: self.world.planted,
         }
     }

@@ -27,6 +27,8 @@ pub fn request(kind: OperationKind) -> Request {
         to: None,
         reason: Some("simulated".into()),
         seize: false,
+        how: Default::default(),
+        within: None,
         images: match kind {
             OperationKind::Deploy => ["frontend", "backend"]
                 .map(|part| (part.into(), ":v9".into()))

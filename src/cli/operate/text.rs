@@ -103,6 +103,7 @@ pub(in crate::cli) fn entry(entry: &Entry) -> String {
         What::Locked { epochs, .. } => format!("locked: {}", list(epochs)),
         What::Began { step, attempt: 1 } => format!("{step} …"),
         What::Began { step, attempt } => format!("{step} … (try {attempt})"),
+        What::Dispatched { run } => format!("dispatched run {run}"),
         What::Noted { fact } => format!("note: {fact}"),
         What::Passed { step, evidence } => format!("{step} done: {evidence}"),
         What::Failed { step, reason } => format!("{step} FAILED: {reason}"),

@@ -37,6 +37,8 @@ impl Run {
             reason: plan.reason.clone(),
             seize: false,
             images: plan.wanted.clone(),
+            how: plan.how.clone(),
+            within: None,
         };
         Ok(vec![
             match check(&request, &estate, self.bastion.clock.now()) {

@@ -20,8 +20,8 @@ const CRASHES: u32 = 2;
 
 /// How far a Deployment is.
 enum Progress {
-    /// Rolled out.
-    Done,
+    /// By all that was seen nothing is awaited any more: what is read now decides.
+    Settled,
     /// Not yet; what it waits for.
     Waits(Safe),
     /// It will not be, for sure.
@@ -42,8 +42,8 @@ impl Run {
         loop {
             let why = match self.seen(&plan, name) {
                 // The watch may be behind, or ahead of a read a moment ago: what is read now decides.
-                Progress::Done => match self.read_rolled_out(&plan, name).await {
-                    Progress::Done => {
+                Progress::Settled => match self.read_rolled_out(&plan, name).await {
+                    Progress::Settled => {
                         let said = evidence(&self.eyes.estate, name);
                         return Ok(vec![passed(step, said)]);
                     }
@@ -100,7 +100,8 @@ impl Run {
             Err(fault) => Progress::Waits(fault.what),
             Ok(Some(read)) => match (changed(plan, &read), rollout(&read)) {
                 (Some(why), _) => Progress::Failed(why),
-                (None, Verdict::Ok) => Progress::Done,
+                (None, Verdict::Ok) => Progress::Settled,
+                (None, Verdict::Bad(why)) if read.desired == 0 => Progress::Failed(why),
                 (None, Verdict::Bad(why) | Verdict::Unknown(why)) => Progress::Waits(why),
             },
         }
@@ -116,7 +117,7 @@ impl Run {
         let limit = Instant::now() + self.bastion.timing.moved;
         loop {
             let why = match reads::fresh(&self.bastion).await {
-                Ok(estate) => match still_so(&plan, &estate) {
+                Ok(estate) => match still_so(&plan, self.id(), &estate) {
                     Ok(said) => return Ok(vec![passed(&step, said)]),
                     Err(why) => return Ok(vec![failed(&step, why)]),
                 },
@@ -131,11 +132,18 @@ impl Run {
 }
 
 /// Whether everything is as the plan wants it at the end.
-fn still_so(plan: &Plan, estate: &Estate) -> Result<Safe, Safe> {
+fn still_so(plan: &Plan, id: &Safe, estate: &Estate) -> Result<Safe, Safe> {
+    let mut moved = Vec::new();
     for (name, selector) in &plan.keeps {
         let Some(service) = estate.services.value.get(name) else {
             return Err(format!("Service {name} was deleted meanwhile").into());
         };
+        let is_ours = marks::operation(&service.marks).as_ref() == Some(id);
+        if service.selector != *selector && is_ours {
+            // A job of its run that joined it moved traffic, with every check of a cutover.
+            moved.push(name.as_str());
+            continue;
+        }
         if service.selector != *selector {
             let managers = service.managers.iter();
             let last = managers.filter(|m| !m.selector_keys.is_empty());
@@ -154,6 +162,9 @@ fn still_so(plan: &Plan, estate: &Estate) -> Result<Safe, Safe> {
         if let Verdict::Bad(why) | Verdict::Unknown(why) = rollout(deployment) {
             return Err(format!("it did not stay whole: {why}").into());
         }
+    }
+    if !moved.is_empty() {
+        return Ok(format!("{} moved by a job that joined it", moved.join(", ")).into());
     }
     let names: Vec<&str> = plan.keeps.keys().map(Safe::as_str).collect();
     Ok(format!("{} select what they did before", names.join(", ")).into())
@@ -183,11 +194,15 @@ fn changed(plan: &Plan, deployment: &Deployment) -> Option<Safe> {
 /// How far `deployment` is, and why it will never be.
 fn progress(estate: &Estate, deployment: &Deployment) -> Progress {
     let waits = match rollout(deployment) {
-        Verdict::Ok => return Progress::Done,
+        Verdict::Ok => return Progress::Settled,
         Verdict::Bad(why) | Verdict::Unknown(why) => why,
     };
     if deployment.observed_generation < deployment.generation {
         return Progress::Waits(waits);
+    }
+    if deployment.desired == 0 {
+        // Nothing will come of it, unless the watch is behind whoever scaled it.
+        return Progress::Settled;
     }
     if let Some(why) = condemned(deployment) {
         return Progress::Failed(why);

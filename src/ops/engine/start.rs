@@ -41,9 +41,9 @@ impl From<crate::estate::Fault> for Refused {
 /// A worker that is connected, looks, and waits for the confirmation.
 #[derive(Debug)]
 pub struct Prepared {
-    bastion: Bastion,
-    request: Request,
-    eyes: Eyes,
+    pub(super) bastion: Bastion,
+    pub(super) request: Request,
+    pub(super) eyes: Eyes,
     plan: Result<Plan, Refusal>,
 }
 
@@ -52,6 +52,9 @@ pub struct Prepared {
 /// # Errors
 /// The API's fault.
 pub async fn prepare(bastion: &Bastion, request: Request) -> Result<Prepared, Refused> {
+    if let Some(within) = &request.within {
+        super::join::host(bastion, within).await?;
+    }
     let estate = match request.kind {
         OperationKind::Rollback => reads::least(bastion).await?,
         OperationKind::Cutover | OperationKind::Repair | OperationKind::Deploy => {
@@ -101,6 +104,9 @@ impl Prepared {
         confirmed: Option<&str>,
         stop: watch::Receiver<bool>,
     ) -> Result<Run, Refused> {
+        if let Some(within) = self.request.within.clone() {
+            return self.join(&within, confirmed, stop).await;
+        }
         match self.request.kind {
             OperationKind::Rollback => self.roll_back(stop).await,
             OperationKind::Cutover | OperationKind::Repair | OperationKind::Deploy => {
@@ -384,7 +390,7 @@ pub async fn abandon(bastion: &Bastion, id: &str, reason: Safe) -> Result<Safe, 
     Ok(said.into())
 }
 
-fn run(
+pub(super) fn run(
     bastion: Bastion,
     kept: Kept,
     lock: Lock,
@@ -406,11 +412,12 @@ fn run(
         stop,
         tell: None,
         read: None,
+        joined: None,
         beforehand: Vec::new(),
     }
 }
 
-fn entry(bastion: &Bastion, what: What) -> Entry {
+pub(super) fn entry(bastion: &Bastion, what: What) -> Entry {
     Entry {
         at: bastion.clock.wall(),
         by: bastion.person.words(),
@@ -498,14 +505,18 @@ async fn unfinished(bastion: &Bastion, plan: &Plan) -> Result<(), Refused> {
     }))
 }
 
-fn journal(bastion: &Bastion, id: &str) -> io::Result<Journal> {
+pub(super) fn journal(bastion: &Bastion, id: &str) -> io::Result<Journal> {
     match &bastion.journals {
         Some(folder) => Journal::open(folder, id),
         None => Ok(Journal::none()),
     }
 }
 
-fn told_to(journal: &mut Journal, bastion: &Bastion, entries: &[Entry]) -> io::Result<()> {
+pub(super) fn told_to(
+    journal: &mut Journal,
+    bastion: &Bastion,
+    entries: &[Entry],
+) -> io::Result<()> {
     for entry in entries {
         let line = serde_json::to_value(entry).unwrap_or_default();
         journal.write(bastion.clock.wall(), "entry", line)?;

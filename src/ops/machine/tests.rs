@@ -54,6 +54,7 @@ pub(crate) fn plan(kind: OperationKind, services: &[&str]) -> Plan {
         others: Vec::new(),
         back: "R".into(),
         reason: None,
+        how: Default::default(),
         wanted: BTreeMap::new(),
         updates: match is_deploy {
             true => services.iter().map(update).collect(),

@@ -10,7 +10,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::gates::{current, lock, rights, selector, services};
-use super::{Finding, Gate, ImageChange, Plan, Refusal, Request, Update, colour, decisive};
+use super::{
+    Finding, Gate, How, ImageChange, Plan, Refusal, Request, Update, Workflow, colour, decisive,
+};
 use crate::estate::health::rollout;
 use crate::estate::{Deployment, Estate, Group, Image, Labels, Now, Safe, TrafficSwitch, Verdict};
 use crate::ops::{OperationKind, marks};
@@ -31,19 +33,24 @@ pub(super) fn deploy(
     now: Now,
 ) -> Result<Plan, Refusal> {
     let target = target(request, estate, switch)?;
-    let wanted = Wanted::read(&request.images, estate)?;
     let parts = parts(estate, target);
     let mut updates = Vec::new();
-    for (place, deployment) in &parts {
-        updates.push(update(estate, target, *place, deployment, &wanted)?);
-    }
-    wanted.all_found(&updates)?;
     let mut gates = vec![current(estate, now)];
     gates.extend(unselected(estate, target));
     gates.extend(missing(estate, target));
     gates.extend(parts.iter().filter_map(|(_, d)| unfit(d, target)));
-    gates.extend(noted(&updates, &wanted, target));
-    gates.extend(scaled(&updates));
+    match &request.how {
+        How::Image => {
+            let wanted = Wanted::read(&request.images, estate)?;
+            for (place, deployment) in &parts {
+                updates.push(update(estate, target, *place, deployment, &wanted)?);
+            }
+            wanted.all_found(&updates)?;
+            gates.extend(noted(&updates, &wanted, target));
+            gates.extend(scaled(&updates));
+        }
+        How::Workflow(workflow) => gates.push(dispatches(request, workflow)?),
+    }
     let keeps = keeps(estate, switch)?;
     let locks = match switch {
         Some(switch) => switch.services.clone(),
@@ -58,7 +65,10 @@ pub(super) fn deploy(
     let rolls = parts.iter().map(|(_, d)| d.name.clone()).collect();
     let others = parts.iter().filter_map(|(_, d)| before(d)).collect();
     let back = back(estate, target, &updates);
-    let images = changes(&updates);
+    let images = match &request.how {
+        How::Image => changes(&updates),
+        How::Workflow(workflow) => by_workflow(&parts, estate, workflow),
+    };
     updates.retain(changes_something);
     let draft = Draft {
         kind: OperationKind::Deploy,
@@ -161,6 +171,42 @@ fn update(
         // No autoscaler lifts what stands at 0, and fewer than are live could not bear the traffic (I-5).
         to_replicas: deployment.desired.max(desired.div_ceil(many)),
     })
+}
+
+/// What a workflow does is its own affair, and not fenced (SAFETY, rule 5).
+fn dispatches(request: &Request, workflow: &Workflow) -> Result<Gate, Refusal> {
+    if !request.images.is_empty() {
+        return Err(Refusal::invalid(format!(
+            "{} decides which images it deploys: its inputs are configured, and --image is for the strategy image",
+            workflow.file
+        )));
+    }
+    let inputs: Vec<String> = (workflow.inputs.iter())
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let said = format!(
+        "{} at {} is started with {}; it is not fenced: a takeover waits for its end",
+        workflow.file,
+        workflow.reference,
+        inputs.join(", ")
+    );
+    Ok(Gate::new("workflow", Finding::Noted, said))
+}
+
+/// What each Deployment has, and who decides what it gets.
+fn by_workflow(
+    parts: &[(usize, &Deployment)],
+    estate: &Estate,
+    workflow: &Workflow,
+) -> Vec<ImageChange> {
+    let change = |(place, deployment): &(usize, &Deployment)| ImageChange {
+        workload: estate.scope.workloads[*place].name.clone(),
+        from: (deployment.images.iter())
+            .map(|(_, image)| image.short_tag().into())
+            .collect(),
+        to: vec![format!("what {} gives it", workflow.file).into()],
+    };
+    parts.iter().map(change).collect()
 }
 
 fn changes_something(update: &Update) -> bool {
@@ -373,6 +419,7 @@ struct Decisive<'a> {
     updates: &'a [Update],
     rolls: &'a [Safe],
     keeps: &'a BTreeMap<Safe, Labels>,
+    how: &'a How,
     gates: Vec<(&'a Safe, Finding)>,
 }
 
@@ -396,6 +443,7 @@ impl Draft {
             updates: &self.updates,
             rolls: &self.rolls,
             keeps: &self.keeps,
+            how: &request.how,
             gates: decides,
         });
         Plan {
@@ -413,6 +461,7 @@ impl Draft {
             others: self.others,
             back: self.back,
             reason: request.reason.clone(),
+            how: request.how.clone(),
             wanted: request.images.clone(),
             updates: self.updates,
             rolls: self.rolls,

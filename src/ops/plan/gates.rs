@@ -173,6 +173,7 @@ impl Draft {
             back: self.back,
             reason: request.reason.clone(),
             hash,
+            how: super::How::Image,
             wanted: BTreeMap::new(),
             updates: Vec::new(),
             rolls: Vec::new(),
@@ -488,7 +489,14 @@ pub(super) fn lock(request: &Request, estate: &Estate, locks: &[Safe], now: Now)
         };
         let what = marks::operation(&lease.marks)
             .map_or_else(String::new, |id| format!(", operation {id}"));
+        let is_host = request.within.as_ref().is_some_and(|within| {
+            marks::operation(&lease.marks).as_ref() == Some(&within.operation)
+        });
         let (finding, said) = match (marks::is_alive(lease, server), request.seize) {
+            (true, _) if is_host => (
+                Finding::Noted,
+                format!("{service} is held by {holder}{what}, of which this is a part"),
+            ),
             (_, true) => (
                 Finding::Noted,
                 format!("{service} is taken from {holder}{what}"),

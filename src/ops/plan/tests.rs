@@ -128,6 +128,8 @@ fn request(kind: OperationKind) -> Request {
         reason: Some("release 42".into()),
         seize: false,
         images: Default::default(),
+        how: Default::default(),
+        within: None,
     }
 }
 

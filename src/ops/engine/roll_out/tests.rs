@@ -60,7 +60,7 @@ fn fails(progress: Progress) -> String {
     match progress {
         Progress::Failed(why) => why.to_string(),
         Progress::Waits(why) => panic!("it waits: {why}"),
-        Progress::Done => panic!("it is done"),
+        Progress::Settled => panic!("it is done"),
     }
 }
 
@@ -69,14 +69,14 @@ fn waits(progress: Progress) -> String {
     match progress {
         Progress::Waits(why) => why.to_string(),
         Progress::Failed(why) => panic!("it failed: {why}"),
-        Progress::Done => panic!("it is done"),
+        Progress::Settled => panic!("it is done"),
     }
 }
 
 #[test]
 fn i_2_a_rollout_is_done_when_the_generation_is_observed_and_saturated_and_not_before() {
     let whole = |d: &mut Deployment| (d.ready, d.available) = (2, 2);
-    assert!(matches!(rolling(|_| (), whole), Progress::Done));
+    assert!(matches!(rolling(|_| (), whole), Progress::Settled));
     assert!(waits(rolling(|_| (), |_| ())).contains("ready 1/2"));
     // I-3: enough are available, but old ones, or of a generation that nobody looked at yet.
     let old = |d: &mut Deployment| (d.ready, d.available, d.replicas) = (2, 2, 3);

@@ -1,0 +1,96 @@
+//! Reads how an environment is deployed by Wheelhouse itself.
+
+use std::collections::BTreeMap;
+
+use super::github::WORKFLOW;
+use super::grammar::LINE;
+use super::problem::quoted;
+use super::walk::{Node, Section, Walk};
+use super::{Deployment, Workflow};
+
+/// Seconds after which a run is given up on, where nothing is said.
+const TIMEOUT: u32 = 1_800;
+/// By this the run is found again when GitHub's answer got lost.
+const OPERATION: &str = "{operation}";
+
+#[derive(Clone, Copy, PartialEq)]
+enum Strategy {
+    Image,
+    Workflow,
+}
+
+/// Reads `[environment.deployment]`.
+pub(super) fn read(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Deployment> {
+    let section = walk.section(node, "a table")?;
+    let choices = [("image", Strategy::Image), ("workflow", Strategy::Workflow)];
+    let strategy = section.required(walk, "strategy", "one of image, workflow", |walk, node| {
+        walk.choice(node, &choices)
+    })?;
+    match strategy {
+        Strategy::Image => {
+            section.only(walk, &["strategy"]);
+            Some(Deployment::Image)
+        }
+        Strategy::Workflow => workflow(walk, &section),
+    }
+}
+
+fn workflow(walk: &mut Walk<'_>, section: &Section<'_>) -> Option<Deployment> {
+    section.only(walk, &["strategy", "workflow", "ref", "inputs", "timeout"]);
+    let file = section.required(
+        walk,
+        "workflow",
+        "the file name of the workflow",
+        |walk, node| walk.text(node, WORKFLOW),
+    );
+    let reference = section.required(
+        walk,
+        "ref",
+        "the branch or tag to start it at",
+        |walk, node| walk.text(node, LINE),
+    );
+    let inputs = section.required(
+        walk,
+        "inputs",
+        "its inputs, one of them with {operation} in it",
+        inputs,
+    );
+    let timeout = section.optional(walk, "timeout", |walk, node| walk.number(node, 1, 86_400));
+    Some(Deployment::Workflow(Workflow {
+        file: file?,
+        reference: reference?,
+        inputs: inputs?,
+        timeout: timeout?.unwrap_or(TIMEOUT),
+    }))
+}
+
+fn inputs(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<BTreeMap<String, String>> {
+    let section = walk.section(
+        node,
+        "a table of inputs, such as { operation = \"{operation}\" }",
+    )?;
+    let mut inputs = Vec::new();
+    for (name, span, value) in section.entries() {
+        if !(LINE.accepts)(name) {
+            walk.wrong(
+                &value.path,
+                &span,
+                format!("found {}", quoted(name)),
+                LINE.expected,
+            );
+        }
+        inputs.push(
+            walk.text(&value, LINE)
+                .map(|value| (name.to_owned(), value)),
+        );
+    }
+    let inputs: BTreeMap<String, String> = inputs.into_iter().collect::<Option<_>>()?;
+    if !inputs.values().any(|value| value.contains(OPERATION)) {
+        walk.mismatch(
+            node,
+            "an input that holds {operation}, for the name of the run (`run-name`)",
+        );
+        return None;
+    }
+    Some(inputs)
+}
