@@ -102,6 +102,8 @@ enum Verb {
     Repair(operate::Arguments),
     /// Give the idle colour other images and wait until it is whole; without colours, in place.
     Deploy(operate::Deploy),
+    /// Ask every ready pod of the idle colour by itself, as the configuration says, and record what was tested.
+    Smoke(operate::Arguments),
     /// Operations, whoever began them.
     #[command(subcommand)]
     Op(op::Verb),
@@ -154,6 +156,7 @@ fn run(arguments: &Arguments) -> Exit {
             Ok(loaded) => operate::deploy(&loaded, wanted, arguments.write.is_some()),
             Err(exit) => exit,
         },
+        Some(Verb::Smoke(wanted)) => operation(arguments, OperationKind::Smoke, wanted),
         Some(Verb::Op(verb)) => match load(arguments) {
             Ok(loaded) => op::run(&loaded, verb),
             Err(exit) => exit,

@@ -29,6 +29,7 @@ mod problem;
 mod root;
 mod secret;
 mod selector;
+mod smoke;
 mod traffic;
 mod walk;
 mod workload;
@@ -182,6 +183,8 @@ pub struct Environment {
     pub deploy: Option<Deploy>,
     /// How it is deployed by Wheelhouse; absent: by images.
     pub deployment: Option<Deployment>,
+    /// What a smoke test asks, in the order of the file.
+    pub smoke: Vec<Smoke>,
     /// How traffic is switched between two colours; absent where deploys are in place.
     pub traffic: Option<Traffic>,
     /// The parts that run there, in the order of the file; never empty.
@@ -200,6 +203,23 @@ pub enum Deployment {
     Image,
     /// A workflow is started, and its run followed.
     Workflow(Workflow),
+}
+
+/// A question to every pod of a workload, before traffic may go there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Smoke {
+    /// The workload.
+    pub workload: String,
+    /// The port: a number, or the name of one.
+    pub port: String,
+    /// The path.
+    pub path: String,
+    /// The status that the answer must have.
+    pub status: u16,
+    /// Milliseconds that it may take.
+    pub within: u32,
+    /// What its body must hold; `{colour}` and `{digest}` are filled in.
+    pub contains: Vec<String>,
 }
 
 /// A workflow that deploys.

@@ -21,6 +21,8 @@ mod operator;
 mod relay;
 #[path = "operations/replies.rs"]
 mod replies;
+#[path = "operations/smoke.rs"]
+mod smoke;
 #[path = "operations/workflow.rs"]
 mod workflow;
 

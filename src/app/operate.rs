@@ -106,7 +106,10 @@ pub fn propose(state: &mut State, kind: OperationKind) {
     let tier = scope.tier;
     let (ask, fields) = match kind {
         OperationKind::Rollback => (Ask::Word("rollback".into()), Vec::new()),
-        OperationKind::Cutover | OperationKind::Repair | OperationKind::Deploy => {
+        OperationKind::Cutover
+        | OperationKind::Repair
+        | OperationKind::Deploy
+        | OperationKind::Smoke => {
             let word = word(state, kind);
             (Ask::of(tier, word), vec![reason(tier)])
         }
@@ -200,6 +203,7 @@ pub fn request(kind: OperationKind) -> Request {
         seize: false,
         images: std::collections::BTreeMap::new(),
         how: Default::default(),
+        probes: Vec::new(),
         within: None,
     }
 }

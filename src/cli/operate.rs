@@ -1,4 +1,4 @@
-//! `cutover`, `rollback`, `repair`, `deploy`: the same engine that the cockpit's workers run, in the foreground.
+//! `cutover`, `rollback`, `repair`, `deploy`, `smoke`: the same engine that the cockpit's workers run, in the foreground.
 //!
 //! The same checks as on the screen, the exit codes of the one table, the plan as text or as JSON of the shape
 //! `wheelhouse.plan/v1`. Without `--yes` it asks on the terminal, and without a terminal it refuses.
@@ -129,6 +129,10 @@ fn begin(
             (OperationKind::Deploy, None) => loaded.how(&place.scope.name),
             _ => How::Image,
         },
+        probes: match kind {
+            OperationKind::Smoke => loaded.probes(&place.scope.name),
+            _ => Vec::new(),
+        },
         images,
         within,
     };
@@ -182,7 +186,7 @@ fn admissible(
     place: &Place,
     may_write: bool,
 ) -> Result<(), String> {
-    if arguments.plan || kind == OperationKind::Rollback {
+    if arguments.plan || matches!(kind, OperationKind::Rollback | OperationKind::Smoke) {
         return Ok(());
     }
     let name = &place.scope.name;

@@ -8,13 +8,15 @@ use crate::app::operations::Pace;
 use crate::app::{Keymap, Look, Setup, State};
 use crate::clients::github;
 use crate::clients::kubernetes::Target;
-use crate::config::{Config, Deployment, Environment, Github, Operations, Problem, Token, Ui};
+use crate::config::{
+    Config, Deployment, Environment, Github, Operations, Problem, Smoke, Token, Ui,
+};
 use crate::estate::alerts::AlertScope;
 use crate::estate::runs::{Deploys, RepositoryScope};
 use crate::estate::{Safe, Scope, TrafficSwitch, WorkloadScope};
 use crate::ops::bastion::{Place, Timing, seat};
 use crate::ops::placement::{self, Placement};
-use crate::ops::plan::{How, Workflow};
+use crate::ops::plan::{How, Probe, Workflow};
 use crate::sources::alerts;
 use crate::tui::{Outside, Wire};
 
@@ -38,6 +40,8 @@ pub(super) struct Loaded {
     timing: Timing,
     /// How each environment is deployed.
     hows: Vec<How>,
+    /// What a smoke test asks in each.
+    probes: Vec<Vec<Probe>>,
 }
 
 /// Checks what only the table of keys can check, and takes the rest over.
@@ -83,6 +87,7 @@ pub(super) fn loaded(config: Config, warnings: &[Problem], file: &Path) -> Resul
         warnings: warnings.iter().map(|w| Safe::new(&w.to_string())).collect(),
         ui: config.ui,
         timing: timing(&config.operations),
+        probes: config.environments.iter().map(probes).collect(),
         hows: config.environments.iter().map(how).collect(),
     })
 }
@@ -148,6 +153,13 @@ impl Loaded {
         at.map(|at| self.hows[at].clone()).unwrap_or_default()
     }
 
+    /// What a smoke test of that environment asks.
+    pub fn probes(&self, name: &str) -> Vec<Probe> {
+        let mut all = self.environments.iter();
+        let at = all.position(|(scope, _)| scope.name.as_str() == name);
+        at.map(|at| self.probes[at].clone()).unwrap_or_default()
+    }
+
     /// Whether that environment is read-only until somebody says otherwise.
     pub fn is_read_only(&self, name: &str) -> bool {
         let mut all = self.environments.iter();
@@ -209,6 +221,18 @@ fn timing(said: &Operations) -> Timing {
         rollout: said.rollout.map_or(built_in.rollout, seconds),
         ..built_in
     }
+}
+
+fn probes(environment: &Environment) -> Vec<Probe> {
+    let probe = |said: &Smoke| Probe {
+        workload: Safe::new(&said.workload),
+        port: Safe::new(&said.port),
+        path: Safe::new(&said.path),
+        status: said.status,
+        within_ms: said.within,
+        contains: said.contains.iter().map(|text| Safe::new(text)).collect(),
+    };
+    environment.smoke.iter().map(probe).collect()
 }
 
 fn how(environment: &Environment) -> How {

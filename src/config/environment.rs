@@ -9,7 +9,7 @@ use super::monitoring::{self, General};
 use super::problem::quoted;
 use super::selector::{self, Requirement};
 use super::walk::{Node, Walk};
-use super::{Environment, Tier, Traffic, deployment, github, traffic, workload};
+use super::{Environment, Tier, Traffic, deployment, github, smoke, traffic, workload};
 
 const TIERS: [(&str, Tier); 3] = [
     ("development", Tier::Development),
@@ -19,7 +19,7 @@ const TIERS: [(&str, Tier); 3] = [
 
 const ONE_TIER: &str = "one of development, staging, production";
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "name",
     "tier",
     "context",
@@ -30,6 +30,7 @@ const KEYS: [&str; 14] = [
     "read_only",
     "deploy",
     "deployment",
+    "smoke",
     "traffic",
     "workload",
     "prometheus",
@@ -87,6 +88,8 @@ fn environment(walk: &mut Walk<'_>, node: &Node<'_>, general: &General) -> Optio
         "at least one [[environment.workload]]",
         |walk, node| workload::all(walk, node, switch),
     );
+    let known = workloads.as_deref().unwrap_or_default();
+    let smoke = section.optional(walk, "smoke", |walk, node| smoke::all(walk, node, known));
     let prometheus = section.optional(walk, "prometheus", |walk, node| {
         monitoring::of_environment(walk, node, general)
     });
@@ -103,6 +106,7 @@ fn environment(walk: &mut Walk<'_>, node: &Node<'_>, general: &General) -> Optio
         read_only: read_only?.unwrap_or(tier == Tier::Production),
         deploy: deploy?,
         deployment: deployment?,
+        smoke: smoke?.unwrap_or_default(),
         traffic: traffic?,
         workloads: workloads?,
         prometheus: prometheus?.flatten().or_else(|| general.prometheus()),

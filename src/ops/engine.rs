@@ -9,6 +9,7 @@ mod flip;
 mod hold;
 mod join;
 mod roll_out;
+mod smoke;
 mod start;
 mod update;
 mod wait;
@@ -223,6 +224,7 @@ impl Run {
             Step::Update(name) => self.update(step, name).await,
             Step::RollOut(name) => self.rolled_out(step, name).await,
             Step::Verify => self.verify().await,
+            Step::Smoke => self.smoke(step).await,
         }
     }
 
@@ -240,7 +242,8 @@ impl Run {
             | Step::Restore
             | Step::Follow
             | Step::RollOut(_)
-            | Step::Verify => Ok(Found::Known(self.act(step).await?)),
+            | Step::Verify
+            | Step::Smoke => Ok(Found::Known(self.act(step).await?)),
         }
     }
 

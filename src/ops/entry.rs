@@ -27,6 +27,8 @@ pub enum OperationKind {
     Repair,
     /// The idle colour gets other images; where there are no colours, what runs does.
     Deploy,
+    /// Every pod of the idle colour is asked whether it answers as it should.
+    Smoke,
 }
 
 impl OperationKind {
@@ -37,6 +39,7 @@ impl OperationKind {
             Self::Rollback => "rollback",
             Self::Repair => "repair",
             Self::Deploy => "deploy",
+            Self::Smoke => "smoke",
         }
     }
 }
@@ -71,6 +74,8 @@ pub enum Step {
     RollOut(Safe),
     /// The Services of the switch select what they did before.
     Verify,
+    /// Each pod is asked each question.
+    Smoke,
 }
 
 impl Step {
@@ -90,6 +95,7 @@ impl Step {
             Self::Update(_) => "update",
             Self::RollOut(_) => "roll out",
             Self::Verify => "verify",
+            Self::Smoke => "smoke",
         }
     }
 
@@ -107,7 +113,8 @@ impl Step {
             | Self::Follow
             | Self::Update(_)
             | Self::RollOut(_)
-            | Self::Verify => None,
+            | Self::Verify
+            | Self::Smoke => None,
         }
     }
 

@@ -8,6 +8,7 @@
 //! repair    check ─ flip a ─ move a ─▶ done                         nothing undoes it
 //! deploy    check ─ update x ─ update y ─ roll out x ─ roll out y ─ verify ─▶ done    nothing undoes it
 //!           check ─ dispatch ─ follow ─ roll out x ─ roll out y ─ verify ─▶ done      by a workflow
+//! smoke     check ─ smoke ─▶ done
 //! ```
 //!
 //! Without colours a rollback updates and rolls out in place of flips and moves.
@@ -252,7 +253,10 @@ impl Operation {
                 .filter(|step| matches!(step, Step::Flip(_)) && self.has_passed(step))
                 .filter_map(|step| step.service().cloned())
                 .collect(),
-            OperationKind::Rollback | OperationKind::Repair | OperationKind::Deploy => Vec::new(),
+            OperationKind::Rollback
+            | OperationKind::Repair
+            | OperationKind::Deploy
+            | OperationKind::Smoke => Vec::new(),
         };
         steps.extend(flipped.iter().cloned().map(Step::Undo));
         let undone = flipped
@@ -327,4 +331,4 @@ fn is_backward(step: &Step) -> bool {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
-mod tests;
+pub(crate) mod tests;

@@ -10,10 +10,13 @@ mod gates;
 mod left;
 mod restore;
 mod rollback;
+mod smoke;
 mod still;
 
 pub(in crate::ops) use decisive::digest;
 pub(in crate::ops) use left::left;
+pub use smoke::Probe;
+pub(in crate::ops) use smoke::{pods, port};
 pub use still::still;
 
 use std::collections::BTreeMap;
@@ -41,6 +44,9 @@ pub struct Request {
     /// How a deploy is done.
     #[serde(default)]
     pub how: How,
+    /// The questions of a smoke test.
+    #[serde(default)]
+    pub probes: Vec<Probe>,
     /// The operation that this is a part of.
     #[serde(default)]
     pub within: Option<Within>,
@@ -113,6 +119,9 @@ pub struct Plan {
     /// How a deploy is done.
     #[serde(default, skip_serializing_if = "How::is_image")]
     pub how: How,
+    /// What every pod is asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<Probe>,
     /// The images as they were asked for.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub wanted: BTreeMap<Safe, Safe>,
@@ -272,6 +281,7 @@ impl Refusal {
 pub fn check(request: &Request, estate: &Estate, now: Now) -> Result<Plan, Refusal> {
     let plan = match (request.kind, &estate.scope.traffic) {
         (OperationKind::Deploy, switch) => deploy::deploy(request, estate, switch.as_ref(), now),
+        (OperationKind::Smoke, switch) => smoke::smoke(request, estate, switch.as_ref(), now),
         (OperationKind::Rollback, None) => restore::restore(request, estate, now),
         (OperationKind::Cutover, Some(switch)) => gates::cutover(request, estate, switch, now),
         (OperationKind::Rollback, Some(switch)) => rollback::rollback(request, estate, switch, now),
@@ -332,6 +342,7 @@ impl Plan {
                 }
                 steps
             }
+            OperationKind::Smoke => vec![Step::Check, Step::Smoke],
             OperationKind::Deploy => {
                 let mut steps = vec![Step::Check];
                 if let How::Workflow(_) = self.how {
@@ -400,11 +411,20 @@ impl Plan {
             OperationKind::Repair => format!("repair the selectors of {name}"),
             OperationKind::Deploy if self.is_in_place() => format!("deploy to {name}"),
             OperationKind::Deploy => format!("deploy to {to} of {name}"),
+            OperationKind::Smoke if self.is_in_place() => format!("smoke test {name}"),
+            OperationKind::Smoke => format!("smoke test {to} of {name}"),
         }
     }
 
     /// What is so when all steps passed.
     pub fn done_in_words(&self) -> String {
+        if self.kind == OperationKind::Smoke {
+            let who = match self.is_in_place() {
+                true => self.environment.to_string(),
+                false => Self::colour_in_words(&self.to),
+            };
+            return format!("every ready pod of {who} answered as it should");
+        }
         if self.kind == OperationKind::Deploy || self.is_in_place() {
             return self.runs_in_words();
         }

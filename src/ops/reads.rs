@@ -93,6 +93,13 @@ pub async fn rights(bastion: &Bastion, estate: &mut Estate, kind: OperationKind)
     if kind == OperationKind::Deploy {
         wanted.push(right("patch", "apps", "deployments", "", here));
     }
+    if kind == OperationKind::Smoke {
+        let forward = right("get", "", "pods", "", here);
+        wanted.push(Right {
+            subresource: "portforward",
+            ..forward
+        });
+    }
     wanted.push(right("update", "coordination.k8s.io", "leases", "", here));
     wanted.push(right(
         "create",

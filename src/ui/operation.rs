@@ -144,7 +144,10 @@ fn headline(kept: &Kept) -> String {
     let to = (kept.operation.plan.as_ref()).map_or_else(String::new, |plan| match plan.kind {
         OperationKind::Repair => String::new(),
         _ if plan.is_in_place() => String::new(),
-        OperationKind::Cutover | OperationKind::Rollback | OperationKind::Deploy => {
+        OperationKind::Cutover
+        | OperationKind::Rollback
+        | OperationKind::Deploy
+        | OperationKind::Smoke => {
             format!(" to {}", Plan::colour_in_words(&plan.to))
         }
     });
@@ -249,6 +252,7 @@ fn now(state: &State, kept: &Kept, step: &Step) -> String {
         },
         (Step::Update(name), _) => format!("patching {name}"),
         (Step::RollOut(name), StepState::Running { .. }) => rolling(state.estate(), name),
+        (Step::Smoke, _) => "asking every pod".to_owned(),
         (Step::Verify, _) => "reading the live Services once more".to_owned(),
         (Step::Hold, _) => "holding the autoscalers".to_owned(),
         (Step::Restore, _) => "giving the autoscalers back what they had".to_owned(),

@@ -87,6 +87,7 @@ fn plan_of(state: &State, kind: OperationKind) -> Plan {
         seize: false,
         images: Default::default(),
         how: Default::default(),
+        probes: Vec::new(),
         within: None,
     };
     check(&request, state.estate(), state.now).unwrap()

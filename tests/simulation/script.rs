@@ -28,6 +28,7 @@ pub fn request(kind: OperationKind) -> Request {
         reason: Some("simulated".into()),
         seize: false,
         how: Default::default(),
+        probes: Vec::new(),
         within: None,
         images: match kind {
             OperationKind::Deploy => ["frontend", "backend"]

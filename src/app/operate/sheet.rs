@@ -41,6 +41,7 @@ fn planned(state: &State, proposal: &Proposal, kind: OperationKind) -> Sheet {
             OperationKind::Rollback => "roll back",
             OperationKind::Repair => "repair",
             OperationKind::Deploy => "deploy",
+            OperationKind::Smoke => "smoke test",
         },
         tag: plan
             .as_ref()
@@ -53,7 +54,10 @@ fn planned(state: &State, proposal: &Proposal, kind: OperationKind) -> Sheet {
     if let Some(plan) = &plan {
         match kind {
             OperationKind::Rollback => brief(&mut sheet, plan),
-            OperationKind::Cutover | OperationKind::Repair | OperationKind::Deploy => {
+            OperationKind::Cutover
+            | OperationKind::Repair
+            | OperationKind::Deploy
+            | OperationKind::Smoke => {
                 full(&mut sheet, plan, estate);
             }
         }
@@ -77,6 +81,7 @@ fn title(plan: &Plan) -> String {
         OperationKind::Repair => format!("REPAIR the selectors of {name}"),
         OperationKind::Deploy if plan.is_in_place() => format!("DEPLOY to {name}"),
         OperationKind::Deploy => format!("DEPLOY to {to} of {name}"),
+        OperationKind::Smoke => format!("SMOKE TEST {name}"),
     }
 }
 
@@ -87,7 +92,9 @@ fn full(sheet: &mut Sheet, plan: &Plan, estate: &Estate) {
             .iter()
             .map(|flip| Line::Words(flip_words(plan, flip))),
     );
-    if plan.is_only_verified() && plan.kind == OperationKind::Deploy {
+    if plan.kind == OperationKind::Smoke {
+        lines.push(Line::Words("nothing is changed".to_owned()));
+    } else if plan.is_only_verified() && plan.kind == OperationKind::Deploy {
         let said = "everything is as it is wanted: it is verified only";
         lines.push(Line::Words(said.to_owned()));
     } else if plan.is_only_verified() {

@@ -30,7 +30,7 @@ pub(in crate::cli) fn plan(plan: &Plan) -> String {
     }
     if plan.is_only_verified() {
         let what = match plan.kind {
-            OperationKind::Deploy => "nothing",
+            OperationKind::Deploy | OperationKind::Smoke => "nothing",
             _ => "no selector",
         };
         let _ = writeln!(out, "  {what} is changed: it is verified only");

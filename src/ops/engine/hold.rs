@@ -31,13 +31,17 @@ impl Run {
         estate.leases = Default::default();
         let request = Request {
             kind: plan.kind,
-            to: matches!(plan.kind, OperationKind::Cutover | OperationKind::Deploy)
-                .then(|| plan.to.clone())
-                .filter(|to| !to.is_empty()),
+            to: matches!(
+                plan.kind,
+                OperationKind::Cutover | OperationKind::Deploy | OperationKind::Smoke
+            )
+            .then(|| plan.to.clone())
+            .filter(|to| !to.is_empty()),
             reason: plan.reason.clone(),
             seize: false,
             images: plan.wanted.clone(),
             how: plan.how.clone(),
+            probes: plan.probes.clone(),
             within: None,
         };
         Ok(vec![

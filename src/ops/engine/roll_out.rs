@@ -44,7 +44,7 @@ impl Run {
                 // The watch may be behind, or ahead of a read a moment ago: what is read now decides.
                 Progress::Settled => match self.read_rolled_out(&plan, name).await {
                     Progress::Settled => {
-                        let said = evidence(&self.eyes.estate, name);
+                        let said = self.evidence(name).await;
                         return Ok(vec![passed(step, said)]);
                     }
                     Progress::Waits(why) => why,
@@ -104,6 +104,14 @@ impl Run {
                 (None, Verdict::Bad(why)) if read.desired == 0 => Progress::Failed(why),
                 (None, Verdict::Bad(why) | Verdict::Unknown(why)) => Progress::Waits(why),
             },
+        }
+    }
+
+    /// What runs now, by digest: the watch of the pods may be behind that of the Deployments.
+    async fn evidence(&self, name: &Safe) -> String {
+        match reads::fresh(&self.bastion).await {
+            Ok(estate) => evidence(&estate, name),
+            Err(_) => evidence(&self.eyes.estate, name),
         }
     }
 

@@ -57,7 +57,10 @@ pub async fn prepare(bastion: &Bastion, request: Request) -> Result<Prepared, Re
     }
     let estate = match request.kind {
         OperationKind::Rollback => reads::least(bastion).await?,
-        OperationKind::Cutover | OperationKind::Repair | OperationKind::Deploy => {
+        OperationKind::Cutover
+        | OperationKind::Repair
+        | OperationKind::Deploy
+        | OperationKind::Smoke => {
             let mut estate = reads::fresh(bastion).await?;
             reads::rights(bastion, &mut estate, request.kind).await;
             estate
@@ -109,9 +112,10 @@ impl Prepared {
         }
         match self.request.kind {
             OperationKind::Rollback => self.roll_back(stop).await,
-            OperationKind::Cutover | OperationKind::Repair | OperationKind::Deploy => {
-                self.move_forward(confirmed, stop).await
-            }
+            OperationKind::Cutover
+            | OperationKind::Repair
+            | OperationKind::Deploy
+            | OperationKind::Smoke => self.move_forward(confirmed, stop).await,
         }
     }
 

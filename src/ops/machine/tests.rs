@@ -55,6 +55,7 @@ pub(crate) fn plan(kind: OperationKind, services: &[&str]) -> Plan {
         back: "R".into(),
         reason: None,
         how: Default::default(),
+        probes: Vec::new(),
         wanted: BTreeMap::new(),
         updates: match is_deploy {
             true => services.iter().map(update).collect(),

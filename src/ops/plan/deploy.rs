@@ -11,7 +11,8 @@ use serde::Serialize;
 
 use super::gates::{current, lock, rights, selector, services};
 use super::{
-    Finding, Gate, How, ImageChange, Plan, Refusal, Request, Update, Workflow, colour, decisive,
+    Finding, Gate, How, ImageChange, Plan, Probe, Refusal, Request, Update, Workflow, colour,
+    decisive,
 };
 use crate::estate::health::rollout;
 use crate::estate::{Deployment, Estate, Group, Image, Labels, Now, Safe, TrafficSwitch, Verdict};
@@ -20,10 +21,10 @@ use images::Wanted;
 
 /// Where a deploy goes.
 #[derive(Clone, Copy)]
-struct Target<'a> {
-    switch: Option<&'a TrafficSwitch>,
+pub(super) struct Target<'a> {
+    pub(super) switch: Option<&'a TrafficSwitch>,
     /// The idle colour; none where there are no colours.
-    to: Option<usize>,
+    pub(super) to: Option<usize>,
 }
 
 pub(super) fn deploy(
@@ -85,7 +86,7 @@ pub(super) fn deploy(
 }
 
 /// The idle colour, by the Services as they are.
-fn target<'a>(
+pub(super) fn target<'a>(
     request: &Request,
     estate: &Estate,
     switch: Option<&'a TrafficSwitch>,
@@ -420,6 +421,8 @@ struct Decisive<'a> {
     rolls: &'a [Safe],
     keeps: &'a BTreeMap<Safe, Labels>,
     how: &'a How,
+    probes: &'a [Probe],
+    images: &'a [ImageChange],
     gates: Vec<(&'a Safe, Finding)>,
 }
 
@@ -444,6 +447,11 @@ impl Draft {
             rolls: &self.rolls,
             keeps: &self.keeps,
             how: &request.how,
+            probes: &request.probes,
+            images: match self.kind {
+                OperationKind::Smoke => &self.images,
+                _ => &[],
+            },
             gates: decides,
         });
         Plan {
@@ -462,6 +470,7 @@ impl Draft {
             back: self.back,
             reason: request.reason.clone(),
             how: request.how.clone(),
+            probes: request.probes.clone(),
             wanted: request.images.clone(),
             updates: self.updates,
             rolls: self.rolls,

@@ -174,6 +174,7 @@ impl Draft {
             reason: request.reason.clone(),
             hash,
             how: super::How::Image,
+            probes: Vec::new(),
             wanted: BTreeMap::new(),
             updates: Vec::new(),
             rolls: Vec::new(),

@@ -129,6 +129,7 @@ fn request(kind: OperationKind) -> Request {
         seize: false,
         images: Default::default(),
         how: Default::default(),
+        probes: Vec::new(),
         within: None,
     }
 }

@@ -45,9 +45,13 @@ impl Stage<'_> {
         })
     }
 
-    /// The generation of each part of a colour: it counts what was changed of it.
-    fn generations(&self, colour: &str) -> [i64; 2] {
-        PARTS.map(|part| self.deployment(colour, part).metadata.generation.unwrap())
+    /// The revision of each part of a colour: it counts how often its template was changed. (The generation of a
+    /// Deployment counts annotations, too.)
+    fn revisions(&self, colour: &str) -> [u64; 2] {
+        PARTS.map(|part| {
+            let marks = self.deployment(colour, part).metadata.annotations.unwrap();
+            marks["deployment.kubernetes.io/revision"].parse().unwrap()
+        })
     }
 }
 
@@ -57,7 +61,7 @@ fn i_2_i_6_a_deploy_rolls_the_idle_colour_out_and_leaves_the_live_one_as_it_is()
     stage.patch_colour("green", &json!({"spec": {"replicas": 0}}));
     fleet::wait_available(stage.plane, stage.namespace);
     let dave = stage.operator("dave");
-    let (blue, before) = (stage.generations("blue"), stage.generations("green"));
+    let (blue, before) = (stage.revisions("blue"), stage.revisions("green"));
 
     let said = dave.run(&DEPLOY);
 
@@ -75,12 +79,9 @@ fn i_2_i_6_a_deploy_rolls_the_idle_colour_out_and_leaves_the_live_one_as_it_is()
             .iter()
             .all(|image| image.ends_with(":v3"))
     );
-    assert_eq!(stage.generations("blue"), blue);
-    assert_eq!(
-        stage.generations("green"),
-        before.map(|it| it + 1),
-        "one write each"
-    );
+    assert_eq!(stage.revisions("blue"), blue);
+    assert_eq!(stage.revisions("green"), before.map(|it| it + 1));
+    assert_eq!(dave.relay.count(Asked::is_update), 2, "one write each");
     stage.await_live("blue");
     dave.run(&CUTOVER).assert(0, &["done: GREEN is live"]);
     stage.await_live("green");
@@ -134,7 +135,10 @@ fn kill(stage: &Stage<'_>, dave: &Operator, erin: &Operator, tag: &str, nth: usi
     let images = [format!("frontend=:{tag}"), format!("backend=:{tag}")];
     let mut args: Vec<&str> = DEPLOY.to_vec();
     (args[7], args[9]) = (&images[0], &images[1]);
-    let (known, before) = (stage.operations(), stage.generations("green"));
+    let (known, before) = (stage.operations(), stage.revisions("green"));
+    let done = |it: &Asked| it.is_update() && it.status == 200;
+    let accepted = || dave.relay.count(done) + erin.relay.count(done);
+    let were = accepted();
     let trap = dave.relay.trap(fate, nth, is_act);
     let launcher = dave.start(&[&args[..], &["--detach"]].concat());
     trap.wait(&what);
@@ -160,15 +164,16 @@ fn kill(stage: &Stage<'_>, dave: &Operator, erin: &Operator, tag: &str, nth: usi
     }
     // What was under way all the while arrives, and changes nothing.
     trap.let_go();
+    wait("its answer", || {
+        let open = |it: &Asked| is_act(it) && it.status == 0;
+        (dave.relay.count(open) == 0).then_some(())
+    });
+    assert_eq!(accepted() - were, 2, "{what}: one patch of each Deployment");
     assert!(
         stage.images("green").iter().all(|it| it.ends_with(tag)),
         "{what}"
     );
-    assert_eq!(
-        stage.generations("green"),
-        before.map(|it| it + 1),
-        "{what}"
-    );
+    assert_eq!(stage.revisions("green"), before.map(|it| it + 1), "{what}");
     assert_eq!(stage.colours(), ["blue", "blue"], "{what}");
 }
 
