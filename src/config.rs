@@ -201,8 +201,19 @@ pub struct Environment {
 pub enum Deployment {
     /// The images of its Deployments are patched.
     Image,
+    /// A program is run.
+    Command(Command),
     /// A workflow is started, and its run followed.
     Workflow(Workflow),
+}
+
+/// A program that deploys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Command {
+    /// Its name and its words; no shell reads them.
+    pub argv: Vec<String>,
+    /// Seconds after which it is killed.
+    pub timeout: u32,
 }
 
 /// A question to every pod of a workload, before traffic may go there.

@@ -162,6 +162,7 @@ fn the_example_shows_every_key_that_is_known() {
         "within",
         "contains",
         "strategy",
+        "command",
         "ref",
         "inputs",
         "timeout",

@@ -7,6 +7,8 @@
     reason = "tests: a failure is a panic"
 )]
 
+#[path = "operations/command.rs"]
+mod command;
 #[path = "operations/deploy.rs"]
 mod deploy;
 #[path = "support/estate.rs"]

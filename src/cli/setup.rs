@@ -16,7 +16,7 @@ use crate::estate::runs::{Deploys, RepositoryScope};
 use crate::estate::{Safe, Scope, TrafficSwitch, WorkloadScope};
 use crate::ops::bastion::{Place, Timing, seat};
 use crate::ops::placement::{self, Placement};
-use crate::ops::plan::{How, Probe, Workflow};
+use crate::ops::plan::{Command, How, Probe, Workflow};
 use crate::sources::alerts;
 use crate::tui::{Outside, Wire};
 
@@ -136,6 +136,7 @@ impl Loaded {
             timing: self.timing,
             journals: journals(),
             github: self.github.clone(),
+            how: self.hows[at].clone(),
         }
     }
 
@@ -238,6 +239,10 @@ fn probes(environment: &Environment) -> Vec<Probe> {
 fn how(environment: &Environment) -> How {
     match &environment.deployment {
         None | Some(Deployment::Image) => How::Image,
+        Some(Deployment::Command(said)) => How::Command(Command {
+            argv: said.argv.iter().map(|word| Safe::new(word)).collect(),
+            timeout_s: said.timeout,
+        }),
         Some(Deployment::Workflow(said)) => How::Workflow(Workflow {
             file: Safe::new(&said.file),
             reference: Safe::new(&said.reference),

@@ -34,6 +34,7 @@ use gate::Gate;
 pub use inspect::{RepositorySaid, TokenSaid, WorkflowSaid};
 pub use known::Known;
 pub use log::job_log;
+pub(super) use mask::masked;
 
 use ask::Got;
 

@@ -6,9 +6,9 @@ use super::github::WORKFLOW;
 use super::grammar::LINE;
 use super::problem::quoted;
 use super::walk::{Node, Section, Walk};
-use super::{Deployment, Workflow};
+use super::{Command, Deployment, Workflow};
 
-/// Seconds after which a run is given up on, where nothing is said.
+/// Seconds after which a run is given up on, or a program killed, where nothing is said.
 const TIMEOUT: u32 = 1_800;
 /// By this the run is found again when GitHub's answer got lost.
 const OPERATION: &str = "{operation}";
@@ -16,14 +16,20 @@ const OPERATION: &str = "{operation}";
 #[derive(Clone, Copy, PartialEq)]
 enum Strategy {
     Image,
+    Command,
     Workflow,
 }
 
 /// Reads `[environment.deployment]`.
 pub(super) fn read(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Deployment> {
     let section = walk.section(node, "a table")?;
-    let choices = [("image", Strategy::Image), ("workflow", Strategy::Workflow)];
-    let strategy = section.required(walk, "strategy", "one of image, workflow", |walk, node| {
+    let choices = [
+        ("image", Strategy::Image),
+        ("command", Strategy::Command),
+        ("workflow", Strategy::Workflow),
+    ];
+    let expected = "one of image, command, workflow";
+    let strategy = section.required(walk, "strategy", expected, |walk, node| {
         walk.choice(node, &choices)
     })?;
     match strategy {
@@ -31,8 +37,28 @@ pub(super) fn read(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Deployment> {
             section.only(walk, &["strategy"]);
             Some(Deployment::Image)
         }
+        Strategy::Command => command(walk, &section),
         Strategy::Workflow => workflow(walk, &section),
     }
+}
+
+fn command(walk: &mut Walk<'_>, section: &Section<'_>) -> Option<Deployment> {
+    const EXPECTED: &str =
+        "a program and its words, such as [\"/usr/local/bin/deploy\", \"{colour}\"]";
+    section.only(walk, &["strategy", "command", "timeout"]);
+    let argv = section.required(walk, "command", EXPECTED, |walk, node| {
+        let items = walk.items(node, EXPECTED)?;
+        if items.is_empty() {
+            walk.mismatch(node, EXPECTED);
+        }
+        let words: Vec<_> = items.iter().map(|item| walk.text(item, LINE)).collect();
+        words.into_iter().collect::<Option<Vec<_>>>()
+    });
+    let timeout = section.optional(walk, "timeout", |walk, node| walk.number(node, 1, 86_400));
+    Some(Deployment::Command(Command {
+        argv: argv?,
+        timeout: timeout?.unwrap_or(TIMEOUT),
+    }))
 }
 
 fn workflow(walk: &mut Walk<'_>, section: &Section<'_>) -> Option<Deployment> {

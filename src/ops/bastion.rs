@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::marks;
+use super::plan::How;
 use crate::clients::github;
 use crate::clients::kubernetes::{self, Cluster};
 use crate::estate::{Fault, FaultKind, Moment, Now, Safe, Scope};
@@ -181,6 +182,8 @@ pub struct Bastion {
     pub timing: Timing,
     /// How GitHub is reached, for deploys by a workflow.
     pub github: Option<github::Target>,
+    /// How the environment is deployed, by the configuration here.
+    pub how: How,
     /// Where journals are; none where there are none (a simulation).
     pub journals: Option<PathBuf>,
     #[doc(hidden)]
@@ -222,6 +225,9 @@ pub struct Place {
     /// How GitHub is reached, for deploys by a workflow.
     #[serde(default)]
     pub github: Option<github::Target>,
+    /// How it is deployed.
+    #[serde(default)]
+    pub how: How,
 }
 
 impl Bastion {
@@ -254,6 +260,7 @@ impl Bastion {
             timing: place.timing,
             journals: place.journals.clone(),
             github: place.github.clone(),
+            how: place.how.clone(),
             planted: None,
         })
     }

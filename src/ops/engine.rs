@@ -8,6 +8,7 @@ mod dispatch;
 mod flip;
 mod hold;
 mod join;
+mod program;
 mod roll_out;
 mod smoke;
 mod start;
@@ -219,6 +220,7 @@ impl Run {
             Step::Move(service) | Step::Return(service) => self.moved(step, service).await,
             Step::Watch => self.watch().await,
             Step::Restore => self.restore().await,
+            Step::Run => self.command(step).await,
             Step::Dispatch => self.dispatch(step).await,
             Step::Follow => self.followed(step).await,
             Step::Update(name) => self.update(step, name).await,
@@ -231,6 +233,7 @@ impl Run {
     async fn settle(&mut self, step: &Step) -> Result<Found, Ended> {
         match step {
             Step::Flip(service) | Step::Undo(service) => self.settle_flip(step, service).await,
+            Step::Run => self.settle_command(step).await,
             Step::Dispatch => self.settle_dispatch(step).await,
             Step::Update(name) => self.settle_update(step, name).await,
             // These only look, or test each object before they write it: doing them is finding out.

@@ -64,6 +64,8 @@ pub enum Step {
     Return(Safe),
     /// The autoscalers get back what they had.
     Restore,
+    /// A program is run.
+    Run,
     /// A workflow is started.
     Dispatch,
     /// Its run is followed to its end.
@@ -90,6 +92,7 @@ impl Step {
             Self::Undo(_) => "undo",
             Self::Return(_) => "return",
             Self::Restore => "restore",
+            Self::Run => "run",
             Self::Dispatch => "dispatch",
             Self::Follow => "follow",
             Self::Update(_) => "update",
@@ -109,6 +112,7 @@ impl Step {
             | Self::Hold
             | Self::Watch
             | Self::Restore
+            | Self::Run
             | Self::Dispatch
             | Self::Follow
             | Self::Update(_)

@@ -8,6 +8,7 @@
 //! repair    check ─ flip a ─ move a ─▶ done                         nothing undoes it
 //! deploy    check ─ update x ─ update y ─ roll out x ─ roll out y ─ verify ─▶ done    nothing undoes it
 //!           check ─ dispatch ─ follow ─ roll out x ─ roll out y ─ verify ─▶ done      by a workflow
+//!           check ─ run ─ roll out x ─ roll out y ─ verify ─▶ done                    by a program
 //! smoke     check ─ smoke ─▶ done
 //! ```
 //!

@@ -59,8 +59,19 @@ pub enum How {
     /// The images of the Deployments are patched.
     #[default]
     Image,
+    /// A program is run.
+    Command(Command),
     /// A workflow is started.
     Workflow(Workflow),
+}
+
+/// A program that deploys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Command {
+    /// Its name and its words, without a shell; `{operation}`, `{colour}`, `{environment}` and `{namespace}` are filled in.
+    pub argv: Vec<Safe>,
+    /// Seconds after which it is killed.
+    pub timeout_s: u32,
 }
 
 /// A workflow that deploys.
@@ -345,8 +356,10 @@ impl Plan {
             OperationKind::Smoke => vec![Step::Check, Step::Smoke],
             OperationKind::Deploy => {
                 let mut steps = vec![Step::Check];
-                if let How::Workflow(_) = self.how {
-                    steps.extend([Step::Dispatch, Step::Follow]);
+                match self.how {
+                    How::Image => {}
+                    How::Command(_) => steps.push(Step::Run),
+                    How::Workflow(_) => steps.extend([Step::Dispatch, Step::Follow]),
                 }
                 steps.extend(
                     self.updates

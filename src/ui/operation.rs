@@ -245,6 +245,7 @@ fn now(state: &State, kept: &Kept, step: &Step) -> String {
             )
         }
         (Step::Flip(service) | Step::Undo(service), _) => format!("patching {service}"),
+        (Step::Run, _) => "running the program that deploys".to_owned(),
         (Step::Dispatch, _) => "starting the workflow".to_owned(),
         (Step::Follow, _) => match kept.operation.run {
             Some(run) => format!("following run {run}"),

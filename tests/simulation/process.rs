@@ -118,6 +118,7 @@ impl Process {
             timing: timing(),
             journals: None,
             github: None,
+            how: Default::default(),
             planted: self.world.planted,
         }
     }

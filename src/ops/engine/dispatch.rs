@@ -28,6 +28,11 @@ impl Run {
             Ok(both) => both,
             Err(why) => return Ok(vec![failed(step, why)]),
         };
+        // A record tells nobody what to start: whoever takes one over has the same workflow configured.
+        if self.bastion.how != How::Workflow(wanted.clone()) {
+            let said = "its workflow is not the one that is configured here: it is not started";
+            return Ok(vec![failed(step, said)]);
+        }
         let inputs = self.inputs(&wanted);
         // The last look at the Lease: nothing but the request lies behind it.
         self.believe()?;
@@ -139,20 +144,22 @@ impl Run {
 
     /// The inputs with what is known now in them.
     fn inputs(&self, wanted: &Workflow) -> BTreeMap<Safe, Safe> {
+        let inputs = wanted.inputs.iter();
+        inputs
+            .map(|(name, value)| (name.clone(), self.filled(value)))
+            .collect()
+    }
+
+    /// A text of the configuration with what is known now in it.
+    pub(super) fn filled(&self, text: &Safe) -> Safe {
         let plan = self.plan();
         let colour = plan.map_or("", |plan| plan.to.as_str());
         let environment = plan.map_or("", |plan| plan.environment.as_str());
         let namespace = plan.map_or("", |plan| plan.namespace.as_str());
-        let filled = |value: &Safe| {
-            let text = value.replace("{operation}", self.id());
-            let text = text.replace("{colour}", colour);
-            let text = text.replace("{environment}", environment);
-            Safe::from(text.replace("{namespace}", namespace))
-        };
-        let inputs = wanted.inputs.iter();
-        inputs
-            .map(|(name, value)| (name.clone(), filled(value)))
-            .collect()
+        let text = text.replace("{operation}", self.id());
+        let text = text.replace("{colour}", colour);
+        let text = text.replace("{environment}", environment);
+        Safe::from(text.replace("{namespace}", namespace))
     }
 }
 

@@ -11,8 +11,8 @@ use serde::Serialize;
 
 use super::gates::{current, lock, rights, selector, services};
 use super::{
-    Finding, Gate, How, ImageChange, Plan, Probe, Refusal, Request, Update, Workflow, colour,
-    decisive,
+    Command, Finding, Gate, How, ImageChange, Plan, Probe, Refusal, Request, Update, Workflow,
+    colour, decisive,
 };
 use crate::estate::health::rollout;
 use crate::estate::{Deployment, Estate, Group, Image, Labels, Now, Safe, TrafficSwitch, Verdict};
@@ -50,6 +50,12 @@ pub(super) fn deploy(
             gates.extend(noted(&updates, &wanted, target));
             gates.extend(scaled(&updates));
         }
+        How::Command(command) => {
+            if !request.images.is_empty() {
+                Wanted::read(&request.images, estate)?;
+            }
+            gates.push(runs(command));
+        }
         How::Workflow(workflow) => gates.push(dispatches(request, workflow)?),
     }
     let keeps = keeps(estate, switch)?;
@@ -68,7 +74,11 @@ pub(super) fn deploy(
     let back = back(estate, target, &updates);
     let images = match &request.how {
         How::Image => changes(&updates),
-        How::Workflow(workflow) => by_workflow(&parts, estate, workflow),
+        How::Command(command) => {
+            let name = command.argv.first().map_or("", |name| name.as_str());
+            decided_by(&parts, estate, name)
+        }
+        How::Workflow(workflow) => decided_by(&parts, estate, &workflow.file),
     };
     updates.retain(changes_something);
     let draft = Draft {
@@ -174,6 +184,17 @@ fn update(
     })
 }
 
+/// What a program does is its own affair, and not fenced (SAFETY, rule 5).
+fn runs(command: &Command) -> Gate {
+    let words: Vec<&str> = command.argv.iter().map(Safe::as_str).collect();
+    let said = format!(
+        "`{}` is run for at most {} s; it is not fenced: a takeover waits for that long",
+        words.join(" "),
+        command.timeout_s
+    );
+    Gate::new("command", Finding::Noted, said)
+}
+
 /// What a workflow does is its own affair, and not fenced (SAFETY, rule 5).
 fn dispatches(request: &Request, workflow: &Workflow) -> Result<Gate, Refusal> {
     if !request.images.is_empty() {
@@ -195,17 +216,13 @@ fn dispatches(request: &Request, workflow: &Workflow) -> Result<Gate, Refusal> {
 }
 
 /// What each Deployment has, and who decides what it gets.
-fn by_workflow(
-    parts: &[(usize, &Deployment)],
-    estate: &Estate,
-    workflow: &Workflow,
-) -> Vec<ImageChange> {
+fn decided_by(parts: &[(usize, &Deployment)], estate: &Estate, by: &str) -> Vec<ImageChange> {
     let change = |(place, deployment): &(usize, &Deployment)| ImageChange {
         workload: estate.scope.workloads[*place].name.clone(),
         from: (deployment.images.iter())
             .map(|(_, image)| image.short_tag().into())
             .collect(),
-        to: vec![format!("what {} gives it", workflow.file).into()],
+        to: vec![format!("what {by} gives it").into()],
     };
     parts.iter().map(change).collect()
 }
