@@ -1255,3 +1255,60 @@ mod any_text {
         }
     }
 }
+
+#[test]
+fn how_an_environment_is_deployed_and_tested_is_checked_with_its_place() {
+    let image = "[environment.deployment]\nstrategy = \"image\"\n";
+    assert_eq!(
+        accepted(&format!("{SMALL}{image}")).0.environments[0].deployment,
+        Some(wheelhouse::config::Deployment::Image)
+    );
+    let smoke = "[[environment.smoke]]\nworkload = \"web\"\nport = 8000\npath = \"/ready\"\n";
+    for (said, key, words) in [
+        (
+            "[environment.deployment]\n",
+            "environment[0].deployment.strategy",
+            "missing",
+        ),
+        (
+            "[environment.deployment]\nstrategy = \"imge\"\n",
+            "environment[0].deployment.strategy",
+            "did you mean \"image\"?",
+        ),
+        (
+            "[environment.deployment]\nstrategy = \"image\"\ncommand = [\"x\"]\n",
+            "environment[0].deployment.command",
+            "unknown key",
+        ),
+        (
+            "[environment.deployment]\nstrategy = \"command\"\ncommand = \"make deploy\"\n",
+            "environment[0].deployment.command",
+            "a program and its words",
+        ),
+        (
+            "[environment.deployment]\nstrategy = \"workflow\"\nworkflow = \"d.yml\"\nref = \"main\"\ninputs = { a = \"b\" }\n",
+            "environment[0].deployment.inputs",
+            "holds {operation}",
+        ),
+        (
+            &smoke.replace("\"web\"", "\"wbe\""),
+            "environment[0].smoke[0].workload",
+            "found \"wbe\"",
+        ),
+        (
+            &smoke.replace("/ready", "ready now"),
+            "environment[0].smoke[0].path",
+            "begins with /",
+        ),
+        (
+            &smoke.replace("8000", "0"),
+            "environment[0].smoke[0].port",
+            "1 to 65535",
+        ),
+    ] {
+        let problems = refused(&format!("{SMALL}{said}")).to_string();
+        for part in [key, words] {
+            assert!(problems.contains(part), "{part} in {problems}");
+        }
+    }
+}

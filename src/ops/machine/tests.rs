@@ -112,6 +112,7 @@ fn kinds() -> impl Strategy<Value = OperationKind> {
         Just(OperationKind::Rollback),
         Just(OperationKind::Repair),
         Just(OperationKind::Deploy),
+        Just(OperationKind::Smoke),
     ]
 }
 
@@ -185,6 +186,12 @@ proptest! {
             let steps = [Step::Update(s.into()), Step::RollOut(s.into()), Step::Verify];
             steps.iter().all(|step| operation.has_passed(step))
         };
+        if kind == OperationKind::Smoke {
+            // I-7: what was cut short did not pass.
+            let (outcome, _) = operation.closed.clone().unwrap();
+            prop_assert!(outcome != Outcome::Done || operation.has_passed(&Step::Smoke));
+            return Ok(());
+        }
         if kind == OperationKind::Deploy {
             let (outcome, _) = operation.closed.clone().unwrap();
             let is_whole = services.iter().all(|s| deployed(s));
@@ -289,6 +296,45 @@ fn passed(step: Step) -> [What; 2] {
             evidence: "seen".into(),
         },
     ]
+}
+
+/// What a deploy by a workflow or a program does, in order, and that a lost dispatch is settled and not repeated.
+#[test]
+fn i_53_an_intent_to_dispatch_without_a_result_is_settled_and_not_repeated() {
+    let mut by_workflow = plan(OperationKind::Deploy, &["a"]);
+    by_workflow.updates.clear();
+    by_workflow.how = crate::ops::plan::How::Workflow(crate::ops::plan::Workflow {
+        file: "deploy.yml".into(),
+        reference: "main".into(),
+        inputs: BTreeMap::new(),
+        timeout_s: 60,
+    });
+    let steps: Vec<String> = by_workflow
+        .steps()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        steps,
+        ["check", "dispatch", "follow", "roll out a", "verify"]
+    );
+    let mut entries = vec![entry(What::Planned(Box::new(by_workflow)))];
+    entries.extend(passed(Step::Check).map(entry));
+    entries.push(entry(What::Began {
+        step: Step::Dispatch,
+        attempt: 1,
+    }));
+    assert_eq!(
+        Operation::fold(&entries).next(),
+        Next::Settle(Step::Dispatch)
+    );
+    entries.push(entry(What::Dispatched { run: 77 }));
+    entries.push(entry(passed(Step::Dispatch)[1].clone()));
+    let operation = Operation::fold(&entries);
+    assert_eq!(
+        (operation.run, operation.next()),
+        (Some(77), Next::Begin(Step::Follow))
+    );
 }
 
 fn folded(kind: OperationKind, entries: impl IntoIterator<Item = What>) -> Operation {
