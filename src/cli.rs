@@ -105,6 +105,10 @@ enum Verb {
     Freeze(freeze::Freeze),
     /// End a freeze.
     Thaw(freeze::Common),
+    /// Give the idle colour other images and wait until it is whole; without colours, in place.
+    Deploy(operate::Deploy),
+    /// Ask every ready pod of the idle colour by itself, as the configuration says, and record what was tested.
+    Smoke(operate::Arguments),
     /// Operations, whoever began them.
     #[command(subcommand)]
     Op(op::Verb),
@@ -161,6 +165,11 @@ fn run(arguments: &Arguments) -> Exit {
             Ok(loaded) => freeze::thaw(&loaded, wanted, arguments.write.is_some()),
             Err(exit) => exit,
         },
+        Some(Verb::Deploy(wanted)) => match load(arguments) {
+            Ok(loaded) => operate::deploy(&loaded, wanted, arguments.write.is_some()),
+            Err(exit) => exit,
+        },
+        Some(Verb::Smoke(wanted)) => operation(arguments, OperationKind::Smoke, wanted),
         Some(Verb::Op(verb)) => match load(arguments) {
             Ok(loaded) => op::run(&loaded, verb),
             Err(exit) => exit,

@@ -8,6 +8,7 @@ pub mod demo;
 pub mod github;
 pub mod http;
 pub mod kubernetes;
+pub mod program;
 pub mod prometheus;
 
 mod secret;

@@ -17,6 +17,7 @@ pub use load::load;
 pub use monitoring::{Address, Prometheus, Reference, Replica};
 pub use problem::{Place, Problem, Problems};
 
+mod deployment;
 mod environment;
 mod find;
 mod gates;
@@ -30,6 +31,7 @@ mod problem;
 mod root;
 mod secret;
 mod selector;
+mod smoke;
 mod traffic;
 mod walk;
 mod workload;
@@ -146,6 +148,8 @@ pub struct Operations {
     pub moved: Option<u32>,
     /// How long it is watched after a cutover, where the environment does not say: 30.
     pub watch: Option<u32>,
+    /// For a Deployment to roll out: 600.
+    pub rollout: Option<u32>,
     /// How long an operation waits for a selector that somebody else changed to be put right: 600.
     pub patience: Option<u32>,
 }
@@ -179,6 +183,10 @@ pub struct Environment {
     pub read_only: bool,
     /// Which job deploys there; absent where none does, or it is not to be watched.
     pub deploy: Option<Deploy>,
+    /// How it is deployed by Wheelhouse; absent: by images.
+    pub deployment: Option<Deployment>,
+    /// What a smoke test asks, in the order of the file.
+    pub smoke: Vec<Smoke>,
     /// How traffic is switched between two colours; absent where deploys are in place.
     pub traffic: Option<Traffic>,
     /// The parts that run there, in the order of the file; never empty.
@@ -189,6 +197,57 @@ pub struct Environment {
     pub alertmanager: Option<Address>,
     /// What of monitoring stops a cutover, and brings traffic back in its soak.
     pub gates: Gates,
+}
+
+/// How an environment is deployed by Wheelhouse itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Deployment {
+    /// The images of its Deployments are patched.
+    Image,
+    /// A program is run.
+    Command(Command),
+    /// A workflow is started, and its run followed.
+    Workflow(Workflow),
+}
+
+/// A program that deploys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Command {
+    /// Its name and its words; no shell reads them.
+    pub argv: Vec<String>,
+    /// Seconds after which it is killed.
+    pub timeout: u32,
+}
+
+/// A question to every pod of a workload, before traffic may go there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Smoke {
+    /// The workload.
+    pub workload: String,
+    /// The port: a number, or the name of one.
+    pub port: String,
+    /// The path.
+    pub path: String,
+    /// The status that the answer must have.
+    pub status: u16,
+    /// Milliseconds that it may take.
+    pub within: u32,
+    /// What its body must hold; `{colour}` and `{digest}` are filled in.
+    pub contains: Vec<String>,
+}
+
+/// A workflow that deploys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Workflow {
+    /// Its file's name.
+    pub file: String,
+    /// The branch or tag that it is started at.
+    pub reference: String,
+    /// Its inputs, with `{operation}` and the like in them.
+    pub inputs: BTreeMap<String, String>,
+    /// Seconds after which its run is given up on.
+    pub timeout: u32,
 }
 
 /// How traffic is switched: one key of the selectors of some Services.

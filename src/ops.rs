@@ -1,4 +1,4 @@
-//! Operations: what changes traffic, step by step, and outlives the terminal that started it.
+//! Operations: what changes traffic or what runs, step by step, and outlives the terminal that started it.
 //!
 //! ```text
 //! Request ─▶ plan::check ─▶ Plan ─▶ engine ─▶ Entry, Entry, … ─▶ record (ConfigMap) + journal (file)

@@ -165,6 +165,19 @@ fn the_example_shows_every_key_that_is_known() {
         "requests",
         "min_requests",
         "quiet",
+        "rollout",
+        "deployment",
+        "smoke",
+        "port",
+        "path",
+        "status",
+        "within",
+        "contains",
+        "strategy",
+        "command",
+        "ref",
+        "inputs",
+        "timeout",
     ];
     for key in known {
         let stands = EXAMPLE.lines().any(|line| {
@@ -234,7 +247,8 @@ fn operations_have_the_times_that_the_example_states_unless_they_are_said() {
             said.give_up,
             said.moved,
             said.watch,
-            said.patience
+            said.patience,
+            said.rollout
         ]
         .map(seconds),
         [
@@ -243,7 +257,8 @@ fn operations_have_the_times_that_the_example_states_unless_they_are_said() {
             timing.give_up,
             timing.moved,
             Duration::from_secs(wheelhouse::estate::Soak::default().watch_s),
-            timing.patience
+            timing.patience,
+            timing.rollout
         ]
     );
     let quick = format!("{SMALL}[operations]\nlease = 3\nrenew = 1\ngive_up = 2\nwatch = 0\n");
@@ -1363,4 +1378,61 @@ fn what_is_wrong_with_gates_is_told_with_its_place() {
         ),
         (Some(5), true)
     );
+}
+
+#[test]
+fn how_an_environment_is_deployed_and_tested_is_checked_with_its_place() {
+    let image = "[environment.deployment]\nstrategy = \"image\"\n";
+    assert_eq!(
+        accepted(&format!("{SMALL}{image}")).0.environments[0].deployment,
+        Some(wheelhouse::config::Deployment::Image)
+    );
+    let smoke = "[[environment.smoke]]\nworkload = \"web\"\nport = 8000\npath = \"/ready\"\n";
+    for (said, key, words) in [
+        (
+            "[environment.deployment]\n",
+            "environment[0].deployment.strategy",
+            "missing",
+        ),
+        (
+            "[environment.deployment]\nstrategy = \"imge\"\n",
+            "environment[0].deployment.strategy",
+            "did you mean \"image\"?",
+        ),
+        (
+            "[environment.deployment]\nstrategy = \"image\"\ncommand = [\"x\"]\n",
+            "environment[0].deployment.command",
+            "unknown key",
+        ),
+        (
+            "[environment.deployment]\nstrategy = \"command\"\ncommand = \"make deploy\"\n",
+            "environment[0].deployment.command",
+            "a program and its words",
+        ),
+        (
+            "[environment.deployment]\nstrategy = \"workflow\"\nworkflow = \"d.yml\"\nref = \"main\"\ninputs = { a = \"b\" }\n",
+            "environment[0].deployment.inputs",
+            "holds {operation}",
+        ),
+        (
+            &smoke.replace("\"web\"", "\"wbe\""),
+            "environment[0].smoke[0].workload",
+            "found \"wbe\"",
+        ),
+        (
+            &smoke.replace("/ready", "ready now"),
+            "environment[0].smoke[0].path",
+            "begins with /",
+        ),
+        (
+            &smoke.replace("8000", "0"),
+            "environment[0].smoke[0].port",
+            "1 to 65535",
+        ),
+    ] {
+        let problems = refused(&format!("{SMALL}{said}")).to_string();
+        for part in [key, words] {
+            assert!(problems.contains(part), "{part} in {problems}");
+        }
+    }
 }

@@ -7,6 +7,10 @@
     reason = "tests: a failure is a panic"
 )]
 
+#[path = "operations/command.rs"]
+mod command;
+#[path = "operations/deploy.rs"]
+mod deploy;
 #[path = "support/estate.rs"]
 mod estate;
 #[path = "operations/freeze.rs"]
@@ -23,8 +27,12 @@ mod operator;
 mod relay;
 #[path = "operations/replies.rs"]
 mod replies;
+#[path = "operations/smoke.rs"]
+mod smoke;
 #[path = "operations/stopped.rs"]
 mod stopped;
+#[path = "operations/workflow.rs"]
+mod workflow;
 
 use estate::Served;
 use operator::{Operator, QUICK, SERVICES, wait};
@@ -89,6 +97,40 @@ impl Bench {
             (bench.dave.run(&["cutover", "production", "--plan"]).code == 0).then_some(())
         });
         bench
+    }
+
+    fn deployment(&self, namespace: &str, name: &str) -> Value {
+        let path = format!("/apis/apps/v1/namespaces/{namespace}/deployments/{name}");
+        self.ask("GET", &path, None)
+    }
+
+    /// Scales both parts of GREEN to nothing, as an idle colour stands.
+    fn idle_at_0(&self) {
+        for part in ["frontend", "backend"] {
+            let path = format!(
+                "/apis/apps/v1/namespaces/production/deployments/digital-wall-green-{part}"
+            );
+            let patch = serde_json::json!({"spec": {"replicas": 0}});
+            self.ask("PATCH", &path, Some(&patch));
+        }
+        wait("nothing of GREEN", || {
+            let path = "/api/v1/namespaces/production/pods?labelSelector=version%3Dgreen";
+            let pods = self.ask("GET", path, None)["items"].as_array().cloned();
+            pods.is_some_and(|pods| pods.is_empty()).then_some(())
+        });
+    }
+
+    /// Image and replicas of a Deployment of that colour, each part.
+    fn runs(&self, colour: &str) -> [(String, i64); 2] {
+        ["frontend", "backend"].map(|part| {
+            let spec =
+                &self.deployment("production", &format!("digital-wall-{colour}-{part}"))["spec"];
+            let image = &spec["template"]["spec"]["containers"][0]["image"];
+            (
+                image.as_str().unwrap_or_default().to_owned(),
+                spec["replicas"].as_i64().unwrap_or(-1),
+            )
+        })
     }
 
     fn record_path(id: &str) -> String {

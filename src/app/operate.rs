@@ -119,7 +119,8 @@ pub struct Begun {
 /// Opens the plan of a new operation of the environment on the screen.
 pub fn propose(state: &mut State, kind: OperationKind) {
     let scope = &state.estate().scope;
-    if scope.traffic.is_none() {
+    let needs_colours = matches!(kind, OperationKind::Cutover | OperationKind::Repair);
+    if scope.traffic.is_none() && needs_colours {
         let said = format!(
             "{} has no traffic to move: no [environment.traffic]",
             scope.name
@@ -130,7 +131,10 @@ pub fn propose(state: &mut State, kind: OperationKind) {
     let tier = state.estate().tier();
     let (ask, fields) = match kind {
         OperationKind::Rollback => (Ask::Word("rollback".into()), Vec::new()),
-        OperationKind::Cutover | OperationKind::Repair => {
+        OperationKind::Cutover
+        | OperationKind::Repair
+        | OperationKind::Deploy
+        | OperationKind::Smoke => {
             let word = word(state, kind);
             let mut fields = vec![reason(tier)];
             if !overridable(state, kind).is_empty() {
@@ -266,6 +270,10 @@ pub fn request(kind: OperationKind, lifted: &Lifted) -> Request {
             .map(|gate| (gate.clone(), "".into()))
             .collect(),
         break_glass: (lifted.glass).then(|| "for the reason below".into()),
+        images: std::collections::BTreeMap::new(),
+        how: Default::default(),
+        probes: Vec::new(),
+        within: None,
     }
 }
 

@@ -132,11 +132,18 @@ impl Operations {
     }
 }
 
-/// Whether the operation is about Services of this environment's switch.
+/// Whether the operation is about Services of this environment's switch or, without one, about its Deployments.
 fn touches(estate: &Estate, kept: &Kept) -> bool {
-    let services = estate.scope.traffic.iter().flat_map(|t| &t.services);
+    let is_ours = |lock: &Safe| match (&estate.scope.traffic, marks::locked_deployment(lock)) {
+        (Some(switch), None) => switch.services.contains(lock),
+        (None, Some(name)) => {
+            let deployment = estate.deployments.value.get(name);
+            deployment.is_none_or(|d| estate.deployment_group(d).workload.is_some())
+        }
+        (Some(_), Some(_)) | (None, None) => false,
+    };
     let plan = kept.operation.plan.as_ref();
-    plan.is_some_and(|plan| services.into_iter().any(|s| plan.least.contains_key(s)))
+    plan.is_some_and(|plan| plan.locks().iter().any(is_ours))
 }
 
 /// Whether anybody carries `kept` out, by the Leases of its Services.
@@ -171,17 +178,13 @@ pub fn hold(estate: &Estate, kept: &Kept, now: Now) -> Hold {
 
 /// The Leases that name the operation and that somebody holds.
 fn leases<'a>(estate: &'a Estate, kept: &Kept) -> Vec<&'a Lease> {
-    let services = kept
-        .operation
-        .plan
-        .iter()
-        .flat_map(|plan| plan.least.keys());
-    let of = |service: &Safe| estate.leases.value.get(marks::lease_name(service).as_str());
+    let locks = kept.operation.plan.iter().flat_map(|plan| plan.locks());
+    let of = |lock: Safe| estate.leases.value.get(marks::lease_name(&lock).as_str());
     let is_its = |lease: &&Lease| {
         let is_held = lease.holder.as_ref().is_some_and(|h| !h.is_empty());
         is_held && marks::operation(&lease.marks).as_ref() == Some(&kept.id)
     };
-    services.filter_map(of).filter(is_its).collect()
+    locks.filter_map(of).filter(is_its).collect()
 }
 
 /// Seconds that its watch has lasted: by the step's own age, which no pause and no takeover interrupted, else
@@ -226,6 +229,22 @@ fn told(kept: &Kept) -> Vec<Happening> {
                 };
                 let what = format!("{service} {from} → {to}");
                 (Weight::Traffic, what, note)
+            }
+            What::Passed {
+                step: Step::Update(name),
+                ..
+            } => {
+                let change = plan
+                    .update(name)?
+                    .containers
+                    .iter()
+                    .find(|c| c.from != c.to)?;
+                let image = crate::estate::Image {
+                    name: change.to.clone(),
+                    digest: None,
+                };
+                let what = format!("{name} gets {}", image.short_tag());
+                (Weight::Change, what, format!("by {by}"))
             }
             What::Planned(plan) => (Weight::Change, plan.title(), format!("by {by}")),
             What::Overridden { gate, reason } if is_glass(gate) => (

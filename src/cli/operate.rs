@@ -1,4 +1,4 @@
-//! `cutover`, `rollback`, `repair`: the same engine that the cockpit's workers run, in the foreground.
+//! `cutover`, `rollback`, `repair`, `deploy`, `smoke`: the same engine that the cockpit's workers run, in the foreground.
 //!
 //! The same checks as on the screen, the exit codes of the one table, the plan as text or as JSON of the shape
 //! `wheelhouse.plan/v1`. Without `--yes` it asks on the terminal, and without a terminal it refuses.
@@ -6,6 +6,7 @@
 pub(super) mod ask;
 pub(super) mod text;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
@@ -19,7 +20,9 @@ use super::setup::Loaded;
 use crate::estate::{Safe, Tier};
 use crate::ops::bastion::{Bastion, Place};
 use crate::ops::engine::{self, Ended, Prepared, Refused, Run};
+use crate::ops::kept::is_id;
 use crate::ops::placement::{self, Placement};
+use crate::ops::plan::{How, Within};
 use crate::ops::worker::{self, Job, Said, Wanted};
 use crate::ops::{Entry, OperationKind, Outcome, Plan, Refusal, RefusalKind, Request};
 
@@ -27,7 +30,7 @@ use crate::ops::{Entry, OperationKind, Outcome, Plan, Refusal, RefusalKind, Requ
 pub(super) struct Arguments {
     /// The environment, as the configuration names it.
     environment: String,
-    /// The colour that traffic is to go to; without it the other one.
+    /// The colour that is meant; without it the one that is not live.
     #[arg(long, value_name = "COLOUR")]
     to: Option<String>,
     /// Print what would be done and every check, and do nothing.
@@ -47,12 +50,53 @@ pub(super) struct Arguments {
     /// `wheelhouse op close-glass`. A rollback needs none.
     #[arg(long, value_name = "REASON")]
     break_glass: Option<String>,
+    /// A part of this operation: for a job of the workflow run that it dispatched. It acts under that operation's
+    /// Leases, and tells its record.
+    #[arg(long, value_name = "OPERATION", conflicts_with = "detach")]
+    within: Option<String>,
     /// Leave it to a worker, print its operation's id, and end.
     #[arg(long)]
     detach: bool,
     /// JSON: the plan as `wheelhouse.plan/v1`, what happens as one entry a line.
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Deploy {
+    #[command(flatten)]
+    common: Arguments,
+    /// An image: WORKLOAD=REPOSITORY:TAG (or @DIGEST), WORKLOAD=:TAG for the same repository, WORKLOAD/CONTAINER=… where
+    /// a pod has several. As often as there are parts; a part that is not named gets what is live.
+    #[arg(long, value_name = "WORKLOAD=REF", value_parser = image)]
+    image: Vec<(String, String)>,
+}
+
+/// One `--image`.
+fn image(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((of, reference)) if !of.is_empty() && !reference.is_empty() => {
+            Ok((of.to_owned(), reference.to_owned()))
+        }
+        _ => Err("WORKLOAD=REFERENCE is expected, such as frontend=:v2".to_owned()),
+    }
+}
+
+/// Plans a deploy, asks, and does it.
+pub(super) fn deploy(loaded: &Loaded, wanted: &Deploy, may_write: bool) -> Exit {
+    let mut images = BTreeMap::new();
+    for (of, reference) in &wanted.image {
+        if images.insert(Safe::new(of), Safe::new(reference)).is_some() {
+            return usage(&format!("--image names {} twice", Safe::new(of)));
+        }
+    }
+    begin(
+        loaded,
+        OperationKind::Deploy,
+        &wanted.common,
+        images,
+        may_write,
+    )
 }
 
 /// Plans, asks, and does it.
@@ -62,6 +106,16 @@ pub(super) fn run(
     arguments: &Arguments,
     may_write: bool,
 ) -> Exit {
+    begin(loaded, kind, arguments, BTreeMap::new(), may_write)
+}
+
+fn begin(
+    loaded: &Loaded,
+    kind: OperationKind,
+    arguments: &Arguments,
+    images: BTreeMap<Safe, Safe>,
+    may_write: bool,
+) -> Exit {
     let place = match place(loaded, &arguments.environment) {
         Ok(place) => place,
         Err(words) => return usage(&words),
@@ -69,6 +123,10 @@ pub(super) fn run(
     if let Err(words) = admissible(loaded, kind, arguments, &place, may_write) {
         return usage(&words);
     }
+    let within = match within(arguments) {
+        Ok(within) => within,
+        Err(words) => return usage(&words),
+    };
     let request = Request {
         kind,
         to: arguments.to.as_deref().map(Safe::new),
@@ -78,6 +136,17 @@ pub(super) fn run(
             .map(|(gate, why)| (Safe::new(gate), Safe::new(why)))
             .collect(),
         break_glass: arguments.break_glass.as_deref().map(Safe::new),
+        // What joins a workflow's operation is the part that the workflow does.
+        how: match (kind, &within) {
+            (OperationKind::Deploy, None) => loaded.how(&place.scope.name),
+            _ => How::Image,
+        },
+        probes: match kind {
+            OperationKind::Smoke => loaded.probes(&place.scope.name),
+            _ => Vec::new(),
+        },
+        images,
+        within,
     };
     let runtime = match runtime(2) {
         Ok(runtime) => runtime,
@@ -97,6 +166,24 @@ fn overridden(text: &str) -> Result<(String, String), String> {
         }
         (gate, reason) => Ok((gate.to_owned(), reason.to_owned())),
     }
+}
+
+/// The operation that this is a part of, and the run that GitHub says this is a job of.
+fn within(arguments: &Arguments) -> Result<Option<Within>, String> {
+    let Some(operation) = &arguments.within else {
+        return Ok(None);
+    };
+    if !is_id(operation) {
+        return Err(format!("{:?} is no operation's id", Safe::new(operation)));
+    }
+    let run = std::env::var("GITHUB_RUN_ID").ok();
+    let run = run.and_then(|run| run.parse().ok()).ok_or(
+        "--within is for a job of the workflow run that the operation dispatched: GITHUB_RUN_ID names none here",
+    )?;
+    Ok(Some(Within {
+        operation: Safe::new(operation),
+        run,
+    }))
 }
 
 /// The environment's place by its name.
@@ -132,7 +219,7 @@ fn admissible(
     if arguments.break_glass.as_deref().is_some_and(is_empty) {
         return Err("--break-glass needs a reason: it is read by whoever follows it up".to_owned());
     }
-    if arguments.plan || kind == OperationKind::Rollback {
+    if arguments.plan || matches!(kind, OperationKind::Rollback | OperationKind::Smoke) {
         return Ok(());
     }
     let name = &place.scope.name;

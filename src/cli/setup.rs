@@ -8,13 +8,16 @@ use crate::app::operations::Pace;
 use crate::app::{Keymap, Look, Setup, State};
 use crate::clients::github;
 use crate::clients::kubernetes::Target;
-use crate::config::{Config, Environment, Github, Operations, Problem, Token, Ui};
+use crate::config::{
+    Config, Deployment, Environment, Github, Operations, Problem, Smoke, Token, Ui,
+};
 use crate::estate::alerts::AlertScope;
 use crate::estate::runs::{Deploys, RepositoryScope};
 use crate::estate::{OnFailure, Safe, Scope, Soak, TrafficSwitch, WorkloadScope};
 use crate::ops::bastion::{Place, Timing, seat};
 use crate::ops::monitoring::Monitors;
 use crate::ops::placement::{self, Placement};
+use crate::ops::plan::{Command, How, Probe, Workflow};
 use crate::sources::alerts;
 use crate::tui::{Outside, Wire};
 
@@ -38,6 +41,10 @@ pub(super) struct Loaded {
     /// How the screen looks, by the file.
     pub ui: Ui,
     timing: Timing,
+    /// How each environment is deployed.
+    hows: Vec<How>,
+    /// What a smoke test asks in each.
+    probes: Vec<Vec<Probe>>,
 }
 
 /// Checks what only the table of keys can check, and takes the rest over.
@@ -86,6 +93,8 @@ pub(super) fn loaded(config: Config, warnings: &[Problem], file: &Path) -> Resul
         warnings: warnings.iter().map(|w| Safe::new(&w.to_string())).collect(),
         ui: config.ui,
         timing: timing(&config.operations),
+        probes: config.environments.iter().map(probes).collect(),
+        hows: config.environments.iter().map(how).collect(),
     })
 }
 
@@ -132,6 +141,8 @@ impl Loaded {
             timing: self.timing,
             monitors: self.monitors[at].clone(),
             journals: journals(),
+            github: self.github.clone(),
+            how: self.hows[at].clone(),
         }
     }
 
@@ -140,6 +151,20 @@ impl Loaded {
         (0..self.environments.len())
             .map(|at| self.place(at))
             .collect()
+    }
+
+    /// How that environment is deployed.
+    pub fn how(&self, name: &str) -> How {
+        let mut all = self.environments.iter();
+        let at = all.position(|(scope, _)| scope.name.as_str() == name);
+        at.map(|at| self.hows[at].clone()).unwrap_or_default()
+    }
+
+    /// What a smoke test of that environment asks.
+    pub fn probes(&self, name: &str) -> Vec<Probe> {
+        let mut all = self.environments.iter();
+        let at = all.position(|(scope, _)| scope.name.as_str() == name);
+        at.map(|at| self.probes[at].clone()).unwrap_or_default()
     }
 
     /// Whether that environment is read-only until somebody says otherwise.
@@ -199,7 +224,38 @@ fn timing(said: &Operations) -> Timing {
         give_up: seconds(give_up),
         moved: said.moved.map_or(built_in.moved, seconds),
         patience: said.patience.map_or(built_in.patience, seconds),
+        rollout: said.rollout.map_or(built_in.rollout, seconds),
         ..built_in
+    }
+}
+
+fn probes(environment: &Environment) -> Vec<Probe> {
+    let probe = |said: &Smoke| Probe {
+        workload: Safe::new(&said.workload),
+        port: Safe::new(&said.port),
+        path: Safe::new(&said.path),
+        status: said.status,
+        within_ms: said.within,
+        contains: said.contains.iter().map(|text| Safe::new(text)).collect(),
+    };
+    environment.smoke.iter().map(probe).collect()
+}
+
+fn how(environment: &Environment) -> How {
+    match &environment.deployment {
+        None | Some(Deployment::Image) => How::Image,
+        Some(Deployment::Command(said)) => How::Command(Command {
+            argv: said.argv.iter().map(|word| Safe::new(word)).collect(),
+            timeout_s: said.timeout,
+        }),
+        Some(Deployment::Workflow(said)) => How::Workflow(Workflow {
+            file: Safe::new(&said.file),
+            reference: Safe::new(&said.reference),
+            inputs: (said.inputs.iter())
+                .map(|(name, value)| (Safe::new(name), Safe::new(value)))
+                .collect(),
+            timeout_s: said.timeout,
+        }),
     }
 }
 

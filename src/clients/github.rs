@@ -6,6 +6,7 @@
 //! so that all of it respects the same rate limits.
 
 mod ask;
+mod dispatch;
 mod fault;
 mod gate;
 mod inspect;
@@ -23,19 +24,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::HeaderValue;
+use serde::{Deserialize, Serialize};
 
 use crate::clients::kubernetes::Proxies;
 use crate::estate::runs::{Budget, Jobs, Needs, Run};
 use crate::estate::{Fault, FaultKind};
+pub use dispatch::Undispatched;
 use gate::Gate;
 pub use inspect::{RepositorySaid, TokenSaid, WorkflowSaid};
 pub use known::Known;
 pub use log::job_log;
+pub(super) use mask::masked;
 
 use ask::Got;
 
 /// Which workflow of which repository, and how it is reached.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     /// The API: `https://api.github.com`, or `https://HOST/api/v3` of a GitHub Enterprise server.
     pub api: String,
@@ -50,7 +54,8 @@ pub struct Target {
 }
 
 /// Where the token is. The token itself is nowhere but in the requests.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum TokenFrom {
     /// In this variable of the environment.
     Env(String),

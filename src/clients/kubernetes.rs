@@ -10,6 +10,7 @@ mod body;
 mod exec;
 mod expiry;
 pub(super) mod fault;
+mod forward;
 mod intern;
 mod kubeconfig;
 mod line;
@@ -36,6 +37,7 @@ use tower::BoxError;
 
 use crate::estate::{Fault, FaultKind, Kind, Safe};
 pub use backoff::Backoff;
+pub use forward::Said;
 pub use logs::logs;
 pub use proxy::{Proxies, proxy_for};
 pub use rights::{Credential, Right};

@@ -9,7 +9,7 @@ use super::monitoring::{self, General};
 use super::problem::quoted;
 use super::selector::{self, Requirement};
 use super::walk::{Node, Walk};
-use super::{Environment, Tier, Traffic, gates, github, traffic, workload};
+use super::{Environment, Tier, Traffic, deployment, gates, github, smoke, traffic, workload};
 
 const TIERS: [(&str, Tier); 3] = [
     ("development", Tier::Development),
@@ -19,7 +19,7 @@ const TIERS: [(&str, Tier); 3] = [
 
 const ONE_TIER: &str = "one of development, staging, production";
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 16] = [
     "name",
     "tier",
     "context",
@@ -29,6 +29,8 @@ const KEYS: [&str; 14] = [
     "selector",
     "read_only",
     "deploy",
+    "deployment",
+    "smoke",
     "traffic",
     "workload",
     "prometheus",
@@ -77,6 +79,7 @@ fn environment(walk: &mut Walk<'_>, node: &Node<'_>, general: &General) -> Optio
     let records = section.optional(walk, "records", |walk, node| walk.text(node, NAME));
     let read_only = section.optional(walk, "read_only", |walk, node| walk.truth(node));
     let deploy = section.optional(walk, "deploy", github::deploy);
+    let deployment = section.optional(walk, "deployment", deployment::read);
     let traffic = section.optional(walk, "traffic", traffic::read);
     let switch = traffic.as_ref().and_then(Option::as_ref);
     let selector = section.optional(walk, "selector", |walk, node| watched(walk, node, switch));
@@ -86,6 +89,8 @@ fn environment(walk: &mut Walk<'_>, node: &Node<'_>, general: &General) -> Optio
         "at least one [[environment.workload]]",
         |walk, node| workload::all(walk, node, switch),
     );
+    let known = workloads.as_deref().unwrap_or_default();
+    let smoke = section.optional(walk, "smoke", |walk, node| smoke::all(walk, node, known));
     let prometheus = section.optional(walk, "prometheus", |walk, node| {
         monitoring::of_environment(walk, node, general)
     });
@@ -110,6 +115,8 @@ fn environment(walk: &mut Walk<'_>, node: &Node<'_>, general: &General) -> Optio
         selector: selector?.unwrap_or_default(),
         read_only: read_only?.unwrap_or(tier == Tier::Production),
         deploy: deploy?,
+        deployment: deployment?,
+        smoke: smoke?.unwrap_or_default(),
         traffic: traffic?,
         workloads: workloads?,
         prometheus,

@@ -24,7 +24,7 @@ const REPOSITORY: Grammar = Grammar {
     },
 };
 
-const WORKFLOW: Grammar = Grammar {
+pub(super) const WORKFLOW: Grammar = Grammar {
     expected: "the file name of a workflow, such as `ci.yml`, without its folder",
     accepts: |text| {
         let is_yaml = |end: &&str| text.len() > end.len() && text.ends_with(*end);

@@ -4,13 +4,14 @@ use super::Operations;
 use super::walk::{Node, Walk};
 
 /// The keys, with the fewest and the most seconds of each.
-const KEYS: [(&str, u32, u32); 6] = [
+const KEYS: [(&str, u32, u32); 7] = [
     ("lease", 2, 3_600),
     ("renew", 1, 600),
     ("give_up", 1, 3_000),
     ("moved", 1, 3_600),
     ("watch", 0, 86_400),
     ("patience", 1, 86_400),
+    ("rollout", 1, 86_400),
 ];
 
 /// Reads `[operations]`.
@@ -28,6 +29,7 @@ pub(super) fn read(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Operations> {
         moved: take(3)?,
         watch: take(4)?,
         patience: take(5)?,
+        rollout: take(6)?,
     };
     let (lease, renew, give_up) = read.lease_seconds();
     if renew >= give_up || give_up >= lease {

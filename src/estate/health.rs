@@ -244,6 +244,7 @@ mod tests {
             images: Vec::new(),
             revision: None,
             helm_release: None,
+            owners: Vec::new(),
         }
     }
 

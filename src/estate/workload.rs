@@ -286,6 +286,8 @@ pub struct Deployment {
     pub revision: Option<Safe>,
     /// The annotation `meta.helm.sh/release-name`.
     pub helm_release: Option<Safe>,
+    /// Who would put it back as it was, in words: `Helm release shop`, `Argo CD shop`.
+    pub owners: Vec<Safe>,
 }
 
 /// A condition of an object's status.

@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use super::marks;
 use super::monitoring::{Monitoring, Monitors};
+use super::plan::How;
+use crate::clients::github;
 use crate::clients::kubernetes::{self, Cluster};
 use crate::estate::{Fault, FaultKind, Moment, Now, Safe, Scope};
 
@@ -31,12 +33,20 @@ pub struct Timing {
     pub answer: Duration,
     /// For EndpointSlices to say that traffic has moved.
     pub moved: Duration,
+    /// For a Deployment to roll out.
+    #[serde(default = "rollout")]
+    pub rollout: Duration,
     /// For a selector that somebody else changed meanwhile to be put right, before the operation ends.
     pub patience: Duration,
     /// Between two tries to find something out.
     pub pause: Duration,
     /// Whether chance adds to the pauses of watches; off where time is a simulation's.
     pub jitter: bool,
+}
+
+/// As long as a Deployment's own deadline, where it sets none.
+fn rollout() -> Duration {
+    Duration::from_secs(600)
 }
 
 impl Default for Timing {
@@ -48,6 +58,7 @@ impl Default for Timing {
             give_up: seconds(40),
             answer: seconds(10),
             moved: seconds(60),
+            rollout: rollout(),
             patience: seconds(600),
             pause: seconds(1),
             jitter: true,
@@ -171,6 +182,10 @@ pub struct Bastion {
     pub timing: Timing,
     /// What monitoring is asked; none where no Prometheus is configured.
     pub monitoring: Option<Monitoring>,
+    /// How GitHub is reached, for deploys by a workflow.
+    pub github: Option<github::Target>,
+    /// How the environment is deployed, by the configuration here.
+    pub how: How,
     /// Where journals are; none where there are none (a simulation).
     pub journals: Option<PathBuf>,
     #[doc(hidden)]
@@ -183,7 +198,7 @@ impl Bastion {
         self.planted == Some(planted)
     }
 
-    /// The Lease of a Service.
+    /// The Lease of a lock.
     pub(super) fn lease_name(&self, service: &str) -> String {
         match self.has(Planted::LeaseByConfig) {
             true => marks::lease_name(&format!("{}-{service}", self.scope.name)),
@@ -211,6 +226,12 @@ pub struct Place {
     pub monitors: Option<Monitors>,
     /// Where journals are.
     pub journals: Option<PathBuf>,
+    /// How GitHub is reached, for deploys by a workflow.
+    #[serde(default)]
+    pub github: Option<github::Target>,
+    /// How it is deployed.
+    #[serde(default)]
+    pub how: How,
 }
 
 impl Bastion {
@@ -243,6 +264,8 @@ impl Bastion {
             timing: place.timing,
             monitoring: place.monitors.as_ref().map(Monitoring::of),
             journals: place.journals.clone(),
+            github: place.github.clone(),
+            how: place.how.clone(),
             planted: None,
         })
     }

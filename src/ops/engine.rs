@@ -4,11 +4,17 @@
 //! or nothing is sent. What is not known is read, never sent again. A rollback needs neither the record nor the
 //! Lease to be writable: what could not be written is written afterwards.
 
+mod dispatch;
 mod flip;
 mod freeze;
 mod hold;
+mod join;
+mod program;
+mod roll_out;
+mod smoke;
 mod soak;
 mod start;
+mod update;
 mod wait;
 
 use std::any::Any;
@@ -59,6 +65,8 @@ pub struct Run {
     /// Somebody asked the worker itself to end at the next boundary.
     stop: watch::Receiver<bool>,
     tell: Option<Tell>,
+    /// The workflow run that it is a job of, where it is a part of another operation.
+    joined: Option<u64>,
     /// What goes before the first result: a rollback's record was written beside its Leases.
     beforehand: Vec<What>,
     /// What a rollback read in its first round trip, and when: its patches need no other.
@@ -131,7 +139,9 @@ impl Run {
             Ok(closed) => {
                 self.keeper.abort();
                 self.lock.release().await;
-                record::prune(&self.bastion).await;
+                if self.joined.is_none() {
+                    record::prune(&self.bastion).await;
+                }
                 closed
             }
             Err(ended) => {
@@ -176,9 +186,9 @@ impl Run {
         }
     }
 
-    /// I-32: a flip that was not done is not made up for when somebody wants it stopped.
+    /// I-32: a flip or an update that was not done is not made up for when somebody wants it stopped.
     fn must_not_try(&self, step: &Step) -> bool {
-        matches!(step, Step::Flip(_)) && self.kept.operation.is_going_back()
+        matches!(step, Step::Flip(_) | Step::Update(_)) && self.kept.operation.is_going_back()
     }
 
     fn over(&self) -> Ended {
@@ -227,19 +237,33 @@ impl Run {
             Step::Move(service) | Step::Return(service) => self.moved(step, service).await,
             Step::Watch => self.watch().await,
             Step::Restore => self.restore().await,
+            Step::Run => self.command(step).await,
+            Step::Dispatch => self.dispatch(step).await,
+            Step::Follow => self.followed(step).await,
+            Step::Update(name) => self.update(step, name).await,
+            Step::RollOut(name) => self.rolled_out(step, name).await,
+            Step::Verify => self.verify().await,
+            Step::Smoke => self.smoke(step).await,
         }
     }
 
     async fn settle(&mut self, step: &Step) -> Result<Found, Ended> {
         match step {
             Step::Flip(service) | Step::Undo(service) => self.settle_flip(step, service).await,
+            Step::Run => self.settle_command(step).await,
+            Step::Dispatch => self.settle_dispatch(step).await,
+            Step::Update(name) => self.settle_update(step, name).await,
             // These only look, or test each object before they write it: doing them is finding out.
             Step::Check
             | Step::Hold
             | Step::Move(_)
             | Step::Return(_)
             | Step::Watch
-            | Step::Restore => Ok(Found::Known(self.act(step).await?)),
+            | Step::Restore
+            | Step::Follow
+            | Step::RollOut(_)
+            | Step::Verify
+            | Step::Smoke => Ok(Found::Known(self.act(step).await?)),
         }
     }
 
@@ -287,6 +311,13 @@ impl Run {
         let entries: Vec<Entry> = whats.into_iter().map(|what| self.entry(what)).collect();
         for entry in &entries {
             self.note("entry", json!(entry));
+        }
+        if let Some(number) = self.joined {
+            self.tell_host(number, entries.clone()).await?;
+            if let Some(Tell(tell)) = &self.tell {
+                entries.iter().for_each(tell);
+            }
+            return Ok(true);
         }
         loop {
             self.believe()?;
@@ -337,17 +368,30 @@ impl Run {
     /// Folds in what the watch saw others write to the record.
     fn hear(&mut self) {
         let name = marks::record_name(&self.kept.id);
-        let Some(record) = self.eyes.estate.records.value.get(name.as_str()) else {
+        let Some(record) = self.eyes.estate.records.value.get(name.as_str()).cloned() else {
             return;
         };
         if record.resource_version == self.kept.version.1 {
             return;
         }
-        if let Ok(read) = kept::read(record)
+        if self.joined.is_some() {
+            return self.hear_host(&record);
+        }
+        if let Ok(read) = kept::read(&record)
             && read.entries.len() > self.kept.entries.len()
             && read.entries.starts_with(&self.kept.entries)
         {
             self.kept.become_read(read);
+        }
+    }
+
+    /// An abort of the operation that was joined.
+    fn hear_host(&mut self, record: &crate::estate::Record) {
+        let abort = kept::read(record)
+            .ok()
+            .and_then(|read| read.operation.abort);
+        if self.kept.operation.abort.is_none() {
+            self.kept.operation.abort = abort;
         }
     }
 

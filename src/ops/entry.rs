@@ -25,6 +25,10 @@ pub enum OperationKind {
     Rollback,
     /// A selector is made what was meant.
     Repair,
+    /// The idle colour gets other images; where there are no colours, what runs does.
+    Deploy,
+    /// Every pod of the idle colour is asked whether it answers as it should.
+    Smoke,
 }
 
 impl OperationKind {
@@ -34,6 +38,8 @@ impl OperationKind {
             Self::Cutover => "cutover",
             Self::Rollback => "rollback",
             Self::Repair => "repair",
+            Self::Deploy => "deploy",
+            Self::Smoke => "smoke",
         }
     }
 }
@@ -58,6 +64,20 @@ pub enum Step {
     Return(Safe),
     /// The autoscalers get back what they had.
     Restore,
+    /// A program is run.
+    Run,
+    /// A workflow is started.
+    Dispatch,
+    /// Its run is followed to its end.
+    Follow,
+    /// A Deployment's images and replicas are patched.
+    Update(Safe),
+    /// Its pods are all of the new revision, ready and available.
+    RollOut(Safe),
+    /// The Services of the switch select what they did before.
+    Verify,
+    /// Each pod is asked each question.
+    Smoke,
 }
 
 impl Step {
@@ -72,6 +92,13 @@ impl Step {
             Self::Undo(_) => "undo",
             Self::Return(_) => "return",
             Self::Restore => "restore",
+            Self::Run => "run",
+            Self::Dispatch => "dispatch",
+            Self::Follow => "follow",
+            Self::Update(_) => "update",
+            Self::RollOut(_) => "roll out",
+            Self::Verify => "verify",
+            Self::Smoke => "smoke",
         }
     }
 
@@ -81,14 +108,32 @@ impl Step {
             Self::Flip(name) | Self::Move(name) | Self::Undo(name) | Self::Return(name) => {
                 Some(name)
             }
-            Self::Check | Self::Hold | Self::Watch | Self::Restore => None,
+            Self::Check
+            | Self::Hold
+            | Self::Watch
+            | Self::Restore
+            | Self::Run
+            | Self::Dispatch
+            | Self::Follow
+            | Self::Update(_)
+            | Self::RollOut(_)
+            | Self::Verify
+            | Self::Smoke => None,
+        }
+    }
+
+    /// The object that it is about: a Service or a Deployment.
+    pub fn object(&self) -> Option<&Safe> {
+        match self {
+            Self::Update(name) | Self::RollOut(name) => Some(name),
+            other => other.service(),
         }
     }
 }
 
 impl std::fmt::Display for Step {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.service() {
+        match self.object() {
             Some(name) => write!(f, "{} {name}", self.word()),
             None => f.write_str(self.word()),
         }
@@ -154,6 +199,11 @@ pub enum What {
         step: Step,
         /// From 1.
         attempt: u32,
+    },
+    /// A workflow run was started for it: its jobs may join.
+    Dispatched {
+        /// The run's id at GitHub.
+        run: u64,
     },
     /// Something worth knowing.
     Noted {

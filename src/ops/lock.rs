@@ -64,6 +64,8 @@ pub struct Lock {
     pub epochs: BTreeMap<Safe, u64>,
     /// Whether one of them was not released by its holder: the fence must be written first.
     pub was_seized: bool,
+    /// Whether another process holds them, for an operation of which this is a part.
+    is_borrowed: bool,
     renewed: watch::Sender<Moment>,
     belief: watch::Sender<Belief>,
 }
@@ -88,6 +90,7 @@ pub async fn acquire(
         leases: Arc::default(),
         epochs: BTreeMap::new(),
         was_seized: false,
+        is_borrowed: false,
         renewed: watch::Sender::new(now),
         belief: watch::Sender::new(Belief::Held),
     };
@@ -106,6 +109,54 @@ pub async fn acquire(
         }
     }
     Ok(lock)
+}
+
+/// The Leases of `operation` as another process holds them, under the epochs of its record.
+///
+/// # Errors
+/// One of them is not held for it, or under another epoch; or the API's fault.
+pub async fn borrow(
+    bastion: &Bastion,
+    operation: &Safe,
+    locks: &[Safe],
+    epochs: &BTreeMap<Safe, u64>,
+) -> Result<Lock, Safe> {
+    let mut leases = BTreeMap::new();
+    for lock in locks {
+        let name = bastion.lease_name(lock);
+        let read = bastion.cluster.get::<Lease>(&name, bastion.timing.answer);
+        let lease = read.await.map_err(|fault| fault.what)?;
+        let is_its = |lease: &Lease| {
+            marks::operation(&lease.marks).as_ref() == Some(operation)
+                && epochs.get(lock) == Some(&lease.transitions)
+                && lease
+                    .holder
+                    .as_ref()
+                    .is_some_and(|holder| !holder.is_empty())
+                && marks::is_alive(lease, bastion.clock.wall())
+        };
+        match lease.filter(is_its) {
+            Some(lease) => leases.insert(lock.clone(), lease),
+            None => {
+                return Err(format!(
+                    "{lock} is not held for operation {operation}: its worker is gone, or it does not lock that"
+                )
+                .into());
+            }
+        };
+    }
+    Ok(Lock {
+        bastion: bastion.clone(),
+        operation: operation.clone(),
+        epochs: (leases.iter())
+            .map(|(lock, lease)| (lock.clone(), lease.transitions))
+            .collect(),
+        leases: Arc::new(Mutex::new(leases)),
+        was_seized: false,
+        is_borrowed: true,
+        renewed: watch::Sender::new(bastion.clock.boot()),
+        belief: watch::Sender::new(Belief::Held),
+    })
 }
 
 /// Takes the Leases for a rollback: from whoever has them, in one request each, by what is known of them. One that
@@ -162,6 +213,7 @@ pub async fn seize(
         was_seized: known.values().any(held),
         leases: Arc::new(Mutex::new(leases)),
         epochs,
+        is_borrowed: false,
         renewed: watch::Sender::new(now),
         belief: watch::Sender::new(Belief::Held),
     }
@@ -335,6 +387,9 @@ impl Lock {
         lease: &Lease,
         watched: u64,
     ) -> Result<Lease, Option<Safe>> {
+        if self.is_borrowed {
+            return self.look_at_borrowed(lease).await;
+        }
         let (cluster, answer) = (&self.bastion.cluster, self.bastion.timing.answer);
         let mut body = body(
             &self.bastion,
@@ -354,6 +409,29 @@ impl Lock {
                 status: 404 | 409, ..
             }) => self.look(lease).await,
             Err(Unwritten::Refused { .. }) => Err(None),
+        }
+    }
+
+    /// Whether it is still held for the operation, under the same epoch, by somebody who renews it.
+    async fn look_at_borrowed(&self, lease: &Lease) -> Result<Lease, Option<Safe>> {
+        let answer = self.bastion.timing.answer;
+        match (self.bastion.cluster)
+            .get::<Lease>(&lease.name, answer)
+            .await
+        {
+            Err(_) => Err(None),
+            Ok(None) => Err(Some("nobody: the Lease was deleted".into())),
+            Ok(Some(read)) => {
+                let is_same = marks::operation(&read.marks).as_ref() == Some(&self.operation)
+                    && read.transitions == lease.transitions
+                    && read.holder == lease.holder;
+                match (is_same, marks::is_alive(&read, self.bastion.clock.wall())) {
+                    (true, true) => Ok(read),
+                    // Not renewed lately: nothing is written until it is.
+                    (true, false) => Err(None),
+                    (false, _) => Err(Some(read.holder.unwrap_or_else(|| "nobody".into()))),
+                }
+            }
         }
     }
 
@@ -380,6 +458,9 @@ impl Lock {
 
     /// Gives the Leases back, as far as they are still ours and the API is there.
     pub async fn release(&self) {
+        if self.is_borrowed {
+            return;
+        }
         let known: Vec<(Safe, Lease)> = std::mem::take(&mut *self.leases()).into_iter().collect();
         for (service, lease) in known {
             if self.release_one(&service, &lease).await {

@@ -6,7 +6,13 @@
 //!           undo b ─ undo a ─ return a ─ return b ─ restore ─▶ rolled back
 //! rollback  flip b ─ flip a ─ move b ─ move a ─ restore ─▶ done     nothing undoes it
 //! repair    check ─ flip a ─ move a ─▶ done                         nothing undoes it
+//! deploy    check ─ update x ─ update y ─ roll out x ─ roll out y ─ verify ─▶ done    nothing undoes it
+//!           check ─ dispatch ─ follow ─ roll out x ─ roll out y ─ verify ─▶ done      by a workflow
+//!           check ─ run ─ roll out x ─ roll out y ─ verify ─▶ done                    by a program
+//! smoke     check ─ smoke ─▶ done
 //! ```
+//!
+//! Without colours a rollback updates and rolls out in place of flips and moves.
 //!
 //! An intent without a result is settled by reading the world, never by acting again.
 
@@ -85,6 +91,8 @@ pub struct Operation {
     pub glass: Option<Glass>,
     /// What was worth knowing, the latest last.
     pub notes: Vec<Safe>,
+    /// The workflow run that it started.
+    pub run: Option<u64>,
     /// How it ended, and in words.
     pub closed: Option<(Outcome, Safe)>,
 }
@@ -166,6 +174,7 @@ impl Operation {
                 }
                 self.overridden.push((gate.clone(), reason.clone()));
             }
+            What::Dispatched { run } => self.run = Some(*run),
             What::Noted { fact } => self.notes.push(fact.clone()),
             What::Paused { reason } => self.paused = Some(reason.clone()),
             What::Resumed => self.paused = None,
@@ -277,6 +286,7 @@ impl Operation {
         let mut forward = plan.steps();
         forward.retain(|step| match step {
             Step::Move(service) => !self.has_failed(&Step::Flip(service.clone())),
+            Step::RollOut(name) => !self.has_failed(&Step::Update(name.clone())),
             _ => true,
         });
         if !self.is_going_back() {
@@ -290,7 +300,10 @@ impl Operation {
                 .filter(|step| matches!(step, Step::Flip(_)) && self.has_passed(step))
                 .filter_map(|step| step.service().cloned())
                 .collect(),
-            OperationKind::Rollback | OperationKind::Repair => Vec::new(),
+            OperationKind::Rollback
+            | OperationKind::Repair
+            | OperationKind::Deploy
+            | OperationKind::Smoke => Vec::new(),
         };
         steps.extend(flipped.iter().cloned().map(Step::Undo));
         let undone = flipped
@@ -339,10 +352,13 @@ impl Operation {
             (None, Some((step, reason))) => format!("{step} failed: {reason}"),
             (None, None) => plan.done_in_words(),
         };
-        let has_flipped = self
-            .states
-            .keys()
-            .any(|s| matches!(s, Step::Flip(_)) && self.has_passed(s));
+        // An idle colour that was half deployed takes no traffic.
+        let touches = |s: &Step| match s {
+            Step::Flip(_) => true,
+            Step::Update(_) => plan.is_in_place(),
+            _ => false,
+        };
+        let has_flipped = self.states.keys().any(|s| touches(s) && self.has_passed(s));
         let outcome = match (&self.failure, &self.abort) {
             _ if undone => Outcome::RolledBack,
             (Some(_), _) => Outcome::Failed,
@@ -362,4 +378,4 @@ fn is_backward(step: &Step) -> bool {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
-mod tests;
+pub(crate) mod tests;

@@ -1,17 +1,23 @@
 //! What Wheelhouse writes on objects, and what it reads there: epochs, who flipped, what was meant.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use crate::estate::mark::{
     EPOCH, FLIP, LEASE, MEANT, OF_OPERATION, OPERATION, RECORD, VERIFIED,
 };
-use crate::estate::{Labels, Lease, Safe, Service};
+use crate::estate::{Deployment, Labels, Lease, Safe, Service};
 
 /// On Services and Deployments: which try of which epoch wrote last, where a write had to be voided.
 pub const FENCE: &str = "wheelhouse.dev/fence";
 /// On HorizontalPodAutoscalers: `minReplicas` before they were held, JSON of [`Held`].
 pub const HELD: &str = "wheelhouse.dev/held";
+/// On Deployments: who deployed what in place of what, JSON of [`Deployed`].
+pub const DEPLOY: &str = "wheelhouse.dev/deploy";
+/// What the key of a lock of a Deployment starts with; a Service's key is its name, which has no `/`.
+const OF_DEPLOYMENT: &str = "deployment/";
 /// On Leases: seconds that the watch after the flip has lasted so far.
 pub const WATCHED: &str = "wheelhouse.dev/watched";
 /// Who flipped a Service, from what to what, and why.
@@ -82,6 +88,25 @@ impl Verified {
     }
 }
 
+/// Who gave a Deployment its images, which it had before, and why: the way back, without any record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Deployed {
+    /// When, by the worker's wall clock.
+    pub at: Timestamp,
+    /// Who.
+    pub by: Safe,
+    /// `deploy` or `rollback`.
+    pub what: Safe,
+    /// Why.
+    pub why: Option<Safe>,
+    /// The operation.
+    pub operation: Safe,
+    /// Images before, by container.
+    pub from: BTreeMap<Safe, Safe>,
+    /// Images after, by container.
+    pub to: BTreeMap<Safe, Safe>,
+}
+
 /// What an autoscaler had.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Held {
@@ -91,9 +116,22 @@ pub struct Held {
     pub operation: Safe,
 }
 
-/// The Lease of a Service: named from the object, never from anybody's configuration.
-pub fn lease_name(service: &str) -> String {
-    format!("wheelhouse-service-{service}")
+/// The Lease of a lock: named from the object, never from anybody's configuration.
+pub fn lease_name(lock: &str) -> String {
+    match locked_deployment(lock) {
+        Some(deployment) => format!("wheelhouse-deployment-{deployment}"),
+        None => format!("wheelhouse-service-{lock}"),
+    }
+}
+
+/// The lock of a Deployment that belongs to no Service of a switch.
+pub fn lock_of_deployment(name: &str) -> Safe {
+    format!("{OF_DEPLOYMENT}{name}").into()
+}
+
+/// The Deployment that a lock is of; none where it is a Service's.
+pub fn locked_deployment(lock: &str) -> Option<&str> {
+    lock.strip_prefix(OF_DEPLOYMENT)
 }
 
 /// The record of an operation.
@@ -114,6 +152,11 @@ pub fn operation(marks: &Labels) -> Option<Safe> {
 /// Who flipped `service` last, where Wheelhouse did.
 pub fn flipped(service: &Service) -> Option<Flipped> {
     serde_json::from_str(service.marks.get(FLIP)?).ok()
+}
+
+/// Who deployed to `deployment` last, where Wheelhouse did.
+pub fn deployed(deployment: &Deployment) -> Option<Deployed> {
+    serde_json::from_str(deployment.marks.get(DEPLOY)?).ok()
 }
 
 /// What was verified live on `service`.

@@ -5,18 +5,23 @@
 //! moves every few seconds does not void a confirmation, what would change the decision does.
 
 mod decisive;
+mod deploy;
 pub(in crate::ops) mod freeze;
 mod gates;
 mod left;
 mod monitoring;
 mod overridden;
+mod restore;
 mod rollback;
+mod smoke;
 mod soaked;
 mod still;
 
 pub(in crate::ops) use decisive::digest;
 pub use freeze::is_glass;
 pub(in crate::ops) use left::left;
+pub use smoke::Probe;
+pub(in crate::ops) use smoke::{pods, port};
 pub use soaked::{Soaked, soaked};
 pub use still::{open, still};
 
@@ -44,6 +49,63 @@ pub struct Request {
     /// Why a freeze is passed over, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub break_glass: Option<Safe>,
+    /// The images of a deploy, by `workload`, or by `workload/container` where a pod has several. One that begins with
+    /// `:` or `@` is another tag or digest of what is there.
+    #[serde(default)]
+    pub images: BTreeMap<Safe, Safe>,
+    /// How a deploy is done.
+    #[serde(default)]
+    pub how: How,
+    /// The questions of a smoke test.
+    #[serde(default)]
+    pub probes: Vec<Probe>,
+    /// The operation that this is a part of.
+    #[serde(default)]
+    pub within: Option<Within>,
+}
+
+/// How a deploy is done.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum How {
+    /// The images of the Deployments are patched.
+    #[default]
+    Image,
+    /// A program is run.
+    Command(Command),
+    /// A workflow is started.
+    Workflow(Workflow),
+}
+
+/// A program that deploys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Command {
+    /// Its name and its words, without a shell; `{operation}`, `{colour}`, `{environment}` and `{namespace}` are filled in.
+    pub argv: Vec<Safe>,
+    /// Seconds after which it is killed.
+    pub timeout_s: u32,
+}
+
+/// A workflow that deploys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Workflow {
+    /// Its file's name.
+    pub file: Safe,
+    /// The branch or tag.
+    pub reference: Safe,
+    /// Its inputs; `{operation}`, `{colour}`, `{environment}` and `{namespace}` are filled in.
+    pub inputs: BTreeMap<Safe, Safe>,
+    /// Seconds after which its run is given up on.
+    pub timeout_s: u32,
+}
+
+/// The operation that a job of a workflow run is a part of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Within {
+    /// The operation.
+    pub operation: Safe,
+    /// The run that the job is of, as GitHub tells it.
+    pub run: u64,
 }
 
 /// What will change, and what was found.
@@ -87,6 +149,27 @@ pub struct Plan {
     pub back: Safe,
     /// Why, as the request said.
     pub reason: Option<Safe>,
+    /// How a deploy is done.
+    #[serde(default, skip_serializing_if = "How::is_image")]
+    pub how: How,
+    /// What every pod is asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<Probe>,
+    /// The images as they were asked for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub wanted: BTreeMap<Safe, Safe>,
+    /// The Deployments that are patched, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub updates: Vec<Update>,
+    /// Every Deployment that is to be rolled out at the end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rolls: Vec<Safe>,
+    /// The selectors that must be the same at the end, by Service.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub keeps: BTreeMap<Safe, Labels>,
+    /// What is locked where it is not the Services of `least`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub locks: Vec<Safe>,
     /// Of the decisive facts, hexadecimal.
     pub hash: Safe,
 }
@@ -108,6 +191,36 @@ pub struct Flip {
     pub resource_version: Safe,
     /// Whether it has annotations: a JSON Patch must make the map first.
     pub has_annotations: bool,
+}
+
+/// A patch of one Deployment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Update {
+    /// The Deployment.
+    pub deployment: Safe,
+    /// Its uid.
+    pub uid: Safe,
+    /// The workload that it is of.
+    pub workload: Safe,
+    /// The revision that it must have: another one is another template.
+    pub revision: Option<Safe>,
+    /// Every container of its template, in order.
+    pub containers: Vec<ContainerImage>,
+    /// `spec.replicas` before.
+    pub replicas: u32,
+    /// `spec.replicas` after.
+    pub to_replicas: u32,
+}
+
+/// A container and its image.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ContainerImage {
+    /// The container.
+    pub name: Safe,
+    /// The image that it must have.
+    pub from: Safe,
+    /// The image that it gets.
+    pub to: Safe,
 }
 
 /// What runs of a workload in the colour that traffic leaves, and in the one that it goes to.
@@ -202,16 +315,19 @@ impl Refusal {
 /// # Errors
 /// Why not, with the plan as far as there is one.
 pub fn check(request: &Request, estate: &Estate, now: Now) -> Result<Plan, Refusal> {
-    let Some(switch) = &estate.scope.traffic else {
-        let name = &estate.scope.name;
-        return Err(Refusal::invalid(format!(
-            "{name} has no [environment.traffic]: there is no traffic to move"
-        )));
-    };
-    let plan = match request.kind {
-        OperationKind::Cutover => gates::cutover(request, estate, switch, now),
-        OperationKind::Rollback => rollback::rollback(request, estate, switch, now),
-        OperationKind::Repair => gates::repair(request, estate, switch, now),
+    let plan = match (request.kind, &estate.scope.traffic) {
+        (OperationKind::Deploy, switch) => deploy::deploy(request, estate, switch.as_ref(), now),
+        (OperationKind::Smoke, switch) => smoke::smoke(request, estate, switch.as_ref(), now),
+        (OperationKind::Rollback, None) => restore::restore(request, estate, now),
+        (OperationKind::Cutover, Some(switch)) => gates::cutover(request, estate, switch, now),
+        (OperationKind::Rollback, Some(switch)) => rollback::rollback(request, estate, switch, now),
+        (OperationKind::Repair, Some(switch)) => gates::repair(request, estate, switch, now),
+        (OperationKind::Cutover | OperationKind::Repair, None) => {
+            let name = &estate.scope.name;
+            Err(Refusal::invalid(format!(
+                "{name} has no [environment.traffic]: there is no traffic to move"
+            )))
+        }
     }?;
     plan.verdict()
 }
@@ -222,7 +338,13 @@ pub fn target(request: &Request, estate: &Estate) -> Option<Safe> {
     let to = match (request.kind, &request.to) {
         (OperationKind::Cutover, Some(wanted)) => colour(wanted, switch).ok()?,
         (OperationKind::Cutover, None) => 1 - estate.live_colour()?,
-        (OperationKind::Rollback | OperationKind::Repair, _) => return None,
+        (
+            OperationKind::Rollback
+            | OperationKind::Repair
+            | OperationKind::Deploy
+            | OperationKind::Smoke,
+            _,
+        ) => return None,
     };
     Some(switch.colours[to].clone())
 }
@@ -256,6 +378,12 @@ impl Plan {
             }
             OperationKind::Rollback => {
                 let mut steps: Vec<Step> = flips.map(Step::Flip).collect();
+                steps.extend(
+                    self.updates
+                        .iter()
+                        .map(|u| Step::Update(u.deployment.clone())),
+                );
+                steps.extend(self.rolls.iter().cloned().map(Step::RollOut));
                 steps.extend(serves.map(Step::Move));
                 steps.push(Step::Restore);
                 steps
@@ -264,6 +392,25 @@ impl Plan {
                 let mut steps = vec![Step::Check];
                 for service in flips {
                     steps.extend([Step::Flip(service.clone()), Step::Move(service)]);
+                }
+                steps
+            }
+            OperationKind::Smoke => vec![Step::Check, Step::Smoke],
+            OperationKind::Deploy => {
+                let mut steps = vec![Step::Check];
+                match self.how {
+                    How::Image => {}
+                    How::Command(_) => steps.push(Step::Run),
+                    How::Workflow(_) => steps.extend([Step::Dispatch, Step::Follow]),
+                }
+                steps.extend(
+                    self.updates
+                        .iter()
+                        .map(|u| Step::Update(u.deployment.clone())),
+                );
+                steps.extend(self.rolls.iter().cloned().map(Step::RollOut));
+                if !self.keeps.is_empty() {
+                    steps.push(Step::Verify);
                 }
                 steps
             }
@@ -285,7 +432,27 @@ impl Plan {
 
     /// Whether nothing is to be patched: it is verified only.
     pub fn is_only_verified(&self) -> bool {
-        self.flips.is_empty()
+        self.flips.is_empty() && self.updates.is_empty() && self.how == How::Image
+    }
+
+    /// Whether there are no colours: what is changed takes traffic.
+    pub fn is_in_place(&self) -> bool {
+        self.key.is_empty()
+    }
+
+    /// The keys of the locks that it takes: every Service of the switch, also those that are verified only.
+    pub fn locks(&self) -> Vec<Safe> {
+        match self.locks.is_empty() {
+            true => self.least.keys().cloned().collect(),
+            false => self.locks.clone(),
+        }
+    }
+
+    /// The patch of `deployment`.
+    pub fn update(&self, deployment: &str) -> Option<&Update> {
+        self.updates
+            .iter()
+            .find(|update| update.deployment.as_str() == deployment)
     }
 
     /// The patch of `service`.
@@ -305,19 +472,53 @@ impl Plan {
         let (name, to) = (&self.environment, Self::colour_in_words(&self.to));
         match self.kind {
             OperationKind::Cutover => format!("cut over {name} to {to}"),
+            OperationKind::Rollback if self.is_in_place() => {
+                format!("roll back {name} to what ran before")
+            }
             OperationKind::Rollback => format!("roll back {name} to {to}"),
             OperationKind::Repair => format!("repair the selectors of {name}"),
+            OperationKind::Deploy if self.is_in_place() => format!("deploy to {name}"),
+            OperationKind::Deploy => format!("deploy to {to} of {name}"),
+            OperationKind::Smoke if self.is_in_place() => format!("smoke test {name}"),
+            OperationKind::Smoke => format!("smoke test {to} of {name}"),
         }
     }
 
     /// What is so when all steps passed.
     pub fn done_in_words(&self) -> String {
+        if self.kind == OperationKind::Smoke {
+            let who = match self.is_in_place() {
+                true => self.environment.to_string(),
+                false => Self::colour_in_words(&self.to),
+            };
+            return format!("every ready pod of {who} answered as it should");
+        }
+        if self.kind == OperationKind::Deploy || self.is_in_place() {
+            return self.runs_in_words();
+        }
         let services: Vec<&str> = self.least.keys().map(Safe::as_str).collect();
         let (to, services) = (Self::colour_in_words(&self.to), services.join(", "));
         match self.is_only_verified() {
             true => format!("{to} was live on {services} already, and is verified"),
             false => format!("{to} is live on {services}"),
         }
+    }
+
+    /// `GREEN runs frontend v2, backend v1, rolled out; BLUE is live`
+    fn runs_in_words(&self) -> String {
+        let of = |image: &ImageChange| {
+            let words: Vec<&str> = image.to.iter().map(Safe::as_str).collect();
+            format!("{} {}", image.workload, words.join(" "))
+        };
+        let images: Vec<String> = self.images.iter().map(of).collect();
+        let who = match self.is_in_place() {
+            true => self.environment.to_string(),
+            false => Self::colour_in_words(&self.to),
+        };
+        let live = self.from.as_ref().map_or_else(String::new, |live| {
+            format!("; {} is live as before", Self::colour_in_words(live))
+        });
+        format!("{who} runs {}, rolled out{live}", images.join(", "))
     }
 
     /// The plan, unless a gate stands in the way.
@@ -343,6 +544,13 @@ impl Plan {
             why: format!("{}: {}", gate.id(), gate.said).into(),
             plan: Some(Box::new(self)),
         })
+    }
+}
+
+impl How {
+    /// Whether it is by images, as where nothing is said.
+    pub fn is_image(&self) -> bool {
+        *self == Self::Image
     }
 }
 

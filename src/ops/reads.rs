@@ -3,7 +3,7 @@
 use futures::future;
 
 use super::bastion::Bastion;
-use super::{policy, record_selector};
+use super::{OperationKind, policy, record_selector};
 use crate::clients::kubernetes::Right;
 use crate::estate::{
     Autoscaler, Check, Delta, Deployment, Estate, Fault, Kind, Lease, Pod, Record, Safe, Seen,
@@ -81,7 +81,7 @@ pub async fn fresh(bastion: &Bastion) -> Result<Estate, Fault> {
 
 /// Asks whether we may do what a forward move does, and puts it down in `estate` (K02): the patch of each
 /// Service, the Leases, the record.
-pub async fn rights(bastion: &Bastion, estate: &mut Estate) {
+pub async fn rights(bastion: &Bastion, estate: &mut Estate, kind: OperationKind) {
     let here = bastion.cluster.namespace();
     let right = |verb, group, resource, name: &str, namespace: &str| Right {
         verb,
@@ -95,6 +95,16 @@ pub async fn rights(bastion: &Bastion, estate: &mut Estate) {
         .flat_map(|switch| &switch.services)
         .map(|service| right("patch", "", "services", service, here))
         .collect();
+    if kind == OperationKind::Deploy {
+        wanted.push(right("patch", "apps", "deployments", "", here));
+    }
+    if kind == OperationKind::Smoke {
+        let forward = right("get", "", "pods", "", here);
+        wanted.push(Right {
+            subresource: "portforward",
+            ..forward
+        });
+    }
     wanted.push(right("update", "coordination.k8s.io", "leases", "", here));
     wanted.push(right(
         "create",
@@ -118,17 +128,19 @@ pub async fn rights(bastion: &Bastion, estate: &mut Estate) {
     estate.rights = future::join_all(wanted.into_iter().map(ask)).await;
 }
 
-/// What a rollback needs: the Services, the pods, and who holds the Leases, as far as they are told.
+/// What a rollback needs: the Services, the pods, and who holds the Leases, as far as they are told; without
+/// colours the Deployments too.
 ///
 /// # Errors
-/// The fault of the Services or the pods.
+/// The fault of the Services, the pods or the Deployments.
 pub async fn least(bastion: &Bastion) -> Result<Estate, Fault> {
     let (cluster, answer) = (&bastion.cluster, bastion.timing.answer);
     let leases = super::lease_selector();
-    let (services, pods, leases) = future::join3(
+    let (services, pods, leases, deployments) = future::join4(
         services(bastion),
         cluster.list::<Pod>(&bastion.selector, answer),
         cluster.list::<Lease>(&leases, answer),
+        deployments(bastion),
     )
     .await;
     let mut estate = Estate::new(bastion.scope.clone(), None);
@@ -143,11 +155,28 @@ pub async fn least(bastion: &Bastion) -> Result<Estate, Fault> {
     if let Ok(leases) = leases {
         tell(bastion, &mut estate, Kind::Leases, Seen::Leases, leases);
     }
+    if let Some(deployments) = deployments? {
+        let kind = Kind::Deployments;
+        tell(bastion, &mut estate, kind, Seen::Deployments, deployments);
+    }
     Ok(estate)
 }
 
+/// The Deployments, where these are what is rolled back.
+async fn deployments(bastion: &Bastion) -> Result<Option<Vec<Deployment>>, Fault> {
+    if bastion.scope.traffic.is_some() {
+        return Ok(None);
+    }
+    let (cluster, answer) = (&bastion.cluster, bastion.timing.answer);
+    let list = cluster.list::<Deployment>(&bastion.selector, answer);
+    list.await.map(Some)
+}
+
 /// The Services of the switch, one by one: a namespace may have many others.
-async fn services(bastion: &Bastion) -> Result<Vec<Service>, Fault> {
+///
+/// # Errors
+/// The first fault.
+pub async fn services(bastion: &Bastion) -> Result<Vec<Service>, Fault> {
     let names: Vec<Safe> = (bastion.scope.traffic.iter())
         .flat_map(|switch| switch.services.iter().cloned())
         .collect();

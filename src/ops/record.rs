@@ -16,6 +16,8 @@ use crate::estate::{Fault, FaultKind, Record, Safe};
 
 /// Closed operations of one namespace that are kept.
 const KEPT: usize = 20;
+/// How often a note is tried beside others who write.
+const NOTES: u32 = 20;
 
 /// Why an entry was not written.
 #[derive(Clone, Debug, PartialEq)]
@@ -195,6 +197,34 @@ pub async fn add(bastion: &Bastion, id: &str, what: What) -> Result<Kept, Safe> 
             Ok(()) => return Ok(kept),
             Err(NotWritten::Conflict) => {}
             Err(NotWritten::Gone) => return Err(format!("the record of {id} was deleted").into()),
+            Err(NotWritten::Fault(fault)) => return Err(fault.what),
+        }
+    }
+    Err(format!("the record of {id} changes faster than it can be written").into())
+}
+
+/// Appends notes to the record of an operation that goes on.
+///
+/// # Errors
+/// There is no such record, it is closed, or the API's fault.
+pub async fn note(bastion: &Bastion, id: &str, facts: Vec<Safe>) -> Result<Kept, Safe> {
+    for _ in 0..NOTES {
+        let read = read(bastion, id).await.map_err(|fault| fault.what)?;
+        let mut kept =
+            read.ok_or_else(|| Safe::from(format!("there is no operation {id} here")))?;
+        if let Some((outcome, _)) = &kept.operation.closed {
+            return Err(format!("operation {id} is over: {}", outcome.word()).into());
+        }
+        let entry = |fact: &Safe| Entry {
+            at: bastion.clock.wall(),
+            by: bastion.person.words(),
+            what: What::Noted { fact: fact.clone() },
+        };
+        let entries: Vec<Entry> = facts.iter().map(entry).collect();
+        match append(bastion, &mut kept, entries).await {
+            Ok(()) => return Ok(kept),
+            Err(NotWritten::Conflict) => {}
+            Err(NotWritten::Gone) => return Err(format!("there is no operation {id} here").into()),
             Err(NotWritten::Fault(fault)) => return Err(fault.what),
         }
     }

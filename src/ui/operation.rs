@@ -143,7 +143,11 @@ fn brief(state: &State, kept: &Kept, theme: &Theme) -> Text {
 fn headline(kept: &Kept) -> String {
     let to = (kept.operation.plan.as_ref()).map_or_else(String::new, |plan| match plan.kind {
         OperationKind::Repair => String::new(),
-        OperationKind::Cutover | OperationKind::Rollback => {
+        _ if plan.is_in_place() => String::new(),
+        OperationKind::Cutover
+        | OperationKind::Rollback
+        | OperationKind::Deploy
+        | OperationKind::Smoke => {
             format!(" to {}", Plan::colour_in_words(&plan.to))
         }
     });
@@ -241,9 +245,30 @@ fn now(state: &State, kept: &Kept, step: &Step) -> String {
             )
         }
         (Step::Flip(service) | Step::Undo(service), _) => format!("patching {service}"),
+        (Step::Run, _) => "running the program that deploys".to_owned(),
+        (Step::Dispatch, _) => "starting the workflow".to_owned(),
+        (Step::Follow, _) => match kept.operation.run {
+            Some(run) => format!("following run {run}"),
+            None => "following its run".to_owned(),
+        },
+        (Step::Update(name), _) => format!("patching {name}"),
+        (Step::RollOut(name), StepState::Running { .. }) => rolling(state.estate(), name),
+        (Step::Smoke, _) => "asking every pod".to_owned(),
+        (Step::Verify, _) => "reading the live Services once more".to_owned(),
         (Step::Hold, _) => "holding the autoscalers".to_owned(),
         (Step::Restore, _) => "giving the autoscalers back what they had".to_owned(),
         (step, _) => format!("at {step}"),
+    }
+}
+
+/// `waiting: digital-wall-green-backend ready 1/2, updated 2`
+fn rolling(estate: &Estate, name: &Safe) -> String {
+    match estate.deployments.value.get(name) {
+        None => format!("waiting: {name} is not seen"),
+        Some(d) => format!(
+            "waiting: {name} ready {}/{}, updated {}",
+            d.ready, d.desired, d.updated
+        ),
     }
 }
 

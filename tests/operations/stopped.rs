@@ -69,7 +69,7 @@ fn p04_a_panic_in_a_worker_is_recorded_as_unknown_and_somebody_goes_on() {
     let detached = [&CUTOVER[..], &["--detach"]].concat();
     let started = bench
         .dave
-        .start_with(&detached, "WHEELHOUSE_DEFECT", "flip")
+        .start_with(&[("WHEELHOUSE_DEFECT", "flip")], &detached)
         .end();
     started.assert(0, &[]);
     let id = started.id();

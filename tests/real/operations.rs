@@ -2,6 +2,7 @@
 //! the shipped Roles and nothing else, in a namespace under the shipped admission policy.
 
 mod clash;
+mod deploy;
 mod freeze;
 mod gates;
 mod killed;

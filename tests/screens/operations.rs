@@ -87,6 +87,10 @@ pub(super) fn plan_of(state: &State, kind: OperationKind) -> Plan {
         seize: false,
         overrides: Default::default(),
         break_glass: None,
+        images: Default::default(),
+        how: Default::default(),
+        probes: Vec::new(),
+        within: None,
     };
     check(&request, state.estate(), state.now).unwrap()
 }
@@ -669,7 +673,7 @@ fn an_alert_that_stops_a_cutover_is_named_and_overridden_with_a_reason_of_its_ow
     let mut state = alarmed();
     press(&mut state, "C");
     let gate: Safe = "alert:HighErrorRate".into();
-    assert_eq!(wanted(&state).unwrap().overrides, [gate]);
+    assert_eq!(wanted(&state).unwrap().lifted.overrides, [gate]);
     let screen = text(&mut state, (80, 24));
     for part in [
         "HighErrorRate fires: critical GREEN backend",

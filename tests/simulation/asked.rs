@@ -58,6 +58,12 @@ impl Asked {
             .flatten()
     }
 
+    /// Whether it is an act: a patch that moves traffic, or that changes what a Deployment runs.
+    pub fn is_act(&self) -> bool {
+        let deploys = self.kind == "deployments" && self.marks("deploy").is_some();
+        deploys || self.selector().is_some()
+    }
+
     /// The entries of a record that it writes, one JSON each.
     pub fn entries(&self) -> Vec<Value> {
         let text = self.body["data"]["entries"].as_str().unwrap_or_default();

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::asked::Asked;
 use super::process::Process;
 use super::sky::Says;
-use super::world::{SERVICES, World};
+use super::world::{NAMESPACE, SERVICES, World};
 
 /// No story of a few minutes has so many entries.
 const LONG: usize = 100;
@@ -41,6 +41,8 @@ pub enum Rule {
     OutageMovesNothing,
     /// A soak passed under an alert that fired all the while.
     AlarmsAreHeard,
+    /// A deploy changed what takes traffic.
+    NeverDeploysLive,
 }
 
 /// Who sent a request, as it was when it was sent.
@@ -69,9 +71,11 @@ impl Sender {
     }
 }
 
-/// How a Service was before a write.
+/// How it was before a write.
 pub struct Before {
     ready: usize,
+    /// Whether a Service selected what is deployed to.
+    is_live: bool,
 }
 
 /// Who changed a selector last, and when.
@@ -109,7 +113,7 @@ impl Law {
 
     /// A request leaves its sender.
     pub fn sent(&mut self, sender: &Sender, asked: &Asked) {
-        if asked.selector().is_none() {
+        if !asked.is_act() {
             return;
         }
         let words = || format!("{} patches {} again", sender.words, asked.name);
@@ -183,6 +187,19 @@ impl Law {
         }
     }
 
+    fn deployed(&mut self, sender: &Sender, asked: &Asked, before: &Before) {
+        self.other(sender, asked);
+        if before.is_live {
+            let words = format!("{} changed {}", sender.words, asked.name);
+            self.breaks(Rule::NeverDeploysLive, words);
+        }
+        let operation = asked.marks("operation").unwrap_or_default();
+        let act = format!("{operation} {} {}", sender.intent, asked.name);
+        if !self.acts.insert(act.clone()) {
+            self.breaks(Rule::OneIntentOneAct, act);
+        }
+    }
+
     fn flipped(&mut self, sender: &Sender, asked: &Asked, before: &Before, at: u64) {
         if before.ready == 0 {
             let words = format!(
@@ -230,7 +247,13 @@ impl World {
             Some(selector) => self.ready(selector).await,
             None => 0,
         };
-        Before { ready }
+        let mut is_live = false;
+        for name in SERVICES.iter().filter(|_| asked.kind == "deployments") {
+            let selector = &self.service(name).await["spec"]["selector"];
+            let colour = selector["version"].as_str().unwrap_or_default();
+            is_live |= asked.name.contains(&format!("-{colour}-"));
+        }
+        Before { ready, is_live }
     }
 
     /// A write was answered.
@@ -264,6 +287,7 @@ impl World {
         match asked.kind.as_str() {
             "services" => law.service(sender, asked),
             "horizontalpodautoscalers" => law.other(sender, asked),
+            "deployments" if asked.is_act() => law.deployed(sender, asked, &before),
             _ => {}
         }
         if asked.selector().is_some() {
@@ -327,6 +351,9 @@ impl World {
         let plan = &entries[0]["what"]["planned"];
         let closed = &last["what"]["closed"];
         self.moved(&id, plan, closed);
+        if plan["kind"] == "deploy" && closed["outcome"] == "done" {
+            self.runs_what_it_says(&id, plan).await;
+        }
         for service in plan["least"]
             .as_object()
             .into_iter()
@@ -369,6 +396,22 @@ impl World {
         }
     }
 
+    /// A deploy that is done runs what was planned, whole.
+    async fn runs_what_it_says(&self, id: &str, plan: &Value) {
+        for update in plan["updates"].as_array().into_iter().flatten() {
+            let name = update["deployment"].as_str().unwrap_or_default();
+            let path = format!("/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{name}");
+            let there = self.ask("GET", &path, Value::Null).await;
+            let image = &there["spec"]["template"]["spec"]["containers"][0]["image"];
+            let wanted = &update["containers"][0]["to"];
+            let (spec, status) = (&there["spec"]["replicas"], &there["status"]);
+            if image != wanted || status["availableReplicas"] != *spec {
+                let words = format!("{id} is done, but {name} has {image} and {status}");
+                self.law().breaks(Rule::EndsTruly, words);
+            }
+        }
+    }
+
     /// Who goes back for want of ready endpoints had none.
     async fn starved(&self, id: &str, entries: &[Value]) {
         let failed = entries.iter().rev().take(2).find_map(|entry| {
@@ -386,7 +429,7 @@ impl World {
     /// As long as no operation moved traffic for good, back from half-way is where it was at the beginning.
     fn moved(&self, id: &str, plan: &Value, closed: &Value) {
         let mut law = self.law();
-        law.has_moved |= closed["outcome"] == "done";
+        law.has_moved |= closed["outcome"] == "done" && plan["kind"] != "deploy";
         if plan["kind"] == "rollback"
             && plan["from"].is_null()
             && plan["to"] != "blue"

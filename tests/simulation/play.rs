@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
-use wheelhouse::ops::OperationKind::{Cutover, Repair, Rollback};
+use wheelhouse::ops::OperationKind::{Cutover, Deploy, Repair, Rollback};
 use wheelhouse::ops::bastion::Planted;
 use wheelhouse::ops::engine::Ended;
 
@@ -98,7 +98,11 @@ pub async fn loosen(world: &World) {
 }
 
 async fn act(world: &Arc<World>, plot: Plot) {
-    let first = begin(world, "alice", 0, What::Operate(Cutover));
+    let kind = match plot {
+        Plot::Deployed => Deploy,
+        _ => Cutover,
+    };
+    let first = begin(world, "alice", 0, What::Operate(kind));
     let soon = match plot {
         // While it lasts; else there is nobody to stop, and nothing to take over.
         Plot::Aborted | Plot::Adopted | Plot::Abandoned => world.chance.between(1, 19),
@@ -114,6 +118,13 @@ async fn act(world: &Arc<World>, plot: Plot) {
     let second = match plot {
         // What monitoring says is written in the sky.
         Plot::Alone | Plot::Alarmed | Plot::Blind => None,
+        // The first time round nobody comes between, so that every step is met.
+        Plot::Deployed if world.rate() == 0 => None,
+        Plot::Deployed => match world.chance.between(0, 3) {
+            0 => Some(begin(world, "bob", soon, What::Adopt)),
+            1 => Some(begin(world, "bob", soon, What::Abort)),
+            _ => None,
+        },
         Plot::ThereAndBack => None,
         Plot::Race => Some(begin(world, "bob", 0, What::Operate(Cutover))),
         Plot::RolledBack | Plot::Crowd => Some(begin(world, "bob", soon, What::Operate(Rollback))),
@@ -144,9 +155,7 @@ async fn act(world: &Arc<World>, plot: Plot) {
     let mut ended = first.await.unwrap();
     if matches!(ended, End::Refused(_)) && open(world).await.is_empty() {
         // Whoever is refused tries once more.
-        ended = begin(world, "alice", 2, What::Operate(Cutover))
-            .await
-            .unwrap();
+        ended = begin(world, "alice", 2, What::Operate(kind)).await.unwrap();
     }
     if plot == Plot::Meddled {
         begin(world, "bob", 0, What::Operate(Repair)).await.unwrap();
@@ -159,7 +168,7 @@ async fn act(world: &Arc<World>, plot: Plot) {
     for other in [second, third].into_iter().flatten() {
         other.await.unwrap();
     }
-    after(world, &ended).await;
+    after(world, &ended, plot).await;
 }
 
 /// Somebody patches the selectors by hand, and perhaps back.
@@ -236,7 +245,7 @@ fn begin(world: &Arc<World>, who: &'static str, soon: u64, what: What) -> JoinHa
 }
 
 /// Somebody finds what a worker left.
-async fn after(world: &Arc<World>, ended: &End) {
+async fn after(world: &Arc<World>, ended: &End, plot: Plot) {
     let is_over = matches!(ended, End::Ended(Ended::Closed(..)));
     for _ in 0..2 {
         if is_over || open(world).await.is_empty() {
@@ -246,7 +255,8 @@ async fn after(world: &Arc<World>, ended: &End) {
         let who = world.chance.one_of(&["alice", "bob"]);
         let what = match world.chance.between(0, 9) {
             0..=5 => What::Adopt,
-            6..=7 => What::Operate(Rollback),
+            // A rollback goes to the other colour: where half is deployed nobody means that.
+            6..=7 if plot != Plot::Deployed => What::Operate(Rollback),
             _ => What::Abandon,
         };
         begin(world, who, 0, what).await.unwrap();

@@ -32,9 +32,11 @@ pub enum Plot {
     Alarmed,
     /// Monitoring is away, or gives NaN, for a while.
     Blind,
+    /// One deploys to the idle colour; the other one may take it over, or abort it.
+    Deployed,
 }
 
-const PLOTS: [Plot; 13] = [
+const PLOTS: [Plot; 14] = [
     Plot::Alone,
     Plot::ThereAndBack,
     Plot::Race,
@@ -48,10 +50,11 @@ const PLOTS: [Plot; 13] = [
     Plot::Crowd,
     Plot::Alarmed,
     Plot::Blind,
+    Plot::Deployed,
 ];
 
 /// What a process can be at, and in which plots it gets there.
-pub const STAGES: [(&str, &[Plot]); 13] = [
+pub const STAGES: [(&str, &[Plot]); 16] = [
     ("plan", &PLOTS),
     ("lock", &PLOTS),
     ("hold", &PLOTS),
@@ -65,11 +68,16 @@ pub const STAGES: [(&str, &[Plot]); 13] = [
     ("adopt", &[Plot::Adopted]),
     ("ask", &[Plot::Aborted]),
     ("abandon", &[Plot::Abandoned]),
+    ("update", &[Plot::Deployed]),
+    ("roll out", &[Plot::Deployed]),
+    ("verify", &[Plot::Deployed]),
 ];
 
 /// Why a fault cannot happen at a stage; none where it can.
 pub fn impossible(fault: Fault, stage: &str) -> Option<&'static str> {
-    let patches = ["hold", "flip", "undo", "restore", "adopt", "abandon"];
+    let patches = [
+        "hold", "flip", "undo", "restore", "adopt", "abandon", "update",
+    ];
     match (fault, stage) {
         (_, "plan") if fault.is_of_writes() => Some("planning writes nothing"),
         (Fault::Invalid, _) if !patches.contains(&stage) => Some("no JSON Patch is sent there"),
@@ -98,7 +106,7 @@ impl Shape {
         let is_first = seed < all.len() as u64;
         let most = match (stage, is_first) {
             // Writes are fewer than reads: of a flip the patch and the entry after it.
-            ("flip" | "watch", _) if fault.is_of_writes() => 1,
+            ("flip" | "watch" | "update", _) if fault.is_of_writes() => 1,
             ("flip", _) => 7,
             ("watch", _) => 5,
             ("plan" | "lock", false) => 4,

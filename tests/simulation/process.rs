@@ -119,6 +119,8 @@ impl Process {
             timing: timing(),
             monitoring: sky::monitoring(self),
             journals: None,
+            github: None,
+            how: Default::default(),
             planted: self.world.planted,
         }
     }

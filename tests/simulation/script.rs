@@ -29,6 +29,15 @@ pub fn request(kind: OperationKind) -> Request {
         seize: false,
         overrides: Default::default(),
         break_glass: None,
+        how: Default::default(),
+        probes: Vec::new(),
+        within: None,
+        images: match kind {
+            OperationKind::Deploy => ["frontend", "backend"]
+                .map(|part| (part.into(), ":v9".into()))
+                .into(),
+            _ => Default::default(),
+        },
     }
 }
 

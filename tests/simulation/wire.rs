@@ -218,22 +218,24 @@ impl Process {
         state.cut.push((now, until));
     }
 
-    /// Notes what its sender knows of a patch of a selector: an answer, or nothing.
+    /// Notes what its sender knows of an act: an answer, or nothing.
     fn note_outcome(&self, asked: &Asked, status: Option<u16>) {
         let is_known = status.is_some_and(|status| status < 500);
         let mut state = self.state();
-        if asked.selector().is_some() && !is_known {
+        if asked.is_act() && !is_known {
             let intent = format!("{}/{}", state.stage, state.attempt);
             state.unsure.insert(asked.name.clone(), intent);
         }
-        let reads_services = asked.method == "GET" && asked.kind == "services" && !asked.is_watch;
-        if reads_services && status == Some(200) {
+        let reads = asked.method == "GET"
+            && matches!(asked.kind.as_str(), "services" | "deployments")
+            && !asked.is_watch;
+        if reads && status == Some(200) {
             let name = asked.name.clone();
             state
                 .unread
                 .retain(|service| !name.is_empty() && *service != name);
         }
-        if asked.selector().is_some() && !is_known {
+        if asked.is_act() && !is_known {
             state.unread.insert(asked.name.clone());
         }
     }

@@ -41,6 +41,19 @@ pub const CUTOVER: [&str; 6] = [
     "--reason",
     "v2",
 ];
+/// A deploy of both parts without questions.
+pub const DEPLOY: [&str; 10] = [
+    "deploy",
+    "production",
+    "--write",
+    "--yes",
+    "--reason",
+    "v3",
+    "--image",
+    "frontend=:v3",
+    "--image",
+    "backend=:v3",
+];
 /// A rollback without questions.
 pub const ROLLBACK: [&str; 3] = ["rollback", "production", "--yes"];
 
@@ -194,10 +207,10 @@ impl Operator {
         self.spawn(self.command(args))
     }
 
-    /// Starts a command with something in its environment, which its worker inherits.
-    pub fn start_with(&self, args: &[&str], name: &str, value: &str) -> Running {
+    /// Starts a command with variables in its environment.
+    pub fn start_with(&self, env: &[(&str, &str)], args: &[&str]) -> Running {
         let mut command = self.command(args);
-        command.env(name, value);
+        command.envs(env.iter().copied());
         self.spawn(command)
     }
 

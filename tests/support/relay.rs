@@ -55,6 +55,12 @@ impl Asked {
         self.method == "PATCH" && self.body.contains(replaces)
     }
 
+    /// Whether it is a patch that gives a Deployment other images or replicas.
+    pub fn is_update(&self) -> bool {
+        let marks = r#""path":"/metadata/annotations/wheelhouse.dev~1deploy""#;
+        self.method == "PATCH" && self.path.contains("/deployments/") && self.body.contains(marks)
+    }
+
     /// Whether it writes to a record something that contains `text`.
     pub fn records(&self, text: &str) -> bool {
         let is_record = self.path.contains("/configmaps");

@@ -153,6 +153,7 @@ fn deployment(colour: &str, part: &str, desired: u32, ready: u32, age: i64) -> D
         images: vec![(part.into(), image(part, tag))],
         revision: Some("3".into()),
         helm_release: Some(format!("digital-wall-{colour}").as_str().into()),
+        owners: vec![format!("Helm release digital-wall-{colour}").into()],
     }
 }
 

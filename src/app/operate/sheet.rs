@@ -43,6 +43,8 @@ fn planned(state: &State, proposal: &Proposal, kind: OperationKind) -> Sheet {
             OperationKind::Cutover => "cut over",
             OperationKind::Rollback => "roll back",
             OperationKind::Repair => "repair",
+            OperationKind::Deploy => "deploy",
+            OperationKind::Smoke => "smoke test",
         },
         tag: plan
             .as_ref()
@@ -55,7 +57,10 @@ fn planned(state: &State, proposal: &Proposal, kind: OperationKind) -> Sheet {
     if plan.as_ref().is_some_and(Plan::is_frozen) && matches!(proposal.worker, Worker::Absent) {
         sheet.way_on = Some(match kind {
             OperationKind::Cutover => "T thaws it, ctrl-g breaks the glass.",
-            OperationKind::Repair | OperationKind::Rollback => "T thaws it.",
+            OperationKind::Repair
+            | OperationKind::Rollback
+            | OperationKind::Deploy
+            | OperationKind::Smoke => "T thaws it.",
         });
     }
     if proposal.lifted.glass {
@@ -70,7 +75,12 @@ fn planned(state: &State, proposal: &Proposal, kind: OperationKind) -> Sheet {
         }
         match kind {
             OperationKind::Rollback => brief(&mut sheet, plan),
-            OperationKind::Cutover | OperationKind::Repair => full(&mut sheet, plan, estate),
+            OperationKind::Cutover
+            | OperationKind::Repair
+            | OperationKind::Deploy
+            | OperationKind::Smoke => {
+                full(&mut sheet, plan, estate);
+            }
         }
         if state.ends_with_logout {
             let said = "it ends with your logout here: KillUserProcesses=yes, and no lingering";
@@ -85,8 +95,14 @@ fn title(plan: &Plan) -> String {
     let (name, to) = (&plan.environment, Plan::colour_in_words(&plan.to));
     match plan.kind {
         OperationKind::Cutover => format!("CUT OVER {name} to {to}"),
+        OperationKind::Rollback if plan.is_in_place() => {
+            format!("ROLL BACK {name} to what ran before")
+        }
         OperationKind::Rollback => format!("ROLL BACK {name} to {to}"),
         OperationKind::Repair => format!("REPAIR the selectors of {name}"),
+        OperationKind::Deploy if plan.is_in_place() => format!("DEPLOY to {name}"),
+        OperationKind::Deploy => format!("DEPLOY to {to} of {name}"),
+        OperationKind::Smoke => format!("SMOKE TEST {name}"),
     }
 }
 
@@ -97,7 +113,12 @@ fn full(sheet: &mut Sheet, plan: &Plan, estate: &Estate) {
             .iter()
             .map(|flip| Line::Words(flip_words(plan, flip))),
     );
-    if plan.is_only_verified() {
+    if plan.kind == OperationKind::Smoke {
+        lines.push(Line::Words("nothing is changed".to_owned()));
+    } else if plan.is_only_verified() && plan.kind == OperationKind::Deploy {
+        let said = "everything is as it is wanted: it is verified only";
+        lines.push(Line::Words(said.to_owned()));
+    } else if plan.is_only_verified() {
         let to = Plan::colour_in_words(&plan.to);
         lines.push(Line::Words(format!(
             "{to} is live already: no selector is changed, it is verified only"
@@ -130,12 +151,15 @@ fn full(sheet: &mut Sheet, plan: &Plan, estate: &Estate) {
 fn brief(sheet: &mut Sheet, plan: &Plan) {
     let services: Vec<&str> = plan.flips.iter().map(|f| f.service.as_str()).collect();
     let from = plan.from.as_ref().map_or("?", |from| from.as_str());
-    sheet.lines.push(Line::Words(format!(
-        "{}   {}  {from} → {}",
-        services.join(", "),
-        plan.key,
-        plan.to
-    )));
+    match plan.is_in_place() {
+        true => (sheet.lines).extend(plan.images.iter().map(|i| Line::Words(image_words(i)))),
+        false => sheet.lines.push(Line::Words(format!(
+            "{}   {}  {from} → {}",
+            services.join(", "),
+            plan.key,
+            plan.to
+        ))),
+    }
     let is_worth = |finding| finding != Finding::Ok;
     let gates = plan.gates.iter().filter(|gate| is_worth(gate.finding));
     sheet.lines.extend(gates.cloned().map(Line::Gate));

@@ -42,7 +42,8 @@ fn word(plan: &Plan, tier: Tier) -> String {
         (_, Tier::Development) => String::new(),
         (_, Tier::Staging) => "y".to_owned(),
         (_, Tier::Production) => {
-            let service = plan.least.keys().next().map_or("", |s| s.as_str());
+            let locks = plan.locks();
+            let service = locks.iter().min().map_or("", |lock| lock.as_str());
             let service = plan
                 .flips
                 .first()

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::estate::Labels;
-use crate::ops::{Entry, Finding, Kept, Next, Plan, What};
+use crate::ops::plan::Update;
+use crate::ops::{Entry, Finding, Kept, Next, OperationKind, Plan, What};
 
 /// A plan.
 pub(in crate::cli) fn plan(plan: &Plan) -> String {
@@ -24,8 +25,15 @@ pub(in crate::cli) fn plan(plan: &Plan) -> String {
             of(&flip.to)
         );
     }
+    for update in &plan.updates {
+        let _ = writeln!(out, "  {}  {}", update.deployment, changed(update));
+    }
     if plan.is_only_verified() {
-        let _ = writeln!(out, "  no selector is changed: it is verified only");
+        let what = match plan.kind {
+            OperationKind::Deploy | OperationKind::Smoke => "nothing",
+            _ => "no selector",
+        };
+        let _ = writeln!(out, "  {what} is changed: it is verified only");
     }
     for change in &plan.images {
         let words = |images: &[crate::estate::Safe]| match images.is_empty() {
@@ -67,6 +75,21 @@ pub(in crate::cli) fn plan(plan: &Plan) -> String {
     out
 }
 
+/// `frontend REPOSITORY:v1 → REPOSITORY:v2, replicas 0 → 3`
+fn changed(update: &Update) -> String {
+    let containers = update.containers.iter().filter(|c| c.from != c.to);
+    let mut words: Vec<String> = containers
+        .map(|c| format!("{} {} → {}", c.name, c.from, c.to))
+        .collect();
+    if update.replicas != update.to_replicas {
+        words.push(format!(
+            "replicas {} → {}",
+            update.replicas, update.to_replicas
+        ));
+    }
+    words.join(", ")
+}
+
 /// The selector, but for the key that names the colour.
 fn words(labels: &Labels, key: &str) -> String {
     let rest = labels.iter().filter(|(k, _)| k.as_str() != key);
@@ -83,6 +106,7 @@ pub(in crate::cli) fn entry(entry: &Entry) -> String {
         What::Locked { epochs, .. } => format!("locked: {}", list(epochs)),
         What::Began { step, attempt: 1 } => format!("{step} …"),
         What::Began { step, attempt } => format!("{step} … (try {attempt})"),
+        What::Dispatched { run } => format!("dispatched run {run}"),
         What::Noted { fact } => format!("note: {fact}"),
         What::Passed { step, evidence } => format!("{step} done: {evidence}"),
         What::Failed { step, reason } => format!("{step} FAILED: {reason}"),

@@ -13,7 +13,7 @@ use crate::clients::kubernetes::fault as way;
 use crate::estate::Fault;
 
 /// GitHub's own word for it, and the one in its description of itself.
-const JSON: &str = "application/vnd.github+json, application/json;q=0.9";
+pub(super) const JSON: &str = "application/vnd.github+json, application/json;q=0.9";
 
 /// Who wants to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +130,7 @@ impl Github {
         Ok(response)
     }
 
-    fn credential(&self) -> Option<HeaderValue> {
+    pub(super) fn credential(&self) -> Option<HeaderValue> {
         let kept = &self.0.credential;
         kept.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -151,7 +151,7 @@ impl Github {
         }
     }
 
-    async fn refusal(
+    pub(super) async fn refusal(
         &self,
         response: Response<impl Body<Data: AsRef<[u8]>, Error = octocrab::Error>>,
     ) -> Fault {
@@ -186,7 +186,7 @@ impl Github {
         way::of_error(self.host(), error)
     }
 
-    async fn collect(
+    pub(super) async fn collect(
         &self,
         body: impl Body<Data: AsRef<[u8]>, Error = octocrab::Error>,
     ) -> Result<Vec<u8>, Fault> {

@@ -22,7 +22,7 @@ const SCHEMES: [&str; 3] = ["bearer ", "basic ", "token "];
 const LONG: usize = 16;
 
 /// The line with each secret replaced.
-pub(super) fn masked(line: &Safe) -> Safe {
+pub(in crate::clients) fn masked(line: &Safe) -> Safe {
     let mut out = String::new();
     let mut rest = line.as_str();
     let mut before = None;

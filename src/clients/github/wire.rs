@@ -126,6 +126,22 @@ pub(super) fn runs(bytes: &[u8]) -> Result<Vec<Run>, Error> {
     Ok(runs)
 }
 
+/// One run.
+pub(super) fn run(bytes: &[u8]) -> Result<Run, Error> {
+    let run: WireRun = serde_json::from_slice(bytes)?;
+    run.into_run().ok_or_else(|| Error::missing_field("id"))
+}
+
+/// The id of the run that a dispatch started, where its answer says it.
+pub(super) fn dispatched(bytes: &[u8]) -> Option<u64> {
+    #[derive(Deserialize)]
+    struct Details {
+        workflow_run_id: Option<u64>,
+    }
+    let details: Details = serde_json::from_slice(bytes).ok()?;
+    details.workflow_run_id
+}
+
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct WireJob {

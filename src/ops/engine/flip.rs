@@ -387,7 +387,10 @@ impl Run {
     /// Lease before writes into the void from here on (SAFETY, rule 5).
     pub(super) async fn fence(&mut self) -> Result<(), Ended> {
         let names: Vec<Safe> = self.lock.epochs.keys().cloned().collect();
-        for name in &names {
+        for name in names
+            .iter()
+            .filter(|name| marks::locked_deployment(name).is_none())
+        {
             for _ in 0..FENCES {
                 let answer = self.bastion.timing.answer;
                 match self.bastion.cluster.get::<Service>(name, answer).await {
@@ -409,40 +412,68 @@ impl Run {
         self.fence_deployments(&names).await
     }
 
-    async fn fence_deployments(&mut self, services: &[Safe]) -> Result<(), Ended> {
-        let epoch = services
-            .iter()
-            .map(|name| self.epoch(name))
-            .max()
-            .unwrap_or(0);
-        let answer = self.bastion.timing.answer;
-        let list = (self.bastion.cluster)
-            .list::<Deployment>(&self.bastion.selector, answer)
-            .await;
-        // Those that cannot be listed cannot be written by us either.
-        let deployments = list.unwrap_or_default();
-        let scaled: Vec<Safe> = deployments.iter().map(|d| d.name.clone()).collect();
-        self.fence_autoscalers(&scaled, epoch).await?;
-        for deployment in deployments {
-            if marks::epoch(&deployment.marks).is_some_and(|there| there >= epoch) {
-                continue;
-            }
-            self.believe()?;
-            let must = Must {
-                uid: &deployment.uid,
-                epoch: marks::epoch(&deployment.marks),
-                version: &deployment.resource_version,
-                is_strict: false,
-                has_annotations: deployment.has_annotations,
-                is_careless: self.bastion.has(Planted::NoEpochTest),
-            };
-            let mut draft = Draft::of(&must);
-            draft.mark(marks::EPOCH, &epoch.to_string());
-            let _ = (self.bastion.cluster)
-                .patch::<Deployment>(&deployment.name, &draft.finish(), answer)
+    async fn fence_deployments(&mut self, locks: &[Safe]) -> Result<(), Ended> {
+        let epoch = locks.iter().map(|lock| self.epoch(lock)).max().unwrap_or(0);
+        let mut is_first = true;
+        // Their status moves all the time, and with it what the fence tests where there was no epoch yet.
+        for _ in 0..FENCES {
+            let answer = self.bastion.timing.answer;
+            let list = (self.bastion.cluster)
+                .list::<Deployment>(&self.bastion.selector, answer)
                 .await;
+            // Those that cannot be listed cannot be written by us either.
+            let mut open = list.unwrap_or_default();
+            if std::mem::take(&mut is_first) {
+                let scaled: Vec<Safe> = open.iter().map(|d| d.name.clone()).collect();
+                self.fence_autoscalers(&scaled, epoch).await?;
+            }
+            open.retain(|d| marks::epoch(&d.marks).is_none_or(|there| there < epoch));
+            if open.is_empty() {
+                return Ok(());
+            }
+            let (mut is_forbidden, mut is_done) = (true, true);
+            for deployment in open {
+                let sent = self.fence_deployment(&deployment, epoch, false).await?;
+                is_done &= sent.is_ok();
+                is_forbidden &= matches!(
+                    sent,
+                    Err(Unwritten::Refused {
+                        status: 401 | 403,
+                        ..
+                    })
+                );
+            }
+            if is_done || is_forbidden {
+                return Ok(());
+            }
+            self.pause().await?;
         }
         Ok(())
+    }
+
+    /// Writes the epoch on one Deployment as it was read; where it `is_strict`, only if nothing else was written since.
+    pub(super) async fn fence_deployment(
+        &mut self,
+        read: &Deployment,
+        epoch: u64,
+        is_strict: bool,
+    ) -> Result<Result<Deployment, Unwritten>, Ended> {
+        self.believe()?;
+        let must = Must {
+            uid: &read.uid,
+            epoch: marks::epoch(&read.marks),
+            version: &read.resource_version,
+            is_strict,
+            has_annotations: read.has_annotations,
+            is_careless: self.bastion.has(Planted::NoEpochTest),
+        };
+        let mut draft = Draft::of(&must);
+        draft.mark(marks::EPOCH, &epoch.to_string());
+        let nonce = self.bastion.clock.nonce();
+        draft.mark(marks::FENCE, &format!("{epoch}/{nonce}"));
+        let answer = self.bastion.timing.answer;
+        let cluster = &self.bastion.cluster;
+        Ok(cluster.patch(&read.name, &draft.finish(), answer).await)
     }
 }
 

@@ -35,11 +35,20 @@ impl Run {
         estate.leases = Default::default();
         let request = Request {
             kind: plan.kind,
-            to: (plan.kind == OperationKind::Cutover).then(|| plan.to.clone()),
+            to: matches!(
+                plan.kind,
+                OperationKind::Cutover | OperationKind::Deploy | OperationKind::Smoke
+            )
+            .then(|| plan.to.clone())
+            .filter(|to| !to.is_empty()),
             reason: plan.reason.clone(),
             seize: false,
             overrides: plan.overridden.clone(),
             break_glass: self.break_glass(),
+            images: plan.wanted.clone(),
+            how: plan.how.clone(),
+            probes: plan.probes.clone(),
+            within: None,
         };
         Ok(vec![
             match check(&request, &estate, self.bastion.clock.now()) {
@@ -204,7 +213,7 @@ impl Run {
             let touches = |s: &Safe| self.lock.epochs.contains_key(s);
             kept.operation.closed.is_none()
                 && kept.id != *self.id()
-                && plan.is_some_and(|plan| plan.least.keys().any(touches))
+                && plan.is_some_and(|plan| plan.locks().iter().any(touches))
         };
         for other in records.iter().filter(is_cut_off) {
             let reason = format!("cut off by rollback {}", self.id()).into();
@@ -281,7 +290,7 @@ impl Run {
 
     /// The colour that the steps have shown to be live, where they have.
     fn verified_colour(&self) -> Option<Safe> {
-        let plan = self.plan()?;
+        let plan = self.plan().filter(|plan| !plan.least.is_empty())?;
         let operation = &self.kept.operation;
         let passed = |step: fn(Safe) -> Step| {
             plan.least

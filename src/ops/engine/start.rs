@@ -18,7 +18,7 @@ use crate::ops::kept::Kept;
 use crate::ops::lock::{self, Lock, NotLocked, Taking};
 use crate::ops::machine::{Next, Operation};
 use crate::ops::plan::{
-    Flip, Gate, Plan, Refusal, RefusalKind, Request, check, is_glass, left, target,
+    Flip, Gate, Plan, Refusal, RefusalKind, Request, Update, check, is_glass, left, target,
 };
 use crate::ops::record::{self, NotWritten};
 use crate::ops::{marks, monitoring, reads};
@@ -43,9 +43,9 @@ impl From<crate::estate::Fault> for Refused {
 /// A worker that is connected, looks, and waits for the confirmation.
 #[derive(Debug)]
 pub struct Prepared {
-    bastion: Bastion,
-    request: Request,
-    eyes: Eyes,
+    pub(super) bastion: Bastion,
+    pub(super) request: Request,
+    pub(super) eyes: Eyes,
     plan: Result<Plan, Refusal>,
 }
 
@@ -54,11 +54,17 @@ pub struct Prepared {
 /// # Errors
 /// The API's fault.
 pub async fn prepare(bastion: &Bastion, request: Request) -> Result<Prepared, Refused> {
+    if let Some(within) = &request.within {
+        super::join::host(bastion, within).await?;
+    }
     let mut estate = match request.kind {
         OperationKind::Rollback => reads::least(bastion).await?,
-        OperationKind::Cutover | OperationKind::Repair => {
+        OperationKind::Cutover
+        | OperationKind::Repair
+        | OperationKind::Deploy
+        | OperationKind::Smoke => {
             let mut estate = reads::fresh(bastion).await?;
-            reads::rights(bastion, &mut estate).await;
+            reads::rights(bastion, &mut estate, request.kind).await;
             estate
         }
     };
@@ -138,11 +144,15 @@ impl Prepared {
         confirmed: Option<&str>,
         stop: watch::Receiver<bool>,
     ) -> Result<Run, Refused> {
+        if let Some(within) = self.request.within.clone() {
+            return self.join(&within, confirmed, stop).await;
+        }
         match self.request.kind {
             OperationKind::Rollback => self.roll_back(stop).await,
-            OperationKind::Cutover | OperationKind::Repair => {
-                self.move_forward(confirmed, stop).await
-            }
+            OperationKind::Cutover
+            | OperationKind::Repair
+            | OperationKind::Deploy
+            | OperationKind::Smoke => self.move_forward(confirmed, stop).await,
         }
     }
 
@@ -174,10 +184,10 @@ impl Prepared {
         unfinished(bastion, &plan).await?;
         let id = bastion.clock.operation_id();
         let mut journal = journal(bastion, &id).map_err(no_room)?;
-        let services = lockable(&plan);
+        let services = plan.locks();
         let left = left(&estate, bastion.clock.now());
         let taking = Taking::Free(&left);
-        let lock = lock::acquire(bastion, &id, &services, &floor(&estate), taking).await;
+        let lock = lock::acquire(bastion, &id, &services, &floor(&estate, &plan), taking).await;
         let lock = lock.map_err(|not| not_locked(&plan, not))?;
         let mut entries = planned(bastion, &plan, &lock);
         entries.extend(broken(bastion, &self.request, &plan));
@@ -221,12 +231,12 @@ impl Prepared {
         let plan = self.plan.map_err(Refused::Refusal)?;
         let id = bastion.clock.operation_id();
         let known = leases(&self.eyes.estate, &plan);
-        let epochs = next_epochs(&known, &floor(&self.eyes.estate), &plan);
+        let epochs = next_epochs(&known, &floor(&self.eyes.estate, &plan), &plan);
         let mut entries = vec![entry(bastion, What::Planned(Box::new(plan.clone())))];
         if let Next::Begin(step) = Operation::fold(&entries).next() {
             entries.push(entry(bastion, What::Began { step, attempt: 1 }));
         }
-        let services = lockable(&plan);
+        let services = plan.locks();
         if bastion.has(Planted::RollbackWaits) {
             let nobody = BTreeSet::new();
             let taking = Taking::Free(&nobody);
@@ -319,13 +329,14 @@ async fn take_over(
     if let Some(by) = overtaken(&kept, &plan, &estate) {
         return Ok(Taken::Overtaken(by));
     }
-    let services = lockable(&plan);
+    let services = plan.locks();
     let soaked = leases(&estate, &plan)
         .values()
         .map(|lease| watched(lease, id))
         .min()
         .unwrap_or(0);
-    let lock = lock::acquire(bastion, &kept.id, &services, &floor(&estate), Taking::Seize).await;
+    let floor = floor(&estate, &plan);
+    let lock = lock::acquire(bastion, &kept.id, &services, &floor, Taking::Seize).await;
     let lock = lock.map_err(|not| not_locked(&plan, not))?;
     let adopted = What::Adopted {
         epochs: lock.epochs.clone(),
@@ -379,7 +390,16 @@ fn overtaken(kept: &Kept, plan: &Plan, estate: &Estate) -> Option<Safe> {
         let has_flipped = kept.operation.has_passed(&Step::Flip(flip.service.clone()));
         (has_flipped || (is_later && service.selector != flip.from)).then_some(by)
     };
-    plan.flips.iter().find_map(by)
+    let updated = |update: &Update| {
+        let deployment = estate.deployments.value.get(&update.deployment)?;
+        let by = marks::operation(&deployment.marks).filter(|by| *by != kept.id)?;
+        let has_updated = kept
+            .operation
+            .has_passed(&Step::Update(update.deployment.clone()));
+        has_updated.then_some(by)
+    };
+    let flipped = plan.flips.iter().find_map(by);
+    flipped.or_else(|| plan.updates.iter().find_map(updated))
 }
 
 /// Ends the operation `id` as it stands, under a new epoch, and says what it leaves.
@@ -422,7 +442,7 @@ pub async fn abandon(bastion: &Bastion, id: &str, reason: Safe) -> Result<Safe, 
     Ok(said.into())
 }
 
-fn run(
+pub(super) fn run(
     bastion: Bastion,
     kept: Kept,
     lock: Lock,
@@ -444,11 +464,12 @@ fn run(
         stop,
         tell: None,
         read: None,
+        joined: None,
         beforehand: Vec::new(),
     }
 }
 
-fn entry(bastion: &Bastion, what: What) -> Entry {
+pub(super) fn entry(bastion: &Bastion, what: What) -> Entry {
     Entry {
         at: bastion.clock.wall(),
         by: bastion.person.words(),
@@ -484,17 +505,16 @@ fn broken(bastion: &Bastion, request: &Request, plan: &Plan) -> Vec<Entry> {
     passed.map(|gate| entry(bastion, what(gate))).collect()
 }
 
-/// Every Service of the switch: also those that are verified only must not move meanwhile.
-fn lockable(plan: &Plan) -> Vec<Safe> {
-    plan.least.keys().cloned().collect()
-}
-
-/// The epochs on the Services: a Lease that was deleted starts above them.
-fn floor(estate: &Estate) -> BTreeMap<Safe, u64> {
-    let services = estate.services.value.iter();
-    services
-        .filter_map(|s| Some((s.name.clone(), marks::epoch(&s.marks)?)))
-        .collect()
+/// The epochs on the Services and the Deployments, by lock: a Lease that was deleted starts above them.
+fn floor(estate: &Estate, plan: &Plan) -> BTreeMap<Safe, u64> {
+    let deployments = estate.deployments.value.iter();
+    let highest = deployments.filter_map(|d| marks::epoch(&d.marks)).max();
+    let of = |lock: Safe| {
+        let service = estate.services.value.get(&lock);
+        let own = service.and_then(|s| marks::epoch(&s.marks));
+        Some((lock, own.max(highest)?))
+    };
+    plan.locks().into_iter().filter_map(of).collect()
 }
 
 fn leases(estate: &Estate, plan: &Plan) -> BTreeMap<Safe, Lease> {
@@ -505,7 +525,7 @@ fn leases(estate: &Estate, plan: &Plan) -> BTreeMap<Safe, Lease> {
             .get(marks::lease_name(service).as_str())?;
         Some((service.clone(), lease.clone()))
     };
-    plan.least.keys().filter_map(of).collect()
+    plan.locks().iter().filter_map(of).collect()
 }
 
 fn next_epochs(
@@ -520,16 +540,17 @@ fn next_epochs(
             lease.max(floor.get(service).copied().unwrap_or(0)) + 1,
         )
     };
-    plan.least.keys().map(next).collect()
+    plan.locks().iter().map(next).collect()
 }
 
 /// An operation of these Services that was left unfinished stands in the way of another one.
 async fn unfinished(bastion: &Bastion, plan: &Plan) -> Result<(), Refused> {
     let (records, _) = record::list(bastion).await?;
+    let ours = plan.locks();
     let touches = |kept: &&Kept| {
         let theirs = kept.operation.plan.as_ref();
         kept.operation.closed.is_none()
-            && theirs.is_some_and(|p| p.least.keys().any(|s| plan.least.contains_key(s)))
+            && theirs.is_some_and(|p| p.locks().iter().any(|lock| ours.contains(lock)))
     };
     let Some(open) = records.iter().find(touches) else {
         return Ok(());
@@ -555,14 +576,18 @@ async fn unfinished(bastion: &Bastion, plan: &Plan) -> Result<(), Refused> {
     }))
 }
 
-fn journal(bastion: &Bastion, id: &str) -> io::Result<Journal> {
+pub(super) fn journal(bastion: &Bastion, id: &str) -> io::Result<Journal> {
     match &bastion.journals {
         Some(folder) => Journal::open(folder, id),
         None => Ok(Journal::none()),
     }
 }
 
-fn told_to(journal: &mut Journal, bastion: &Bastion, entries: &[Entry]) -> io::Result<()> {
+pub(super) fn told_to(
+    journal: &mut Journal,
+    bastion: &Bastion,
+    entries: &[Entry],
+) -> io::Result<()> {
     for entry in entries {
         let line = serde_json::to_value(entry).unwrap_or_default();
         journal.write(bastion.clock.wall(), "entry", line)?;

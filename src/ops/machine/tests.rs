@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::estate::Labels;
-use crate::ops::plan::Flip;
+use crate::ops::plan::{Flip, Update};
 
 fn labels(colour: &str) -> Labels {
     [("version".into(), colour.into())].into_iter().collect()
@@ -22,6 +22,17 @@ pub(crate) fn plan(kind: OperationKind, services: &[&str]) -> Plan {
         resource_version: "1".into(),
         has_annotations: true,
     };
+    let update = |name: &&str| Update {
+        deployment: (*name).into(),
+        uid: "u".into(),
+        workload: (*name).into(),
+        revision: Some("1".into()),
+        containers: Vec::new(),
+        replicas: 0,
+        to_replicas: 1,
+    };
+    let is_deploy = kind == OperationKind::Deploy;
+    let names = || services.iter().map(|s| Safe::from(*s));
     Plan {
         kind,
         environment: "production".into(),
@@ -29,8 +40,14 @@ pub(crate) fn plan(kind: OperationKind, services: &[&str]) -> Plan {
         key: "version".into(),
         from: Some("blue".into()),
         to: "green".into(),
-        flips: services.iter().map(flip).collect(),
-        least: services.iter().map(|s| ((*s).into(), 1)).collect(),
+        flips: match is_deploy {
+            true => Vec::new(),
+            false => services.iter().map(flip).collect(),
+        },
+        least: match is_deploy {
+            true => BTreeMap::new(),
+            false => names().map(|s| (s, 1)).collect(),
+        },
         images: Vec::new(),
         holds: Vec::new(),
         gates: Vec::new(),
@@ -40,6 +57,22 @@ pub(crate) fn plan(kind: OperationKind, services: &[&str]) -> Plan {
         others: Vec::new(),
         back: "R".into(),
         reason: None,
+        how: Default::default(),
+        probes: Vec::new(),
+        wanted: BTreeMap::new(),
+        updates: match is_deploy {
+            true => services.iter().map(update).collect(),
+            false => Vec::new(),
+        },
+        rolls: match is_deploy {
+            true => names().collect(),
+            false => Vec::new(),
+        },
+        keeps: match is_deploy {
+            true => names().map(|s| (s, labels("blue"))).collect(),
+            false => BTreeMap::new(),
+        },
+        locks: names().filter(|_| is_deploy).collect(),
         hash: "0".into(),
     }
 }
@@ -81,6 +114,8 @@ fn kinds() -> impl Strategy<Value = OperationKind> {
         Just(OperationKind::Cutover),
         Just(OperationKind::Rollback),
         Just(OperationKind::Repair),
+        Just(OperationKind::Deploy),
+        Just(OperationKind::Smoke),
     ]
 }
 
@@ -150,6 +185,25 @@ proptest! {
         // What is said to be done or rolled back is so.
         let flipped = |s: &str| operation.has_passed(&Step::Flip(s.into()));
         let undone = |s: &str| operation.has_passed(&Step::Undo(s.into()));
+        let deployed = |s: &str| {
+            let steps = [Step::Update(s.into()), Step::RollOut(s.into()), Step::Verify];
+            steps.iter().all(|step| operation.has_passed(step))
+        };
+        if kind == OperationKind::Smoke {
+            // I-7: what was cut short did not pass.
+            let (outcome, _) = operation.closed.clone().unwrap();
+            prop_assert!(outcome != Outcome::Done || operation.has_passed(&Step::Smoke));
+            return Ok(());
+        }
+        if kind == OperationKind::Deploy {
+            let (outcome, _) = operation.closed.clone().unwrap();
+            let is_whole = services.iter().all(|s| deployed(s));
+            prop_assert!(outcome != Outcome::Done || is_whole, "half of it is not done");
+            // I-40: whatever became of it, no selector was touched.
+            let moves = |s: &Step| matches!(s, Step::Flip(_) | Step::Undo(_));
+            prop_assert!(!operation.states.keys().any(moves));
+            return Ok(());
+        }
         match operation.closed.clone().unwrap().0 {
             Outcome::Done => for s in services {
                 prop_assert!(flipped(s) && !undone(s));
@@ -245,6 +299,45 @@ fn passed(step: Step) -> [What; 2] {
             evidence: "seen".into(),
         },
     ]
+}
+
+/// What a deploy by a workflow or a program does, in order, and that a lost dispatch is settled and not repeated.
+#[test]
+fn i_53_an_intent_to_dispatch_without_a_result_is_settled_and_not_repeated() {
+    let mut by_workflow = plan(OperationKind::Deploy, &["a"]);
+    by_workflow.updates.clear();
+    by_workflow.how = crate::ops::plan::How::Workflow(crate::ops::plan::Workflow {
+        file: "deploy.yml".into(),
+        reference: "main".into(),
+        inputs: BTreeMap::new(),
+        timeout_s: 60,
+    });
+    let steps: Vec<String> = by_workflow
+        .steps()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        steps,
+        ["check", "dispatch", "follow", "roll out a", "verify"]
+    );
+    let mut entries = vec![entry(What::Planned(Box::new(by_workflow)))];
+    entries.extend(passed(Step::Check).map(entry));
+    entries.push(entry(What::Began {
+        step: Step::Dispatch,
+        attempt: 1,
+    }));
+    assert_eq!(
+        Operation::fold(&entries).next(),
+        Next::Settle(Step::Dispatch)
+    );
+    entries.push(entry(What::Dispatched { run: 77 }));
+    entries.push(entry(passed(Step::Dispatch)[1].clone()));
+    let operation = Operation::fold(&entries);
+    assert_eq!(
+        (operation.run, operation.next()),
+        (Some(77), Next::Begin(Step::Follow))
+    );
 }
 
 fn folded(kind: OperationKind, entries: impl IntoIterator<Item = What>) -> Operation {

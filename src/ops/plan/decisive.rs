@@ -77,8 +77,20 @@ pub(super) fn hash(
             .collect(),
         policy: super::freeze::terms(kind, estate),
     };
-    let text = serde_json::to_vec(&decisive).unwrap_or_default();
+    hash_of(&decisive)
+}
+
+/// The hash of any facts.
+pub(super) fn hash_of(facts: &impl Serialize) -> Safe {
+    let text = serde_json::to_vec(facts).unwrap_or_default();
     digest(&text)[..DIGITS].into()
+}
+
+/// What decides of gates: who holds the Leases and how old a feed is decide for themselves, each time anew.
+pub(super) fn of_gates(gates: &[Gate]) -> Vec<(Safe, Finding)> {
+    let decides = |gate: &&Gate| !matches!(gate.name.as_str(), "lock" | "current" | "rights");
+    let gates = gates.iter().filter(decides);
+    gates.map(|gate| (gate.id(), gate.finding)).collect()
 }
 
 /// SHA-256 of `bytes`, hexadecimal.

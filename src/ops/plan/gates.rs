@@ -60,7 +60,7 @@ pub(super) fn cutover(
     gates.push(capacity(estate, to));
     gates.extend(held(&holds));
     gates.extend(monitoring::gates(estate, switch, to, now));
-    gates.extend(lock(request, estate, &services, now));
+    gates.extend(lock(request, estate, &switch.services, now));
     gates.extend(rights(estate));
     gates.extend(owners(&services));
     let plan = Draft {
@@ -125,7 +125,7 @@ pub(super) fn repair(
     gates.extend(freeze(request, estate, now));
     gates.extend(matching(estate, &targets, switch, to));
     gates.extend(ports(estate, &services, &targets));
-    gates.extend(lock(request, estate, &services, now));
+    gates.extend(lock(request, estate, &switch.services, now));
     gates.extend(rights(estate));
     gates.extend(owners(&services));
     let plan = Draft {
@@ -193,6 +193,13 @@ impl Draft {
             back: self.back,
             reason: request.reason.clone(),
             hash,
+            how: super::How::Image,
+            probes: Vec::new(),
+            wanted: BTreeMap::new(),
+            updates: Vec::new(),
+            rolls: Vec::new(),
+            keeps: BTreeMap::new(),
+            locks: Vec::new(),
         })
     }
 }
@@ -252,7 +259,7 @@ pub(super) fn least(estate: &Estate, targets: &[(Safe, Labels)]) -> BTreeMap<Saf
         .collect()
 }
 
-fn current(estate: &Estate, now: Now) -> Gate {
+pub(super) fn current(estate: &Estate, now: Now) -> Gate {
     let stale: Vec<&str> = (VITAL.iter())
         .filter(|kind| estate.currency(**kind, now.at) != Currency::Live)
         .map(|kind| kind.plural())
@@ -274,7 +281,7 @@ fn current(estate: &Estate, now: Now) -> Gate {
 }
 
 /// I-1: a selector that matches none or both is refused, and never overridden.
-fn selector(estate: &Estate) -> Vec<Gate> {
+pub(super) fn selector(estate: &Estate) -> Vec<Gate> {
     let judge = |view: crate::estate::ServiceView<'_>| {
         let name = view.name;
         let (finding, said) = match &view.live {
@@ -490,11 +497,11 @@ fn hold(autoscaler: &Autoscaler, needed: u32) -> Option<Hold> {
 }
 
 /// Somebody else's Lease, alive or left behind.
-fn lock(request: &Request, estate: &Estate, services: &[&Service], now: Now) -> Vec<Gate> {
+pub(super) fn lock(request: &Request, estate: &Estate, locks: &[Safe], now: Now) -> Vec<Gate> {
     let server = estate.server_time(now);
     let mut gates = Vec::new();
-    for service in services {
-        let name = marks::lease_name(&service.name);
+    for service in locks {
+        let name = marks::lease_name(service);
         let Some(lease) = estate.leases.value.get(name.as_str()) else {
             continue;
         };
@@ -503,30 +510,32 @@ fn lock(request: &Request, estate: &Estate, services: &[&Service], now: Now) -> 
         };
         let what = marks::operation(&lease.marks)
             .map_or_else(String::new, |id| format!(", operation {id}"));
+        let is_host = request.within.as_ref().is_some_and(|within| {
+            marks::operation(&lease.marks).as_ref() == Some(&within.operation)
+        });
         let (finding, said) = match (marks::is_alive(lease, server), request.seize) {
+            (true, _) if is_host => (
+                Finding::Noted,
+                format!("{service} is held by {holder}{what}, of which this is a part"),
+            ),
             (_, true) => (
                 Finding::Noted,
-                format!("{} is taken from {holder}{what}", service.name),
+                format!("{service} is taken from {holder}{what}"),
             ),
             (false, false) if is_left(lease, estate, now) => (
                 Finding::Noted,
                 format!(
-                    "{} was left locked by {holder}{what}, which never began or is over: it is taken over",
-                    service.name
+                    "{service} was left locked by {holder}{what}, which never began or is over: it is taken over"
                 ),
             ),
             (true, false) => (
                 Finding::Bad,
-                format!(
-                    "{} is held by {holder}{what}: watch it, or wait for its end",
-                    service.name
-                ),
+                format!("{service} is held by {holder}{what}: watch it, or wait for its end"),
             ),
             (false, false) => (
                 Finding::Bad,
                 format!(
-                    "{} was left locked by {holder}{what}: adopt it, abandon it, or roll back",
-                    service.name
+                    "{service} was left locked by {holder}{what}: adopt it, abandon it, or roll back"
                 ),
             ),
         };
@@ -536,7 +545,7 @@ fn lock(request: &Request, estate: &Estate, services: &[&Service], now: Now) -> 
 }
 
 /// K02: what the API server would refuse is refused here, by verb and resource.
-fn rights(estate: &Estate) -> Option<Gate> {
+pub(super) fn rights(estate: &Estate) -> Option<Gate> {
     let denied = |check: &&crate::estate::Check| matches!(check.verdict, Verdict::Bad(_));
     if let Some(check) = estate.rights.iter().find(denied) {
         let why = check.verdict.why().map_or("", |why| why.as_str());

@@ -1,5 +1,7 @@
 //! Each gate, seen to open and to close.
 
+mod deploy;
+
 use super::*;
 use crate::estate::fold::tests::now;
 use crate::estate::pods::tests::{labels, pod, scope};
@@ -33,6 +35,7 @@ fn deployment(part: &str, colour: &str) -> Deployment {
         images: Vec::new(),
         revision: None,
         helm_release: None,
+        owners: Vec::new(),
     }
 }
 
@@ -127,6 +130,10 @@ fn request(kind: OperationKind) -> Request {
         seize: false,
         overrides: Default::default(),
         break_glass: None,
+        images: Default::default(),
+        how: Default::default(),
+        probes: Vec::new(),
+        within: None,
     }
 }
 

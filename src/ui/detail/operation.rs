@@ -82,6 +82,7 @@ fn said(entry: &Entry) -> (Mark, String) {
         }
         What::Began { step, attempt: 1 } => (Mark::Running, format!("{step}")),
         What::Began { step, attempt } => (Mark::Running, format!("{step}, try {attempt}")),
+        What::Dispatched { run } => (Mark::Dot, format!("dispatched run {run}")),
         What::Noted { fact } => (Mark::Dot, fact.to_string()),
         What::Passed { step, evidence } => (Mark::Ok, format!("{step}: {evidence}")),
         What::Failed { step, reason } => (Mark::Bad, format!("{step}: {reason}")),

@@ -146,6 +146,7 @@ fn an_operator_may_do_what_operations_need_and_nothing_else() {
         &["services", "deployments", "horizontalpodautoscalers"],
     ));
     wanted.extend(each(&["create", "update"], &["leases"]));
+    wanted.extend(each(&["get", "create"], &["pods/portforward"]));
     assert_eq!(rights(plane, &ivan, here), wanted);
     let records = ["get", "list", "watch", "create", "update", "delete"];
     assert_eq!(

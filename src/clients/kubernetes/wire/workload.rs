@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::annotations::owners;
 use super::{
     Interner, Meta, Pairs, Place, Projected, Template, TemplateContainer, WireCondition, empty,
 };
@@ -74,6 +75,7 @@ impl Projected for Deployment {
             name: meta.name(),
             revision: annotations.and_then(|a| a.revision.clone()),
             helm_release: annotations.and_then(|a| a.helm_release.clone()),
+            owners: owners(&meta.labels.0, annotations),
             uid: meta.uid.unwrap_or_else(empty),
             resource_version: meta.resource_version.unwrap_or_else(empty),
             marks,

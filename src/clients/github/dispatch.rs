@@ -1,0 +1,95 @@
+//! Starts a run of a workflow, and finds the one that was started: the one thing that is changed at GitHub.
+//!
+//! A dispatch is sent once. Whoever does not know what became of it looks for the run (I-53).
+//! <https://docs.github.com/rest/actions/workflows#create-a-workflow-dispatch-event>
+
+use std::collections::BTreeMap;
+
+use http::Request;
+use http::header::{ACCEPT, AUTHORIZATION};
+use serde_json::{Value, json};
+
+use super::ask::{JSON, Purpose};
+use super::{Github, transport, wire};
+use crate::clients::kubernetes::fault as way;
+use crate::estate::runs::Run;
+use crate::estate::{Fault, Safe};
+
+/// Runs that are looked through for one that was dispatched.
+const RECENT: u32 = 50;
+
+/// Why a dispatch is not known to be done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Undispatched {
+    /// Not started, for sure.
+    Refused(Fault),
+    /// No answer, or one that proves nothing: look for the run.
+    Unknown(Fault),
+}
+
+impl Github {
+    /// Starts a run of `workflow` at `reference`; returns its id, where GitHub says it.
+    ///
+    /// # Errors
+    /// See [`Undispatched`].
+    pub async fn dispatch(
+        &self,
+        workflow: &str,
+        reference: &str,
+        inputs: &BTreeMap<Safe, Safe>,
+    ) -> Result<Option<u64>, Undispatched> {
+        let name = transport::escaped(workflow);
+        let path = self.path(&format!("actions/workflows/{name}/dispatches"));
+        let body = json!({ "ref": reference, "inputs": inputs, "return_run_details": true });
+        let whole = self.0.limits.whole;
+        let slow = |_| Err(Undispatched::Unknown(way::slow(self.host(), whole)));
+        (tokio::time::timeout(whole, self.post(&path, &body)).await).unwrap_or_else(slow)
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Result<Option<u64>, Undispatched> {
+        self.gate(|gate| gate.permit(Purpose::Asked))
+            .map_err(Undispatched::Refused)?;
+        let mut request = Request::post(path).header(ACCEPT, JSON);
+        if let Some(credential) = self.credential() {
+            request = request.header(AUTHORIZATION, credential);
+        }
+        let request = (self.0.octocrab.build_request(request, Some(body)))
+            .map_err(|e| Undispatched::Refused(self.broken(&e)))?;
+        let response = (self.0.octocrab.execute(request).await)
+            .map_err(|e| Undispatched::Unknown(self.broken(&e)))?;
+        self.gate(|gate| gate.take(response.headers()));
+        match response.status().as_u16() {
+            200..=299 => {
+                // It is started, whatever can be read of the answer.
+                let bytes = self.collect(response.into_body()).await.unwrap_or_default();
+                Ok(wire::dispatched(&bytes))
+            }
+            400..=499 => Err(Undispatched::Refused(self.refusal(response).await)),
+            _ => Err(Undispatched::Unknown(self.refusal(response).await)),
+        }
+    }
+
+    /// The run `id` as it is now.
+    ///
+    /// # Errors
+    /// What is wrong with the way, the token, the id or the answer.
+    pub async fn run(&self, id: u64) -> Result<Run, Fault> {
+        let path = self.path(&format!("actions/runs/{id}"));
+        let body = self.ask(&path, None).await?.body(self.host())?;
+        wire::run(&body.bytes).map_err(|e| self.unreadable(&e))
+    }
+
+    /// The newest dispatched run of `workflow` whose name holds `text`.
+    ///
+    /// # Errors
+    /// As [`Github::run`].
+    pub async fn dispatched(&self, workflow: &str, text: &str) -> Result<Option<Run>, Fault> {
+        let name = transport::escaped(workflow);
+        let path = self.path(&format!(
+            "actions/workflows/{name}/runs?event=workflow_dispatch&per_page={RECENT}"
+        ));
+        let body = self.ask(&path, None).await?.body(self.host())?;
+        let runs = wire::runs(&body.bytes).map_err(|e| self.unreadable(&e))?;
+        Ok(runs.into_iter().find(|run| run.title.contains(text)))
+    }
+}

@@ -1,0 +1,197 @@
+//! A program of the user's: run without a shell, in a clean environment, in a process group of its own.
+//!
+//! What it prints is kept by its tail, cleaned, with what looks like a secret masked.
+
+use std::ffi::OsString;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
+
+use super::github::masked;
+use crate::estate::{Fault, FaultKind, Safe};
+
+/// What is kept of what it prints, in bytes.
+const TAIL: usize = 8 << 10;
+/// Bytes that are read at once.
+const READ: usize = 4 << 10;
+/// How long its pipes are read after its end: something that it started may hold them.
+const DRAIN: Duration = Duration::from_secs(1);
+/// The variables that are passed on: what a program needs to find its files, and the cluster.
+const PASSED: [&str; 8] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LANG",
+    "TMPDIR",
+    "KUBECONFIG",
+    "XDG_CONFIG_HOME",
+    "XDG_CACHE_HOME",
+];
+
+/// A program that runs. Dropped, it is killed with all that it started.
+#[derive(Debug)]
+pub struct Program {
+    child: Child,
+    out: Option<ChildStdout>,
+    err: Option<ChildStderr>,
+    tail: Vec<u8>,
+    leader: Option<u32>,
+}
+
+/// Starts `argv` with `variables` beside those that are passed on.
+///
+/// # Errors
+/// It cannot be started.
+pub fn start(argv: &[Safe], variables: &[(String, Safe)]) -> Result<Program, Fault> {
+    let config = |what: String| Fault {
+        kind: FaultKind::Config,
+        what: what.into(),
+    };
+    let Some((name, rest)) = argv.split_first() else {
+        return Err(config("no program is named".to_owned()));
+    };
+    let passed = PASSED.iter().filter_map(|name| {
+        let value: OsString = std::env::var_os(name)?;
+        Some((*name, value))
+    });
+    let mut command = Command::new(name.as_str());
+    command
+        .args(rest.iter().map(Safe::as_str))
+        .env_clear()
+        .envs(passed)
+        .envs(variables.iter().map(|(name, value)| (name, value.as_str())))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true);
+    let mut child =
+        (command.spawn()).map_err(|e| config(format!("{name} cannot be started: {e}")))?;
+    Ok(Program {
+        out: child.stdout.take(),
+        err: child.stderr.take(),
+        leader: child.id(),
+        tail: Vec::new(),
+        child,
+    })
+}
+
+impl Program {
+    /// Waits for its end. May be given up on and called again.
+    ///
+    /// # Errors
+    /// The system's own.
+    pub async fn ended(&mut self) -> std::io::Result<ExitStatus> {
+        let (mut out, mut err) = ([0; READ], [0; READ]);
+        let status = loop {
+            tokio::select! {
+                read = some(&mut self.out, &mut out) => keep(&mut self.tail, &out[..read]),
+                read = some(&mut self.err, &mut err) => keep(&mut self.tail, &err[..read]),
+                status = self.child.wait() => break status?,
+            }
+        };
+        // What it printed last is still in the pipes.
+        let drained = async {
+            while self.out.is_some() || self.err.is_some() {
+                tokio::select! {
+                    read = some(&mut self.out, &mut out) => keep(&mut self.tail, &out[..read]),
+                    read = some(&mut self.err, &mut err) => keep(&mut self.tail, &err[..read]),
+                }
+            }
+        };
+        let _ = tokio::time::timeout(DRAIN, drained).await;
+        Ok(status)
+    }
+
+    /// The last 8 KiB of what it printed, in lines, the oldest first.
+    pub fn tail(&self) -> Vec<Safe> {
+        let lines = self.tail.split(|byte| *byte == b'\n');
+        let cleaned = lines.map(|line| masked(&Safe::from_bytes(line)));
+        cleaned.filter(|line| !line.trim().is_empty()).collect()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let leader = self.leader.and_then(|id| i32::try_from(id).ok());
+        if let Some(leader) = leader.and_then(rustix::process::Pid::from_raw) {
+            // All of its group may have ended by itself.
+            let _ = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+/// Something of a pipe. At its end the pipe is dropped; without one this waits for ever.
+async fn some(pipe: &mut Option<impl AsyncRead + Unpin>, into: &mut [u8]) -> usize {
+    let Some(open) = pipe else {
+        return std::future::pending().await;
+    };
+    match open.read(into).await {
+        Ok(read) if read > 0 => read,
+        Ok(_) | Err(_) => {
+            *pipe = None;
+            0
+        }
+    }
+}
+
+fn keep(tail: &mut Vec<u8>, read: &[u8]) {
+    tail.extend_from_slice(read);
+    let many = tail.len().saturating_sub(TAIL);
+    tail.drain(..many);
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    async fn run(script: &str) -> (Option<i32>, Vec<String>) {
+        let argv = ["sh", "-c", script].map(Safe::from);
+        let variables = [("WHEELHOUSE_COLOUR".to_owned(), Safe::from("green"))];
+        let mut program = start(&argv, &variables).unwrap();
+        let status = program.ended().await.unwrap();
+        let tail = program.tail().iter().map(ToString::to_string).collect();
+        (status.code(), tail)
+    }
+
+    #[tokio::test]
+    async fn a_program_has_a_clean_environment_and_its_output_is_cleaned_and_capped() {
+        let (code, said) = run("echo $WHEELHOUSE_COLOUR; echo bad 1>&2; exit 3").await;
+        assert_eq!(code, Some(3));
+        assert!(
+            said.contains(&"green".to_owned()) && said.contains(&"bad".to_owned()),
+            "{said:?}"
+        );
+        // Cargo sets this for tests; a program of the user's does not see it.
+        assert_eq!(run("echo [$CARGO_MANIFEST_DIR]").await.1, ["[]"]);
+        let (_, said) = run("printf '\\033[31mred ghp_0123456789abcdefghijklmnopqrstuv\\n'").await;
+        assert_eq!(said, ["red ***"]);
+        let (_, said) = run("yes x | head -c 100000; echo last").await;
+        let bytes: usize = said.iter().map(|line| line.len() + 1).sum();
+        assert!(bytes <= TAIL + 1 && said.last().unwrap().ends_with("last"));
+    }
+
+    #[tokio::test]
+    async fn what_a_program_started_does_not_keep_it_waiting() {
+        let (code, said) = run("sleep 300 & echo done").await;
+        assert_eq!((code, said), (Some(0), vec!["done".to_owned()]));
+    }
+
+    #[test]
+    fn what_cannot_be_started_is_said() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let _in = runtime.enter();
+        let fault = start(&["/nowhere/deploy".into()], &[]).unwrap_err();
+        assert!(
+            fault.what.contains("/nowhere/deploy cannot be started"),
+            "{}",
+            fault.what
+        );
+    }
+}

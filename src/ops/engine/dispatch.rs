@@ -1,0 +1,179 @@
+//! A deploy by a workflow: dispatched once, found again by the operation's id, followed to its end.
+//!
+//! It cannot be fenced. What it left in the cluster is judged by the steps behind it (I-3), and a run that was
+//! skipped, cancelled or is neutral is no success (I-54).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::flip::{failed, passed};
+use super::wait::Woken;
+use super::{Ended, Found, Run};
+use crate::clients::github::{self, Github, Undispatched};
+use crate::estate::runs::{Conclusion, Progress};
+use crate::estate::{FaultKind, Safe};
+use crate::ops::entry::{Step, What};
+use crate::ops::plan::{How, Workflow};
+
+/// Between two looks at a run.
+const LOOKS: Duration = Duration::from_secs(5);
+
+impl Run {
+    /// Starts the workflow, once.
+    pub(super) async fn dispatch(&mut self, step: &Step) -> Result<Vec<What>, Ended> {
+        let (wanted, github) = match self.workflow().await {
+            Ok(both) => both,
+            Err(why) => return Ok(vec![failed(step, why)]),
+        };
+        // A record tells nobody what to start: whoever takes one over has the same workflow configured.
+        if self.bastion.how != How::Workflow(wanted.clone()) {
+            let said = "its workflow is not the one that is configured here: it is not started";
+            return Ok(vec![failed(step, said)]);
+        }
+        let inputs = self.inputs(&wanted);
+        // The last look at the Lease: nothing but the request lies behind it.
+        self.believe()?;
+        let sent = json!({ "dispatch": wanted.file, "ref": wanted.reference, "inputs": inputs });
+        self.note("sent", sent);
+        let sent = github.dispatch(&wanted.file, &wanted.reference, &inputs);
+        Ok(match sent.await {
+            Ok(Some(run)) => vec![What::Dispatched { run }, passed(step, format!("run {run}"))],
+            Ok(None) => vec![What::Unknown {
+                step: step.clone(),
+                reason: "GitHub took it and did not say which run it is".into(),
+            }],
+            Err(Undispatched::Refused(fault)) => vec![failed(step, fault.what)],
+            Err(Undispatched::Unknown(fault)) => vec![What::Unknown {
+                step: step.clone(),
+                reason: fault.what,
+            }],
+        })
+    }
+
+    /// Looks for the run that names this operation. None is started in its place: one that was may show late.
+    pub(super) async fn settle_dispatch(&mut self, step: &Step) -> Result<Found, Ended> {
+        let (wanted, github) = match self.workflow().await {
+            Ok(both) => both,
+            Err(why) => return Ok(Found::Known(vec![failed(step, why)])),
+        };
+        let limit = Instant::now() + self.bastion.timing.moved;
+        loop {
+            let id = self.id().clone();
+            let why = match github.dispatched(&wanted.file, &id).await {
+                Ok(Some(run)) => {
+                    let said = format!("run {}, found by its name", run.id);
+                    let dispatched = What::Dispatched { run: run.id };
+                    return Ok(Found::Known(vec![dispatched, passed(step, said)]));
+                }
+                Ok(None) => Safe::from(format!("no run of {} names operation {id}", wanted.file)),
+                Err(fault) => fault.what,
+            };
+            if limit <= Instant::now() {
+                let said =
+                    format!("{why}; it is not dispatched again: look there, and deploy anew");
+                return Ok(Found::Known(vec![failed(step, said)]));
+            }
+            self.pause().await?;
+        }
+    }
+
+    /// Follows the run to its end.
+    pub(super) async fn followed(&mut self, step: &Step) -> Result<Vec<What>, Ended> {
+        let Some(id) = self.kept.operation.run else {
+            return Ok(vec![failed(step, "its record names no run")]);
+        };
+        let (wanted, github) = match self.workflow().await {
+            Ok(both) => both,
+            Err(why) => return Ok(vec![failed(step, why)]),
+        };
+        let timeout = Duration::from_secs(u64::from(wanted.timeout_s));
+        let limit = Instant::now() + timeout;
+        let mut next = Instant::now();
+        let mut why = Safe::from("it was not seen yet");
+        loop {
+            if next <= Instant::now() {
+                next = Instant::now() + LOOKS;
+                match github.run(id).await {
+                    Ok(run) => match run.progress {
+                        Progress::Done(Conclusion::Success) => {
+                            let said = format!("run {id} succeeded: {}", run.url);
+                            return Ok(vec![passed(step, said)]);
+                        }
+                        Progress::Done(other) => {
+                            let said = format!("run {id} ended {}: {}", ended(&other), run.url);
+                            return Ok(vec![failed(step, said)]);
+                        }
+                        Progress::Waiting => why = "it waits for an approval".into(),
+                        Progress::Queued | Progress::Running | Progress::Other(_) => {
+                            why = "it is under way".into();
+                        }
+                    },
+                    Err(fault) if fault.kind == FaultKind::Missing => {
+                        return Ok(vec![failed(step, format!("run {id}: {}", fault.what))]);
+                    }
+                    // I-56: GitHub may be away for a while; the run goes on.
+                    Err(fault) => why = fault.what,
+                }
+            }
+            if let Some(stopped) = self.stopped(step) {
+                let fact = format!("run {id} goes on: cancel it at GitHub").into();
+                return Ok(vec![What::Noted { fact }, stopped]);
+            }
+            if let Woken::Late = self.wait(Some(limit)).await? {
+                let said = format!("run {id} not within {} s: {why}", timeout.as_secs());
+                return Ok(vec![failed(step, said)]);
+            }
+        }
+    }
+
+    /// The workflow of the plan, if it is the one that is configured here, and the way to it.
+    async fn workflow(&self) -> Result<(Workflow, Github), Safe> {
+        let How::Workflow(wanted) = self.plan().map(|plan| plan.how.clone()).unwrap_or_default()
+        else {
+            return Err("its plan names no workflow".into());
+        };
+        let Some(target) = &self.bastion.github else {
+            return Err("there is no [github] in the configuration here".into());
+        };
+        let github = github::connect(target).await.map_err(|fault| fault.what)?;
+        Ok((wanted, github))
+    }
+
+    /// The inputs with what is known now in them.
+    fn inputs(&self, wanted: &Workflow) -> BTreeMap<Safe, Safe> {
+        let inputs = wanted.inputs.iter();
+        inputs
+            .map(|(name, value)| (name.clone(), self.filled(value)))
+            .collect()
+    }
+
+    /// A text of the configuration with what is known now in it.
+    pub(super) fn filled(&self, text: &Safe) -> Safe {
+        let plan = self.plan();
+        let colour = plan.map_or("", |plan| plan.to.as_str());
+        let environment = plan.map_or("", |plan| plan.environment.as_str());
+        let namespace = plan.map_or("", |plan| plan.namespace.as_str());
+        let text = text.replace("{operation}", self.id());
+        let text = text.replace("{colour}", colour);
+        let text = text.replace("{environment}", environment);
+        Safe::from(text.replace("{namespace}", namespace))
+    }
+}
+
+fn ended(conclusion: &Conclusion) -> String {
+    match conclusion {
+        Conclusion::Success => "well".to_owned(),
+        Conclusion::Failure => "in failure".to_owned(),
+        Conclusion::Cancelled => "cancelled".to_owned(),
+        Conclusion::Skipped => "skipped: nothing was deployed".to_owned(),
+        Conclusion::TimedOut => "timed out".to_owned(),
+        Conclusion::ActionRequired => "for want of an action of somebody's".to_owned(),
+        Conclusion::Neutral => "neutral, which is no success".to_owned(),
+        Conclusion::Stale => "stale".to_owned(),
+        Conclusion::StartupFailure => "before it began".to_owned(),
+        Conclusion::Other(word) => format!("as {word}"),
+    }
+}

@@ -1,0 +1,181 @@
+//! A job of a workflow run that joins the operation which dispatched it (`--within`).
+//!
+//! It acts under that operation's Leases and epochs, which it neither takes nor renews but looks at as often as their
+//! holder renews them. Its patches test the same as ever, so a takeover of the operation voids them too. Its entries
+//! are notes in the operation's record; a record that is over, or names another run, lets nobody in.
+
+use tokio::sync::watch;
+
+use super::start::{Prepared, Refused, entry, journal, run, told_to};
+use super::{Ended, Run};
+use crate::estate::Safe;
+use crate::ops::bastion::Bastion;
+use crate::ops::entry::{Entry, Step, What};
+use crate::ops::journal::Journal;
+use crate::ops::kept::Kept;
+use crate::ops::machine::{Next, Operation};
+use crate::ops::plan::{Refusal, RefusalKind, Within, check};
+use crate::ops::{lock, reads, record};
+
+/// How often the record is read for the run's id, which is written there when GitHub has said it.
+const LOOKS: u32 = 60;
+
+/// The operation that `within` names, if its record is open and names that run.
+pub(super) async fn host(bastion: &Bastion, within: &Within) -> Result<Kept, Refused> {
+    let id = &within.operation;
+    let refuse = |why: String| {
+        Err(Refused::Refusal(Refusal {
+            kind: RefusalKind::Held,
+            why: why.into(),
+            plan: None,
+        }))
+    };
+    for _ in 0..LOOKS {
+        let Some(kept) = record::read(bastion, id).await? else {
+            return refuse(format!(
+                "there is no operation {id} here: run it without --within"
+            ));
+        };
+        if let Some((outcome, _)) = &kept.operation.closed {
+            return refuse(format!(
+                "operation {id} is over ({}): nothing joins it",
+                outcome.word()
+            ));
+        }
+        match kept.operation.run {
+            Some(run) if run == within.run => return Ok(kept),
+            Some(run) => {
+                return refuse(format!(
+                    "operation {id} dispatched run {run}, and this is run {}: only the run that it dispatched joins it",
+                    within.run
+                ));
+            }
+            // The job may be faster than the answer that names its run.
+            None if kept.operation.open_step() == Some(&Step::Dispatch) => {
+                tokio::time::sleep(bastion.timing.pause).await;
+            }
+            None => {
+                return refuse(format!(
+                    "operation {id} dispatched no run: nothing joins it"
+                ));
+            }
+        }
+    }
+    refuse(format!("operation {id} names no run: it is not joined"))
+}
+
+impl Prepared {
+    /// Starts as a part of the operation that `within` names.
+    pub(super) async fn join(
+        self,
+        within: &Within,
+        confirmed: Option<&str>,
+        stop: watch::Receiver<bool>,
+    ) -> Result<Run, Refused> {
+        let bastion = self.bastion.clone();
+        let kept = host(&bastion, within).await?;
+        let estate = reads::fresh(&bastion).await?;
+        let plan = check(&self.request, &estate, bastion.clock.now()).map_err(Refused::Refusal)?;
+        if confirmed.is_some_and(|hash| hash != plan.hash.as_str()) {
+            return Err(Refused::Moved(Box::new(plan)));
+        }
+        let epochs = &kept.operation.epochs;
+        let lock = lock::borrow(&bastion, &kept.id, &plan.locks(), epochs).await;
+        let lock = lock.map_err(|why| {
+            Refused::Refusal(Refusal {
+                kind: RefusalKind::Held,
+                why,
+                plan: Some(Box::new(plan.clone())),
+            })
+        })?;
+        let mut journal: Journal = journal(&bastion, &kept.id).unwrap_or_else(|_| Journal::none());
+        let check = Step::Check;
+        let mut entries: Vec<Entry> = [
+            What::Planned(Box::new(plan.clone())),
+            What::Began {
+                step: check.clone(),
+                attempt: 1,
+            },
+            What::Passed {
+                step: check,
+                evidence: format!("within run {}", within.run).into(),
+            },
+        ]
+        .into_iter()
+        .filter(|what| plan.steps().contains(&Step::Check) || matches!(what, What::Planned(_)))
+        .map(|what| entry(&bastion, what))
+        .collect();
+        if let Next::Begin(step) = Operation::fold(&entries).next() {
+            entries.push(entry(&bastion, What::Began { step, attempt: 1 }));
+        }
+        let _ = told_to(&mut journal, &bastion, &entries);
+        let facts = facts(within.run, &entries);
+        let noted = record::note(&bastion, &kept.id, facts).await;
+        noted.map_err(Refused::Trouble)?;
+        let ours = Kept::unwritten(&kept.id, entries);
+        let mut run = run(bastion, ours, lock, self.eyes, journal, stop, 0);
+        run.joined = Some(within.run);
+        Ok(run)
+    }
+}
+
+impl Run {
+    /// Tells the operation that was joined what is done. Its end, or an abort of it, is heard here.
+    pub(super) async fn tell_host(
+        &mut self,
+        number: u64,
+        entries: Vec<Entry>,
+    ) -> Result<(), Ended> {
+        let facts = facts(number, &entries);
+        loop {
+            self.believe()?;
+            match record::note(&self.bastion, &self.kept.id, facts.clone()).await {
+                Ok(kept) => {
+                    self.kept.take(entries);
+                    if let (Some((by, reason)), None) =
+                        (kept.operation.abort, &self.kept.operation.abort)
+                    {
+                        let what = What::AbortAsked { reason };
+                        self.kept.take(vec![Entry {
+                            by,
+                            ..self.entry(what)
+                        }]);
+                    }
+                    return Ok(());
+                }
+                Err(why) if why.contains("is over") || why.contains("there is no operation") => {
+                    return Err(Ended::Interrupted(why));
+                }
+                Err(_) => self.pause().await?,
+            }
+        }
+    }
+}
+
+/// What of the entries the record of another operation is told, in words.
+fn facts(run: u64, entries: &[Entry]) -> Vec<Safe> {
+    let words = |entry: &Entry| {
+        let words = match &entry.what {
+            What::Planned(plan) => plan.title(),
+            What::Began { step, attempt: 1 } => format!("{step} …"),
+            What::Began { step, attempt } => format!("{step} … (try {attempt})"),
+            What::Passed { step, evidence } => format!("{step} done: {evidence}"),
+            What::Failed { step, reason } => format!("{step} FAILED: {reason}"),
+            What::Unknown { step, reason } => format!("{step} UNKNOWN: {reason}"),
+            What::Noted { fact } => fact.to_string(),
+            What::Closed { outcome, reason } => format!("{}: {reason}", outcome.word()),
+            What::Paused { reason } => format!("paused: {reason}"),
+            What::Resumed => "goes on".to_owned(),
+            What::Locked { .. }
+            | What::Dispatched { .. }
+            | What::Overridden { .. }
+            | What::GlassClosed { .. }
+            | What::AbortAsked { .. }
+            | What::Adopted { .. }
+            | What::Abandoned { .. }
+            | What::Newer(_) => return None,
+        };
+        Some(format!("run {run}: {words}").into())
+    };
+    entries.iter().filter_map(words).collect()
+}

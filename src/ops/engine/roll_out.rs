@@ -1,0 +1,317 @@
+//! Waiting until a Deployment runs what it was given, and that the live Services were left alone.
+//!
+//! Rolled out is I-2: the generation observed, updated = ready = available = wanted, no old pod left. What cannot
+//! get well by itself ends it early, in the words of whoever knows.
+
+use tokio::time::Instant;
+
+use super::flip::{failed, passed, words};
+use super::update::{gone, has_images};
+use super::wait::Woken;
+use super::{Ended, Run};
+use crate::estate::health::rollout;
+use crate::estate::{ContainerState, Deployment, Estate, Pod, Safe, Verdict, why};
+use crate::ops::entry::{Step, What};
+use crate::ops::plan::Plan;
+use crate::ops::{marks, reads};
+
+/// Restarts from which a crash is no bad start any more.
+const CRASHES: u32 = 2;
+
+/// How far a Deployment is.
+enum Progress {
+    /// By all that was seen nothing is awaited any more: what is read now decides.
+    Settled,
+    /// Not yet; what it waits for.
+    Waits(Safe),
+    /// It will not be, for sure.
+    Failed(Safe),
+}
+
+impl Run {
+    /// Waits until the Deployment `name` is rolled out.
+    pub(super) async fn rolled_out(
+        &mut self,
+        step: &Step,
+        name: &Safe,
+    ) -> Result<Vec<What>, Ended> {
+        let Some(plan) = self.plan().cloned() else {
+            return Ok(vec![failed(step, "there is no plan")]);
+        };
+        let limit = Instant::now() + self.bastion.timing.rollout;
+        loop {
+            let why = match self.seen(&plan, name) {
+                // The watch may be behind, or ahead of a read a moment ago: what is read now decides.
+                Progress::Settled => match self.read_rolled_out(&plan, name).await {
+                    Progress::Settled => {
+                        let said = self.evidence(name).await;
+                        return Ok(vec![passed(step, said)]);
+                    }
+                    Progress::Waits(why) => why,
+                    Progress::Failed(why) => return Ok(vec![failed(step, why)]),
+                },
+                Progress::Waits(why) => why,
+                Progress::Failed(why) => return Ok(vec![failed(step, why)]),
+            };
+            if let Some(stopped) = self.stopped(step) {
+                return Ok(vec![stopped]);
+            }
+            if let Woken::Late = self.wait(Some(limit)).await? {
+                let seconds = self.bastion.timing.rollout.as_secs();
+                return Ok(vec![failed(step, format!("not within {seconds} s: {why}"))]);
+            }
+        }
+    }
+
+    /// How far it is by the watches.
+    fn seen(&self, plan: &Plan, name: &Safe) -> Progress {
+        let estate = &self.eyes.estate;
+        let Some(deployment) = estate.deployments.value.get(name) else {
+            // I-41; missing is not absent before a whole listing was seen.
+            return match self.eyes.has_seen() {
+                true => Progress::Failed(gone(name)),
+                false => Progress::Waits(format!("{name} was not seen yet").into()),
+            };
+        };
+        if plan.update(name).is_some()
+            && marks::operation(&deployment.marks).as_ref() != Some(self.id())
+        {
+            return match self.is_newer(deployment) {
+                true => Progress::Failed(format!("another operation changed {name} since").into()),
+                false => Progress::Waits(format!("the change of {name} was not seen yet").into()),
+            };
+        }
+        match changed(plan, deployment) {
+            Some(why) => Progress::Failed(why),
+            None => progress(estate, deployment),
+        }
+    }
+
+    /// Whether another operation wrote to it after ours.
+    fn is_newer(&self, deployment: &Deployment) -> bool {
+        let ours = self.lock.epochs.values().max().copied();
+        marks::operation(&deployment.marks).is_some() && marks::epoch(&deployment.marks) > ours
+    }
+
+    async fn read_rolled_out(&self, plan: &Plan, name: &Safe) -> Progress {
+        let answer = self.bastion.timing.answer;
+        match (self.bastion.cluster).get::<Deployment>(name, answer).await {
+            Ok(None) => Progress::Failed(gone(name)),
+            Err(fault) => Progress::Waits(fault.what),
+            Ok(Some(read)) => match (changed(plan, &read), rollout(&read)) {
+                (Some(why), _) => Progress::Failed(why),
+                (None, Verdict::Ok) => Progress::Settled,
+                (None, Verdict::Bad(why)) if read.desired == 0 => Progress::Failed(why),
+                (None, Verdict::Bad(why) | Verdict::Unknown(why)) => Progress::Waits(why),
+            },
+        }
+    }
+
+    /// What runs now, by digest: the watch of the pods may be behind that of the Deployments.
+    async fn evidence(&self, name: &Safe) -> String {
+        match reads::fresh(&self.bastion).await {
+            Ok(estate) => evidence(&estate, name),
+            Err(_) => evidence(&self.eyes.estate, name),
+        }
+    }
+
+    /// Reads the Services once more: what they select is what they selected before (I-52), and the colour that was
+    /// deployed to is still whole.
+    pub(super) async fn verify(&mut self) -> Result<Vec<What>, Ended> {
+        let step = Step::Verify;
+        let Some(plan) = self.plan().cloned() else {
+            return Ok(vec![failed(&step, "there is no plan")]);
+        };
+        let limit = Instant::now() + self.bastion.timing.moved;
+        loop {
+            let why = match reads::fresh(&self.bastion).await {
+                Ok(estate) => match still_so(&plan, self.id(), &estate) {
+                    Ok(said) => return Ok(vec![passed(&step, said)]),
+                    Err(why) => return Ok(vec![failed(&step, why)]),
+                },
+                Err(fault) => fault.what,
+            };
+            if limit <= Instant::now() {
+                return Ok(vec![failed(&step, why)]);
+            }
+            self.pause().await?;
+        }
+    }
+}
+
+/// Whether everything is as the plan wants it at the end.
+fn still_so(plan: &Plan, id: &Safe, estate: &Estate) -> Result<Safe, Safe> {
+    let mut moved = Vec::new();
+    for (name, selector) in &plan.keeps {
+        let Some(service) = estate.services.value.get(name) else {
+            return Err(format!("Service {name} was deleted meanwhile").into());
+        };
+        let is_ours = marks::operation(&service.marks).as_ref() == Some(id);
+        if service.selector != *selector && is_ours {
+            // A job of its run that joined it moved traffic, with every check of a cutover.
+            moved.push(name.as_str());
+            continue;
+        }
+        if service.selector != *selector {
+            let managers = service.managers.iter();
+            let last = managers.filter(|m| !m.selector_keys.is_empty());
+            let who = last.max_by_key(|m| m.at).map_or("somebody", |m| &m.name);
+            return Err(format!(
+                "{name} selects {} and not {} any more, by {who}",
+                words(&service.selector),
+                words(selector)
+            )
+            .into());
+        }
+    }
+    for name in &plan.rolls {
+        let deployment = estate.deployments.value.get(name);
+        let deployment = deployment.ok_or_else(|| gone(name))?;
+        if let Verdict::Bad(why) | Verdict::Unknown(why) = rollout(deployment) {
+            return Err(format!("it did not stay whole: {why}").into());
+        }
+    }
+    if !moved.is_empty() {
+        return Ok(format!("{} moved by a job that joined it", moved.join(", ")).into());
+    }
+    let names: Vec<&str> = plan.keeps.keys().map(Safe::as_str).collect();
+    Ok(format!("{} select what they did before", names.join(", ")).into())
+}
+
+/// Somebody else's hand in a Deployment of the plan.
+fn changed(plan: &Plan, deployment: &Deployment) -> Option<Safe> {
+    let update = plan.update(&deployment.name)?;
+    let name = &deployment.name;
+    if deployment.uid != update.uid {
+        return Some(format!("{name} was deleted and made again: it is another object now").into());
+    }
+    let has: Vec<&str> = deployment
+        .images
+        .iter()
+        .map(|(_, i)| i.name.as_str())
+        .collect();
+    (!has_images(deployment, &update.containers, |c| &c.to)).then(|| {
+        format!(
+            "somebody changed {name} meanwhile: it is to run {}",
+            has.join(", ")
+        )
+        .into()
+    })
+}
+
+/// How far `deployment` is, and why it will never be.
+fn progress(estate: &Estate, deployment: &Deployment) -> Progress {
+    let waits = match rollout(deployment) {
+        Verdict::Ok => return Progress::Settled,
+        Verdict::Bad(why) | Verdict::Unknown(why) => why,
+    };
+    if deployment.observed_generation < deployment.generation {
+        return Progress::Waits(waits);
+    }
+    if deployment.desired == 0 {
+        // Nothing will come of it, unless the watch is behind whoever scaled it.
+        return Progress::Settled;
+    }
+    if let Some(why) = condemned(deployment) {
+        return Progress::Failed(why);
+    }
+    let pods = pods(estate, deployment);
+    if let Some(why) = pods.iter().find_map(|pod| hopeless(pod)) {
+        return Progress::Failed(why);
+    }
+    let events = estate.events.value.iter();
+    let reason = pods.iter().find_map(|pod| {
+        let why = why::not_ready(pod, events.clone())?;
+        Some(format!("{} {}: {}", pod.name, why.short, why.detail))
+    });
+    Progress::Waits(match reason {
+        Some(reason) => format!("{waits} ({reason})").into(),
+        None => waits,
+    })
+}
+
+/// What the controller itself says will not be.
+fn condemned(deployment: &Deployment) -> Option<Safe> {
+    let name = &deployment.name;
+    for condition in &deployment.conditions {
+        let message = condition.message.as_ref().map_or("", |m| m.as_str());
+        let reason = condition.reason.as_ref().map_or("", |r| r.as_str());
+        if reason == "ProgressDeadlineExceeded" {
+            return Some(format!("{name}: {reason}: {message}").into());
+        }
+        let is_refused = ["exceeded quota", "forbidden"]
+            .iter()
+            .any(|w| message.contains(w));
+        if condition.kind.as_str() == "ReplicaFailure"
+            && condition.status.as_str() == "True"
+            && is_refused
+        {
+            return Some(format!("{name}: its pods are refused: {message}").into());
+        }
+    }
+    None
+}
+
+/// The pods of its template, by what they run.
+fn pods<'a>(estate: &'a Estate, deployment: &Deployment) -> Vec<&'a Pod> {
+    let is_of = |pod: &&Pod| {
+        let main: Vec<_> = pod.containers.iter().filter(|c| !c.init).collect();
+        deployment.match_labels.selects(&pod.labels)
+            && pod.deleting.is_none()
+            && deployment.images.iter().all(|(name, image)| {
+                main.iter()
+                    .any(|c| c.name == *name && c.image.name == image.name)
+            })
+    };
+    estate.pods.value.iter().filter(is_of).collect()
+}
+
+/// Why a pod will not get well by itself.
+fn hopeless(pod: &Pod) -> Option<Safe> {
+    let stuck = |container: &crate::estate::Container| match &container.state {
+        ContainerState::Waiting { reason, message } => {
+            let is_hopeless = match reason.as_str() {
+                "ImagePullBackOff"
+                | "InvalidImageName"
+                | "ErrImageNeverPull"
+                | "CreateContainerConfigError" => true,
+                "CrashLoopBackOff" => container.restarts >= CRASHES,
+                _ => false,
+            };
+            let why = match (&container.last, message) {
+                (Some(last), _) if reason.as_str() == "CrashLoopBackOff" => {
+                    format!("{}, {} restarts", why::exit(last), container.restarts)
+                }
+                (_, Some(message)) => message.to_string(),
+                (_, None) => "the kubelet says no more".to_owned(),
+            };
+            is_hopeless.then(|| format!("{}: {} {reason}: {why}", pod.name, container.name))
+        }
+        _ => None,
+    };
+    pod.containers.iter().find_map(stuck).map(Safe::from)
+}
+
+/// `3/3, generation 8, sha256:0a1b…`
+fn evidence(estate: &Estate, name: &Safe) -> String {
+    let Some(deployment) = estate.deployments.value.get(name) else {
+        return "rolled out".to_owned();
+    };
+    let mut digests: Vec<String> = (pods(estate, deployment).iter())
+        .flat_map(|pod| &pod.containers)
+        .filter(|c| !c.init)
+        .filter_map(|c| Some(format!("{} {}", c.name, c.image.digest.as_ref()?)))
+        .collect();
+    digests.sort();
+    digests.dedup();
+    let (ready, desired) = (deployment.ready, deployment.desired);
+    let generation = deployment.observed_generation;
+    format!(
+        "{ready}/{desired}, generation {generation}, {}",
+        digests.join(", ")
+    )
+}
+
+#[cfg(test)]
+#[allow(clippy::panic, reason = "tests")]
+mod tests;

@@ -1,0 +1,57 @@
+use super::*;
+use crate::estate::fold::tests::now;
+use crate::estate::pods::tests::{pod, scope};
+use crate::estate::{Delta, Seen};
+use crate::ops::OperationKind;
+use crate::ops::machine::tests::plan;
+
+fn estate(pods: Vec<Pod>) -> Estate {
+    let mut estate = Estate::new(scope(), None);
+    estate.apply(Seen::Pods(Delta::Page(pods)), now(0));
+    estate
+}
+
+fn asking() -> Plan {
+    let mut plan = plan(OperationKind::Smoke, &["shop"]);
+    plan.probes = vec![Probe {
+        workload: "frontend".into(),
+        port: "3000".into(),
+        path: "/".into(),
+        status: 200,
+        within_ms: 100,
+        contains: Vec::new(),
+    }];
+    plan
+}
+
+#[test]
+fn i_7_a_pod_that_restarts_goes_or_comes_meanwhile_voids_the_test() {
+    let plan = asking();
+    let all = || {
+        vec![
+            pod("a", "frontend", "green", true),
+            pod("b", "frontend", "green", true),
+        ]
+    };
+    let was = tested(&plan, &estate(all()));
+    assert_eq!(was.len(), 2);
+    assert_eq!(tested(&plan, &estate(all())), was);
+    let mut restarted = all();
+    restarted[0].containers[0].restarts += 1;
+    assert_ne!(tested(&plan, &estate(restarted)), was);
+    let mut unready = all();
+    unready[1].ready = false;
+    assert_ne!(tested(&plan, &estate(unready)), was);
+    let mut more = all();
+    more.push(pod("c", "frontend", "green", true));
+    assert_ne!(tested(&plan, &estate(more)), was);
+    // I-13: the same pods by name, of another revision.
+    let mut other = all();
+    other[0].containers[0].image.digest = Some("sha256:ff".into());
+    assert_ne!(tested(&plan, &estate(other)), was);
+    // What is live, or another part, is not asked.
+    let mut live = all();
+    live.push(pod("d", "frontend", "blue", true));
+    live.push(pod("e", "backend", "green", true));
+    assert_eq!(tested(&plan, &estate(live)), was);
+}

@@ -1,0 +1,288 @@
+//! The act of a deploy: one patch of one Deployment, and how a lost reply is settled.
+//!
+//! It tests uid, epoch and generation, so that it applies to the very template that was planned. Right before it
+//! the Services are read: what they select is never touched (I-6, I-35).
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::flip::{failed, passed, text};
+use super::{Ended, Found, Run};
+use crate::clients::kubernetes::Unwritten;
+use crate::estate::{Deployment, Safe};
+use crate::ops::bastion::Planted;
+use crate::ops::entry::{OperationKind, Step, What};
+use crate::ops::marks::{self, Deployed};
+use crate::ops::patch::{Draft, Must};
+use crate::ops::plan::{ContainerImage, Update};
+use crate::ops::reads;
+
+/// How often a read, and a patch that the server put off or refused because the status had moved, is tried.
+const TRIES: u32 = 8;
+/// How often a fence is tried against what moves meanwhile.
+const FENCES: u32 = 10;
+
+impl Run {
+    /// Patches images and replicas of the Deployment `name`, once.
+    pub(super) async fn update(&mut self, step: &Step, name: &Safe) -> Result<Vec<What>, Ended> {
+        let Some(update) = self.plan().and_then(|plan| plan.update(name)).cloned() else {
+            return Ok(vec![failed(step, "it is not in the plan")]);
+        };
+        let mut why = Safe::from("the API server did not answer");
+        for _ in 0..TRIES {
+            let answer = self.bastion.timing.answer;
+            let read = match (self.bastion.cluster).get::<Deployment>(name, answer).await {
+                Ok(Some(read)) => read,
+                Ok(None) => return Ok(vec![failed(step, gone(name))]),
+                Err(fault) => {
+                    why = fault.what;
+                    self.pause().await?;
+                    continue;
+                }
+            };
+            if self.is_updated(&update, &read) {
+                return Ok(vec![passed(step, "found done by reading it back")]);
+            }
+            self.not_later(&read)?;
+            match self.may_update(&update, &read).await {
+                Ok(Ok(())) => {}
+                Ok(Err(no)) => return Ok(vec![failed(step, no)]),
+                Err(away) => {
+                    why = away;
+                    self.pause().await?;
+                    continue;
+                }
+            }
+            // The last look at the Lease: nothing but the request lies behind it.
+            self.believe()?;
+            let draft = self.update_patch(step, &update, &read);
+            self.note(
+                "sent",
+                json!({ "patch": name, "images": update.containers }),
+            );
+            match (self.bastion.cluster)
+                .patch::<Deployment>(name, &draft.finish(), answer)
+                .await
+            {
+                Ok(after) => return Ok(vec![passed(step, said(&update, after.generation))]),
+                // Refused, for sure: the next look says whether it was ours after all, or still may be done.
+                Err(Unwritten::Refused {
+                    status: 409 | 422 | 429,
+                    fault,
+                }) => {
+                    why = fault.what;
+                    self.pause().await?;
+                }
+                Err(Unwritten::Refused { fault, .. }) => return Ok(vec![failed(step, fault.what)]),
+                Err(Unwritten::Unknown(_)) if self.bastion.has(Planted::BlindResend) => {}
+                Err(Unwritten::Unknown(fault)) => {
+                    return Ok(vec![What::Unknown {
+                        step: step.clone(),
+                        reason: fault.what,
+                    }]);
+                }
+            }
+        }
+        Ok(vec![failed(step, format!("it was not applied: {why}"))])
+    }
+
+    /// The result of a patch whose reply was lost, by reading alone. Where it was not done, a fence makes sure
+    /// that it never will be by the request that may still be under way.
+    pub(super) async fn settle_update(&mut self, step: &Step, name: &Safe) -> Result<Found, Ended> {
+        let Some(update) = self.plan().and_then(|plan| plan.update(name)).cloned() else {
+            return Ok(Found::Known(vec![failed(step, "it is not in the plan")]));
+        };
+        for _ in 0..FENCES {
+            let answer = self.bastion.timing.answer;
+            let read = match (self.bastion.cluster).get::<Deployment>(name, answer).await {
+                Ok(Some(read)) => read,
+                Ok(None) => return Ok(Found::Known(vec![failed(step, gone(name))])),
+                Err(_) => {
+                    self.pause().await?;
+                    continue;
+                }
+            };
+            if self.is_updated(&update, &read) {
+                let done = passed(step, "found done by reading it back");
+                return Ok(Found::Known(vec![done]));
+            }
+            self.not_later(&read)?;
+            if let Err(why) = is_planned(&update, &read) {
+                return Ok(Found::Known(vec![failed(step, why)]));
+            }
+            match self
+                .fence_deployment(&read, self.highest_epoch(), true)
+                .await?
+            {
+                Ok(_) => return Ok(Found::NotDone),
+                Err(_) => self.pause().await?,
+            }
+        }
+        self.pause().await?;
+        Ok(Found::Known(Vec::new()))
+    }
+
+    /// The epoch of this operation's writes to Deployments.
+    fn highest_epoch(&self) -> u64 {
+        self.lock.epochs.values().max().copied().unwrap_or(0)
+    }
+
+    fn not_later(&self, read: &Deployment) -> Result<(), Ended> {
+        let is_later = marks::epoch(&read.marks).is_some_and(|there| there > self.highest_epoch());
+        match is_later && !self.bastion.has(Planted::NoEpochTest) {
+            true => Err(Ended::Fenced("somebody with a later epoch".into())),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether `read` is as this operation's patch makes it.
+    fn is_updated(&self, update: &Update, read: &Deployment) -> bool {
+        read.uid == update.uid
+            && marks::operation(&read.marks).as_ref() == Some(self.id())
+            && has_images(read, &update.containers, |c| &c.to)
+    }
+
+    /// Why it may not be done at this instant. The error is that it could not be looked.
+    async fn may_update(
+        &self,
+        update: &Update,
+        read: &Deployment,
+    ) -> Result<Result<(), Safe>, Safe> {
+        if let Err(why) = is_planned(update, read) {
+            return Ok(Err(why));
+        }
+        let Some(plan) = self.plan().filter(|plan| !plan.is_in_place()) else {
+            return Ok(Ok(()));
+        };
+        if read.template_labels.get(&plan.key) != Some(&plan.to) {
+            let said = format!(
+                "{} is not of {} any more",
+                read.name,
+                plan.to.to_uppercase()
+            );
+            return Ok(Err(said.into()));
+        }
+        let services = reads::services(&self.bastion).await;
+        let services = services.map_err(|fault| fault.what)?;
+        let taking = services
+            .iter()
+            .find(|s| s.selector.selects(&read.template_labels));
+        Ok(match taking {
+            Some(service) => Err(format!(
+                "{} selects {} now: what takes traffic is not deployed to",
+                service.name,
+                plan.to.to_uppercase()
+            )
+            .into()),
+            None if services.len() < plan.keeps.len() => {
+                Err("a Service of the switch was deleted: which colour is live is not known".into())
+            }
+            None => Ok(()),
+        })
+    }
+
+    fn update_patch(&self, step: &Step, update: &Update, read: &Deployment) -> Draft {
+        let (there, ours) = (marks::epoch(&read.marks), self.highest_epoch());
+        let must = Must {
+            uid: &update.uid,
+            epoch: there,
+            version: &read.resource_version,
+            // Where our own epoch is there already it voids nothing of ours that is still under way.
+            is_strict: self.attempts(step) > 1 || there == Some(ours),
+            has_annotations: read.has_annotations,
+            is_careless: self.bastion.has(Planted::NoEpochTest),
+        };
+        let mut draft = Draft::of(&must);
+        draft.test("/metadata/generation", json!(read.generation));
+        for (place, container) in update.containers.iter().enumerate() {
+            let path = format!("/spec/template/spec/containers/{place}");
+            draft.test(&format!("{path}/name"), json!(container.name));
+            draft.test(&format!("{path}/image"), json!(container.from));
+            if container.from != container.to {
+                draft.replace(&format!("{path}/image"), json!(container.to));
+            }
+        }
+        if read.desired < update.to_replicas {
+            draft.replace("/spec/replicas", json!(update.to_replicas));
+        }
+        draft.mark(marks::EPOCH, &ours.to_string());
+        draft.mark(marks::OPERATION, self.id());
+        draft.mark(marks::DEPLOY, &text(json!(self.deployed(update))));
+        draft
+    }
+
+    /// Who, from what to what, and why: for whoever looks at the Deployment, and for the way back.
+    fn deployed(&self, update: &Update) -> Deployed {
+        let plan = self.plan();
+        let of = |side: fn(&ContainerImage) -> &Safe| -> BTreeMap<Safe, Safe> {
+            let all = update.containers.iter();
+            all.map(|c| (c.name.clone(), side(c).clone())).collect()
+        };
+        let by = self.kept.operation.by.clone();
+        Deployed {
+            at: self.bastion.clock.wall(),
+            by: by.unwrap_or_else(|| self.bastion.person.words()),
+            what: plan
+                .map_or(OperationKind::Deploy, |plan| plan.kind)
+                .word()
+                .into(),
+            why: plan.and_then(|plan| plan.reason.clone()),
+            operation: self.id().clone(),
+            from: of(|c| &c.from),
+            to: of(|c| &c.to),
+        }
+    }
+}
+
+/// Whether it is the template that was planned: the revision tells, once the last generation is observed.
+fn is_planned(update: &Update, read: &Deployment) -> Result<(), Safe> {
+    let name = &update.deployment;
+    if read.uid != update.uid {
+        return Err(format!("{name} was deleted and made again: it is another object now").into());
+    }
+    let is_same = has_images(read, &update.containers, |c| &c.from);
+    let is_observed = read.observed_generation >= read.generation;
+    match is_same && (read.revision == update.revision || !is_observed) {
+        true => Ok(()),
+        false => {
+            let has: Vec<&str> = read.images.iter().map(|(_, i)| i.name.as_str()).collect();
+            Err(format!(
+                "somebody changed {name} since the plan (revision {}, {}): look, and plan again",
+                read.revision.as_ref().map_or("none", |r| r.as_str()),
+                has.join(", ")
+            )
+            .into())
+        }
+    }
+}
+
+/// Whether the template has these containers with these images, in order.
+pub(super) fn has_images(
+    read: &Deployment,
+    containers: &[ContainerImage],
+    side: fn(&ContainerImage) -> &Safe,
+) -> bool {
+    let wanted = containers.iter().map(|c| (&c.name, side(c)));
+    let there = read.images.iter().map(|(name, image)| (name, &image.name));
+    wanted.eq(there)
+}
+
+pub(super) fn gone(name: &Safe) -> Safe {
+    format!("Deployment {name} was deleted").into()
+}
+
+/// What was changed, in words.
+fn said(update: &Update, generation: i64) -> String {
+    let changed = update.containers.iter().filter(|c| c.from != c.to);
+    let mut words: Vec<String> = changed
+        .map(|c| format!("{} {} → {}", c.name, c.from, c.to))
+        .collect();
+    if update.replicas < update.to_replicas {
+        words.push(format!(
+            "replicas {} → {}",
+            update.replicas, update.to_replicas
+        ));
+    }
+    format!("{} (generation {generation})", words.join(", "))
+}

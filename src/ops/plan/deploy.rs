@@ -1,0 +1,364 @@
+//! The plan of a deploy by images: what each Deployment of the idle colour gets, and why it may not.
+//!
+//! Which colour is idle the Services say at that moment, and nobody else (I-6, I-35). Parts that are not named get
+//! what is live: an older one would come back with the next cutover.
+
+mod gates;
+mod images;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::freeze::freeze;
+use super::gates::{current, lock, rights, services};
+use super::{
+    Finding, Gate, How, ImageChange, Plan, Probe, Refusal, Request, Update, colour, decisive,
+};
+use crate::estate::{Deployment, Estate, Group, Image, Labels, Now, Safe, TrafficSwitch};
+use crate::ops::{OperationKind, marks};
+use gates::{dispatches, missing, noted, owned, runs, scaled, unfit, unselected};
+use images::Wanted;
+
+/// Where a deploy goes.
+#[derive(Clone, Copy)]
+pub(super) struct Target<'a> {
+    pub(super) switch: Option<&'a TrafficSwitch>,
+    /// The idle colour; none where there are no colours.
+    pub(super) to: Option<usize>,
+}
+
+pub(super) fn deploy(
+    request: &Request,
+    estate: &Estate,
+    switch: Option<&TrafficSwitch>,
+    now: Now,
+) -> Result<Plan, Refusal> {
+    let target = target(request, estate, switch)?;
+    let parts = parts(estate, target);
+    let mut updates = Vec::new();
+    let mut gates = vec![current(estate, now)];
+    gates.extend(unselected(estate, target));
+    gates.extend(missing(estate, target));
+    gates.extend(parts.iter().filter_map(|(_, d)| unfit(d, target)));
+    match &request.how {
+        How::Image => {
+            let wanted = Wanted::read(&request.images, estate)?;
+            for (place, deployment) in &parts {
+                updates.push(update(estate, target, *place, deployment, &wanted)?);
+            }
+            wanted.all_found(&updates)?;
+            gates.extend(noted(&updates, &wanted, target));
+            gates.extend(scaled(&updates));
+        }
+        How::Command(command) => {
+            if !request.images.is_empty() {
+                Wanted::read(&request.images, estate)?;
+            }
+            gates.push(runs(command));
+        }
+        How::Workflow(workflow) => gates.push(dispatches(request, workflow)?),
+    }
+    let keeps = keeps(estate, switch)?;
+    let locks = match switch {
+        Some(switch) => switch.services.clone(),
+        None => parts
+            .iter()
+            .map(|(_, d)| marks::lock_of_deployment(&d.name))
+            .collect(),
+    };
+    gates.extend(freeze(request, estate, now));
+    gates.extend(lock(request, estate, &locks, now));
+    gates.extend(rights(estate));
+    gates.extend(parts.iter().filter_map(|(_, d)| owned(d)));
+    let rolls = parts.iter().map(|(_, d)| d.name.clone()).collect();
+    let others = parts.iter().filter_map(|(_, d)| before(d)).collect();
+    let back = back(estate, target, &updates);
+    let images = match &request.how {
+        How::Image => changes(&updates),
+        How::Command(command) => {
+            let name = command.argv.first().map_or("", |name| name.as_str());
+            decided_by(&parts, estate, name)
+        }
+        How::Workflow(workflow) => decided_by(&parts, estate, &workflow.file),
+    };
+    updates.retain(changes_something);
+    let draft = Draft {
+        kind: OperationKind::Deploy,
+        updates,
+        rolls,
+        keeps,
+        locks,
+        gates,
+        others,
+        images,
+        back,
+    };
+    Ok(draft.finish(request, estate, target.switch, target.to))
+}
+
+/// The idle colour, by the Services as they are.
+pub(super) fn target<'a>(
+    request: &Request,
+    estate: &Estate,
+    switch: Option<&'a TrafficSwitch>,
+) -> Result<Target<'a>, Refusal> {
+    let Some(switch) = switch else {
+        return match &request.to {
+            Some(_) => Err(Refusal::invalid(format!(
+                "{} has no colours: it is deployed in place, without --to",
+                estate.scope.name
+            ))),
+            None => Ok(Target {
+                switch: None,
+                to: None,
+            }),
+        };
+    };
+    services(estate, switch)?;
+    let Some(live) = estate.live_colour() else {
+        return Err(Refusal::invalid(
+            "which colour is idle? The Services do not agree on one that is live: cut over, roll back or repair first",
+        ));
+    };
+    let word = |c: usize| Plan::colour_in_words(&switch.colours[c]);
+    if let Some(wanted) = &request.to
+        && colour(wanted, switch)? == live
+    {
+        return Err(Refusal::invalid(format!(
+            "{} is live: a deploy goes to the idle colour, {}, and never to what takes traffic",
+            word(live),
+            word(1 - live)
+        )));
+    }
+    Ok(Target {
+        switch: Some(switch),
+        to: Some(1 - live),
+    })
+}
+
+/// The Deployments that a deploy is about, each with its workload's place, in the order of the configuration.
+fn parts<'a>(estate: &'a Estate, target: Target<'_>) -> Vec<(usize, &'a Deployment)> {
+    let of = |place: usize| {
+        let group = Group {
+            workload: Some(place),
+            colour: target.to,
+        };
+        estate.deployments_of(group).map(move |d| (place, d))
+    };
+    (0..estate.scope.workloads.len()).flat_map(of).collect()
+}
+
+/// What one Deployment gets; the same as it has where nothing is to be changed.
+fn update(
+    estate: &Estate,
+    target: Target<'_>,
+    place: usize,
+    deployment: &Deployment,
+    wanted: &Wanted,
+) -> Result<Update, Refusal> {
+    let of = |colour| {
+        let group = Group {
+            workload: Some(place),
+            colour,
+        };
+        estate.deployments_of(group).collect::<Vec<_>>()
+    };
+    let live = target.to.map_or_else(Vec::new, |to| of(Some(1 - to)));
+    let running = |container: &str| {
+        let all = live.iter().flat_map(|d| &d.images);
+        let mut named = all.filter(|(name, _)| name.as_str() == container);
+        named.next().map(|(_, image)| image.name.clone())
+    };
+    let workload = &estate.scope.workloads[place].name;
+    let containers = wanted.of(workload, deployment, running)?;
+    let desired = live.iter().map(|d| d.desired).sum::<u32>();
+    let many = u32::try_from(of(target.to).len()).unwrap_or(1).max(1);
+    Ok(Update {
+        deployment: deployment.name.clone(),
+        uid: deployment.uid.clone(),
+        workload: workload.clone(),
+        revision: deployment.revision.clone(),
+        containers,
+        replicas: deployment.desired,
+        // No autoscaler lifts what stands at 0, and fewer than are live could not bear the traffic (I-5).
+        to_replicas: deployment.desired.max(desired.div_ceil(many)),
+    })
+}
+
+/// What each Deployment has, and who decides what it gets.
+fn decided_by(parts: &[(usize, &Deployment)], estate: &Estate, by: &str) -> Vec<ImageChange> {
+    let change = |(place, deployment): &(usize, &Deployment)| ImageChange {
+        workload: estate.scope.workloads[*place].name.clone(),
+        from: (deployment.images.iter())
+            .map(|(_, image)| image.short_tag().into())
+            .collect(),
+        to: vec![format!("what {by} gives it").into()],
+    };
+    parts.iter().map(change).collect()
+}
+
+fn changes_something(update: &Update) -> bool {
+    update.replicas != update.to_replicas || update.containers.iter().any(|c| c.from != c.to)
+}
+
+/// Who deployed there last, where Wheelhouse did.
+fn before(deployment: &Deployment) -> Option<Safe> {
+    let last = marks::deployed(deployment)?;
+    let (name, what, by, at) = (&deployment.name, &last.what, &last.by, last.at);
+    Some(format!("{name} last changed by {by} at {at:.0} ({what})").into())
+}
+
+/// The selectors that must be as they are when it is over (I-52).
+fn keeps(
+    estate: &Estate,
+    switch: Option<&TrafficSwitch>,
+) -> Result<BTreeMap<Safe, Labels>, Refusal> {
+    let Some(switch) = switch else {
+        return Ok(BTreeMap::new());
+    };
+    let services = services(estate, switch)?;
+    Ok(services
+        .into_iter()
+        .map(|s| (s.name.clone(), s.selector.clone()))
+        .collect())
+}
+
+/// The tags of one side of an update.
+fn tags(update: &Update, is_after: bool) -> String {
+    let of = |c: &super::ContainerImage| short(if is_after { &c.to } else { &c.from });
+    let words: Vec<String> = update.containers.iter().map(of).collect();
+    words.join(", ")
+}
+
+/// The tag of an image as people say it.
+fn short(reference: &Safe) -> String {
+    let image = Image {
+        name: reference.clone(),
+        digest: None,
+    };
+    image.short_tag().to_owned()
+}
+
+/// What each Deployment had and gets, by tag.
+pub(super) fn changes(updates: &[Update]) -> Vec<ImageChange> {
+    let change = |update: &Update| ImageChange {
+        workload: update.workload.clone(),
+        from: vec![tags(update, false).into()],
+        to: vec![tags(update, true).into()],
+    };
+    updates.iter().map(change).collect()
+}
+
+fn back(estate: &Estate, target: Target<'_>, updates: &[Update]) -> Safe {
+    let had: Vec<String> = (updates.iter())
+        .map(|u| format!("{} {}", u.workload, tags(u, false)))
+        .collect();
+    match (target.switch, target.to) {
+        (Some(switch), Some(to)) => {
+            let live = Plan::colour_in_words(&switch.colours[1 - to]);
+            format!(
+                "no way back is needed, {live} stays live; to have the old images again, deploy them: {}",
+                had.join(", ")
+            )
+        }
+        _ => format!(
+            "R, or `rollback {}`: the images before, {}",
+            estate.scope.name,
+            had.join(", ")
+        ),
+    }
+    .into()
+}
+
+/// A plan without what follows from the rest.
+pub(super) struct Draft {
+    pub(super) kind: OperationKind,
+    pub(super) updates: Vec<Update>,
+    pub(super) rolls: Vec<Safe>,
+    pub(super) keeps: BTreeMap<Safe, Labels>,
+    pub(super) locks: Vec<Safe>,
+    pub(super) gates: Vec<Gate>,
+    pub(super) others: Vec<Safe>,
+    pub(super) images: Vec<ImageChange>,
+    pub(super) back: Safe,
+}
+
+/// What decides (SAFETY, rule 7).
+#[derive(Serialize)]
+struct Decisive<'a> {
+    kind: OperationKind,
+    to: &'a Safe,
+    updates: &'a [Update],
+    rolls: &'a [Safe],
+    keeps: &'a BTreeMap<Safe, Labels>,
+    how: &'a How,
+    probes: &'a [Probe],
+    images: &'a [ImageChange],
+    gates: Vec<(Safe, Finding)>,
+    /// What the policy says; left out where it says nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<Safe>,
+}
+
+impl Draft {
+    pub(super) fn finish(
+        self,
+        request: &Request,
+        estate: &Estate,
+        switch: Option<&TrafficSwitch>,
+        to: Option<usize>,
+    ) -> Plan {
+        let value = |c: usize| switch.map(|switch| switch.colours[c].clone());
+        let named = to.and_then(value).unwrap_or_else(|| "".into());
+        let decides = match self.kind {
+            OperationKind::Rollback => Vec::new(),
+            _ => decisive::of_gates(&self.gates),
+        };
+        let hash = decisive::hash_of(&Decisive {
+            kind: self.kind,
+            to: &named,
+            updates: &self.updates,
+            rolls: &self.rolls,
+            keeps: &self.keeps,
+            how: &request.how,
+            probes: &request.probes,
+            images: match self.kind {
+                OperationKind::Smoke => &self.images,
+                _ => &[],
+            },
+            gates: decides,
+            policy: match self.kind {
+                OperationKind::Smoke => None,
+                kind => super::freeze::terms(kind, estate),
+            },
+        });
+        Plan {
+            kind: self.kind,
+            environment: estate.scope.name.clone(),
+            namespace: estate.scope.namespace.clone(),
+            key: switch.map_or_else(|| "".into(), |switch| switch.key.clone()),
+            from: to.and_then(|to| value(1 - to)),
+            to: named,
+            flips: Vec::new(),
+            least: BTreeMap::new(),
+            images: self.images,
+            holds: Vec::new(),
+            gates: self.gates,
+            others: self.others,
+            back: self.back,
+            reason: request.reason.clone(),
+            how: request.how.clone(),
+            probes: request.probes.clone(),
+            wanted: request.images.clone(),
+            updates: self.updates,
+            rolls: self.rolls,
+            keeps: self.keeps,
+            locks: self.locks,
+            overridden: BTreeMap::new(),
+            soak: estate.scope.soak,
+            fired: None,
+            hash,
+        }
+    }
+}

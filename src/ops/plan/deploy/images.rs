@@ -1,0 +1,167 @@
+//! The images of a deploy as they were asked for, found in the Deployments that get them.
+
+use std::collections::BTreeMap;
+
+use crate::estate::{Deployment, Estate, Safe};
+use crate::ops::plan::{ContainerImage, Refusal, Update};
+
+/// The most of a reference.
+const LONGEST: usize = 512;
+
+/// What was asked for, by workload and, where it was named, container.
+pub(super) struct Wanted(BTreeMap<(String, Option<String>), Safe>);
+
+impl Wanted {
+    /// Reads what was asked for.
+    ///
+    /// # Errors
+    /// There is none, no such workload, or no such reference.
+    pub(super) fn read(images: &BTreeMap<Safe, Safe>, estate: &Estate) -> Result<Self, Refusal> {
+        let workloads = &estate.scope.workloads;
+        let known: Vec<&str> = workloads.iter().map(|w| w.name.as_str()).collect();
+        if images.is_empty() {
+            let first = known.first().unwrap_or(&"WORKLOAD");
+            return Err(Refusal::invalid(format!(
+                "which image? Name at least one: --image {first}=REFERENCE, or {first}=:TAG"
+            )));
+        }
+        let mut wanted = BTreeMap::new();
+        for (key, reference) in images {
+            let (workload, container) = match key.split_once('/') {
+                Some((workload, container)) => (workload, Some(container.to_owned())),
+                None => (key.as_str(), None),
+            };
+            if !known.contains(&workload) {
+                return Err(Refusal::invalid(format!(
+                    "there is no workload {workload}; there are {}",
+                    known.join(" and ")
+                )));
+            }
+            if !is_reference(reference) {
+                return Err(Refusal::invalid(format!(
+                    "{reference} is no image: REPOSITORY:TAG, REPOSITORY@DIGEST, :TAG or @DIGEST is expected"
+                )));
+            }
+            wanted.insert((workload.to_owned(), container), reference.clone());
+        }
+        Ok(Self(wanted))
+    }
+
+    /// Whether anything was asked for of `workload`.
+    pub(super) fn names(&self, workload: &str) -> bool {
+        self.0.keys().any(|(named, _)| named == workload)
+    }
+
+    /// What each container of `deployment` gets; what is not named gets what is `running` live, or stays.
+    ///
+    /// # Errors
+    /// It has several containers, and none was named.
+    pub(super) fn of(
+        &self,
+        workload: &str,
+        deployment: &Deployment,
+        running: impl Fn(&str) -> Option<Safe>,
+    ) -> Result<Vec<ContainerImage>, Refusal> {
+        let whole = self.0.get(&(workload.to_owned(), None));
+        if whole.is_some() && deployment.images.len() != 1 {
+            let names: Vec<&str> = deployment.images.iter().map(|(n, _)| n.as_str()).collect();
+            return Err(Refusal::invalid(format!(
+                "{} has the containers {}: say which, as --image {workload}/{}=REFERENCE",
+                deployment.name,
+                names.join(", "),
+                names.first().unwrap_or(&"CONTAINER")
+            )));
+        }
+        let gets = |(name, image): &(Safe, crate::estate::Image)| {
+            let key = (workload.to_owned(), Some(name.to_string()));
+            let asked = self.0.get(&key).or(whole);
+            let to = match asked {
+                Some(reference) => resolved(&image.name, reference),
+                None => running(name).unwrap_or_else(|| image.name.clone()),
+            };
+            ContainerImage {
+                name: name.clone(),
+                from: image.name.clone(),
+                to,
+            }
+        };
+        Ok(deployment.images.iter().map(gets).collect())
+    }
+
+    /// Whether each container that was named is one.
+    ///
+    /// # Errors
+    /// The one that is not, with those there are.
+    pub(super) fn all_found(&self, updates: &[Update]) -> Result<(), Refusal> {
+        for (workload, container) in self.0.keys() {
+            let Some(container) = container else { continue };
+            let mine = updates.iter().filter(|u| u.workload.as_str() == workload);
+            let names: Vec<&str> = mine
+                .flat_map(|u| u.containers.iter().map(|c| c.name.as_str()))
+                .collect();
+            if !names.is_empty() && !names.contains(&container.as_str()) {
+                return Err(Refusal::invalid(format!(
+                    "{workload} has no container {container}; it has {}",
+                    names.join(", ")
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether `text` can be an image: it goes into a request and onto the screen.
+fn is_reference(text: &str) -> bool {
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b"._-/:@+".contains(&b);
+    let rest = text.trim_start_matches([':', '@']);
+    text.len() <= LONGEST
+        && text.bytes().all(fits)
+        && rest
+            .bytes()
+            .next()
+            .is_some_and(|b| b.is_ascii_alphanumeric())
+}
+
+/// `reference`, or that tag or digest of the repository of `image`.
+fn resolved(image: &str, reference: &Safe) -> Safe {
+    if !reference.starts_with([':', '@']) {
+        return reference.clone();
+    }
+    format!("{}{reference}", repository(image)).into()
+}
+
+/// An image without tag and digest. A colon before the last slash is a port's.
+fn repository(image: &str) -> &str {
+    let bare = image.split('@').next().unwrap_or(image);
+    match bare.rsplit_once(':') {
+        Some((repository, tag)) if !tag.contains('/') => repository,
+        _ => bare,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_or_a_digest_alone_is_of_the_repository_that_is_there() {
+        let resolve = |image, reference: &str| resolved(image, &reference.into()).to_string();
+        assert_eq!(resolve("reg:5000/a/shop:v1", ":v2"), "reg:5000/a/shop:v2");
+        assert_eq!(resolve("reg:5000/a/shop", ":v2"), "reg:5000/a/shop:v2");
+        assert_eq!(
+            resolve("a/shop:v1@sha256:ab", "@sha256:cd"),
+            "a/shop@sha256:cd"
+        );
+        assert_eq!(resolve("a/shop:v1", "b/other:v3"), "b/other:v3");
+    }
+
+    #[test]
+    fn k14_what_is_no_reference_never_reaches_a_request() {
+        for text in ["", ":", "a b", "a\u{1b}[2J", "-x", "a;b", &"a".repeat(600)] {
+            assert!(!is_reference(text), "{text:?}");
+        }
+        for text in [":v2", "@sha256:ab", "shop", "reg:5000/a/b_c:1.2-rc+1"] {
+            assert!(is_reference(text), "{text}");
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The plan of a smoke test: what every ready pod of the idle colour is asked, and what it must answer.
+//!
+//! The pods are asked by themselves, past every Service (I-8). What that does not prove is said: the Service, the
+//! NetworkPolicy and the Ingress between a user and the pod.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::deploy::{Draft, Target, target};
+use super::gates::{current, lock, ready, rights};
+use super::{Finding, Gate, ImageChange, Plan, Refusal, Request};
+use crate::estate::health::rollout;
+use crate::estate::{Estate, Group, Now, Pod, Safe, TrafficSwitch, Verdict};
+use crate::ops::{OperationKind, marks};
+
+/// A question to every pod of a workload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probe {
+    /// The workload.
+    pub workload: Safe,
+    /// The port: a number, or the name of one.
+    pub port: Safe,
+    /// The path.
+    pub path: Safe,
+    /// The status that it must have.
+    pub status: u16,
+    /// Milliseconds that it may take.
+    pub within_ms: u32,
+    /// What its body must hold; `{colour}` and `{digest}` are filled in.
+    pub contains: Vec<Safe>,
+}
+
+pub(super) fn smoke(
+    request: &Request,
+    estate: &Estate,
+    switch: Option<&TrafficSwitch>,
+    now: Now,
+) -> Result<Plan, Refusal> {
+    if request.probes.is_empty() {
+        return Err(Refusal::invalid(format!(
+            "nothing to ask: {} has no [[environment.smoke]]",
+            estate.scope.name
+        )));
+    }
+    let target = target(request, estate, switch)?;
+    let mut gates = vec![current(estate, now)];
+    gates.extend(whole(estate, target));
+    gates.extend(
+        request
+            .probes
+            .iter()
+            .map(|probe| asked(estate, target, probe)),
+    );
+    let proves = "it does not prove the Service, the NetworkPolicy or the Ingress";
+    gates.push(Gate::new("proves", Finding::Noted, proves));
+    let locks = match switch {
+        Some(switch) => switch.services.clone(),
+        None => (estate.deployments.value.iter())
+            .filter(|d| estate.deployment_group(d).workload.is_some())
+            .map(|d| marks::lock_of_deployment(&d.name))
+            .collect(),
+    };
+    gates.extend(lock(request, estate, &locks, now));
+    gates.extend(rights(estate));
+    let draft = Draft {
+        kind: OperationKind::Smoke,
+        updates: Vec::new(),
+        rolls: Vec::new(),
+        keeps: BTreeMap::new(),
+        locks,
+        gates,
+        others: Vec::new(),
+        images: running(estate, target),
+        back: "nothing is changed".into(),
+    };
+    Ok(draft.finish(request, estate, target.switch, target.to))
+}
+
+/// The pods that a probe is for: all that are ready.
+pub(in crate::ops) fn pods<'a>(
+    estate: &'a Estate,
+    to: Option<usize>,
+    workload: &str,
+) -> Vec<&'a Pod> {
+    let scope = &estate.scope;
+    let place = scope
+        .workloads
+        .iter()
+        .position(|w| w.name.as_str() == workload);
+    let is_of = |pod: &&Pod| {
+        let colour = scope
+            .traffic
+            .as_ref()
+            .and_then(|t| t.colour_of(&pod.labels));
+        let is_workload = place.is_some_and(|p| scope.workloads[p].labels.selects(&pod.labels));
+        is_workload && colour == to && pod.ready && pod.deleting.is_none()
+    };
+    estate.pods.value.iter().filter(is_of).collect()
+}
+
+/// The number of a probe's port in a pod.
+pub(in crate::ops) fn port(pod: &Pod, port: &str) -> Option<u16> {
+    port.parse().ok().or_else(|| pod.ports.get(port))
+}
+
+fn asked(estate: &Estate, target: Target<'_>, probe: &Probe) -> Gate {
+    let pods = pods(estate, target.to, &probe.workload);
+    let (workload, path) = (&probe.workload, &probe.path);
+    let without = pods
+        .iter()
+        .filter(|pod| port(pod, &probe.port).is_none())
+        .count();
+    let (finding, said) = match (pods.len(), without) {
+        (0, _) => (
+            Finding::Bad,
+            format!("no ready pod of {workload} is there to be asked"),
+        ),
+        (_, 1..) => (
+            Finding::Bad,
+            format!(
+                "{without} pods of {workload} have no port named {}",
+                probe.port
+            ),
+        ),
+        (many, 0) => (
+            Finding::Ok,
+            format!(
+                "{workload}: GET {path} of {many} pods, {} within {} ms",
+                probe.status, probe.within_ms
+            ),
+        ),
+    };
+    Gate::new("asks", finding, said)
+}
+
+/// I-2: half of a colour would be tested, and the other half go live.
+fn whole(estate: &Estate, target: Target<'_>) -> Vec<Gate> {
+    if let Some(to) = target.to {
+        return vec![ready(estate, to)];
+    }
+    let of = |place| {
+        let group = Group {
+            workload: Some(place),
+            colour: None,
+        };
+        estate.deployments_of(group)
+    };
+    let all = (0..estate.scope.workloads.len()).flat_map(of);
+    let ill = |d| match rollout(d) {
+        Verdict::Ok => None,
+        Verdict::Bad(why) => Some(Gate::new("ready", Finding::Bad, why)),
+        Verdict::Unknown(why) => Some(Gate::new("ready", Finding::Unknown, why)),
+    };
+    all.filter_map(ill).collect()
+}
+
+/// What is tested, by tag and digest.
+fn running(estate: &Estate, target: Target<'_>) -> Vec<ImageChange> {
+    let view = estate.colour_view(target.to);
+    let words = |(image, _): &(crate::estate::Image, u32)| -> Safe {
+        let digest = image.short_digest().unwrap_or("digest not known");
+        format!("{} {digest}", image.short_tag()).into()
+    };
+    let of = |(workload, images): &(Safe, Vec<(crate::estate::Image, u32)>)| {
+        let images: Vec<Safe> = images.iter().map(words).collect();
+        ImageChange {
+            workload: workload.clone(),
+            from: images.clone(),
+            to: images,
+        }
+    };
+    view.images.iter().map(of).collect()
+}

@@ -1,0 +1,309 @@
+//! The plan of a deploy, and of the way back where there are no colours.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::estate::Image;
+use crate::ops::OperationKind::Deploy;
+use crate::ops::marks::Deployed;
+
+fn image(name: &str) -> Image {
+    Image {
+        name: name.into(),
+        digest: None,
+    }
+}
+
+/// As `parts`, with images: BLUE runs v1 of both, GREEN an older one and nothing of it.
+fn versions() -> Parts {
+    let mut parts = parts();
+    for deployment in &mut parts.deployments {
+        let is_blue = deployment.name.contains("blue");
+        let part = if deployment.name.contains("front") {
+            "frontend"
+        } else {
+            "backend"
+        };
+        let tag = if is_blue { "v1" } else { "v0" };
+        deployment.images = vec![(part.into(), image(&format!("shop/{part}:{tag}")))];
+        deployment.revision = Some("4".into());
+        let many = if is_blue { 3 } else { 0 };
+        let d = deployment;
+        (d.desired, d.replicas, d.updated, d.ready, d.available) = (many, many, many, many, many);
+    }
+    parts.pods.retain(|pod| pod.name.contains("blue"));
+    parts
+}
+
+fn wants(images: &[(&str, &str)]) -> Request {
+    let images = images.iter().map(|(k, v)| ((*k).into(), (*v).into()));
+    Request {
+        images: images.collect(),
+        ..request(Deploy)
+    }
+}
+
+fn planned(images: &[(&str, &str)], parts: Parts) -> Plan {
+    check(&wants(images), &parts.estate(), now(AT)).unwrap()
+}
+
+#[track_caller]
+fn not_planned(request: &Request, parts: Parts) -> (RefusalKind, String) {
+    let refusal = check(request, &parts.estate(), now(AT)).expect_err("it is allowed");
+    (refusal.kind, refusal.why.to_string())
+}
+
+fn gate<'a>(plan: &'a Plan, words: &str) -> Option<&'a Gate> {
+    plan.gates.iter().find(|gate| gate.said.contains(words))
+}
+
+#[test]
+fn i_6_a_deploy_is_to_the_idle_colour_whichever_that_is_and_leaves_the_live_one_alone() {
+    for (live, idle) in [("blue", "green"), ("green", "blue")] {
+        let mut parts = versions();
+        parts.services = vec![service(live)];
+        parts.pods.retain(|_| live == "blue");
+        let plan = planned(&[("frontend", ":v2"), ("backend", ":v2")], parts);
+        assert_eq!(plan.to.as_str(), idle);
+        assert!(!plan.updates.is_empty());
+        for update in &plan.updates {
+            assert!(update.deployment.contains(idle), "{}", update.deployment);
+        }
+        // I-52: what the Services select is written down, to be read again at the end.
+        let kept: Vec<&str> = (plan.keeps.values())
+            .filter_map(|s| Some(s.get("version")?.as_str()))
+            .collect();
+        assert_eq!(kept, [live]);
+    }
+    let to_blue = Request {
+        to: Some("blue".into()),
+        ..wants(&[("frontend", ":v2")])
+    };
+    let (kind, why) = not_planned(&to_blue, versions());
+    assert_eq!(kind, RefusalKind::Invalid);
+    assert!(
+        why.contains("BLUE is live: a deploy goes to the idle colour, GREEN"),
+        "{why}"
+    );
+}
+
+#[test]
+fn i_6_without_one_live_colour_nothing_is_idle() {
+    let mut parts = versions();
+    parts.services[0].selector = labels(&[("part", "frontend")]);
+    let (kind, why) = not_planned(&wants(&[("frontend", ":v2")]), parts);
+    assert_eq!(kind, RefusalKind::Invalid);
+    assert!(why.contains("which colour is idle?"), "{why}");
+}
+
+#[test]
+fn a_deploy_scales_from_0_to_what_is_live_and_gives_parts_that_are_not_named_what_is_live() {
+    let plan = planned(&[("frontend", ":v2")], versions());
+    let told: Vec<_> = (plan.updates.iter())
+        .map(|u| {
+            (
+                u.containers[0].from.as_str(),
+                u.containers[0].to.as_str(),
+                u.to_replicas,
+            )
+        })
+        .collect();
+    // In the order of the configuration: the frontend first.
+    let wanted = [
+        ("shop/frontend:v0", "shop/frontend:v2", 3),
+        ("shop/backend:v0", "shop/backend:v1", 3),
+    ];
+    assert_eq!(told, wanted);
+    assert!(gate(&plan, "backend is not named").is_some());
+    assert!(gate(&plan, "digital-wall-green-frontend 0 → 3").is_some());
+    let steps: Vec<String> = plan.steps().iter().map(ToString::to_string).collect();
+    let wanted = [
+        "check",
+        "update digital-wall-green-frontend",
+        "update digital-wall-green-backend",
+        "roll out digital-wall-green-frontend",
+        "roll out digital-wall-green-backend",
+        "verify",
+    ];
+    let mut sorted = [steps.clone(), Vec::from(wanted.map(String::from))];
+    sorted.iter_mut().for_each(|all| all.sort());
+    assert_eq!(sorted[0], sorted[1]);
+    assert_eq!((steps[0].as_str(), steps[5].as_str()), ("check", "verify"));
+    assert_eq!(plan.locks(), [Safe::from("digital-wall-service")]);
+}
+
+#[test]
+fn i_40_a_colour_that_still_serves_is_not_deployed_to() {
+    let mut parts = versions();
+    parts
+        .pods
+        .push(pod("green-frontend", "frontend", "green", true));
+    let mut estate = parts.estate();
+    let draining = Slice {
+        name: "other".into(),
+        service: "digital-wall-service".into(),
+        managed_by: None,
+        endpoints: vec![Endpoint {
+            ready: false,
+            serving: true,
+            terminating: true,
+            target: Some("uid-green-frontend".into()),
+            address: "10.0.0.2".into(),
+        }],
+    };
+    estate.apply(Seen::Slices(Delta::Page(vec![draining])), now(AT));
+    let refusal = check(&wants(&[("frontend", ":v2")]), &estate, now(AT)).unwrap_err();
+    assert_eq!(refusal.kind, RefusalKind::Gate);
+    assert!(
+        refusal.why.contains("1 endpoints of GREEN still serve"),
+        "{}",
+        refusal.why
+    );
+}
+
+#[test]
+fn a_container_is_named_where_a_pod_has_several() {
+    let several = || {
+        let mut parts = versions();
+        for deployment in &mut parts.deployments {
+            deployment
+                .images
+                .push(("proxy".into(), image("mesh/proxy:7")));
+        }
+        parts
+    };
+    let (_, why) = not_planned(&wants(&[("frontend", ":v2")]), several());
+    assert!(
+        why.contains("containers frontend, proxy: say which, as --image frontend/frontend="),
+        "{why}"
+    );
+    let (_, why) = not_planned(&wants(&[("frontend/web", ":v2")]), several());
+    assert!(
+        why.contains("frontend has no container web; it has frontend, proxy"),
+        "{why}"
+    );
+    let plan = planned(&[("frontend/proxy", ":8")], several());
+    let front = plan.update("digital-wall-green-frontend").unwrap();
+    let images: Vec<&str> = front.containers.iter().map(|c| c.to.as_str()).collect();
+    assert_eq!(images, ["shop/frontend:v1", "mesh/proxy:8"]);
+}
+
+#[test]
+fn what_cannot_be_deployed_is_told_with_what_there_is() {
+    let of = |images: &[(&str, &str)]| not_planned(&wants(images), versions()).1;
+    assert!(of(&[]).contains("which image?"));
+    assert!(
+        of(&[("mobile", ":v2")])
+            .contains("there is no workload mobile; there are frontend and backend")
+    );
+    assert!(of(&[("frontend", "a b")]).contains("is no image"));
+    let mut gone = versions();
+    gone.deployments
+        .retain(|d| d.name.as_str() != "digital-wall-green-backend");
+    let (kind, why) = not_planned(&wants(&[("frontend", ":v2")]), gone);
+    assert_eq!(kind, RefusalKind::Gate);
+    assert!(why.contains("no Deployment of backend in GREEN"), "{why}");
+    let mut paused = versions();
+    paused.deployments[2].paused = true;
+    assert!(
+        not_planned(&wants(&[("frontend", ":v2")]), paused)
+            .1
+            .contains("is paused")
+    );
+}
+
+#[test]
+fn o03_the_hash_of_a_deploy_moves_with_the_template_and_not_with_a_resource_version() {
+    let hash = |tag: &str, parts: Parts| planned(&[("frontend", tag)], parts).hash;
+    let first = hash(":v2", versions());
+    let mut churned = versions();
+    churned.deployments[2].resource_version = "99".into();
+    assert_eq!(hash(":v2", churned), first);
+    assert_ne!(hash(":v3", versions()), first);
+    let mut other = versions();
+    other.deployments[2].revision = Some("5".into());
+    assert_ne!(hash(":v2", other), first);
+}
+
+#[test]
+fn k02_a_deploy_says_who_would_put_the_image_back() {
+    let mut parts = versions();
+    for deployment in &mut parts.deployments {
+        deployment.owners = vec!["Argo CD shop".into()];
+    }
+    let plan = planned(&[("frontend", ":v2")], parts);
+    assert!(gate(&plan, "Argo CD shop manages digital-wall-green-frontend").is_some());
+}
+
+/// The same without colours: only what was BLUE is there.
+fn in_place() -> Estate {
+    let mut parts = versions();
+    parts.deployments.retain(|d| d.name.contains("blue"));
+    let mut estate = parts.estate();
+    estate.scope.traffic = None;
+    estate
+}
+
+#[test]
+fn without_colours_a_deploy_is_in_place_and_locks_the_deployments() {
+    let estate = in_place();
+    let plan = check(&wants(&[("frontend", ":v2")]), &estate, now(AT)).unwrap();
+    assert!(plan.is_in_place());
+    assert_eq!(plan.updates.len(), 1, "what is not named stays");
+    assert_eq!(plan.updates[0].to_replicas, 3);
+    assert_eq!(plan.title(), "deploy to production");
+    let mut leases: Vec<String> = plan.locks().iter().map(|l| marks::lease_name(l)).collect();
+    leases.sort();
+    assert_eq!(
+        leases,
+        [
+            "wheelhouse-deployment-digital-wall-blue-backend",
+            "wheelhouse-deployment-digital-wall-blue-frontend"
+        ]
+    );
+    assert!(plan.back.contains("rollback production"), "{}", plan.back);
+}
+
+/// What a deploy of v1 in place of v0, or its rollback, left on the frontend.
+fn deployed(what: &str) -> (Safe, Safe) {
+    let of =
+        |tag: &str| BTreeMap::from([("frontend".into(), format!("shop/frontend:{tag}").into())]);
+    let mark = Deployed {
+        at: "2026-11-26T02:00:00Z".parse().unwrap(),
+        by: "alice".into(),
+        what: what.into(),
+        why: None,
+        operation: "01op".into(),
+        from: of("v0"),
+        to: of("v1"),
+    };
+    (
+        marks::DEPLOY.into(),
+        serde_json::json!(mark).to_string().into(),
+    )
+}
+
+#[test]
+fn without_colours_a_rollback_restores_the_images_that_the_deployment_remembers() {
+    let with = |what: Option<&str>| {
+        let mut estate = in_place();
+        let mut all: Vec<Deployment> = estate.deployments.value.iter().cloned().collect();
+        for deployment in all.iter_mut().filter(|d| d.name.contains("frontend")) {
+            deployment.marks = what.map(deployed).into_iter().collect();
+        }
+        estate.apply(Seen::Deployments(Delta::Page(all)), now(AT));
+        check(&request(Rollback), &estate, now(AT))
+    };
+    let plan = with(Some("deploy")).unwrap();
+    assert_eq!(plan.updates.len(), 1);
+    assert_eq!(
+        plan.updates[0].containers[0].to.as_str(),
+        "shop/frontend:v0"
+    );
+    assert_eq!(plan.title(), "roll back production to what ran before");
+    // O06: and not a second time.
+    let why = with(Some("rollback")).unwrap_err().why;
+    assert!(why.contains("alice rolled production back at"), "{why}");
+    let why = with(None).unwrap_err().why;
+    assert!(why.contains("Wheelhouse deployed nothing there"), "{why}");
+}

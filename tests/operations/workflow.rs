@@ -1,0 +1,378 @@
+//! Deploys by a workflow of GitHub's, and jobs of its run that join the operation.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+use crate::Bench;
+use crate::operator::{DEPLOY, Operator, QUICK, Said, wait};
+use crate::relay::{Asked, Fate};
+
+/// The run that the workflow is.
+const RUN: u64 = 77;
+/// A deploy by the workflow, which knows its images itself.
+const BY_WORKFLOW: [&str; 6] = ["deploy", "production", "--write", "--yes", "--reason", "v3"];
+
+/// What GitHub does with a dispatch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Reply {
+    Told,
+    /// It starts the run, and the answer gets lost on the way.
+    Lost,
+    /// It never gets there.
+    Away,
+}
+
+/// A GitHub with one workflow.
+struct Hub {
+    url: String,
+    state: Arc<Mutex<Known>>,
+    _runtime: Runtime,
+}
+
+#[derive(Debug)]
+struct Known {
+    reply: Reply,
+    dispatched: Vec<Value>,
+    conclusion: Option<&'static str>,
+    is_started: bool,
+}
+
+type Shared = Arc<Mutex<Known>>;
+
+fn lock(state: &Shared) -> MutexGuard<'_, Known> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn dispatch(State(state): State<Shared>, body: String) -> Response {
+    let mut known = lock(&state);
+    known.dispatched.push(serde_json::from_str(&body).unwrap());
+    known.is_started |= known.reply != Reply::Away;
+    match known.reply {
+        Reply::Told => axum::Json(json!({"workflow_run_id": RUN, "html_url": "x"})).into_response(),
+        Reply::Lost | Reply::Away => (StatusCode::BAD_GATEWAY, "away").into_response(),
+    }
+}
+
+fn run(known: &Known) -> Value {
+    let operation = known
+        .dispatched
+        .last()
+        .map(|sent| sent["inputs"]["operation"].clone());
+    let title = format!(
+        "Deploy {}",
+        operation.unwrap_or_default().as_str().unwrap_or_default()
+    );
+    json!({
+        "id": RUN, "run_number": 7, "display_title": title, "event": "workflow_dispatch",
+        "status": if known.conclusion.is_some() { "completed" } else { "in_progress" },
+        "conclusion": known.conclusion, "html_url": "https://github.example/runs/77",
+    })
+}
+
+async fn one(State(state): State<Shared>, Path(id): Path<u64>) -> Response {
+    match id {
+        RUN => axum::Json(run(&lock(&state))).into_response(),
+        _ => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+async fn all(State(state): State<Shared>) -> axum::Json<Value> {
+    let known = lock(&state);
+    let runs = if known.is_started {
+        vec![run(&known)]
+    } else {
+        Vec::new()
+    };
+    axum::Json(json!({"total_count": runs.len(), "workflow_runs": runs}))
+}
+
+impl Hub {
+    fn new(reply: Reply) -> Self {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        let runtime = builder.worker_threads(1).enable_all().build().unwrap();
+        let state = Arc::new(Mutex::new(Known {
+            reply,
+            dispatched: Vec::new(),
+            conclusion: None,
+            is_started: false,
+        }));
+        let actions = "/repos/acme/digital-wall/actions";
+        let router = Router::new()
+            .route(
+                &format!("{actions}/workflows/deploy.yml/dispatches"),
+                post(dispatch),
+            )
+            .route(&format!("{actions}/workflows/deploy.yml/runs"), get(all))
+            .route(&format!("{actions}/runs/{{id}}"), get(one))
+            .with_state(state.clone());
+        let listener = runtime
+            .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
+            .unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        runtime.spawn(async move { axum::serve(listener, router).await });
+        Self {
+            url,
+            state,
+            _runtime: runtime,
+        }
+    }
+
+    fn ends(&self, conclusion: &'static str) {
+        lock(&self.state).conclusion = Some(conclusion);
+    }
+
+    fn dispatched(&self) -> Vec<Value> {
+        lock(&self.state).dispatched.clone()
+    }
+
+    /// Has `operator` deploy by the workflow.
+    fn of(&self, operator: &Operator) {
+        let github = format!(
+            "[github]\nrepository = \"acme/digital-wall\"\nworkflow = \"ci.yml\"\napi = {:?}\n[operations]\n",
+            self.url
+        );
+        operator.edit("[operations]\n", &github);
+        operator.edit(
+            "[environment.traffic]",
+            "[environment.deployment]\nstrategy = \"workflow\"\nworkflow = \"deploy.yml\"\nref = \"main\"\n\
+             inputs = { operation = \"{operation}\", colour = \"{colour}\" }\n[environment.traffic]",
+        );
+        operator.edit("moved = 20", "moved = 3");
+    }
+}
+
+/// A job of that run, on a machine of its own.
+fn job(bench: &Bench) -> Operator {
+    let kubeconfig = bench.served.home.path().join("admin.kubeconfig");
+    Operator::new(&kubeconfig, "production", "production", QUICK)
+}
+
+fn joins(job: &Operator, id: &str, run: Option<u64>) -> Said {
+    let args = [&DEPLOY[..], &["--within", id]].concat();
+    let run = run.map(|run| run.to_string());
+    let env: Vec<_> = run
+        .iter()
+        .map(|run| ("GITHUB_RUN_ID", run.as_str()))
+        .collect();
+    job.start_with(&env, &args).end()
+}
+
+/// An estate at 0, a GitHub that answers so, and a deploy that follows its run.
+fn following(reply: Reply) -> (Bench, Hub, String) {
+    let bench = Bench::ready();
+    bench.idle_at_0();
+    let hub = Hub::new(reply);
+    hub.of(&bench.dave);
+    let id = bench.dave.detach(&BY_WORKFLOW);
+    wait("the run to be followed", || {
+        bench.dave.story(&id).contains("follow …").then_some(())
+    });
+    (bench, hub, id)
+}
+
+#[test]
+fn a_job_of_the_run_joins_the_operation_that_dispatched_it_under_its_lease() {
+    let (bench, hub, id) = following(Reply::Told);
+    let sent = hub.dispatched();
+    assert_eq!(sent.len(), 1);
+    assert_eq!(
+        sent[0],
+        json!({"ref": "main", "inputs": {"operation": id, "colour": "green"}, "return_run_details": true})
+    );
+    let leases = "/apis/coordination.k8s.io/v1/namespaces/production/leases/wheelhouse-service-digital-wall-api";
+    let before = bench.ask("GET", leases, None)["spec"].clone();
+    let job = job(&bench);
+
+    let said = joins(&job, &id, Some(RUN));
+
+    said.assert(0, &["done: GREEN runs frontend v3, backend v3"]);
+    let after = bench.ask("GET", leases, None)["spec"].clone();
+    assert_eq!(
+        after["holderIdentity"], before["holderIdentity"],
+        "it was not taken"
+    );
+    assert_eq!(after["leaseTransitions"], before["leaseTransitions"]);
+    let is_lease = |it: &Asked| it.is_write() && it.path.contains("/leases");
+    assert_eq!(job.relay.count(is_lease), 0);
+    let story = bench.dave.story(&id);
+    for part in [
+        "dispatched run 77",
+        "note: run 77: deploy to GREEN of production",
+        "note: run 77: update digital-wall-green-frontend done",
+        "note: run 77: done: GREEN runs",
+    ] {
+        assert!(story.contains(part), "{part} in {story}");
+    }
+    let records = bench.ask("GET", "/api/v1/namespaces/production/configmaps", None);
+    let ours = |it: &&Value| !it["metadata"]["labels"]["wheelhouse.dev/record"].is_null();
+    assert_eq!(
+        records["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(ours)
+            .count(),
+        1
+    );
+    // The epoch on what it patched is the operation's.
+    let deployment = bench.deployment("production", "digital-wall-green-frontend");
+    let marks = &deployment["metadata"]["annotations"];
+    assert_eq!(marks["wheelhouse.dev/operation"], json!(id));
+
+    hub.ends("success");
+    bench
+        .dave
+        .run(&["op", "watch", &id])
+        .assert(0, &["follow done: run 77 succeeded", "done: GREEN runs"]);
+    assert_eq!(bench.colours(), ["blue", "blue"]);
+}
+
+#[test]
+fn whoever_is_no_job_of_that_run_does_not_join() {
+    let (bench, hub, id) = following(Reply::Told);
+    let job = job(&bench);
+    joins(&job, &id, None).assert(2, &["GITHUB_RUN_ID names none here"]);
+    joins(&job, "../x", Some(RUN)).assert(2, &["is no operation's id"]);
+    joins(&job, &id, Some(78)).assert(6, &["dispatched run 77, and this is run 78"]);
+    joins(&job, "01j00000000000000000000000", Some(RUN)).assert(6, &["there is no operation"]);
+    hub.ends("success");
+    bench.dave.run(&["op", "watch", &id]);
+    joins(&job, &id, Some(RUN)).assert(6, &["is over (failed): nothing joins it"]);
+    assert_eq!(job.relay.count(Asked::is_update), 0);
+}
+
+#[test]
+fn i_43_a_job_whose_operation_is_taken_over_writes_nothing_more() {
+    let (bench, _hub, id) = following(Reply::Told);
+    let job = job(&bench);
+    let trap = job.relay.trap(Fate::HeldBefore, 1, Asked::is_update);
+    let args = [&DEPLOY[..], &["--within", &id]].concat();
+    let running = job.start_with(&[("GITHUB_RUN_ID", "77")], &args);
+    trap.wait("the patch");
+    let erin = job_free(&bench);
+    erin.run(&["op", "abandon", &id, "--reason", "wrong build"])
+        .assert(0, &["abandoned as it stands"]);
+    trap.let_go();
+
+    let said = running.end();
+
+    assert_ne!(said.code, 0, "{said}");
+    let late = job
+        .relay
+        .asked()
+        .into_iter()
+        .find(Asked::is_update)
+        .unwrap();
+    assert_eq!(late.status, 422, "{said}");
+    assert!(
+        bench
+            .runs("green")
+            .iter()
+            .all(|(image, _)| !image.ends_with(":v3"))
+    );
+}
+
+/// Somebody who has nothing to do with the run.
+fn job_free(bench: &Bench) -> Operator {
+    job(bench)
+}
+
+#[test]
+fn i_53_a_dispatch_whose_answer_is_lost_is_looked_for_and_never_sent_again() {
+    let (bench, hub, id) = following(Reply::Lost);
+    let story = bench.dave.story(&id);
+    assert!(story.contains("dispatch UNKNOWN"), "{story}");
+    assert!(
+        story.contains("dispatch done: run 77, found by its name"),
+        "{story}"
+    );
+    assert_eq!(hub.dispatched().len(), 1);
+    hub.ends("success");
+    bench
+        .dave
+        .run(&["op", "watch", &id])
+        .assert(1, &["scaled to 0"]);
+
+    let bench = Bench::ready();
+    let hub = Hub::new(Reply::Away);
+    hub.of(&bench.dave);
+    bench.dave.run(&BY_WORKFLOW).assert(
+        1,
+        &[
+            "no run of deploy.yml names operation",
+            "it is not dispatched again",
+        ],
+    );
+    assert_eq!(hub.dispatched().len(), 1);
+}
+
+#[test]
+fn i_53_a_deploy_killed_at_its_dispatch_is_adopted_and_dispatches_once() {
+    let bench = Bench::ready();
+    let hub = Hub::new(Reply::Told);
+    hub.of(&bench.dave);
+    let trap = bench.dave.relay.trap(Fate::HeldBefore, 1, |it| {
+        it.records(r#""passed":{"step":"dispatch""#)
+    });
+    let id = bench.dave.detach(&BY_WORKFLOW);
+    trap.wait("its result");
+    bench.dave.kill_worker();
+    hub.ends("success");
+
+    bench.dave.run(&["op", "adopt", &id]).assert(
+        0,
+        &[
+            "dispatch done: run 77, found by its name",
+            "done: GREEN runs",
+        ],
+    );
+    assert_eq!(hub.dispatched().len(), 1);
+}
+
+#[test]
+fn i_54_a_run_that_was_skipped_is_no_deploy() {
+    let (bench, hub, id) = following(Reply::Told);
+    hub.ends("skipped");
+    bench
+        .dave
+        .run(&["op", "watch", &id])
+        .assert(1, &["run 77 ended skipped: nothing was deployed"]);
+}
+
+#[test]
+fn i_3_a_run_that_succeeded_is_not_readiness() {
+    let bench = Bench::ready();
+    let hub = Hub::new(Reply::Told);
+    hub.of(&bench.dave);
+    bench.dave.edit("patience = 5", "patience = 5\nrollout = 2");
+    bench
+        .served
+        .act(r#"{"do": "readiness-failure", "deployment": "digital-wall-green-backend"}"#);
+    let path = "/api/v1/namespaces/production/pods?labelSelector=version%3Dgreen,part%3Dbackend";
+    wait("an ill backend", || {
+        let plan = bench.dave.run(&["cutover", "production", "--plan"]);
+        (plan.code == 5).then_some(())
+    });
+    assert!(
+        !bench.ask("GET", path, None)["items"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+    );
+    hub.ends("success");
+
+    bench.dave.run(&BY_WORKFLOW).assert(
+        1,
+        &[
+            "follow done: run 77 succeeded",
+            "roll out digital-wall-green-backend FAILED: not within 2 s",
+        ],
+    );
+}
