@@ -337,6 +337,12 @@ fn refuse(refusal: &Refusal, as_json: bool) -> Exit {
         None => {}
     }
     complain(&format!("refused: {}\n", refusal.why));
+    let gates = refusal.plan.as_ref().and_then(|plan| plan.overridable());
+    for gate in gates.unwrap_or_default() {
+        complain(&format!(
+            "    --override {gate}=REASON goes ahead all the same\n"
+        ));
+    }
     exit_of(refusal.kind)
 }
 
