@@ -1081,7 +1081,7 @@ async fn five_thousand_pods_are_there_at_once_and_churn() {
 
 #[tokio::test]
 async fn every_scenario_is_alive_within_a_minute_and_can_be_chosen() {
-    assert_eq!(scenarios().len(), 8);
+    assert_eq!(scenarios().len(), 9);
     let estate = Estate::new().await;
     for (name, _) in scenarios() {
         let (status, state) = estate

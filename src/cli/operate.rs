@@ -454,6 +454,12 @@ fn refuse(refusal: &Refusal, as_json: bool) -> Exit {
             "`wheelhouse thaw` ends it; --break-glass REASON passes over it, loudly; a rollback is never stopped\n",
         );
     }
+    let gates = refusal.plan.as_ref().and_then(|plan| plan.overridable());
+    for gate in gates.unwrap_or_default() {
+        complain(&format!(
+            "    --override {gate}=REASON goes ahead all the same\n"
+        ));
+    }
     exit_of(refusal.kind)
 }
 

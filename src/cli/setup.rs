@@ -373,4 +373,24 @@ pub(super) mod tests {
             "{problems}"
         );
     }
+
+    #[test]
+    fn a_worker_is_told_where_the_token_of_monitoring_is_and_never_the_token() {
+        let text = include_str!("../../config.example.toml").replace(
+            "service = \"monitoring/prometheus:9090\"",
+            "url = \"https://prometheus.example\"\ntoken = { env = \"PATH\" }",
+        );
+        let (config, warnings) = Config::parse(&text, "c.toml").unwrap();
+        let loaded = loaded(config, &warnings, Path::new("c.toml")).unwrap();
+        let told = serde_json::to_string(&loaded.places()).unwrap();
+        assert!(told.contains(r#""bearer":{"env":"PATH"}"#), "{told}");
+        assert!(!told.contains(&std::env::var("PATH").unwrap()));
+        let read: Vec<Place> = serde_json::from_str(&told).unwrap();
+        assert_eq!(read, loaded.places());
+        let production = &read[2];
+        assert_eq!(production.scope.soak.watch_s, 660);
+        assert_eq!(read[0].scope.soak.watch_s, 30);
+        let monitors = production.monitors.as_ref().unwrap();
+        assert_eq!(monitors.scope.gates.queries[0].name.as_str(), "latency");
+    }
 }

@@ -65,6 +65,11 @@ impl GateScope {
         self.alerts.iter().any(|fit| fit.takes(labels))
     }
 
+    /// Whether monitoring is asked for nothing that is a gate.
+    pub fn is_empty(&self) -> bool {
+        self.alerts.is_empty() && self.queries.is_empty()
+    }
+
     /// Which alerts are gates, in words.
     pub fn alerts_in_words(&self) -> String {
         let words: Vec<String> = self.alerts.iter().map(ToString::to_string).collect();

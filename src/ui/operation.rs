@@ -9,6 +9,7 @@ use super::words;
 use crate::app::State;
 use crate::app::operations::{self, Hold};
 use crate::estate::{Currency, Estate, Kind, Safe};
+use crate::ops::plan::{Soaked, soaked};
 use crate::ops::{Kept, Next, OperationKind, Outcome, Plan, Step, StepState};
 
 /// Rows of the window from which the panel has its own for steps and for what is awaited.
@@ -233,7 +234,16 @@ fn now(state: &State, kept: &Kept, step: &Step) -> String {
         (Step::Watch, StepState::Running { .. }) => {
             let needed = (kept.operation.plan.as_ref()).map_or(0, |plan| plan.soak.watch_s);
             let watched = operations::watched(state.estate(), kept, state.now).min(needed);
-            format!("watching that it stays: {watched} of {needed} s")
+            // As this cockpit sees it; its worker asks for itself.
+            let plan = kept.operation.plan.as_ref();
+            match plan.map(|plan| soaked(plan, state.estate(), state.now)) {
+                Some(Soaked::Unknown(why) | Soaked::Waiting(why)) => {
+                    format!("watched {watched} of {needed} s, none counts now: {why}")
+                }
+                Some(Soaked::Well(_) | Soaked::Bad(_)) | None => {
+                    format!("watching that it stays: {watched} of {needed} s")
+                }
+            }
         }
         (Step::Move(service) | Step::Return(service), StepState::Running { since, .. }) => {
             let at = state.estate().server_time(state.now);

@@ -327,3 +327,53 @@ async fn the_source_ends_when_nobody_listens() {
     let ended = tokio::time::timeout(Duration::from_secs(5), &mut source.task).await;
     assert!(ended.is_ok(), "it waits for an answer that nobody wants");
 }
+
+#[tokio::test]
+async fn i_9_a_query_that_is_a_gate_is_read_about_each_colour_and_its_failure_is_no_number() {
+    use wheelhouse::estate::gates::{Query, Quiet, Traffic};
+    let (_, server) = both(|_, asked| match asked.path.as_str() {
+        "/api/v1/query" if asked.body.contains("requests") => success(&json!({
+            "resultType": "vector", "result": [{"metric": {}, "value": [1, "250"]}],
+        })),
+        "/api/v1/query" if asked.body.contains("blue") => success(&json!({
+            "resultType": "vector", "result": [{"metric": {}, "value": [1, "NaN"]}],
+        })),
+        "/api/v1/query" => success(&json!({
+            "resultType": "vector", "result": [{"metric": {}, "value": [1, "0.02"]}],
+        })),
+        _ => rules(&[]),
+    })
+    .await;
+    let query = Query {
+        name: "errors".into(),
+        expression: "errors{colour=\"$colour\"}".into(),
+        below: Some(0.05),
+        above: None,
+        traffic: Some(Traffic {
+            expression: "requests".into(),
+            least: 100.0,
+            quiet: Quiet::Extend,
+        }),
+    };
+    let target = Target {
+        queries: vec![query.clone()],
+        colours: vec!["blue".into(), "green".into()],
+        interval_s: 1,
+        ..prometheus(&server)
+    };
+    let mut source = Source::start(target, None);
+    let colours = ["blue".into(), "green".into()];
+    source
+        .until(|alerts| {
+            let mut colours = colours.iter();
+            colours.all(|colour| alerts.readings.of(&query, colour).is_some())
+        })
+        .await;
+    let [blue, green] = colours.map(|colour| {
+        let (_, reading) = source.alerts.readings.of(&query, &colour).unwrap();
+        reading.clone()
+    });
+    assert_eq!(green.value, Ok(0.02));
+    assert_eq!(blue.value, Err("NaN is no number".into()));
+    assert_eq!(green.requests, Some(Ok(250.0)));
+}

@@ -9,6 +9,7 @@ use std::thread;
 use serde_json::{Value, json};
 
 use super::Bench;
+use crate::estate::Served;
 use crate::operator::{CUTOVER, wait};
 
 /// What a Prometheus says.
@@ -188,10 +189,13 @@ fn i_27_a_new_alert_in_the_soak_brings_traffic_back_by_itself_and_is_named() {
 fn i_27_what_fired_before_is_overridden_with_a_reason_and_brings_nothing_back() {
     let (bench, prometheus) = bench("soak = 3");
     prometheus.says().fires.push(("HighErrorRate", "green"));
-    bench
-        .dave
-        .run(&CUTOVER)
-        .assert(5, &["alert:HighErrorRate: fires: critical GREEN"]);
+    bench.dave.run(&CUTOVER).assert(
+        5,
+        &[
+            "alert:HighErrorRate: fires: critical GREEN",
+            "--override alert:HighErrorRate=REASON goes ahead",
+        ],
+    );
     let twice = [&CUTOVER[..], &["--override", "alert:HighErrorRate"]].concat();
     bench.dave.run(&twice).assert(2, &["expected GATE=REASON"]);
     let never = [&CUTOVER[..], &["--override", "match=because"]].concat();
@@ -329,4 +333,33 @@ fn i_9_a_query_out_of_its_bounds_in_the_soak_brings_traffic_back_with_its_value(
         .end()
         .assert(8, &["watch FAILED: query:errors is 0.31, to be below 0.05"]);
     assert_eq!(bench.colours(), ["blue", "blue"]);
+}
+
+#[test]
+fn a_colour_that_fails_its_users_only_is_cut_over_to_and_left_again_by_itself() {
+    // The demo as the README has it: its own Prometheus, which looks every 15 s.
+    let served = Served::start(&["--scenario", "bad-colour"]);
+    let config = served.config.to_str().unwrap();
+    let run = |args: &[&str]| {
+        let command = &[&["--config", config], args].concat();
+        let out = served.home.command(command).output().unwrap();
+        (
+            out.status.code(),
+            String::from_utf8_lossy(&out.stdout).into_owned(),
+        )
+    };
+    wait("a plan", || {
+        let (code, said) = run(&["cutover", "production", "--plan"]);
+        let is_seen = said.contains("monitoring   alive: Watchdog fires")
+            && said.contains("query:latency too little traffic to tell");
+        (code == Some(0) && is_seen).then_some(())
+    });
+
+    let (code, said) = run(&CUTOVER);
+
+    assert_eq!(code, Some(8), "{said}");
+    assert!(
+        said.contains("watch FAILED: HighErrorRate fires: critical GREEN"),
+        "{said}"
+    );
 }

@@ -732,3 +732,23 @@ fn i_34_a_soak_that_holds_for_a_person_shouts_and_names_the_three_ways() {
     }
     seen!("operation-held-80x24".to_owned(), screen);
 }
+
+#[test]
+fn i_25_a_soak_that_cannot_be_told_says_that_no_second_counts_and_why() {
+    use wheelhouse::estate::alerts::AlertsSeen;
+    let mut state = ready();
+    let plan = plan_of(&state, OperationKind::Cutover);
+    flipped(&mut state, "green", "wheelhouse");
+    let away = Fault {
+        kind: FaultKind::Unreachable,
+        what: "connection refused".into(),
+    };
+    observe(
+        &mut state,
+        vec![Seen::Alerts(AlertsSeen::RulesFailed(away))],
+    );
+    operating(&mut state, &until(&plan, &Step::Watch), 3);
+    let screen = text(&mut state, (80, 24));
+    let said = "of 30 s, none counts now: monitoring: connection refused";
+    assert!(screen.contains(said), "{screen}");
+}

@@ -173,7 +173,8 @@ impl Draft {
         );
         let is_cutover = self.kind == OperationKind::Cutover;
         // What was never seen is no baseline: then no alert is proof.
-        let alerts = (estate.alerts.as_ref()).filter(|alerts| is_cutover && alerts.rules.listed);
+        let alerts = (estate.alerts.as_ref())
+            .filter(|alerts| is_cutover && alerts.rules.listed && !alerts.scope.gates.is_empty());
         Ok(Plan {
             kind: self.kind,
             environment: estate.scope.name.clone(),

@@ -29,6 +29,10 @@ pub(super) fn gates(estate: &Estate, switch: &TrafficSwitch, to: usize, now: Now
         let said = "no Prometheus is configured: no alert stops this cutover, none brings it back";
         return vec![Gate::new(MONITORING, Finding::Noted, said)];
     };
+    if alerts.scope.gates.is_empty() {
+        let said = "neither an alert nor a query is a gate, by configuration";
+        return vec![Gate::new(MONITORING, Finding::Noted, said)];
+    }
     let mut gates = vec![believed(alerts, estate, now)];
     gates.extend(broken(alerts));
     gates.extend(firing(alerts, switch, to));

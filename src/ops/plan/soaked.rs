@@ -29,6 +29,9 @@ pub enum Soaked {
 /// What monitoring says of the colour that `plan` brought traffic to.
 pub fn soaked(plan: &Plan, estate: &Estate, now: Now) -> Soaked {
     let (alerts, switch) = match (&estate.alerts, &estate.scope.traffic) {
+        (Some(alerts), Some(_)) if alerts.scope.gates.is_empty() && plan.fired.is_none() => {
+            return Soaked::Well("nothing of monitoring is a gate".into());
+        }
         (Some(alerts), Some(switch)) => (alerts, switch),
         // I-12: whoever took it over must be able to ask, too.
         _ if plan.fired.is_some() => {

@@ -433,3 +433,15 @@ fn o03_an_alert_that_begins_to_fire_voids_the_confirmation() {
     let after = cutover(silent).unwrap();
     assert_ne!(before.hash, after.hash, "a noted one, too");
 }
+
+#[test]
+fn where_nothing_of_monitoring_is_a_gate_a_prometheus_that_is_away_stops_nothing() {
+    let mut none = scope();
+    none.gates.alerts.clear();
+    let plan = cutover(Alerts::new(none.clone())).unwrap();
+    let (finding, said) = gate(&plan, "monitoring");
+    assert_eq!(finding, Finding::Noted);
+    assert!(said.contains("by configuration"), "{said}");
+    let well = soaked(&plan, &estate(Alerts::new(none)), now(AT));
+    assert!(matches!(well, Soaked::Well(_)), "{well:?}");
+}
