@@ -21,6 +21,8 @@ mod operator;
 mod relay;
 #[path = "operations/replies.rs"]
 mod replies;
+#[path = "operations/stopped.rs"]
+mod stopped;
 
 use estate::Served;
 use operator::{Operator, QUICK, SERVICES, wait};

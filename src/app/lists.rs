@@ -44,8 +44,6 @@ pub struct Story {
     pub hidden: usize,
     /// How many older ones are known of and not kept.
     pub left_out: usize,
-    /// The topics that are shown; none: all.
-    pub topics: Vec<Topic>,
 }
 
 impl Story {
@@ -64,23 +62,37 @@ impl Story {
 pub fn story(state: &State) -> Story {
     let operations = state.environment().operations.happenings(state.estate());
     let all = timeline(state.estate(), state.repository.as_ref(), operations);
-    let (words, rest): (Vec<&str>, Vec<&str>) = typed(state, Panel::Timeline)
-        .split_whitespace()
-        .partition(|word| Topic::named(word).is_some());
-    let mut topics: Vec<Topic> = words.into_iter().filter_map(Topic::named).collect();
-    topics.extend(state.picks.topic);
+    let (topics, rest) = chosen(state);
     let count = all.happenings.len();
     let of_topic = (all.happenings.into_iter())
         .filter(|h| topics.is_empty() || topics.contains(&h.topic()))
         .collect();
     let words = |h: &Happening| format!("{} {}", h.what, h.tail().unwrap_or_default());
-    let shown = narrowed(&rest.join(" "), of_topic, words);
+    let shown = narrowed(&rest, of_topic, words);
     Story {
         hidden: count - shown.len(),
         left_out: all.left_out,
         shown,
-        topics,
     }
+}
+
+/// The topics that are shown (none: all), and how many entries they and the filter hide. Where nothing is chosen
+/// nothing is hidden, and no story is made for that: the titles of every frame ask.
+pub fn hidden(state: &State) -> (Vec<Topic>, usize) {
+    match chosen(state) {
+        (topics, rest) if topics.is_empty() && rest.is_empty() => (topics, 0),
+        (topics, _) => (topics, story(state).hidden),
+    }
+}
+
+/// The topics that the key and the filter's words choose, and what else is typed.
+fn chosen(state: &State) -> (Vec<Topic>, String) {
+    let (words, rest): (Vec<&str>, Vec<&str>) = typed(state, Panel::Timeline)
+        .split_whitespace()
+        .partition(|word| Topic::named(word).is_some());
+    let mut topics: Vec<Topic> = words.into_iter().filter_map(Topic::named).collect();
+    topics.extend(state.picks.topic);
+    (topics, rest.join(" "))
 }
 
 /// What the filter says, if it is this panel's.

@@ -27,7 +27,8 @@ fn head(state: &State, story: &lists::Story) -> Vec<String> {
         format!("timeline as of {now}, all times UTC, newest first"),
     ];
     if story.hidden > 0 {
-        let topics: Vec<_> = story.topics.iter().map(|t| t.word()).collect();
+        let (topics, _) = lists::hidden(state);
+        let topics: Vec<_> = topics.iter().map(|t| t.word()).collect();
         let typed = match state.panel {
             Panel::Timeline => state.filter.text(),
             _ => "",

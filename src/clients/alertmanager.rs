@@ -5,6 +5,7 @@
 
 mod wire;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -16,7 +17,7 @@ use super::http::{Site, Target, partly, sites};
 use super::kubernetes::{Cluster, fault};
 use crate::estate::alerts::{Handled, Silence};
 use crate::estate::silence::Draft;
-use crate::estate::{Fault, FaultKind, Safe};
+use crate::estate::{Fault, FaultKind, Labels, Safe};
 
 const ALERTS: &str = "/api/v2/alerts?active=true&silenced=true&inhibited=true&unprocessed=true";
 const SILENCES: &str = "/api/v2/silences";
@@ -110,10 +111,12 @@ impl Alertmanager {
             gaps,
             ..Handling::default()
         };
+        // By labels: a storm has thousands of alerts, and each is looked for once a replica.
+        let mut handled = BTreeMap::new();
         for (alerts, silences) in answers {
-            alerts
-                .into_iter()
-                .for_each(|alert| known(&mut all.handled, alert.handled()));
+            for alert in alerts {
+                known(&mut handled, alert.handled());
+            }
             let live = silences
                 .into_iter()
                 .filter(|s| !s.is_expired())
@@ -124,6 +127,7 @@ impl Alertmanager {
                 }
             }
         }
+        all.handled = handled.into_values().collect();
         Ok(all)
     }
 
@@ -268,9 +272,9 @@ async fn get<T: serde::de::DeserializeOwned>(
 }
 
 /// Adds what a replica knows of an alert.
-fn known(all: &mut Vec<Handled>, alert: Handled) {
-    let Some(had) = all.iter_mut().find(|had| had.labels == alert.labels) else {
-        all.push(alert);
+fn known(all: &mut BTreeMap<Labels, Handled>, alert: Handled) {
+    let Some(had) = all.get_mut(&alert.labels) else {
+        all.insert(alert.labels.clone(), alert);
         return;
     };
     for (had, more) in [

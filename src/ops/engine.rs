@@ -10,6 +10,10 @@ mod hold;
 mod start;
 mod wait;
 
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+
+use futures::FutureExt as _;
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -25,7 +29,7 @@ use super::record::{self, NotWritten};
 use super::{marks, plan::Plan};
 use crate::estate::{Estate, Moment, Safe};
 
-pub use start::{Prepared, Refused, abandon, adopt, prepare};
+pub use start::{Prepared, Refused, abandon, adopt, prepare, warm};
 
 /// How often an act that was found not done is tried.
 const ATTEMPTS: u32 = 3;
@@ -111,8 +115,17 @@ impl Run {
             .is_some_and(|plan| plan.kind == OperationKind::Rollback)
     }
 
-    /// Goes on until the operation is over or the worker must stop.
-    pub async fn carry_out(mut self) -> Ended {
+    /// Goes on until the operation is over or the worker must stop. A panic on the way is written down as what
+    /// it is to everybody else: nobody knows whether the step was done (P04).
+    pub async fn carry_out(self) -> Ended {
+        let (bastion, id) = (self.bastion.clone(), self.kept.id.clone());
+        match AssertUnwindSafe(self.carry()).catch_unwind().await {
+            Ok(ended) => ended,
+            Err(panic) => broken(&bastion, &id, &*panic).await,
+        }
+    }
+
+    async fn carry(mut self) -> Ended {
         match self.go_on().await {
             Ok(closed) => {
                 self.keeper.abort();
@@ -204,6 +217,8 @@ impl Run {
     }
 
     async fn act(&mut self, step: &Step) -> Result<Vec<What>, Ended> {
+        #[cfg(debug_assertions)]
+        defect(step);
         match step {
             Step::Check => self.check().await,
             Step::Hold => self.hold().await,
@@ -383,5 +398,37 @@ impl Run {
         self.boundary()?;
         tokio::time::sleep(self.bastion.timing.pause).await;
         self.believe()
+    }
+}
+
+/// What is left of a worker that panicked: its open step is UNKNOWN, and its Lease runs out.
+async fn broken(bastion: &Bastion, id: &Safe, panic: &(dyn Any + Send)) -> Ended {
+    let said = (panic.downcast_ref::<&str>().copied())
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let why = format!("the worker broke: {}", said.unwrap_or("a panic"));
+    let reason = Safe::new(&why);
+    let open = record::read(bastion, id).await.ok().flatten();
+    let step = open.and_then(|kept| kept.operation.open_step().cloned());
+    let what = match step {
+        Some(step) => What::Unknown {
+            step,
+            reason: reason.clone(),
+        },
+        None => What::Noted {
+            fact: reason.clone(),
+        },
+    };
+    if let Err(error) = record::add(bastion, id, what).await {
+        tracing::error!(%error, %reason, "the worker broke, and that could not be recorded");
+    }
+    Ended::Interrupted(reason)
+}
+
+/// A panic on purpose, for P04's test; release builds do not contain it.
+#[cfg(debug_assertions)]
+#[expect(clippy::panic, reason = "the test wants one")]
+fn defect(step: &Step) {
+    if std::env::var("WHEELHOUSE_DEFECT").is_ok_and(|wanted| wanted == step.word()) {
+        panic!("asked for a defect at {step}");
     }
 }

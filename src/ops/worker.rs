@@ -22,6 +22,7 @@ use tokio::sync::watch;
 
 use super::bastion::{Bastion, Place};
 use super::engine::{self, Ended, Refused, Run};
+use super::entry::OperationKind;
 use super::placement::Placement;
 use super::plan::{Plan, RefusalKind, Request};
 use crate::estate::{Fault, Safe};
@@ -221,14 +222,18 @@ async fn begin(
         }
         Wanted::Start(request) => request,
     };
+    let is_rollback = request.kind == OperationKind::Rollback;
     let mut prepared = engine::prepare(&bastion, request).await.map_err(Said::of)?;
     match prepared.plan() {
         Ok(plan) => say(stdout, &Said::Ready(Box::new(plan.clone()))).await,
         Err(refusal) => return Err(Said::of(Refused::Refusal(refusal.clone()))),
     }
+    let mut warming = std::pin::pin!(engine::warm(&bastion));
+    let mut is_warm = !is_rollback;
     let go = loop {
         tokio::select! {
             line = told.next_line() => break line.ok().flatten(),
+            () = &mut warming, if !is_warm => is_warm = true,
             () = prepared.look() => {}
         }
     };

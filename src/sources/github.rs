@@ -1,7 +1,7 @@
 //! One workflow's runs, observed for ever.
 //!
-//! What is asked, and how often: the list of runs every 5 s while one of them is not completed, every
-//! 30 s otherwise, every 60 s after ten quiet minutes or while nobody looks; after each list the jobs
+//! What is asked, and how often: the list of runs every 5 s while one of them goes on, every 15 s while
+//! those that are not completed wait for an approval, which may take all night, every 30 s otherwise, every 60 s after ten quiet minutes or while nobody looks; after each list the jobs
 //! of the newest ten runs: those that go on every time, those that ended once an attempt; the workflow
 //! file once for each new commit on top. All but the file is asked with the ETag of the last answer,
 //! and what did not change costs nothing of the hourly budget.
@@ -35,6 +35,8 @@ const LOOKED_AT: usize = 10;
 pub struct Pace {
     /// While a run goes on.
     pub busy: Duration,
+    /// While those that are not completed wait for a person.
+    pub waiting: Duration,
     /// While none does, and while one does but nobody looks.
     pub idle: Duration,
     /// While nothing changed for long, or nobody looks.
@@ -49,6 +51,7 @@ impl Default for Pace {
     fn default() -> Self {
         Self {
             busy: Duration::from_secs(5),
+            waiting: Duration::from_secs(15),
             idle: Duration::from_secs(30),
             quiet: Duration::from_secs(60),
             quiet_after: Duration::from_secs(600),
@@ -240,10 +243,14 @@ impl Observing {
 
     /// How long until the next round.
     fn pause(&self) -> Duration {
-        let is_busy = self.seen.runs.iter().any(|run| !is_over(&run.progress));
+        let mut open = self.seen.runs.iter().map(|run| &run.progress);
+        let is_waiting = |progress: &Progress| *progress == Progress::Waiting;
+        let is_busy = open.clone().any(|it| !is_over(it));
+        let only_waits = open.all(|it| is_over(it) || is_waiting(it));
         let is_low = (self.seen.budget).is_some_and(|b| b.remaining < b.limit / 5);
         let quiet_since = self.seen.changed.map(|at| at.elapsed());
         match (is_busy, self.shared.is_looked_at()) {
+            (true, true) if !is_low && only_waits => self.pace.waiting,
             (true, true) if !is_low => self.pace.busy,
             (true, _) => self.pace.idle,
             (false, false) => self.pace.quiet,

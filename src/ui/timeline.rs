@@ -10,14 +10,14 @@ use crate::estate::timeline::{Happening, Weight};
 
 /// `Timeline  alerts only, 23 hidden`, and what of it cannot be known.
 pub fn title(state: &State, theme: &Theme) -> Text {
-    let story = lists::story(state);
+    let (topics, hidden) = lists::hidden(state);
     let mut text = Text::plain("Timeline");
-    let topics: Vec<_> = story.topics.iter().map(|t| t.word()).collect();
+    let topics: Vec<_> = topics.iter().map(|t| t.word()).collect();
     if !topics.is_empty() {
         text.push(format!("  {} only", topics.join(" ")), Role::Focus);
     }
-    if story.hidden > 0 {
-        text.push(format!("  {} hidden", story.hidden), Role::Dim);
+    if hidden > 0 {
+        text.push(format!("  {hidden} hidden"), Role::Dim);
     }
     let alerts = state.estate().alerts.as_ref();
     if alerts.is_some_and(|a| a.spells.fault.is_some()) {

@@ -82,6 +82,18 @@ async fn a_run_that_goes_on_is_asked_for_every_five_seconds_and_its_jobs_with_it
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_run_that_waits_for_an_approval_is_asked_for_every_fifteen_seconds() {
+    let repository = Repository::new();
+    repository.has().runs[0] = run(2, "waiting");
+    let server = repository.serve().await;
+    let mut watching = Watching::start(&server);
+    watching.until(is_jobs).await;
+    watching.pass(60, &server).await;
+    let lists = server.count(|a| a.path == LIST);
+    assert!((4..=6).contains(&lists), "{lists}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn while_nobody_looks_it_is_asked_less_and_at_once_when_somebody_does() {
     let server = Repository::new().serve().await;
     let mut watching = Watching::start(&server);

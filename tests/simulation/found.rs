@@ -150,3 +150,27 @@ fn k10_a_selector_that_was_put_right_is_given_the_time_that_slices_need() {
         );
     });
 }
+
+#[test]
+fn p11_a_wall_clock_that_jumps_an_hour_neither_loses_nor_steals_a_lease() {
+    for fault in [Fault::Ahead, Fault::Behind] {
+        for stage in ["hold", "flip", "watch"] {
+            in_virtual_time(move || async move {
+                let world = World::new(1, None, aimed(fault, stage, 0), 0);
+                let other = Process::new(&world, "bob");
+                let first = operate(Process::new(&world, "alice"), Cutover);
+                let late = async {
+                    pause(3).await;
+                    operate(other, Cutover).await
+                };
+                let (first, late) = futures::join!(first, late);
+                let End::Ended(Ended::Closed(Outcome::Done, _)) = first else {
+                    panic!("{fault:?} at {stage}: {first:?}");
+                };
+                // Whose clock is an hour off still sees that somebody is at it.
+                assert!(!matches!(late, End::Ended(Ended::Closed(..))), "{late:?}");
+                assert_eq!(colours(&world).await, ["green", "green"]);
+            });
+        }
+    }
+}

@@ -194,6 +194,13 @@ impl Operator {
         self.spawn(self.command(args))
     }
 
+    /// Starts a command with something in its environment, which its worker inherits.
+    pub fn start_with(&self, args: &[&str], name: &str, value: &str) -> Running {
+        let mut command = self.command(args);
+        command.env(name, value);
+        self.spawn(command)
+    }
+
     /// Starts a command whose disk may become full: [`Running::fill_disk`], or at once by `is_full`. (A file
     /// size limit of 0, its signal ignored: every write to a file fails, as with a quota.)
     pub fn start_short_of_room(&self, args: &[&str], is_full: bool) -> Running {

@@ -72,6 +72,17 @@ pub async fn prepare(bastion: &Bastion, request: Request) -> Result<Prepared, Re
     })
 }
 
+/// Opens as many connections as a rollback's first round trip has requests: the watches keep those that the
+/// reads opened, and a handshake between the word and the patch is a round trip of its own. Whatever fails
+/// here is met there again.
+pub async fn warm(bastion: &Bastion) {
+    let services = (bastion.scope.traffic.as_ref()).map_or(0, |switch| switch.services.len());
+    // For each Service its Lease and itself; the record, the pods, the list of Leases.
+    let requests = 2 * services + 3;
+    let pulse = |_| bastion.cluster.pulse(bastion.timing.answer);
+    future::join_all((0..requests).map(pulse)).await;
+}
+
 impl Prepared {
     /// The plan, or why there is none.
     pub fn plan(&self) -> &Result<Plan, Refusal> {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 
 use super::{LONG, SIZE, escape, run, wait_gone, wait_heard, wait_live};
 use crate::{
@@ -354,4 +354,30 @@ fn i_44_a_freeze_by_key_stops_a_cutover_until_the_glass_is_broken_and_stands_at_
     first.send("over\r");
     type_word(&first, "production");
     wait_gone(&third, "FROZEN by ");
+}
+
+#[test]
+fn p07_without_a_file_left_to_open_the_plan_says_so_and_the_screen_lives() {
+    let estate = Served::start(&[]);
+    let config = configured(&estate, 2);
+    let pty = cockpit(&estate, &config, &["--write"]);
+    let open = fs::read_dir(format!("/proc/{}/fd", pty.pid().as_raw_nonzero()));
+    let open = u64::try_from(open.unwrap().count()).unwrap();
+    let limited = |current| {
+        let limit = Rlimit {
+            current,
+            ..getrlimit(Resource::Nofile)
+        };
+        prlimit(Some(pty.pid()), Resource::Nofile, limit).unwrap()
+    };
+    let before = limited(Some(open));
+    pty.send("C");
+    pty.wait_text("the worker cannot be started");
+    limited(before.current);
+    escape(&pty);
+    plan(&pty);
+    confirm(&pty);
+    pty.wait_for("its end", LONG, |screen, _| {
+        text_of(screen).contains("✓ done: GREEN")
+    });
 }
