@@ -193,6 +193,8 @@ pub fn target(state: &State, panel: Panel) -> Option<View> {
             Source::Run(id) => View::Run(*id),
             Source::Alert(labels) => View::Alert(labels.clone()),
             Source::Operation(id) => View::Operation(id.clone()),
+            // All that there is of it stands beside Traffic.
+            Source::Policy => return None,
         }),
         Panel::Traffic | Panel::Pods => None,
     }

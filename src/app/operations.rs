@@ -118,6 +118,7 @@ impl Operations {
                 all.push(marked(&flip));
             }
         }
+        all.extend(policed(estate));
         all.dedup();
         all
     }
@@ -294,6 +295,24 @@ fn told(kept: &Kept) -> Vec<Happening> {
         })
     };
     kept.entries.iter().filter_map(happening).collect()
+}
+
+/// Who froze or thawed last, and why.
+fn policed(estate: &Estate) -> Option<Happening> {
+    let last = estate.terms()?.ok()?.last?;
+    let (weight, word) = match last.what.as_str() {
+        "freeze" => (Weight::Look, "frozen"),
+        "thaw" => (Weight::Good, "thawed"),
+        _ => return None,
+    };
+    Some(Happening {
+        at: last.at,
+        weight,
+        what: Safe::new(&format!("{word}: {}", last.why)),
+        note: Some(Safe::new(&format!("by {}", last.who))),
+        after: None,
+        source: Source::Policy,
+    })
 }
 
 /// A flip whose record is gone.

@@ -79,6 +79,8 @@ pub enum Source {
     Run(u64),
     /// An operation, by id.
     Operation(Safe),
+    /// The policy.
+    Policy,
 }
 
 /// What happenings are sorted into.
@@ -142,7 +144,7 @@ impl Happening {
     /// What it is sorted into.
     pub fn topic(&self) -> Topic {
         match self.source {
-            Source::Service(_) | Source::Operation(_) => Topic::Traffic,
+            Source::Service(_) | Source::Operation(_) | Source::Policy => Topic::Traffic,
             Source::Deployment(_) => Topic::Rollouts,
             Source::Pod(_) => Topic::Pods,
             Source::Alert(_) => Topic::Alerts,

@@ -218,6 +218,26 @@ fn breaking_the_glass_is_typed_and_loud() {
     );
 }
 
+#[test]
+fn who_froze_or_thawed_last_stands_in_the_timeline() {
+    let mut state = full(Look::default());
+    let at = ago(30).unwrap();
+    let last = format!(r#"{{"who":"carol","what":"thaw","why":"it is over","at":"{at}"}}"#);
+    let said = policy(&[("schema", "1"), ("last.production", &last)]);
+    observe(&mut state, vec![said]);
+    press(&mut state, "4");
+    let screen = text(&mut state, (120, 30));
+    let line = screen
+        .lines()
+        .find(|line| line.contains("thawed: it is over"));
+    assert!(
+        line.is_some_and(|line| line.contains("by carol")),
+        "{screen}"
+    );
+    press(&mut state, "enter");
+    assert!(state.levels.is_empty(), "there is nothing to go into");
+}
+
 /// A cutover of carol's that passed over a freeze, and is over.
 fn broken(state: &State) -> Vec<Entry> {
     let plan = plan_of(state, OperationKind::Cutover);

@@ -300,32 +300,6 @@ fn x08_somebody_who_goes_round_is_named_and_p_repairs() {
     wait_gone(&pty, "REVERTED");
 }
 
-#[test]
-fn p07_without_a_file_left_to_open_the_plan_says_so_and_the_screen_lives() {
-    let estate = Served::start(&[]);
-    let config = configured(&estate, 2);
-    let pty = cockpit(&estate, &config, &["--write"]);
-    let open = fs::read_dir(format!("/proc/{}/fd", pty.pid().as_raw_nonzero()));
-    let open = u64::try_from(open.unwrap().count()).unwrap();
-    let limited = |current| {
-        let limit = Rlimit {
-            current,
-            ..getrlimit(Resource::Nofile)
-        };
-        prlimit(Some(pty.pid()), Resource::Nofile, limit).unwrap()
-    };
-    let before = limited(Some(open));
-    pty.send("C");
-    pty.wait_text("the worker cannot be started");
-    limited(before.current);
-    escape(&pty);
-    plan(&pty);
-    confirm(&pty);
-    pty.wait_for("its end", LONG, |screen, _| {
-        text_of(screen).contains("✓ done: GREEN")
-    });
-}
-
 /// Waits until the prompt for that word listens, and types it.
 fn type_word(pty: &Pty, word: &str) {
     wait_prompt(pty);
@@ -380,4 +354,30 @@ fn i_44_a_freeze_by_key_stops_a_cutover_until_the_glass_is_broken_and_stands_at_
     first.send("over\r");
     type_word(&first, "production");
     wait_gone(&third, "FROZEN by ");
+}
+
+#[test]
+fn p07_without_a_file_left_to_open_the_plan_says_so_and_the_screen_lives() {
+    let estate = Served::start(&[]);
+    let config = configured(&estate, 2);
+    let pty = cockpit(&estate, &config, &["--write"]);
+    let open = fs::read_dir(format!("/proc/{}/fd", pty.pid().as_raw_nonzero()));
+    let open = u64::try_from(open.unwrap().count()).unwrap();
+    let limited = |current| {
+        let limit = Rlimit {
+            current,
+            ..getrlimit(Resource::Nofile)
+        };
+        prlimit(Some(pty.pid()), Resource::Nofile, limit).unwrap()
+    };
+    let before = limited(Some(open));
+    pty.send("C");
+    pty.wait_text("the worker cannot be started");
+    limited(before.current);
+    escape(&pty);
+    plan(&pty);
+    confirm(&pty);
+    pty.wait_for("its end", LONG, |screen, _| {
+        text_of(screen).contains("✓ done: GREEN")
+    });
 }
