@@ -431,10 +431,19 @@ impl Run {
             if open.is_empty() {
                 return Ok(());
             }
-            let (mut is_forbidden, mut is_done) = (true, true);
+            let (mut is_forbidden, mut is_done, mut is_away) = (true, true, false);
             for deployment in open {
                 let sent = self.fence_deployment(&deployment, epoch, false).await?;
                 is_done &= sent.is_ok();
+                // Who only moved meanwhile is looked at again at once: the Lease is running.
+                let has_moved = matches!(
+                    sent,
+                    Err(Unwritten::Refused {
+                        status: 409 | 422,
+                        ..
+                    })
+                );
+                is_away |= sent.is_err() && !has_moved;
                 is_forbidden &= matches!(
                     sent,
                     Err(Unwritten::Refused {
@@ -446,7 +455,9 @@ impl Run {
             if is_done || is_forbidden {
                 return Ok(());
             }
-            self.pause().await?;
+            if is_away {
+                self.pause().await?;
+            }
         }
         Ok(())
     }
