@@ -305,7 +305,7 @@ async fn detach(place: Place, request: Request, plan: &Plan, placement: Placemen
             return trouble(&format!("cannot tell where this program is: {error}").into());
         }
     };
-    let wanted = Wanted::Start(request);
+    let wanted = Wanted::Start(Box::new(request));
     let mut worker = match worker::spawn(&program, placement, &Job { place, wanted }).await {
         Ok(worker) => worker,
         Err(error) => return trouble(&format!("the worker cannot be started: {error}").into()),

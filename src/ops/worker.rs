@@ -41,7 +41,7 @@ pub struct Job {
 #[serde(rename_all = "snake_case")]
 pub enum Wanted {
     /// A new operation.
-    Start(Request),
+    Start(Box<Request>),
     /// An operation that somebody else began.
     Adopt(Safe),
 }
@@ -232,7 +232,7 @@ async fn begin(
             let run = engine::adopt(&bastion, &id, stop).await;
             return run.map(Some).map_err(Said::of);
         }
-        Wanted::Start(request) => request,
+        Wanted::Start(request) => *request,
     };
     let is_rollback = request.kind == OperationKind::Rollback;
     let mut prepared = engine::prepare(&bastion, request).await.map_err(Said::of)?;
