@@ -159,11 +159,15 @@ impl Run {
     }
 
     fn flip_patch(&self, step: &Step, flip: &Flip, read: &Service) -> Draft {
+        let there = marks::epoch(&read.marks);
+        // Where our epoch stands already (a seized start, an adoption) a fence of ours would not change it: then
+        // the version is what a late patch fails by.
+        let is_ours = there == Some(self.epoch(&flip.service));
         let must = Must {
             uid: &flip.uid,
-            epoch: marks::epoch(&read.marks),
+            epoch: there,
             version: &read.resource_version,
-            is_strict: self.attempts(step) > 1,
+            is_strict: is_ours || self.attempts(step) > 1,
             has_annotations: read.has_annotations,
             is_careless: self.bastion.has(Planted::NoEpochTest),
         };
