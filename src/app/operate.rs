@@ -18,6 +18,7 @@ use super::state::{Overlay, State};
 use super::{Ask, Command, Permit};
 use crate::estate::{Currency, Freeze, Safe, Tier};
 use crate::ops::freeze::Wanted as PolicyWanted;
+use crate::ops::plan::target;
 use crate::ops::{Kept, OperationKind, Plan, Refusal, RefusalKind, Request, check};
 
 /// What is proposed.
@@ -206,12 +207,16 @@ const OVERRIDE: &str = "override";
 /// The gates that stand in the way, if all of them may be overridden and none merely was not asked yet.
 fn overridable(state: &State, kind: OperationKind) -> Vec<Safe> {
     let estate = state.estate();
-    let is_asked = (estate.alerts.as_ref())
-        .is_some_and(|alerts| alerts.rules.currency(state.now.at) != Currency::Waiting);
-    if kind != OperationKind::Cutover || !is_asked {
+    let request = request(kind, &Lifted::default());
+    let (Some(alerts), Some(colour)) = (&estate.alerts, target(&request, estate)) else {
+        return Vec::new();
+    };
+    let is_read = |query| alerts.readings.of(query, &colour).is_some();
+    let is_waiting = alerts.rules.currency(state.now.at) == Currency::Waiting;
+    if is_waiting || !alerts.scope.gates.queries.iter().all(is_read) {
         return Vec::new();
     }
-    let refused = check(&request(kind, &Lifted::default()), estate, state.now).err();
+    let refused = check(&request, estate, state.now).err();
     let plan = refused.and_then(|refusal| refusal.plan);
     plan.and_then(|plan| plan.overridable()).unwrap_or_default()
 }

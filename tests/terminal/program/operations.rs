@@ -44,6 +44,8 @@ fn cockpit(estate: &Served, config: &Path, args: &[&str]) -> Pty {
 fn plan(pty: &Pty) {
     pty.send("C");
     pty.wait_text("CUT OVER production to GREEN");
+    // A gate that is read only now would void the plan.
+    pty.wait_text("too little traffic to tell");
     pty.send("release 42\r");
     wait_prompt(pty);
 }
