@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Ended, Found, Run};
 use crate::clients::kubernetes::Unwritten;
-use crate::estate::{Autoscaler, Deployment, Estate, Fault, Labels, Safe, Service};
+use crate::estate::{Autoscaler, Deployment, Estate, Fault, FaultKind, Labels, Safe, Service};
 use crate::ops::bastion::Planted;
 use crate::ops::entry::{OperationKind, Step, What};
 use crate::ops::marks::{self, Flipped};
@@ -390,8 +390,17 @@ impl Run {
             let list = (self.bastion.cluster)
                 .list::<Deployment>(&self.bastion.selector, answer)
                 .await;
-            // Those that cannot be listed cannot be written by us either.
-            let mut open = list.unwrap_or_default();
+            let mut open = match list {
+                Ok(list) => list,
+                // Those that cannot be listed cannot be written by us either.
+                Err(fault) if matches!(fault.kind, FaultKind::Forbidden | FaultKind::Missing) => {
+                    Vec::new()
+                }
+                Err(_) => {
+                    self.pause().await?;
+                    continue;
+                }
+            };
             if std::mem::take(&mut is_first) {
                 let scaled: Vec<Safe> = open.iter().map(|d| d.name.clone()).collect();
                 self.fence_autoscalers(&scaled, epoch).await?;
