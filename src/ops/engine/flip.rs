@@ -425,8 +425,17 @@ impl Run {
             let list = (self.bastion.cluster)
                 .list::<Deployment>(&self.bastion.selector, answer)
                 .await;
-            // Those that cannot be listed cannot be written by us either.
-            let mut open = list.unwrap_or_default();
+            let mut open = match list {
+                Ok(list) => list,
+                // Those that cannot be listed cannot be written by us either.
+                Err(fault) if matches!(fault.kind, FaultKind::Forbidden | FaultKind::Missing) => {
+                    Vec::new()
+                }
+                Err(_) => {
+                    self.pause().await?;
+                    continue;
+                }
+            };
             if std::mem::take(&mut is_first) {
                 let scaled: Vec<Safe> = open.iter().map(|d| d.name.clone()).collect();
                 self.fence_autoscalers(&scaled, epoch).await?;
