@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::Bench;
-use crate::operator::{CUTOVER, Operator, QUICK, ROLLBACK, wait};
+use crate::operator::{CUTOVER, DEPLOY, Operator, QUICK, ROLLBACK, wait};
 use crate::relay::{Asked, Fate};
 
 const POLICY: &str = "/api/v1/namespaces/production/configmaps/wheelhouse-policy";
@@ -60,6 +60,7 @@ fn i_44_a_freeze_stops_a_headless_cutover_and_says_who_why_and_until_when() {
             ],
         );
     }
+    dave.run(&DEPLOY).assert(5, &["refused: freeze: frozen by"]);
     let detached = dave.run(&[&CUTOVER[..], &["--detach"]].concat());
     detached.assert(5, &["refused: freeze: frozen by"]);
     assert_eq!(bench.colours(), ["blue", "blue"]);
