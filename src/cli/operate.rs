@@ -231,7 +231,7 @@ fn admissible(
     reasoned(name, place.scope.tier, kind, arguments)
 }
 
-/// Production asks why; a rollback is never asked.
+/// Production asks why; a rollback is never asked, nor is a smoke test, which changes nothing.
 fn reasoned(
     name: &Safe,
     tier: Tier,
@@ -242,7 +242,8 @@ fn reasoned(
         .reason
         .as_deref()
         .is_some_and(|why| !why.trim().is_empty());
-    if tier == Tier::Production && kind != OperationKind::Rollback && !has_reason {
+    let is_free = matches!(kind, OperationKind::Rollback | OperationKind::Smoke);
+    if tier == Tier::Production && !is_free && !has_reason {
         return Err(format!(
             "a {} of {name} needs --reason TEXT: whoever is woken by it reads it",
             kind.word()

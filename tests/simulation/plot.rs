@@ -113,9 +113,13 @@ impl Shape {
             (_, is_first) => u64::from(!is_first),
         };
         Self {
-            plot: match is_first && plots.len() == PLOTS.len() {
-                true => chance.one_of(&[Plot::Alone, Plot::ThereAndBack]),
-                false => chance.one_of(plots),
+            plot: match (is_first, stage) {
+                (true, _) if plots.len() == PLOTS.len() => {
+                    chance.one_of(&[Plot::Alone, Plot::ThereAndBack])
+                }
+                // An alarm may ring before anything was flipped: then there is no way back to be met on.
+                (true, "undo" | "return") => chance.one_of(&[Plot::Aborted, Plot::Ill]),
+                _ => chance.one_of(plots),
             },
             aimed: Some(Aimed {
                 fault,
