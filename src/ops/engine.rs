@@ -324,14 +324,13 @@ impl Run {
             let written = record::append(&self.bastion, &mut self.kept, entries.clone()).await;
             match written {
                 Ok(()) => {
-                    if let Some(Tell(tell)) = &self.tell {
-                        entries.iter().for_each(tell);
-                    }
+                    self.tell(&entries);
                     return Ok(true);
                 }
                 Err(NotWritten::Conflict) => return self.catch_up(&entries).await,
                 Err(_) if self.is_rollback() => {
                     // Exempt (rule 9): the next write that goes through carries these along.
+                    self.tell(&entries);
                     self.kept.take(entries);
                     return Ok(true);
                 }
@@ -342,6 +341,12 @@ impl Run {
                 }
                 Err(NotWritten::Fault(_)) => self.pause().await?,
             }
+        }
+    }
+
+    fn tell(&self, entries: &[Entry]) {
+        if let Some(Tell(tell)) = &self.tell {
+            entries.iter().for_each(tell);
         }
     }
 

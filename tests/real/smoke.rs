@@ -224,12 +224,12 @@ fn an_identity_is_a_person_with_a_certificate_whom_the_audit_log_times() {
     let plane = Plane::shared();
     let here = "smoke-identity";
     plane.namespace(here);
-    plane.identity("erin", "smoke-people");
-    plane.grant("erin", "edit", here);
-    let erin = plane.run(plane.client_for("erin"));
-    let maps: Api<ConfigMap> = Api::namespaced(erin, here);
+    plane.identity("olga", "smoke-people");
+    plane.grant("olga", "edit", here);
+    let olga = plane.run(plane.client_for("olga"));
+    let maps: Api<ConfigMap> = Api::namespaced(olga, here);
     let mut made = ConfigMap::default();
-    made.metadata.name = Some("of-erin".into());
+    made.metadata.name = Some("of-olga".into());
 
     let before = jiff::Timestamp::now();
     plane
@@ -237,8 +237,8 @@ fn an_identity_is_a_person_with_a_certificate_whom_the_audit_log_times() {
         .unwrap();
     let after = jiff::Timestamp::now();
 
-    let line = plane.await_audited(("create", "configmaps", here), |it| it.name == "of-erin");
-    assert_eq!((line.user.as_str(), line.code), ("erin", 201));
+    let line = plane.await_audited(("create", "configmaps", here), |it| it.name == "of-olga");
+    assert_eq!((line.user.as_str(), line.code), ("olga", 201));
     assert!(before < line.received && line.received < after, "{line:?}");
     assert!(line.received < line.answered, "{line:?}");
 }

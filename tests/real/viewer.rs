@@ -225,7 +225,7 @@ fn without_the_records_and_leases_the_rest_is_live_and_well() {
         .apply_yaml(&records, &bound(&none, watcher.namespace));
     let cockpit = watcher.cockpit();
     cockpit.wait_whole();
-    cockpit.wait_words(&["k8s live ? leases +1 unseen"]);
+    cockpit.wait_words(&["k8s live ? leases +2 unseen"]);
     let (status, code) = cockpit.status();
     assert_eq!(
         (status["verdict"].as_str(), code),

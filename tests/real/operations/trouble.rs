@@ -142,7 +142,12 @@ fn narrow(stage: &Stage<'_>) -> Operator {
     );
     assert!(role.contains(whole));
     let records = include_str!("../../../assets/kubernetes/records.yaml");
-    let binding = records.split("---\n").last().unwrap();
+    let mut parts = records
+        .split("---\n")
+        .filter(|it| it.contains("kind: RoleBinding"));
+    let binding = parts
+        .find(|it| it.contains("name: wheelhouse-records-operator"))
+        .unwrap();
     let ours = |text: &str| {
         text.replace("release-operators", group)
             .replace("name: wheelhouse-operator", "name: narrow-operator")
