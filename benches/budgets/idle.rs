@@ -66,13 +66,15 @@ pub fn measure(report: &mut Report, pods: usize) {
     cockpit::quit(pty);
 }
 
-/// Without the sections of Prometheus and Alertmanager, which are behind the API server as well.
+/// Without the sections of Prometheus and Alertmanager, which are behind the API server as well, and without
+/// the gates that would ask them.
 fn without_monitoring(config: &str) -> String {
     let mut is_kept = true;
     let kept = config.lines().filter(|line| {
         if line.starts_with('[') {
             let name = line.trim().trim_matches(['[', ']']);
-            is_kept = !name.ends_with("prometheus") && !name.ends_with("alertmanager");
+            let of_them = ["prometheus", "alertmanager", "gates", "gates.query"];
+            is_kept = !of_them.iter().any(|it| name.ends_with(it));
         }
         is_kept
     });

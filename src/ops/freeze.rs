@@ -219,7 +219,7 @@ impl Draft {
     /// What it stops, and what it never does.
     pub fn consequence(&self) -> &'static str {
         match self.after {
-            Some(_) => "stops cutovers and repairs, by key and headless, and never a rollback",
+            Some(_) => "stops deploys, cutovers and repairs, in every way, and never a rollback",
             None => "cutovers and repairs are possible again",
         }
     }
