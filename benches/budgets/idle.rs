@@ -1,6 +1,8 @@
 //! A minute in which nothing is done: what the terminal, the network and the processor pay for it.
 
 use std::{
+    collections::BTreeMap,
+    ffi::OsString,
     path::PathBuf,
     thread,
     time::{Duration, Instant},
@@ -57,7 +59,7 @@ pub fn measure(report: &mut Report, pods: usize) {
     report.limit(&of("processor"), cpu * 100.0, 1.0, "%");
     report.limit(
         &of("wakeups of all threads"),
-        rate(wakeups(&pty) as f64, before.4 as f64),
+        rate(since_then(&wakeups(&pty), &before.4) as f64, 0.0),
         2.0,
         "/s",
     );
@@ -95,8 +97,8 @@ fn through(estate: &Served, proxy: &Proxy) -> PathBuf {
     estate.home.write("counted/config.toml", &config)
 }
 
-/// How often its threads woke up by themselves so far.
-fn wakeups(pty: &crate::pty::Pty) -> u64 {
+/// How often each of its threads woke up by itself so far.
+fn wakeups(pty: &crate::pty::Pty) -> BTreeMap<OsString, u64> {
     let pid = pty.pid().as_raw_nonzero();
     let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).expect("its threads");
     let of = |dir: std::fs::DirEntry| {
@@ -104,7 +106,15 @@ fn wakeups(pty: &crate::pty::Pty) -> u64 {
         let line = text
             .lines()
             .find_map(|l| l.strip_prefix("voluntary_ctxt_switches:"));
-        line.and_then(|n| n.trim().parse().ok()).unwrap_or(0)
+        let count = line.and_then(|n| n.trim().parse().ok()).unwrap_or(0);
+        (dir.file_name(), count)
     };
-    tasks.flatten().map(of).sum()
+    tasks.flatten().map(of).collect()
+}
+
+/// What came on top since; a thread that ended meanwhile takes its count with it.
+fn since_then(now: &BTreeMap<OsString, u64>, then: &BTreeMap<OsString, u64>) -> u64 {
+    now.iter()
+        .map(|(thread, count)| count - then.get(thread).copied().unwrap_or(0))
+        .sum()
 }
