@@ -14,7 +14,7 @@ use crate::ops::bastion::{Bastion, Planted};
 use crate::ops::entry::{Entry, OperationKind, Step, What};
 use crate::ops::eyes::Eyes;
 use crate::ops::journal::Journal;
-use crate::ops::kept::Kept;
+use crate::ops::kept::{self, Kept};
 use crate::ops::lock::{self, Lock, NotLocked, Taking};
 use crate::ops::machine::{Next, Operation};
 use crate::ops::plan::{
@@ -505,14 +505,20 @@ fn broken(bastion: &Bastion, request: &Request, plan: &Plan) -> Vec<Entry> {
     passed.map(|gate| entry(bastion, what(gate))).collect()
 }
 
-/// The epochs on the Services and the Deployments, by lock: a Lease that was deleted starts above them.
+/// The epochs on the Services and the Deployments and in the records, by lock: a Lease that was deleted starts
+/// above them. An operation that died before its first patch left its epoch in its record alone.
 fn floor(estate: &Estate, plan: &Plan) -> BTreeMap<Safe, u64> {
     let deployments = estate.deployments.value.iter();
     let highest = deployments.filter_map(|d| marks::epoch(&d.marks)).max();
+    let records = estate.records.value.iter();
+    let kept: Vec<Kept> = records.filter_map(|it| kept::read(it).ok()).collect();
     let of = |lock: Safe| {
         let service = estate.services.value.get(&lock);
         let own = service.and_then(|s| marks::epoch(&s.marks));
-        Some((lock, own.max(highest)?))
+        let written = kept
+            .iter()
+            .filter_map(|it| it.operation.epochs.get(&lock).copied());
+        Some((lock.clone(), own.max(highest).max(written.max())?))
     };
     plan.locks().into_iter().filter_map(of).collect()
 }
