@@ -212,6 +212,13 @@ impl Service {
         let meant: Labels = pairs.into_iter().collect();
         (!meant.is_empty()).then_some(meant)
     }
+
+    /// The field manager that wrote the selector last.
+    pub fn selector_writer(&self) -> Option<&FieldManager> {
+        let writers = self.managers.iter();
+        let writers = writers.filter(|m| !m.selector_keys.is_empty());
+        writers.max_by_key(|m| m.at)
+    }
 }
 
 impl ServiceView<'_> {
@@ -220,8 +227,7 @@ impl ServiceView<'_> {
     pub fn reverted(&self) -> Option<(Safe, Option<Timestamp>)> {
         let service = self.service?;
         service.meant().filter(|meant| *meant != service.selector)?;
-        let managers = service.managers.iter();
-        let last = (managers.filter(|m| !m.selector_keys.is_empty())).max_by_key(|m| m.at);
+        let last = service.selector_writer();
         let who = last.map_or_else(|| "somebody".into(), |m| m.name.clone());
         Some((who, last.and_then(|m| m.at)))
     }

@@ -34,7 +34,7 @@ use super::lock::{Belief, Lock};
 use super::machine::{Next, StepState};
 use super::record::{self, NotWritten};
 use super::{marks, plan::Plan};
-use crate::estate::{Estate, Moment, Safe};
+use crate::estate::{Estate, Moment, Record, Safe};
 
 pub use start::{Prepared, Refused, abandon, adopt, prepare, warm};
 
@@ -314,9 +314,7 @@ impl Run {
         }
         if let Some(number) = self.joined {
             self.tell_host(number, entries.clone()).await?;
-            if let Some(Tell(tell)) = &self.tell {
-                entries.iter().for_each(tell);
-            }
+            self.tell(&entries);
             return Ok(true);
         }
         loop {
@@ -373,12 +371,11 @@ impl Run {
     /// Folds in what the watch saw others write to the record.
     fn hear(&mut self) {
         let name = marks::record_name(&self.kept.id);
-        let Some(record) = self.eyes.estate.records.value.get(name.as_str()).cloned() else {
+        let record = self.eyes.estate.records.value.get(name.as_str());
+        let is_news = |it: &&Record| it.resource_version != self.kept.version.1;
+        let Some(record) = record.filter(is_news).cloned() else {
             return;
         };
-        if record.resource_version == self.kept.version.1 {
-            return;
-        }
         if self.joined.is_some() {
             return self.hear_host(&record);
         }
@@ -391,7 +388,7 @@ impl Run {
     }
 
     /// An abort of the operation that was joined.
-    fn hear_host(&mut self, record: &crate::estate::Record) {
+    fn hear_host(&mut self, record: &Record) {
         let abort = kept::read(record)
             .ok()
             .and_then(|read| read.operation.abort);

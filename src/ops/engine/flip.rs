@@ -122,7 +122,8 @@ impl Run {
             }
         }
         let service = still(plan, flip, &estate, is_forward).map_err(Look::No)?;
-        if is_forward && self.is_first_flip() {
+        // What monitoring says later is for the soak, which goes back whole.
+        if is_forward && !self.has_flipped() {
             self.monitored(plan, estate).await.map_err(Look::No)?;
         }
         let is_undo = matches!(step, Step::Undo(_));
@@ -132,13 +133,6 @@ impl Run {
             ));
         }
         Ok(service)
-    }
-
-    /// Whether nothing was flipped yet: what monitoring says later is for the soak, which goes back whole.
-    fn is_first_flip(&self) -> bool {
-        let operation = &self.kept.operation;
-        let mut steps = operation.states.keys();
-        !steps.any(|step| matches!(step, Step::Flip(_)) && operation.has_passed(step))
     }
 
     /// Whether the gates of monitoring are open at this instant; asked anew where the last answers are too old.
@@ -323,12 +317,7 @@ impl Run {
             .into();
         }
         let key = self.plan().map_or("", |p| p.key.as_str());
-        let writer = read
-            .managers
-            .iter()
-            .filter(|m| !m.selector_keys.is_empty())
-            .max_by_key(|m| m.at);
-        let writer = writer.map_or_else(String::new, |m| {
+        let writer = read.selector_writer().map_or_else(String::new, |m| {
             let at = m.at.map_or_else(String::new, |at| format!(" at {at:.0}"));
             format!(", last written by {}{at}", m.name)
         });

@@ -153,9 +153,7 @@ fn still_so(plan: &Plan, id: &Safe, estate: &Estate) -> Result<Safe, Safe> {
             continue;
         }
         if service.selector != *selector {
-            let managers = service.managers.iter();
-            let last = managers.filter(|m| !m.selector_keys.is_empty());
-            let who = last.max_by_key(|m| m.at).map_or("somebody", |m| &m.name);
+            let who = service.selector_writer().map_or("somebody", |m| &m.name);
             return Err(format!(
                 "{name} selects {} and not {} any more, by {who}",
                 words(&service.selector),

@@ -506,12 +506,22 @@ fn broken(bastion: &Bastion, request: &Request, plan: &Plan) -> Vec<Entry> {
 }
 
 /// The epochs on the Services and the Deployments and in the records, by lock: a Lease that was deleted starts
-/// above them. An operation that died before its first patch left its epoch in its record alone.
+/// above them. An operation that died before its first patch left its epoch in its record alone; a Lease that is
+/// there has gone beyond all of those, and a rollback waits for no reading of records.
 fn floor(estate: &Estate, plan: &Plan) -> BTreeMap<Safe, u64> {
     let deployments = estate.deployments.value.iter();
     let highest = deployments.filter_map(|d| marks::epoch(&d.marks)).max();
-    let records = estate.records.value.iter();
-    let kept: Vec<Kept> = records.filter_map(|it| kept::read(it).ok()).collect();
+    let locks = plan.locks();
+    let is_there = |lock: &Safe| {
+        let name = marks::lease_name(lock);
+        estate.leases.value.get(name.as_str()).is_some()
+    };
+    let kept: Vec<Kept> = match locks.iter().all(is_there) {
+        true => Vec::new(),
+        false => (estate.records.value.iter())
+            .filter_map(|it| kept::read(it).ok())
+            .collect(),
+    };
     let of = |lock: Safe| {
         let service = estate.services.value.get(&lock);
         let own = service.and_then(|s| marks::epoch(&s.marks));
@@ -520,7 +530,7 @@ fn floor(estate: &Estate, plan: &Plan) -> BTreeMap<Safe, u64> {
             .filter_map(|it| it.operation.epochs.get(&lock).copied());
         Some((lock.clone(), own.max(highest).max(written.max())?))
     };
-    plan.locks().into_iter().filter_map(of).collect()
+    locks.into_iter().filter_map(of).collect()
 }
 
 fn leases(estate: &Estate, plan: &Plan) -> BTreeMap<Safe, Lease> {

@@ -99,10 +99,7 @@ impl Run {
                 return Some(format!("Service {} was deleted", flip.service).into());
             };
             if service.selector != flip.to {
-                let manager = (service.managers.iter())
-                    .filter(|m| !m.selector_keys.is_empty())
-                    .max_by_key(|m| m.at);
-                let who = manager.map_or_else(
+                let who = service.selector_writer().map_or_else(
                     || "somebody".to_owned(),
                     |m| match m.at {
                         Some(at) => format!("{} at {at:.0}", m.name),
