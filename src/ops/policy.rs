@@ -5,14 +5,14 @@ use serde_json::json;
 
 use super::bastion::{Bastion, Person};
 use super::engine::Refused;
-use super::entry::{Entry, What};
+use super::entry::What;
 use super::freeze::{Because, Draft, Wanted, check, own, seen};
 use super::journal::Journal;
 use super::kept::Kept;
 use super::patch::Draft as Patch;
 use super::plan::{Refusal, RefusalKind};
 use super::reads::tell;
-use super::record::{self, NotWritten};
+use super::record;
 use crate::clients::kubernetes::Unwritten;
 use crate::estate::policy::{LAST, NAME, SCHEMA, SCHEMA_KEY};
 use crate::estate::{Estate, Fault, Kind, Policy, Safe, Seen, Terms};
@@ -243,31 +243,12 @@ pub async fn close_glass(bastion: &Bastion, id: &str, note: Safe) -> Result<Kept
     if note.trim().is_empty() {
         return Err("it needs a note: what was followed up".into());
     }
-    for _ in 0..TRIES {
-        let read = record::read(bastion, id)
-            .await
-            .map_err(|fault| fault.what)?;
-        let mut kept =
-            read.ok_or_else(|| Safe::from(format!("there is no operation {id} here")))?;
-        match &kept.operation.glass {
-            None => return Err(format!("operation {id} broke no glass").into()),
-            Some(glass) => {
-                if let Some((by, note)) = &glass.closed {
-                    return Err(format!("{by} closed it already: {note}").into());
-                }
-            }
-        }
-        let entry = Entry {
-            at: bastion.clock.wall(),
-            by: bastion.person.words(),
-            what: What::GlassClosed { note: note.clone() },
-        };
-        match record::append(bastion, &mut kept, vec![entry]).await {
-            Ok(()) => return Ok(kept),
-            Err(NotWritten::Conflict) => {}
-            Err(NotWritten::Gone) => return Err(format!("the record of {id} was deleted").into()),
-            Err(NotWritten::Fault(fault)) => return Err(fault.what),
-        }
-    }
-    Err(format!("the record of {id} changes faster than it can be written").into())
+    let may = |kept: &Kept| match &kept.operation.glass {
+        None => Err(format!("operation {} broke no glass", kept.id).into()),
+        Some(glass) => match &glass.closed {
+            Some((by, note)) => Err(format!("{by} closed it already: {note}").into()),
+            None => Ok(()),
+        },
+    };
+    record::amend(bastion, id, TRIES, vec![What::GlassClosed { note }], may).await
 }

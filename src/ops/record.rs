@@ -18,6 +18,8 @@ use crate::estate::{Fault, FaultKind, Record, Safe};
 const KEPT: usize = 20;
 /// How often a note is tried beside others who write.
 const NOTES: u32 = 20;
+/// How often one entry is tried.
+const ADDS: u32 = 5;
 
 /// Why an entry was not written.
 #[derive(Clone, Debug, PartialEq)]
@@ -181,19 +183,41 @@ pub async fn append(bastion: &Bastion, kept: &mut Kept, new: Vec<Entry>) -> Resu
 /// # Errors
 /// There is no such record, it is closed, or the API's fault.
 pub async fn add(bastion: &Bastion, id: &str, what: What) -> Result<Kept, Safe> {
-    for _ in 0..5 {
+    amend(bastion, id, ADDS, vec![what], is_open).await
+}
+
+/// Appends notes to the record of an operation that goes on.
+///
+/// # Errors
+/// There is no such record, it is closed, or the API's fault.
+pub async fn note(bastion: &Bastion, id: &str, facts: Vec<Safe>) -> Result<Kept, Safe> {
+    let notes = facts.into_iter().map(|fact| What::Noted { fact });
+    amend(bastion, id, NOTES, notes.collect(), is_open).await
+}
+
+/// Appends what `may` be appended to the record as it is, whoever else writes to it meanwhile.
+///
+/// # Errors
+/// There is no such record, why it may not be, or the API's fault.
+pub async fn amend(
+    bastion: &Bastion,
+    id: &str,
+    tries: u32,
+    whats: Vec<What>,
+    may: fn(&Kept) -> Result<(), Safe>,
+) -> Result<Kept, Safe> {
+    for _ in 0..tries {
         let read = read(bastion, id).await.map_err(|fault| fault.what)?;
         let mut kept =
             read.ok_or_else(|| Safe::from(format!("there is no operation {id} here")))?;
-        if let Some((outcome, _)) = &kept.operation.closed {
-            return Err(format!("operation {id} is over: {}", outcome.word()).into());
-        }
-        let entry = Entry {
+        may(&kept)?;
+        let entry = |what: &What| Entry {
             at: bastion.clock.wall(),
             by: bastion.person.words(),
             what: what.clone(),
         };
-        match append(bastion, &mut kept, vec![entry]).await {
+        let entries = whats.iter().map(entry).collect();
+        match append(bastion, &mut kept, entries).await {
             Ok(()) => return Ok(kept),
             Err(NotWritten::Conflict) => {}
             Err(NotWritten::Gone) => return Err(format!("the record of {id} was deleted").into()),
@@ -203,32 +227,13 @@ pub async fn add(bastion: &Bastion, id: &str, what: What) -> Result<Kept, Safe> 
     Err(format!("the record of {id} changes faster than it can be written").into())
 }
 
-/// Appends notes to the record of an operation that goes on.
-///
-/// # Errors
-/// There is no such record, it is closed, or the API's fault.
-pub async fn note(bastion: &Bastion, id: &str, facts: Vec<Safe>) -> Result<Kept, Safe> {
-    for _ in 0..NOTES {
-        let read = read(bastion, id).await.map_err(|fault| fault.what)?;
-        let mut kept =
-            read.ok_or_else(|| Safe::from(format!("there is no operation {id} here")))?;
-        if let Some((outcome, _)) = &kept.operation.closed {
-            return Err(format!("operation {id} is over: {}", outcome.word()).into());
+fn is_open(kept: &Kept) -> Result<(), Safe> {
+    match &kept.operation.closed {
+        Some((outcome, _)) => {
+            Err(format!("operation {} is over: {}", kept.id, outcome.word()).into())
         }
-        let entry = |fact: &Safe| Entry {
-            at: bastion.clock.wall(),
-            by: bastion.person.words(),
-            what: What::Noted { fact: fact.clone() },
-        };
-        let entries: Vec<Entry> = facts.iter().map(entry).collect();
-        match append(bastion, &mut kept, entries).await {
-            Ok(()) => return Ok(kept),
-            Err(NotWritten::Conflict) => {}
-            Err(NotWritten::Gone) => return Err(format!("there is no operation {id} here").into()),
-            Err(NotWritten::Fault(fault)) => return Err(fault.what),
-        }
+        None => Ok(()),
     }
-    Err(format!("the record of {id} changes faster than it can be written").into())
 }
 
 /// Deletes what is beyond the last closed operations of this namespace. What cannot be deleted stays.

@@ -143,7 +143,11 @@ impl Run {
                     }
                     return Ok(());
                 }
-                Err(why) if why.contains("is over") || why.contains("there is no operation") => {
+                Err(why)
+                    if ["is over", "there is no operation", "was deleted"]
+                        .iter()
+                        .any(|end| why.contains(end)) =>
+                {
                     return Err(Ended::Interrupted(why));
                 }
                 Err(_) => self.pause().await?,
