@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures::FutureExt as _;
 use http::{Request, header};
 use http_body::Body as _;
 use hyper::client::conn::http1;
@@ -17,6 +18,8 @@ use crate::estate::{Fault, FaultKind};
 
 /// Bytes that are read of an answer.
 const MOST: usize = 64 << 10;
+/// How long a connection that was closed is asked for its reason.
+const WORD_OF_IT: Duration = Duration::from_secs(1);
 
 /// What a pod answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,19 +85,30 @@ impl Cluster {
             }
             Ok::<_, hyper::Error>((status, bytes))
         };
-        let refused = async {
-            match refused {
-                Some(refused) => refused.await,
-                None => std::future::pending().await,
+        // Once it was answered it is never asked again: `fuse`.
+        let mut refused = std::pin::pin!(
+            async {
+                match refused {
+                    Some(refused) => refused.await,
+                    None => std::future::pending().await,
+                }
             }
-        };
+            .fuse()
+        );
         // The connection is driven beside the question: no task of its own, and none is left behind.
         let answer = tokio::select! {
-            answer = asked => answer.map_err(|e| broken(&e)),
-            Some(why) = refused => Err(broken(&why)),
-            Err(e) = connection => Err(broken(&e)),
+            answer = asked => answer,
+            Some(why) = &mut refused => return Err(broken(&why)),
+            Err(e) = connection => Err(e),
         };
-        let (status, bytes) = answer?;
+        let (status, bytes) = match answer {
+            Ok(answer) => answer,
+            // Why the kubelet closed it comes by another channel, which may be read a moment later.
+            Err(e) => {
+                let why = tokio::time::timeout(WORD_OF_IT, refused).await;
+                return Err((why.ok().flatten()).map_or_else(|| broken(&e), |why| broken(&why)));
+            }
+        };
         Ok(Said {
             status,
             body: bytes,
