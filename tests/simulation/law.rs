@@ -74,6 +74,8 @@ impl Sender {
 /// How it was before a write.
 pub struct Before {
     ready: usize,
+    /// Milliseconds that its sender's machine stood still by a clock that did not count them.
+    uncounted: u64,
     /// Whether a Service selected what is deployed to.
     is_live: bool,
 }
@@ -100,6 +102,8 @@ pub struct Law {
     pub accepted: Vec<(u64, usize, String)>,
     /// Whether traffic was ever meant to be anywhere else than at the beginning.
     has_moved: bool,
+    /// The colours that a rollback sent a Service to.
+    is_returned: BTreeSet<String>,
     /// Whether somebody who is none of ours had a hand in it.
     pub is_meddled: bool,
     /// Autoscalers that an operation said it left as they are.
@@ -215,6 +219,11 @@ impl Law {
         if !self.acts.insert(act.clone()) {
             self.breaks(Rule::OneIntentOneAct, act);
         }
+        let flip = asked.marks("flip").unwrap_or_default();
+        let version = asked.selector().and_then(|s| s["version"].as_str());
+        if let Some(version) = version.filter(|_| flip.contains("\"rollback\"")) {
+            self.is_returned.insert(version.to_owned());
+        }
         self.changed
             .insert(asked.name.clone(), Changed { at, by: operation });
         self.accepted.push((at, sender.number, asked.name.clone()));
@@ -222,14 +231,15 @@ impl Law {
 }
 
 impl Law {
-    /// A cutover's first flip: the answers on which it stands may be two intervals old.
-    fn gated(&mut self, world: &World, sender: &Sender, asked: &Asked) {
+    /// A cutover's first flip: the answers on which it stands may be two intervals old, by its own clock.
+    fn gated(&mut self, world: &World, sender: &Sender, asked: &Asked, before: &Before) {
         let (Some(sky), Some(flip)) = (&world.sky, asked.marks("flip")) else {
             return;
         };
         let is_first = asked.name == SERVICES[0] && flip.contains("\"cutover\"");
         for says in [Says::Fires, Says::Nan, Says::Away] {
-            if is_first && sky.has_said(says, world.now(), OLDEST) {
+            let oldest = OLDEST + before.uncounted;
+            if is_first && sky.has_said(says, world.now(), oldest) {
                 let words = format!("{} flipped {} while {says:?}", sender.words, asked.name);
                 self.breaks(Rule::GatesAreClosed, words);
             }
@@ -241,19 +251,29 @@ impl Law {
 const OLDEST: u64 = 15_000;
 
 impl World {
-    /// What must be known of the world before a write arrives.
-    pub async fn before(&self, asked: &Asked) -> Before {
-        let ready = match asked.selector() {
+    /// How many endpoints are ready where a flip goes to; none for what is no flip.
+    pub async fn ready_for(&self, asked: &Asked) -> usize {
+        match asked.selector() {
             Some(selector) => self.ready(selector).await,
             None => 0,
-        };
+        }
+    }
+
+    /// What must be known of the world before a write arrives. What happened on its way (`sent` were ready when it
+    /// left, and its machine may have stood still) nobody can know.
+    pub async fn before(&self, asked: &Asked, sent: usize, uncounted: u64) -> Before {
+        let ready = self.ready_for(asked).await.max(sent);
         let mut is_live = false;
         for name in SERVICES.iter().filter(|_| asked.kind == "deployments") {
             let selector = &self.service(name).await["spec"]["selector"];
             let colour = selector["version"].as_str().unwrap_or_default();
             is_live |= asked.name.contains(&format!("-{colour}-"));
         }
-        Before { ready, is_live }
+        Before {
+            ready,
+            uncounted,
+            is_live,
+        }
     }
 
     /// A write was answered.
@@ -292,7 +312,7 @@ impl World {
         }
         if asked.selector().is_some() {
             law.flipped(sender, asked, &before, self.now());
-            law.gated(self, sender, asked);
+            law.gated(self, sender, asked, &before);
         }
     }
 
@@ -426,7 +446,8 @@ impl World {
         }
     }
 
-    /// As long as no operation moved traffic for good, back from half-way is where it was at the beginning.
+    /// As long as no operation moved traffic for good, back from half-way is where it was at the beginning, or
+    /// where another rollback is half-way to: whoever presses the key again goes on with that.
     fn moved(&self, id: &str, plan: &Value, closed: &Value) {
         let mut law = self.law();
         law.has_moved |= closed["outcome"] == "done" && plan["kind"] != "deploy";
@@ -434,6 +455,9 @@ impl World {
             && plan["from"].is_null()
             && plan["to"] != "blue"
             && !law.has_moved
+            && !law
+                .is_returned
+                .contains(plan["to"].as_str().unwrap_or_default())
         {
             law.breaks(Rule::BackIsBack, format!("{id} goes to {}", plan["to"]));
         }

@@ -132,10 +132,14 @@ impl Process {
     }
 
     fn boot(&self) -> u64 {
+        self.world.now() - self.uncounted()
+    }
+
+    /// Milliseconds for which it was frozen.
+    pub fn uncounted(&self) -> u64 {
         let now = self.world.now();
-        let state = self.state();
         let lost = |(from, until): &(u64, u64)| now.min(*until).saturating_sub(*from);
-        now - state.frozen.iter().map(lost).sum::<u64>()
+        self.state().frozen.iter().map(lost).sum()
     }
 
     /// It is at another stage now.

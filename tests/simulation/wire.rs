@@ -24,6 +24,8 @@ struct Letter {
     asked: Asked,
     request: Request<Body>,
     sender: Sender,
+    /// How many endpoints were ready where it sends traffic to.
+    ready: usize,
 }
 
 /// Sends what `process` asks, with whatever happens to it.
@@ -45,8 +47,10 @@ pub async fn send(process: Arc<Process>, request: Request<kube::client::Body>) -
     }
     let sender = Sender::of(&process, &asked);
     process.world.law().sent(&sender, &asked);
+    let ready = process.world.ready_for(&asked).await;
     let fault = choose(&process, &asked);
     let letter = Letter {
+        ready,
         request: Request::from_parts(parts, Body::from(bytes)),
         process: process.clone(),
         asked,
@@ -173,7 +177,8 @@ impl Letter {
         if self.asked.is_watch || !self.asked.is_write() {
             return world.send(self.request).await;
         }
-        let before = world.before(&self.asked).await;
+        let uncounted = self.process.uncounted();
+        let before = world.before(&self.asked, self.ready, uncounted).await;
         let response = world.send(self.request).await;
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();

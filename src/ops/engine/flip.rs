@@ -16,6 +16,8 @@ use crate::ops::{monitoring, reads};
 const TRIES: u32 = 5;
 /// How old a rollback's first read may be, in milliseconds; the patch tests what it says.
 const JUST_MS: u64 = 1_000;
+/// How long the reads before a forward act may take, in milliseconds.
+const OLD_MS: u64 = 5_000;
 /// How often a fence is tried against what moves meanwhile.
 const FENCES: u32 = 10;
 
@@ -34,6 +36,7 @@ impl Run {
                     continue;
                 }
             };
+            self.claim(&read);
             let ours = self.epoch(service);
             let is_later = marks::epoch(&read.marks).is_some_and(|there| there > ours);
             if is_later && !self.bastion.has(Planted::NoEpochTest) {
@@ -102,6 +105,7 @@ impl Run {
     async fn look(&self, step: &Step, flip: &Flip) -> Result<Service, Look> {
         let is_forward = matches!(step, Step::Flip(_)) && !self.is_rollback();
         let is_first = self.attempts(step) <= 1;
+        let began = self.bastion.clock.boot();
         let estate = match (is_forward, self.just_read().filter(|_| is_first)) {
             (false, Some(read)) => read,
             (true, _) => reads::fresh(&self.bastion).await.map_err(Look::Away)?,
@@ -110,21 +114,24 @@ impl Run {
         let plan = self
             .plan()
             .ok_or_else(|| Look::No("there is no plan".into()))?;
-        if is_forward {
-            let unread = |what| {
-                Look::Away(Fault {
-                    kind: FaultKind::Stopped,
-                    what,
-                })
-            };
-            if let Some(why) = self.frozen(&estate).map_err(unread)? {
-                return Err(Look::No(why));
-            }
+        let unread = |what| {
+            Look::Away(Fault {
+                kind: FaultKind::Stopped,
+                what,
+            })
+        };
+        if is_forward && let Some(why) = self.frozen(&estate).map_err(unread)? {
+            return Err(Look::No(why));
         }
         let service = still(plan, flip, &estate, is_forward).map_err(Look::No)?;
         // What monitoring says later is for the soak, which goes back whole.
         if is_forward && !self.has_flipped() {
             self.monitored(plan, estate).await.map_err(Look::No)?;
+        }
+        // One that hung made the others old (I-4): all are read again.
+        let age = self.bastion.clock.boot().since(began);
+        if is_forward && age > OLD_MS {
+            return Err(unread(format!("the reads took {} s", age / 1_000).into()));
         }
         let is_undo = matches!(step, Step::Undo(_));
         if is_undo && marks::operation(&service.marks).as_ref() != Some(self.id()) {
@@ -344,6 +351,22 @@ impl Run {
         self.lock.epochs.get(service).copied().unwrap_or(0)
     }
 
+    /// A rollback without the Lease of a Service goes beyond the epoch that somebody else, who may have it, wrote
+    /// there since: two workers are never of one epoch. The patch tests what was read, so one of them is first.
+    fn claim(&mut self, read: &Service) {
+        let there = marks::epoch(&read.marks);
+        let is_theirs = there == Some(self.epoch(&read.name))
+            && marks::operation(&read.marks).as_ref() != Some(self.id());
+        if self.is_rollback() && is_theirs && !self.lock.holds(&read.name) {
+            let epoch = self.epoch(&read.name) + 1;
+            self.lock.epochs.insert(read.name.clone(), epoch);
+            self.beforehand.push(What::Locked {
+                epochs: self.lock.epochs.clone(),
+                holder: self.bastion.person.holder.clone(),
+            });
+        }
+    }
+
     /// Voids whatever was sent to `read` before and has not arrived: changes what it tests.
     async fn fence_service(&mut self, read: &Service) -> Result<bool, Ended> {
         self.believe()?;
@@ -393,6 +416,7 @@ impl Run {
                         return Err(Ended::Fenced("somebody with a later epoch".into()));
                     }
                     Ok(Some(read)) => {
+                        self.claim(&read);
                         if self.fence_service(&read).await? {
                             break;
                         }

@@ -98,7 +98,7 @@ impl Run {
         match (self.bastion.cluster).get::<Deployment>(name, answer).await {
             Ok(None) => Progress::Failed(gone(name)),
             Err(fault) => Progress::Waits(fault.what),
-            Ok(Some(read)) => match (changed(plan, &read), rollout(&read)) {
+            Ok(Some(read)) => match (changed(plan, &read), whole(&read)) {
                 (Some(why), _) => Progress::Failed(why),
                 (None, Verdict::Ok) => Progress::Settled,
                 (None, Verdict::Bad(why)) if read.desired == 0 => Progress::Failed(why),
@@ -127,7 +127,8 @@ impl Run {
             let why = match reads::fresh(&self.bastion).await {
                 Ok(estate) => match still_so(&plan, self.id(), &estate) {
                     Ok(said) => return Ok(vec![passed(&step, said)]),
-                    Err(why) => return Ok(vec![failed(&step, why)]),
+                    Err(Not::Any(why)) => return Ok(vec![failed(&step, why)]),
+                    Err(Not::Yet(why)) => why,
                 },
                 Err(fault) => fault.what,
             };
@@ -139,12 +140,23 @@ impl Run {
     }
 }
 
+/// Why something is not as the plan wants it at the end.
+#[derive(Debug, PartialEq)]
+enum Not {
+    /// It will not be by itself.
+    Any(Safe),
+    /// It may come round: an autoscaler had a word.
+    Yet(Safe),
+}
+
 /// Whether everything is as the plan wants it at the end.
-fn still_so(plan: &Plan, id: &Safe, estate: &Estate) -> Result<Safe, Safe> {
+fn still_so(plan: &Plan, id: &Safe, estate: &Estate) -> Result<Safe, Not> {
     let mut moved = Vec::new();
     for (name, selector) in &plan.keeps {
         let Some(service) = estate.services.value.get(name) else {
-            return Err(format!("Service {name} was deleted meanwhile").into());
+            return Err(Not::Any(
+                format!("Service {name} was deleted meanwhile").into(),
+            ));
         };
         let is_ours = marks::operation(&service.marks).as_ref() == Some(id);
         if service.selector != *selector && is_ours {
@@ -154,19 +166,17 @@ fn still_so(plan: &Plan, id: &Safe, estate: &Estate) -> Result<Safe, Safe> {
         }
         if service.selector != *selector {
             let who = service.selector_writer().map_or("somebody", |m| &m.name);
-            return Err(format!(
-                "{name} selects {} and not {} any more, by {who}",
-                words(&service.selector),
-                words(selector)
-            )
-            .into());
+            let (has, had) = (words(&service.selector), words(selector));
+            return Err(Not::Any(
+                format!("{name} selects {has} and not {had} any more, by {who}").into(),
+            ));
         }
     }
     for name in &plan.rolls {
         let deployment = estate.deployments.value.get(name);
-        let deployment = deployment.ok_or_else(|| gone(name))?;
-        if let Verdict::Bad(why) | Verdict::Unknown(why) = rollout(deployment) {
-            return Err(format!("it did not stay whole: {why}").into());
+        let deployment = deployment.ok_or_else(|| Not::Any(gone(name)))?;
+        if let Verdict::Bad(why) | Verdict::Unknown(why) = whole(deployment) {
+            return Err(Not::Yet(format!("it did not stay whole: {why}").into()));
         }
     }
     if !moved.is_empty() {
@@ -197,9 +207,24 @@ fn changed(plan: &Plan, deployment: &Deployment) -> Option<Safe> {
     })
 }
 
+/// Rolled out, and not more pods than are wanted: those that an autoscaler lets go are counted until they went.
+fn whole(deployment: &Deployment) -> Verdict {
+    let (name, more) = (&deployment.name, deployment.replicas > deployment.desired);
+    match rollout(deployment) {
+        Verdict::Ok if more => Verdict::Bad(
+            format!(
+                "{name}: {} of {} pods",
+                deployment.replicas, deployment.desired
+            )
+            .into(),
+        ),
+        verdict => verdict,
+    }
+}
+
 /// How far `deployment` is, and why it will never be.
 fn progress(estate: &Estate, deployment: &Deployment) -> Progress {
-    let waits = match rollout(deployment) {
+    let waits = match whole(deployment) {
         Verdict::Ok => return Progress::Settled,
         Verdict::Bad(why) | Verdict::Unknown(why) => why,
     };

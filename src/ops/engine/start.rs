@@ -58,7 +58,11 @@ pub async fn prepare(bastion: &Bastion, request: Request) -> Result<Prepared, Re
         super::join::host(bastion, within).await?;
     }
     let mut estate = match request.kind {
-        OperationKind::Rollback => reads::least(bastion).await?,
+        OperationKind::Rollback => {
+            let mut estate = reads::least(bastion).await?;
+            reads::epochs(bastion, &mut estate).await;
+            estate
+        }
         OperationKind::Cutover
         | OperationKind::Repair
         | OperationKind::Deploy

@@ -83,6 +83,11 @@ fn i_2_a_rollout_is_done_when_the_generation_is_observed_and_saturated_and_not_b
     assert!(waits(rolling(|_| (), old)).contains("1 old pods left"));
     let unseen = |d: &mut Deployment| (d.ready, d.available, d.generation) = (2, 2, 4);
     assert!(waits(rolling(|_| (), unseen)).contains("not observed yet"));
+    // An autoscaler lets one go: it is counted until it went.
+    let more = |d: &mut Deployment| {
+        (d.ready, d.available, d.replicas, d.updated) = (3, 3, 3, 3);
+    };
+    assert!(waits(rolling(|_| (), more)).contains("3 of 2 pods"));
 }
 
 #[test]
