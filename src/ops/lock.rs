@@ -330,11 +330,6 @@ impl Lock {
         self.leases.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the Lease of `service` was taken: a rollback goes on without one that it cannot have.
-    pub fn holds(&self, service: &str) -> bool {
-        self.leases().contains_key(service)
-    }
-
     /// What is believed now. Asked right before every write: a machine that slept learns of it here.
     pub fn belief(&self) -> Belief {
         let belief = self.belief.borrow().clone();

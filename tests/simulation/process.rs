@@ -135,6 +135,13 @@ impl Process {
         self.world.now() - self.uncounted()
     }
 
+    /// Whether it was frozen within the seconds that its reads may be old at an act.
+    pub fn was_frozen(&self) -> bool {
+        let now = self.world.now();
+        let is_new = |(_, until): &(u64, u64)| until + 5_000 >= now;
+        self.state().frozen.iter().any(is_new)
+    }
+
     /// Milliseconds for which it was frozen.
     pub fn uncounted(&self) -> u64 {
         let now = self.world.now();

@@ -178,7 +178,12 @@ impl Letter {
             return world.send(self.request).await;
         }
         let uncounted = self.process.uncounted();
-        let before = world.before(&self.asked, self.ready, uncounted).await;
+        // Between its reads and this: by its own clock it has just looked.
+        let ready = match self.process.was_frozen() {
+            true => usize::MAX,
+            false => self.ready,
+        };
+        let before = world.before(&self.asked, ready, uncounted).await;
         let response = world.send(self.request).await;
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();

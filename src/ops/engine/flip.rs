@@ -351,13 +351,13 @@ impl Run {
         self.lock.epochs.get(service).copied().unwrap_or(0)
     }
 
-    /// A rollback without the Lease of a Service goes beyond the epoch that somebody else, who may have it, wrote
-    /// there since: two workers are never of one epoch. The patch tests what was read, so one of them is first.
+    /// A rollback does not wait for a Lease, so another one may have come to the same epoch: it goes beyond what
+    /// somebody else wrote there, as two workers are never of one. The patch tests what was read: one is first.
     fn claim(&mut self, read: &Service) {
         let there = marks::epoch(&read.marks);
         let is_theirs = there == Some(self.epoch(&read.name))
             && marks::operation(&read.marks).as_ref() != Some(self.id());
-        if self.is_rollback() && is_theirs && !self.lock.holds(&read.name) {
+        if self.is_rollback() && is_theirs {
             let epoch = self.epoch(&read.name) + 1;
             self.lock.epochs.insert(read.name.clone(), epoch);
             self.beforehand.push(What::Locked {

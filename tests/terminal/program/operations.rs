@@ -187,6 +187,10 @@ fn o01_o02_typing_ahead_and_wrong_words_begin_nothing() {
     let estate = Served::start(&[]);
     let config = configured(&estate, 2);
     let pty = cockpit(&estate, &config, &["--write"]);
+    // A gate that is read only now would void the plan.
+    pty.send("C");
+    pty.wait_text("too little traffic to tell");
+    escape(&pty);
     pty.send("Crelease 42\r\rproduction/digital-wall-service\r");
     wait_prompt(&pty);
     for wrong in [
