@@ -205,6 +205,11 @@ impl Process {
                 state.attempt = *attempt;
             }
             What::Closed { .. } => state.stage = "close",
+            // A rollback goes beyond an epoch that somebody else wrote.
+            What::Locked { epochs, .. } => {
+                let epochs = epochs.iter();
+                state.epochs = epochs.map(|(s, e)| (s.to_string(), *e)).collect();
+            }
             _ => {}
         }
         drop(state);
