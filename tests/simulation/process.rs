@@ -207,8 +207,10 @@ impl Process {
             What::Closed { .. } => state.stage = "close",
             // A rollback goes beyond an epoch that somebody else wrote.
             What::Locked { epochs, .. } => {
-                let epochs = epochs.iter();
-                state.epochs = epochs.map(|(s, e)| (s.to_string(), *e)).collect();
+                for (service, epoch) in epochs {
+                    let known = state.epochs.entry(service.to_string()).or_default();
+                    *known = (*known).max(*epoch);
+                }
             }
             _ => {}
         }
