@@ -45,6 +45,7 @@ pub async fn send(process: Arc<Process>, request: Request<kube::client::Body>) -
         process.note_outcome(&asked, None);
         return lost(&process).await;
     }
+    process.note_epoch(&asked);
     let sender = Sender::of(&process, &asked);
     process.world.law().sent(&sender, &asked);
     let ready = process.world.ready_for(&asked).await;
@@ -226,6 +227,17 @@ impl Process {
         let mut state = self.state();
         state.cut_until = Some(Instant::now() + lasting);
         state.cut.push((now, until));
+    }
+
+    /// The epoch that it gives to a Service is the one that it goes by from there on, whatever its record says yet.
+    fn note_epoch(&self, asked: &Asked) {
+        let epoch: Option<u64> = asked.marks("epoch").and_then(|epoch| epoch.parse().ok());
+        if let Some(epoch) = epoch.filter(|_| asked.kind == "services") {
+            let mut state = self.state();
+            if let Some(known) = state.epochs.get_mut(&asked.name) {
+                *known = epoch.max(*known);
+            }
+        }
     }
 
     /// Notes what its sender knows of an act: an answer, or nothing.
