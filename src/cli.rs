@@ -16,6 +16,7 @@ mod operate;
 mod output;
 mod setup;
 mod status;
+mod warm;
 mod worker;
 
 use std::path::PathBuf;
@@ -109,6 +110,11 @@ enum Verb {
     Deploy(operate::Deploy),
     /// Ask every ready pod of the idle colour by itself, as the configuration says, and record what was tested.
     Smoke(operate::Arguments),
+    /// Scale the colour that traffic left to 0, when it is kept no longer: the end of the fast way back.
+    Cleanup(operate::Arguments),
+    /// How long the colour that traffic left is kept as it is: hold it, extend that, or let it go.
+    #[command(subcommand)]
+    Warm(warm::Verb),
     /// Operations, whoever began them.
     #[command(subcommand)]
     Op(op::Verb),
@@ -170,6 +176,11 @@ fn run(arguments: &Arguments) -> Exit {
             Err(exit) => exit,
         },
         Some(Verb::Smoke(wanted)) => operation(arguments, OperationKind::Smoke, wanted),
+        Some(Verb::Cleanup(wanted)) => operation(arguments, OperationKind::Cleanup, wanted),
+        Some(Verb::Warm(verb)) => match load(arguments) {
+            Ok(loaded) => warm::run(&loaded, verb, arguments.write.is_some()),
+            Err(exit) => exit,
+        },
         Some(Verb::Op(verb)) => match load(arguments) {
             Ok(loaded) => op::run(&loaded, verb),
             Err(exit) => exit,

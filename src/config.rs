@@ -259,6 +259,8 @@ pub struct Traffic {
     pub colours: [String; 2],
     /// The Services that are switched together, in this order; never empty.
     pub services: Vec<String>,
+    /// Seconds for which the colour that traffic left is kept as it is; none: nobody said.
+    pub keep_warm: Option<u32>,
 }
 
 /// A part of the product: its Deployments and pods.

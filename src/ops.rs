@@ -6,7 +6,7 @@
 //!                         machine::next(Operation) ◀── Operation::fold ┘
 //! ```
 //!
-//! [`entry`], [`plan`], [`freeze`] and [`machine`] are pure: an operation is the fold of its entries, and what comes
+//! [`entry`], [`plan`], [`freeze`], [`warm`] and [`machine`] are pure: an operation is the fold of its entries, and what comes
 //! next is a function of it. [`engine`] and what it uses do it, with clock, chance and journal as
 //! arguments. The contract is SAFETY.md's; `tests/invariants.md` names the test of each rule.
 
@@ -26,6 +26,7 @@ pub mod placement;
 pub mod plan;
 pub mod policy;
 pub mod record;
+pub mod warm;
 pub mod worker;
 
 mod reads;

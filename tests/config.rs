@@ -177,6 +177,7 @@ fn the_example_shows_every_key_that_is_known() {
         "command",
         "ref",
         "inputs",
+        "keep_warm",
         "timeout",
     ];
     for key in known {

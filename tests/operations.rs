@@ -7,6 +7,8 @@
     reason = "tests: a failure is a panic"
 )]
 
+#[path = "operations/cleanup.rs"]
+mod cleanup;
 #[path = "operations/command.rs"]
 mod command;
 #[path = "operations/deploy.rs"]
@@ -97,6 +99,12 @@ impl Bench {
             (bench.dave.run(&["cutover", "production", "--plan"]).code == 0).then_some(())
         });
         bench
+    }
+
+    /// Somebody else, at another bastion.
+    fn colleague(&self) -> Operator {
+        let kubeconfig = self.served.home.path().join("admin.kubeconfig");
+        Operator::new(&kubeconfig, "production", "production", QUICK)
     }
 
     fn deployment(&self, namespace: &str, name: &str) -> Value {

@@ -118,6 +118,28 @@ fn what_must_never_happen_does_not_in_any_seed() {
     }
 }
 
+/// A fifth of as many: the colour that is idle is cleaned up, while somebody brings traffic to it.
+#[test]
+fn i_35_a_colour_that_becomes_live_is_not_cleaned_up_in_any_seed() {
+    let seeds = number("SIM_SEEDS").unwrap_or(300) / 5;
+    let mut done = 0;
+    for seed in 1..=seeds {
+        let played = play(seed, Shape::cleaned_up(seed), None);
+        assert_eq!(
+            played.broken,
+            [],
+            "SIM_CLEANED={seed}:\n{}",
+            played.log.join("\n")
+        );
+        let is_done = |line: &String| line.contains("cleanup: Ended(Closed(Done");
+        done += usize::from(played.log.iter().any(is_done));
+    }
+    assert!(
+        done * 4 > usize::try_from(seeds).unwrap(),
+        "{done} of {seeds} were cleaned up"
+    );
+}
+
 /// What ten thousand seeds found and three hundred do not: each was a defect of the engine.
 #[test]
 fn what_was_broken_once_is_not_any_more() {

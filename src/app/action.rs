@@ -101,6 +101,10 @@ pub enum Action {
     BreakGlass,
     /// Plan to close a broken glass with a note.
     CloseGlass,
+    /// Plan to scale the idle colour to 0.
+    Cleanup,
+    /// Plan to say how long the idle colour is kept.
+    Warm,
 }
 
 impl Action {
@@ -155,6 +159,8 @@ impl Action {
         Self::Thaw,
         Self::BreakGlass,
         Self::CloseGlass,
+        Self::Cleanup,
+        Self::Warm,
         Self::Interrupt,
         Self::Quit,
     ];
@@ -213,6 +219,8 @@ impl Action {
             Self::Thaw => "thaw",
             Self::BreakGlass => "break-glass",
             Self::CloseGlass => "close-glass",
+            Self::Cleanup => "cleanup",
+            Self::Warm => "warm",
         }
     }
 
@@ -272,7 +280,9 @@ impl Action {
             | Self::Freeze
             | Self::Thaw
             | Self::BreakGlass
-            | Self::CloseGlass => true,
+            | Self::CloseGlass
+            | Self::Cleanup
+            | Self::Warm => true,
         }
     }
 

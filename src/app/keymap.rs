@@ -201,6 +201,20 @@ pub const BINDINGS: &[Binding] = &[
     ),
     bind(
         Context::Anywhere,
+        &["L"],
+        Cleanup,
+        "plan to let go of the idle colour: scale it to 0",
+        "",
+    ),
+    bind(
+        Context::Anywhere,
+        &["H"],
+        Warm,
+        "plan to say how long the idle colour is kept warm",
+        "",
+    ),
+    bind(
+        Context::Anywhere,
         &["e"],
         Environments,
         "choose an environment",

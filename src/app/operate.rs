@@ -3,9 +3,11 @@
 
 mod freeze;
 mod sheet;
+mod warm;
 
 pub use freeze::{propose_follow_up, propose_freeze, propose_glass};
 pub use sheet::sheet;
+pub use warm::propose_warm;
 
 use serde::Serialize;
 
@@ -19,6 +21,7 @@ use super::{Ask, Command, Permit};
 use crate::estate::{Currency, Freeze, Safe, Tier};
 use crate::ops::freeze::Wanted as PolicyWanted;
 use crate::ops::plan::target;
+use crate::ops::warm::Wanted as WarmWanted;
 use crate::ops::{Kept, OperationKind, Plan, Refusal, RefusalKind, Request, check};
 
 /// What is proposed.
@@ -56,6 +59,8 @@ pub enum Wish {
     },
     /// Follow up the glass that this one broke.
     CloseGlass(Safe),
+    /// Say how long the idle colour is kept warm.
+    Warm(WarmWanted),
 }
 
 /// How far a proposal's worker is.
@@ -120,7 +125,10 @@ pub struct Begun {
 /// Opens the plan of a new operation of the environment on the screen.
 pub fn propose(state: &mut State, kind: OperationKind) {
     let scope = &state.estate().scope;
-    let needs_colours = matches!(kind, OperationKind::Cutover | OperationKind::Repair);
+    let needs_colours = matches!(
+        kind,
+        OperationKind::Cutover | OperationKind::Repair | OperationKind::Cleanup
+    );
     if scope.traffic.is_none() && needs_colours {
         let said = format!(
             "{} has no traffic to move: no [environment.traffic]",
@@ -135,7 +143,8 @@ pub fn propose(state: &mut State, kind: OperationKind) {
         OperationKind::Cutover
         | OperationKind::Repair
         | OperationKind::Deploy
-        | OperationKind::Smoke => {
+        | OperationKind::Smoke
+        | OperationKind::Cleanup => {
             let word = word(state, kind);
             let mut fields = vec![reason(tier)];
             if !overridable(state, kind).is_empty() {
@@ -169,6 +178,7 @@ pub fn propose_about(state: &mut State, wish: fn(Safe) -> Wish) {
         Wish::Abandon(_) => "abandon",
         Wish::Policy { wanted, .. } => wanted.word(),
         Wish::CloseGlass(_) => "close-glass",
+        Wish::Warm(wanted) => wanted.word(),
     };
     let fields = match &wish {
         Wish::Adopt(_) => Vec::new(),
@@ -188,7 +198,8 @@ fn open(state: &mut State, wish: Wish, ask: Ask, fields: Vec<Field>, glass: bool
         | Wish::Adopt(_)
         | Wish::Abandon(_)
         | Wish::Policy { .. }
-        | Wish::CloseGlass(_) => Vec::new(),
+        | Wish::CloseGlass(_)
+        | Wish::Warm(_) => Vec::new(),
     };
     let mut proposal = Proposal {
         number: state.proposals,
@@ -364,6 +375,7 @@ pub fn facts(state: &State, proposal: &Proposal) -> Facts {
     let facts = Facts::default().with("environment", &environment.estate.scope.name);
     match &proposal.wish {
         Wish::Policy { .. } => freeze::facts(state, proposal, facts),
+        Wish::Warm(_) => warm::facts(state, proposal, facts),
         Wish::Start(kind) => match judged(state, proposal.environment, *kind, &proposal.lifted) {
             (Some(plan), _) => decisive(facts, &plan),
             (None, why) => facts.with("the plan", why.unwrap_or_else(|| "".into())),
@@ -517,19 +529,17 @@ pub fn begin(state: &mut State, proposal: &mut Proposal, dialog: &Dialog) -> Res
                 permit,
             }
         }
-        Wish::Policy { wanted, before } => Command::Operate {
-            number,
-            environment,
-            name,
-            wish: freeze::begin(state, proposal, wanted, before.as_ref(), dialog)?,
-            reason: reason.unwrap_or_else(|| "".into()),
-            permit,
-        },
         wish => Command::Operate {
             number,
             environment,
             name,
-            wish: wish.clone(),
+            wish: match wish {
+                Wish::Policy { wanted, before } => {
+                    freeze::begin(state, proposal, wanted, before.as_ref(), dialog)?
+                }
+                Wish::Warm(_) => warm::begin(state, proposal, dialog)?,
+                wish => wish.clone(),
+            },
             reason: reason.unwrap_or_else(|| "".into()),
             permit,
         },

@@ -313,6 +313,8 @@ fn act(state: &mut State, action: Action) -> Option<Command> {
         Action::Thaw => operate::propose_freeze(state, Wanted::Thaw),
         Action::BreakGlass => operate::propose_glass(state),
         Action::CloseGlass => operate::propose_follow_up(state),
+        Action::Cleanup => operate::propose(state, OperationKind::Cleanup),
+        Action::Warm => operate::propose_warm(state),
         Action::Operation => open_operation(state),
         Action::InjectFault => match &state.demo {
             Some(Demo { faults }) if !faults.is_empty() => state.overlay = Some(Overlay::Faults(0)),

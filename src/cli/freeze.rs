@@ -34,21 +34,21 @@ pub(super) struct Common {
     environment: String,
     /// Why: whoever is stopped by it, or released, reads it.
     #[arg(long, value_name = "TEXT")]
-    reason: String,
+    pub(super) reason: String,
     /// Print what would be done, and do nothing.
     #[arg(long)]
     plan: bool,
     /// Do not ask.
     #[arg(long)]
     yes: bool,
-    /// JSON of the shape `wheelhouse.freeze/v1`.
+    /// JSON of the shape `wheelhouse.freeze/v1`, or `wheelhouse.warm/v1`.
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// The end that was asked for.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum End {
+pub(super) enum End {
     Never,
     At(Timestamp),
     After(SignedDuration),
@@ -58,12 +58,7 @@ enum End {
 
 /// Freezes.
 pub(super) fn freeze(loaded: &Loaded, wanted: &Freeze, may_write: bool) -> Exit {
-    let end = match (&wanted.until, &wanted.lasts) {
-        (Some(until), _) => until_of(until),
-        (None, Some(lasts)) => lasts_of(lasts),
-        (None, None) => Ok(End::Never),
-    };
-    match end {
+    match end_of(wanted.until.as_deref(), wanted.lasts.as_deref()) {
         Ok(end) => run(loaded, &wanted.common, may_write, Some(end)),
         Err(words) => usage(&words),
     }
@@ -72,6 +67,15 @@ pub(super) fn freeze(loaded: &Loaded, wanted: &Freeze, may_write: bool) -> Exit 
 /// Thaws.
 pub(super) fn thaw(loaded: &Loaded, wanted: &Common, may_write: bool) -> Exit {
     run(loaded, wanted, may_write, None)
+}
+
+/// The end that `--until` or `--for` says.
+pub(super) fn end_of(until: Option<&str>, lasts: Option<&str>) -> Result<End, String> {
+    match (until, lasts) {
+        (Some(until), _) => until_of(until),
+        (None, Some(lasts)) => lasts_of(lasts),
+        (None, None) => Ok(End::Never),
+    }
 }
 
 /// A time, or a time of the day.
@@ -108,7 +112,7 @@ fn lasts_of(text: &str) -> Result<End, String> {
 
 impl End {
     /// When, if it is `server` there now.
-    fn at(self, server: Timestamp) -> Option<Timestamp> {
+    pub(super) fn at(self, server: Timestamp) -> Option<Timestamp> {
         match self {
             Self::Never => None,
             Self::At(at) => Some(at),
@@ -126,6 +130,18 @@ impl End {
 }
 
 fn run(loaded: &Loaded, common: &Common, may_write: bool, end: Option<End>) -> Exit {
+    reach(loaded, common, may_write, async |place| {
+        act(&place, common, end).await
+    })
+}
+
+/// Finds the environment, and does `work` there if it may be written to.
+pub(super) fn reach(
+    loaded: &Loaded,
+    common: &Common,
+    may_write: bool,
+    work: impl AsyncFnOnce(Place) -> Exit,
+) -> Exit {
     let place = match operate::place(loaded, &common.environment) {
         Ok(place) => place,
         Err(words) => return usage(&words),
@@ -140,18 +156,23 @@ fn run(loaded: &Loaded, common: &Common, may_write: bool, end: Option<End>) -> E
         Ok(runtime) => runtime,
         Err(exit) => return exit,
     };
-    let exit = runtime.block_on(act(&place, common, end));
+    let exit = runtime.block_on(work(place));
     runtime.shutdown_timeout(Duration::from_millis(300));
     exit
 }
 
+/// The cluster, or the exit code after the words why it is not reached.
+pub(super) async fn connect(place: &Place) -> Result<Bastion, Exit> {
+    Bastion::connect(place).await.map_err(|fault| {
+        complain(&format!("wheelhouse: {}\n", fault.what));
+        Exit::Bad
+    })
+}
+
 async fn act(place: &Place, common: &Common, end: Option<End>) -> Exit {
-    let bastion = match Bastion::connect(place).await {
+    let bastion = match connect(place).await {
         Ok(bastion) => bastion,
-        Err(fault) => {
-            complain(&format!("wheelhouse: {}\n", fault.what));
-            return Exit::Bad;
-        }
+        Err(exit) => return exit,
     };
     let estate = policy::look(&bastion).await;
     let server = estate.server_time(bastion.clock.now());
@@ -161,15 +182,44 @@ async fn act(place: &Place, common: &Common, end: Option<End>) -> Exit {
     };
     let draft = match policy::plan(&bastion, &wanted, Safe::new(&common.reason)).await {
         Ok(draft) => draft,
-        Err(refusal) => return refuse(&refusal, common.json),
+        Err(refusal) => return refuse(&refusal, SCHEMA, common.json),
     };
+    let shown = Shown {
+        schema: SCHEMA,
+        tier: draft.tier,
+        environment: draft.environment.clone(),
+        text: text(&draft),
+        change: json!(draft),
+    };
+    finish(common, &shown, policy::carry_out(&bastion, &draft)).await
+}
+
+/// A change that is to be confirmed.
+pub(super) struct Shown {
+    /// The shape of its JSON.
+    pub(super) schema: &'static str,
+    pub(super) tier: Tier,
+    pub(super) environment: Safe,
+    pub(super) text: String,
+    pub(super) change: serde_json::Value,
+}
+
+/// Shows it, asks, does it, and tells what became of it.
+pub(super) async fn finish(
+    common: &Common,
+    shown: &Shown,
+    done: impl Future<Output = Result<Safe, Refused>>,
+) -> Exit {
     if common.plan {
-        show(&draft, common.json);
+        match common.json {
+            true => say(&format!("{}\n", shown.object(None, None))),
+            false => say(&shown.text),
+        }
         return Exit::Ok;
     }
     if !common.yes {
-        show(&draft, false);
-        match ask::typed(&word(&draft)) {
+        say(&shown.text);
+        match ask::typed(&shown.word()) {
             Ok(true) => {}
             Ok(false) => {
                 complain("not confirmed: nothing was changed\n");
@@ -178,20 +228,20 @@ async fn act(place: &Place, common: &Common, end: Option<End>) -> Exit {
             Err(words) => return usage(words),
         }
     }
-    match policy::carry_out(&bastion, &draft).await {
+    match done.await {
         Ok(words) if common.json => {
-            say(&format!("{}\n", object(&draft, Some(&words), None)));
+            say(&format!("{}\n", shown.object(Some(&words), None)));
             Exit::Ok
         }
         Ok(words) => {
             say(&format!("{words}\n"));
             Exit::Ok
         }
-        Err(Refused::Refusal(refusal)) => refuse(&refusal, common.json),
+        Err(Refused::Refusal(refusal)) => refuse(&refusal, shown.schema, common.json),
         Err(refused) => {
             let words = policy::words(&refused);
             if common.json {
-                say(&format!("{}\n", object(&draft, None, Some(&words))));
+                say(&format!("{}\n", shown.object(None, Some(&words))));
             }
             complain(&format!("wheelhouse: {words}\n"));
             Exit::Bad
@@ -199,46 +249,45 @@ async fn act(place: &Place, common: &Common, end: Option<End>) -> Exit {
     }
 }
 
-/// What has to be typed.
-fn word(draft: &Draft) -> String {
-    match draft.tier {
-        Tier::Development => String::new(),
-        Tier::Staging => "y".to_owned(),
-        Tier::Production => draft.environment.to_string(),
+impl Shown {
+    /// What has to be typed.
+    fn word(&self) -> String {
+        match self.tier {
+            Tier::Development => String::new(),
+            Tier::Staging => "y".to_owned(),
+            Tier::Production => self.environment.to_string(),
+        }
+    }
+
+    fn object(&self, done: Option<&Safe>, refused: Option<&Safe>) -> serde_json::Value {
+        json!({ "schema": self.schema, "change": self.change, "done": done, "refused": refused })
     }
 }
 
 /// The shape of it in JSON.
 const SCHEMA: &str = "wheelhouse.freeze/v1";
 
-fn object(draft: &Draft, done: Option<&Safe>, refused: Option<&Safe>) -> serde_json::Value {
-    json!({ "schema": SCHEMA, "change": draft, "done": done, "refused": refused })
-}
-
-fn show(draft: &Draft, as_json: bool) {
-    if as_json {
-        return say(&format!("{}\n", object(draft, None, None)));
-    }
+fn text(draft: &Draft) -> String {
     let (before, after) = draft.change();
-    say(&format!(
+    format!(
         "{}\n\n  is:     {before}\n  then:   {after}\n  {}\n  reason: {}\n\n",
         draft.title(),
         draft.consequence(),
         draft.last.why
-    ));
+    )
 }
 
-fn refuse(refusal: &Refusal, as_json: bool) -> Exit {
+pub(super) fn refuse(refusal: &Refusal, schema: &str, as_json: bool) -> Exit {
     if as_json {
         let said =
-            json!({ "schema": SCHEMA, "change": null, "done": null, "refused": refusal.why });
+            json!({ "schema": schema, "change": null, "done": null, "refused": refusal.why });
         say(&format!("{said}\n"));
     }
     complain(&format!("refused: {}\n", refusal.why));
     exit_of(refusal.kind)
 }
 
-fn usage(words: &str) -> Exit {
+pub(super) fn usage(words: &str) -> Exit {
     complain(&format!("wheelhouse: {words}\n"));
     Exit::Usage
 }

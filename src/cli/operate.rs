@@ -1,4 +1,4 @@
-//! `cutover`, `rollback`, `repair`, `deploy`, `smoke`: the same engine that the cockpit's workers run, in the foreground.
+//! `cutover`, `rollback`, `repair`, `deploy`, `smoke`, `cleanup`: the same engine that the cockpit's workers run, in the foreground.
 //!
 //! The same checks as on the screen, the exit codes of the one table, the plan as text or as JSON of the shape
 //! `wheelhouse.plan/v1`. Without `--yes` it asks on the terminal, and without a terminal it refuses.
@@ -22,7 +22,7 @@ use crate::ops::bastion::{Bastion, Place};
 use crate::ops::engine::{self, Ended, Prepared, Refused, Run};
 use crate::ops::kept::is_id;
 use crate::ops::placement::{self, Placement};
-use crate::ops::plan::{How, Within};
+use crate::ops::plan::{How, SAME, Within};
 use crate::ops::worker::{self, Job, Said, Wanted};
 use crate::ops::{Entry, OperationKind, Outcome, Plan, Refusal, RefusalKind, Request};
 
@@ -70,6 +70,9 @@ pub(super) struct Deploy {
     /// a pod has several. As often as there are parts; a part that is not named gets what is live.
     #[arg(long, value_name = "WORKLOAD=REF", value_parser = image)]
     image: Vec<(String, String)>,
+    /// The images that it has: brings a colour that was cleaned up back as it was.
+    #[arg(long, conflicts_with = "image")]
+    same: bool,
 }
 
 /// One `--image`.
@@ -89,6 +92,11 @@ pub(super) fn deploy(loaded: &Loaded, wanted: &Deploy, may_write: bool) -> Exit 
         if images.insert(Safe::new(of), Safe::new(reference)).is_some() {
             return usage(&format!("--image names {} twice", Safe::new(of)));
         }
+    }
+    let named = place(loaded, &wanted.common.environment).ok();
+    if let Some(place) = named.filter(|_| wanted.same) {
+        let workloads = place.scope.workloads.iter();
+        images.extend(workloads.map(|w| (w.name.clone(), SAME.into())));
     }
     begin(
         loaded,

@@ -316,6 +316,7 @@ fn scope(environment: &Environment, operations: &Operations) -> Scope {
         key: Safe::new(&t.key),
         colours: [Safe::new(&t.colours[0]), Safe::new(&t.colours[1])],
         services: t.services.iter().map(|s| Safe::new(s)).collect(),
+        keep_warm: t.keep_warm,
     });
     Scope {
         name: Safe::new(&environment.name),

@@ -5,10 +5,13 @@ use super::environment::unique;
 use super::grammar::{LABEL_KEY, LABEL_VALUE, SERVICE};
 use super::walk::{Node, Walk};
 
+/// A month: whoever wants it longer holds it.
+const LONGEST_WARM: u32 = 31 * 86_400;
+
 /// Reads `[environment.traffic]`.
 pub(super) fn read(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Traffic> {
     let section = walk.section(node, "a table")?;
-    section.only(walk, &["key", "colours", "services"]);
+    section.only(walk, &["key", "colours", "services", "keep_warm"]);
     let key = section.required(
         walk,
         "key",
@@ -30,7 +33,11 @@ pub(super) fn read(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Traffic> {
             names.into_iter().collect()
         },
     );
+    let keep_warm = section.optional(walk, "keep_warm", |walk, node| {
+        walk.number(node, 0, LONGEST_WARM)
+    });
     Some(Traffic {
+        keep_warm: keep_warm?,
         key: key?,
         colours: colours?,
         services: services?,

@@ -208,6 +208,7 @@ pub(crate) mod tests {
                 key: "version".into(),
                 colours: ["blue".into(), "green".into()],
                 services: vec!["digital-wall-service".into()],
+                keep_warm: None,
             }),
             soak: crate::estate::Soak::default(),
         }

@@ -85,6 +85,9 @@ pub struct TrafficSwitch {
     pub colours: [Safe; 2],
     /// The Services, in the order in which they are flipped.
     pub services: Vec<Safe>,
+    /// Seconds for which the colour that traffic left is kept as it is; none: nobody said.
+    #[serde(default)]
+    pub keep_warm: Option<u32>,
 }
 
 impl TrafficSwitch {

@@ -63,6 +63,20 @@ pub struct ColourView {
 }
 
 impl Estate {
+    /// Seconds from its creation until a pod of a colour was ready, of those that are and never restarted the one in
+    /// the middle; none where no pod says so.
+    pub fn starts_in(&self, colour: usize) -> Option<i64> {
+        let switch = self.scope.traffic.as_ref()?;
+        let is_of = |pod: &&super::Pod| {
+            pod.ready && pod.restarts() == 0 && switch.colour_of(&pod.labels) == Some(colour)
+        };
+        let pods = self.pods.value.iter().filter(is_of);
+        let took = pods.filter_map(|pod| Some(pod.ready_changed?.duration_since(pod.created?)));
+        let mut all: Vec<i64> = took.map(|it| it.as_secs()).filter(|s| *s >= 0).collect();
+        all.sort_unstable();
+        all.get(all.len() / 2).copied()
+    }
+
     /// The Services of the switch, in the order of the configuration.
     pub fn service_views(&self) -> Vec<ServiceView<'_>> {
         let Some(switch) = &self.scope.traffic else {

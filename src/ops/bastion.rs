@@ -163,6 +163,8 @@ pub enum Planted {
     SoakByWallClock,
     /// A gate passes on a query that gives NaN.
     NanPasses,
+    /// A clean-up goes by the colour in its record, and does not look at the Services again.
+    RecordedColour,
 }
 
 /// Where operations are done from.

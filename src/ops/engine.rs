@@ -67,6 +67,8 @@ pub struct Run {
     tell: Option<Tell>,
     /// The workflow run that it is a job of, where it is a part of another operation.
     joined: Option<u64>,
+    /// Whether all that it may touch carries its epoch, as a rollback that cut somebody off makes sure.
+    is_fenced: bool,
     /// What goes before the first result: a rollback's record was written beside its Leases.
     beforehand: Vec<What>,
     /// What a rollback read in its first round trip, and when: its patches need no other.
@@ -234,7 +236,10 @@ impl Run {
             Step::Check => self.check().await,
             Step::Hold => self.hold().await,
             Step::Flip(service) | Step::Undo(service) => self.flip(step, service).await,
-            Step::Move(service) | Step::Return(service) => self.moved(step, service).await,
+            Step::Move(service) | Step::Return(service) => {
+                self.fence_the_rest().await?;
+                self.moved(step, service).await
+            }
             Step::Watch => self.watch().await,
             Step::Restore => self.restore().await,
             Step::Run => self.command(step).await,

@@ -29,6 +29,8 @@ pub enum OperationKind {
     Deploy,
     /// Every pod of the idle colour is asked whether it answers as it should.
     Smoke,
+    /// The idle colour is scaled to 0.
+    Cleanup,
 }
 
 impl OperationKind {
@@ -40,6 +42,7 @@ impl OperationKind {
             Self::Repair => "repair",
             Self::Deploy => "deploy",
             Self::Smoke => "smoke",
+            Self::Cleanup => "cleanup",
         }
     }
 }

@@ -182,19 +182,27 @@ pub async fn seize(
             None => cluster.create::<Lease>(body, answer).await,
         };
         match taken {
-            Ok(lease) => Some((service, lease)),
+            Ok(lease) => Some((service, lease, false)),
             // What was known of it was old: once more, by a fresh read.
             Err(Unwritten::Refused {
                 status: 404 | 409, ..
             }) => {
                 let taken = take(bastion, operation, &service, epoch - 1, Taking::Seize).await;
-                taken.ok().map(|(lease, _)| (service, lease))
+                taken
+                    .ok()
+                    .map(|(lease, was_held)| (service, lease, was_held))
             }
-            Err(_) => ours(bastion, &name).await.map(|lease| (service, lease)),
+            Err(_) => ours(bastion, &name)
+                .await
+                .map(|lease| (service, lease, false)),
         }
     };
     let taken = futures::future::join_all(services.iter().cloned().map(grab)).await;
-    let leases: BTreeMap<Safe, Lease> = taken.into_iter().flatten().collect();
+    let taken: Vec<(Safe, Lease, bool)> = taken.into_iter().flatten().collect();
+    let was_held = taken.iter().any(|(.., was_held)| *was_held);
+    let leases: BTreeMap<Safe, Lease> = (taken.into_iter())
+        .map(|(service, lease, _)| (service, lease))
+        .collect();
     let mut epochs = epochs.clone();
     epochs.extend(
         leases
@@ -210,7 +218,7 @@ pub async fn seize(
     Lock {
         bastion: bastion.clone(),
         operation: operation.clone(),
-        was_seized: known.values().any(held),
+        was_seized: was_held || known.values().any(held),
         leases: Arc::new(Mutex::new(leases)),
         epochs,
         is_borrowed: false,

@@ -10,6 +10,7 @@
 //!           check ─ dispatch ─ follow ─ roll out x ─ roll out y ─ verify ─▶ done      by a workflow
 //!           check ─ run ─ roll out x ─ roll out y ─ verify ─▶ done                    by a program
 //! smoke     check ─ smoke ─▶ done
+//! cleanup   check ─ update x ─ update y ─ verify ─▶ done           nothing undoes it
 //! ```
 //!
 //! Without colours a rollback updates and rolls out in place of flips and moves.
@@ -303,7 +304,8 @@ impl Operation {
             OperationKind::Rollback
             | OperationKind::Repair
             | OperationKind::Deploy
-            | OperationKind::Smoke => Vec::new(),
+            | OperationKind::Smoke
+            | OperationKind::Cleanup => Vec::new(),
         };
         steps.extend(flipped.iter().cloned().map(Step::Undo));
         let undone = flipped

@@ -4,6 +4,7 @@
 //! again over an estate of fresh reads. The plan's hash covers the decisive facts alone: what a status change
 //! moves every few seconds does not void a confirmation, what would change the decision does.
 
+mod cleanup;
 mod decisive;
 mod deploy;
 pub(in crate::ops) mod freeze;
@@ -18,6 +19,7 @@ mod soaked;
 mod still;
 
 pub(in crate::ops) use decisive::digest;
+pub use deploy::SAME;
 pub use freeze::is_glass;
 pub(in crate::ops) use left::left;
 pub use smoke::Probe;
@@ -50,7 +52,7 @@ pub struct Request {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub break_glass: Option<Safe>,
     /// The images of a deploy, by `workload`, or by `workload/container` where a pod has several. One that begins with
-    /// `:` or `@` is another tag or digest of what is there.
+    /// `:` or `@` is another tag or digest of what is there; [`SAME`] is what is there.
     #[serde(default)]
     pub images: BTreeMap<Safe, Safe>,
     /// How a deploy is done.
@@ -322,7 +324,8 @@ pub fn check(request: &Request, estate: &Estate, now: Now) -> Result<Plan, Refus
         (OperationKind::Cutover, Some(switch)) => gates::cutover(request, estate, switch, now),
         (OperationKind::Rollback, Some(switch)) => rollback::rollback(request, estate, switch, now),
         (OperationKind::Repair, Some(switch)) => gates::repair(request, estate, switch, now),
-        (OperationKind::Cutover | OperationKind::Repair, None) => {
+        (OperationKind::Cleanup, Some(switch)) => cleanup::cleanup(request, estate, switch, now),
+        (OperationKind::Cutover | OperationKind::Repair | OperationKind::Cleanup, None) => {
             let name = &estate.scope.name;
             Err(Refusal::invalid(format!(
                 "{name} has no [environment.traffic]: there is no traffic to move"
@@ -342,7 +345,8 @@ pub fn target(request: &Request, estate: &Estate) -> Option<Safe> {
             OperationKind::Rollback
             | OperationKind::Repair
             | OperationKind::Deploy
-            | OperationKind::Smoke,
+            | OperationKind::Smoke
+            | OperationKind::Cleanup,
             _,
         ) => return None,
     };
@@ -396,6 +400,14 @@ impl Plan {
                 steps
             }
             OperationKind::Smoke => vec![Step::Check, Step::Smoke],
+            OperationKind::Cleanup => {
+                let updates = self.updates.iter();
+                let updates = updates.map(|u| Step::Update(u.deployment.clone()));
+                std::iter::once(Step::Check)
+                    .chain(updates)
+                    .chain([Step::Verify])
+                    .collect()
+            }
             OperationKind::Deploy => {
                 let mut steps = vec![Step::Check];
                 match self.how {
@@ -479,6 +491,7 @@ impl Plan {
             OperationKind::Repair => format!("repair the selectors of {name}"),
             OperationKind::Deploy if self.is_in_place() => format!("deploy to {name}"),
             OperationKind::Deploy => format!("deploy to {to} of {name}"),
+            OperationKind::Cleanup => format!("clean up {to} of {name}"),
             OperationKind::Smoke if self.is_in_place() => format!("smoke test {name}"),
             OperationKind::Smoke => format!("smoke test {to} of {name}"),
         }
@@ -492,6 +505,13 @@ impl Plan {
                 false => Self::colour_in_words(&self.to),
             };
             return format!("every ready pod of {who} answered as it should");
+        }
+        if self.kind == OperationKind::Cleanup {
+            let (to, live) = (Self::colour_in_words(&self.to), self.from.as_ref());
+            let live = live.map_or_else(String::new, |c| {
+                format!("; {} is live as before", Self::colour_in_words(c))
+            });
+            return format!("{to} is at 0{live}");
         }
         if self.kind == OperationKind::Deploy || self.is_in_place() {
             return self.runs_in_words();

@@ -60,7 +60,7 @@ pub(super) async fn put(
     }
 }
 
-async fn ask_clock(bastion: &Bastion, estate: &mut Estate) {
+pub(super) async fn ask_clock(bastion: &Bastion, estate: &mut Estate) {
     // Without an answer nobody knows what time it is, and a freeze that may be over is not.
     if let Ok(pulse) = bastion.cluster.pulse(bastion.timing.answer).await {
         let server = pulse.server;
@@ -94,14 +94,30 @@ pub async fn plan(bastion: &Bastion, wanted: &Wanted, why: Safe) -> Result<Draft
 /// # Errors
 /// Why it was not done, or that nobody knows.
 pub async fn carry_out(bastion: &Bastion, draft: &Draft) -> Result<Safe, Refused> {
+    journalled(
+        bastion,
+        JOURNAL,
+        json!(draft),
+        attempt(bastion, draft.clone()),
+    )
+    .await
+}
+
+/// Does one act between two lines of the journal `name`: nothing is sent that could not be written down before.
+pub(super) async fn journalled(
+    bastion: &Bastion,
+    name: &str,
+    intent: serde_json::Value,
+    act: impl Future<Output = Result<Safe, Refused>>,
+) -> Result<Safe, Refused> {
     let mut journal = match &bastion.journals {
-        Some(folder) => Journal::open(folder, JOURNAL),
+        Some(folder) => Journal::open(folder, name),
         None => Ok(Journal::none()),
     }
     .map_err(no_room)?;
     let wall = || bastion.clock.wall();
-    (journal.write(wall(), "intent", json!(draft))).map_err(no_room)?;
-    let outcome = attempt(bastion, draft.clone()).await;
+    (journal.write(wall(), "intent", intent)).map_err(no_room)?;
+    let outcome = act.await;
     let said = match &outcome {
         Ok(words) => json!({ "done": words }),
         Err(refused) => json!({ "refused": words(refused) }),
@@ -112,7 +128,7 @@ pub async fn carry_out(bastion: &Bastion, draft: &Draft) -> Result<Safe, Refused
     outcome
 }
 
-fn refusal(kind: RefusalKind, why: impl Into<Safe>) -> Refused {
+pub(super) fn refusal(kind: RefusalKind, why: impl Into<Safe>) -> Refused {
     let why = why.into();
     Refused::Refusal(Refusal {
         kind,

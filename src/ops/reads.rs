@@ -95,7 +95,7 @@ pub async fn rights(bastion: &Bastion, estate: &mut Estate, kind: OperationKind)
         .flat_map(|switch| &switch.services)
         .map(|service| right("patch", "", "services", service, here))
         .collect();
-    if kind == OperationKind::Deploy {
+    if matches!(kind, OperationKind::Deploy | OperationKind::Cleanup) {
         wanted.push(right("patch", "apps", "deployments", "", here));
     }
     if kind == OperationKind::Smoke {
@@ -176,6 +176,14 @@ pub async fn epochs(bastion: &Bastion, estate: &mut Estate) {
     let (selector, answer) = (record_selector(bastion), bastion.timing.answer);
     if let Ok(records) = bastion.cluster.list::<Record>(&selector, answer).await {
         tell(bastion, estate, Kind::Records, Seen::Records, records);
+    }
+}
+
+/// The Deployments, as far as they are told.
+pub async fn deployed(bastion: &Bastion, estate: &mut Estate) {
+    let (cluster, answer) = (&bastion.cluster, bastion.timing.answer);
+    if let Ok(list) = (cluster.list::<Deployment>(&bastion.selector, answer)).await {
+        tell(bastion, estate, Kind::Deployments, Seen::Deployments, list);
     }
 }
 

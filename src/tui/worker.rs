@@ -12,7 +12,7 @@ use crate::app::{Event, Permit, operate};
 use crate::estate::{Freeze, Safe};
 use crate::ops::bastion::{Bastion, Place};
 use crate::ops::worker::{self, Job, Said, Wanted};
-use crate::ops::{What, engine, freeze, placement, policy, record};
+use crate::ops::{What, engine, freeze, placement, policy, record, warm};
 
 /// The plan that was confirmed, and why.
 pub(super) struct Go {
@@ -95,6 +95,7 @@ pub(super) async fn settle(desk: Desk, place: Place, wish: Wish, reason: Safe) {
         Wish::Abandon(id) => abandon(&place, &id, reason).await,
         Wish::Policy { wanted, before } => change_policy(&place, &wanted, before, reason).await,
         Wish::CloseGlass(id) => close_glass(&place, &id, reason).await,
+        Wish::Warm(wanted) => keep_warm(&place, wanted, reason).await,
         Wish::Start(_) => Err("it is prepared, not settled".into()),
     };
     desk.say(heard.unwrap_or_else(Heard::Refused)).await;
@@ -143,6 +144,14 @@ async fn change_policy(
         );
     }
     let done = policy::carry_out(&bastion, &draft).await;
+    (done.map(Heard::Done)).map_err(|refused| policy::words(&refused))
+}
+
+async fn keep_warm(place: &Place, wanted: warm::Wanted, reason: Safe) -> Result<Heard, Safe> {
+    let bastion = Bastion::connect(place).await.map_err(|fault| fault.what)?;
+    let draft = warm::plan(&bastion, |_| wanted, reason).await;
+    let draft = draft.map_err(|refusal| refusal.why)?;
+    let done = warm::carry_out(&bastion, &draft).await;
     (done.map(Heard::Done)).map_err(|refused| policy::words(&refused))
 }
 

@@ -143,6 +143,7 @@ fn brief(state: &State, kept: &Kept, theme: &Theme) -> Text {
 /// `Operation  cutover to GREEN by alice`
 fn headline(kept: &Kept) -> String {
     let to = (kept.operation.plan.as_ref()).map_or_else(String::new, |plan| match plan.kind {
+        OperationKind::Cleanup => format!(" of {}", Plan::colour_in_words(&plan.to)),
         OperationKind::Repair => String::new(),
         _ if plan.is_in_place() => String::new(),
         OperationKind::Cutover

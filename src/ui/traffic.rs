@@ -8,6 +8,7 @@ use super::words;
 use crate::app::{Panel, State, operations};
 use crate::estate::{ColourView, Currency, Estate, FieldManager, Kind, Live, ServiceView};
 use crate::ops::marks::{self, Flipped};
+use crate::ops::warm::{Warmth, warmth};
 
 /// The kinds that this panel is made of.
 const KINDS: [Kind; 4] = [
@@ -297,7 +298,9 @@ fn colour_line(
     let since = super::canvas::right(&words::age_of(view.since, estate, state.now), 4, theme);
     let mut left = usize::from(room).saturating_sub(2 + text.width() + since.len() + 2);
     let stop = super::policy::stops(state);
-    if let Some(way) = colour.and_then(|colour| way(estate, views, (&view, stop), colour, left)) {
+    if let Some(way) =
+        colour.and_then(|colour| way(state, estate, views, (&view, stop), colour, left))
+    {
         left = left.saturating_sub(way.width() + 2);
         text = text
             .append(images(&view, left, theme))
@@ -344,6 +347,7 @@ fn under_way(
 /// What a key would do with the idle colour: `R rolls back to it: warm 5/5`, `C: not ready 4/5`. Its images keep
 /// room for a tag.
 fn way(
+    state: &State,
     estate: &Estate,
     views: &[ServiceView<'_>],
     (view, stop): (&ColourView, Option<&str>),
@@ -365,12 +369,14 @@ fn way(
         return Some(said.add(" repairs", Role::Bad)).filter(|said| said.width() + TAG <= room);
     }
     let is_back = views.iter().any(left_it);
+    let kept = kept(state, estate);
     let (ready, desired) = (view.ready, view.desired);
     let is_whole = desired > 0 && ready >= desired;
     let (key, forms) = match (is_back, is_whole, ready) {
         (true, true, _) => (
             "R",
             [
+                format!("rolls back to it: warm {ready}/{desired}{kept}"),
                 format!("rolls back to it: warm {ready}/{desired}"),
                 "rolls back".to_owned(),
             ],
@@ -378,6 +384,7 @@ fn way(
         (true, false, 1..) => (
             "R",
             [
+                format!("rolls back to it: only {ready}/{desired} warm{kept}"),
                 format!("rolls back to it: only {ready}/{desired} warm"),
                 format!("back: {ready}/{desired}"),
             ],
@@ -386,16 +393,32 @@ fn way(
             "R",
             [
                 "cannot roll back: it is cold, no pod is ready".to_owned(),
+                "it is cold".to_owned(),
                 "cold".to_owned(),
             ],
         ),
         (false, true, _) => match stop {
-            None => ("C", ["cuts over to it".to_owned(), "cuts over".to_owned()]),
-            Some(why) => ("C", [format!("cut over: {why}"), why.to_owned()]),
+            None => (
+                "C",
+                [
+                    format!("cuts over to it{kept}"),
+                    "cuts over to it".to_owned(),
+                    "cuts over".to_owned(),
+                ],
+            ),
+            Some(why) => (
+                "C",
+                [
+                    format!("cut over: {why}{kept}"),
+                    format!("cut over: {why}"),
+                    why.to_owned(),
+                ],
+            ),
         },
         (false, false, _) => (
             "C",
             [
+                format!("cut over: not ready {ready}/{desired}{kept}"),
                 format!("cut over: not ready {ready}/{desired}"),
                 "not ready".to_owned(),
             ],
@@ -412,6 +435,17 @@ fn way(
         .iter()
         .map(said)
         .find(|said| said.width() + TAG <= room)
+}
+
+/// `, until 15:10Z`, where the idle colour is kept.
+fn kept(state: &State, estate: &Estate) -> String {
+    match warmth(estate, estate.server_time(state.now)) {
+        Some(Warmth::Kept(Some(end), _)) => format!(", until {}", words::soon(end, state)),
+        Some(Warmth::Kept(None, Some(word))) => format!(", held by {}", operations::who(&word.by)),
+        Some(Warmth::Kept(None, None) | Warmth::Free(..) | Warmth::Unknown(_)) | None => {
+            String::new()
+        }
+    }
 }
 
 /// Whether endpoints can be counted by colour, which their pods tell.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::Bench;
-use crate::operator::{CUTOVER, DEPLOY, Operator, QUICK, ROLLBACK, wait};
+use crate::operator::{CUTOVER, DEPLOY, ROLLBACK, wait};
 use crate::relay::{Asked, Fate};
 
 const POLICY: &str = "/api/v1/namespaces/production/configmaps/wheelhouse-policy";
@@ -18,12 +18,6 @@ const FREEZE: [&str; 6] = [
 ];
 const THAW: [&str; 6] = ["thaw", "production", "--write", "--yes", "--reason", "over"];
 const GLASS: [&str; 2] = ["--break-glass", "the till is down"];
-
-/// Somebody else, at another bastion.
-fn carol(bench: &Bench) -> Operator {
-    let kubeconfig = bench.served.home.path().join("admin.kubeconfig");
-    Operator::new(&kubeconfig, "production", "production", QUICK)
-}
 
 /// A freeze of a colleague's.
 fn by_bob(bench: &Bench, until: Option<&str>) {
@@ -305,7 +299,7 @@ fn broken_glass_is_loud_recorded_and_stands_until_somebody_closes_it_with_a_note
     );
     let id = said.id();
     // Another bastion, that knows nothing but the records.
-    let carol = carol(&bench);
+    let carol = bench.colleague();
     let open = format!("wheelhouse op close-glass {id}");
     wait("the line at another bastion", || {
         let status = carol.run(&["status", "production"]);

@@ -555,6 +555,37 @@ fn x08_who_went_round_wheelhouse_is_named_although_the_selector_is_as_meant() {
 }
 
 #[test]
+fn whether_the_way_back_is_warm_and_until_when_is_on_the_screen_and_l_plans_its_end() {
+    let mut state = ready();
+    let at = state.selected;
+    let switch = state.environments[at].estate.scope.traffic.as_mut();
+    switch.unwrap().keep_warm = Some(3 * 86_400);
+    flipped(&mut state, "green", "wheelhouse");
+    let screen = text(&mut state, (160, 50));
+    let warm = "R rolls back to it: warm 5/5, until ";
+    assert!(screen.contains(warm), "{screen}");
+    press(&mut state, "L");
+    let screen = text(&mut state, (160, 50));
+    for said in [
+        "CLEAN UP BLUE of production",
+        "Refused: warm: kept until",
+        "lets it go",
+    ] {
+        assert!(screen.contains(said), "{said}: {screen}");
+    }
+    press(&mut state, "esc");
+    press(&mut state, "H");
+    let screen = text(&mut state, (160, 50));
+    for said in [
+        "HOLD BLUE OF PRODUCTION",
+        "kept until",
+        "held until somebody lets it go",
+    ] {
+        assert!(screen.contains(said), "{said}: {screen}");
+    }
+}
+
+#[test]
 fn who_flipped_last_from_what_to_what_and_why_is_on_the_screen() {
     let mut state = ready();
     flipped(&mut state, "green", "wheelhouse");

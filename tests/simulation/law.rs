@@ -371,6 +371,9 @@ impl World {
         let plan = &entries[0]["what"]["planned"];
         let closed = &last["what"]["closed"];
         self.moved(&id, plan, closed);
+        if plan["kind"] == "cleanup" && closed["outcome"] == "done" {
+            self.is_at_0(&id, plan).await;
+        }
         if plan["kind"] == "deploy" && closed["outcome"] == "done" {
             self.runs_what_it_says(&id, plan).await;
         }
@@ -416,6 +419,19 @@ impl World {
         }
     }
 
+    /// A clean-up that is done left nothing of what it was to scale down.
+    async fn is_at_0(&self, id: &str, plan: &Value) {
+        for update in plan["updates"].as_array().into_iter().flatten() {
+            let name = update["deployment"].as_str().unwrap_or_default();
+            let path = format!("/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{name}");
+            let there = self.ask("GET", &path, Value::Null).await;
+            if there["spec"]["replicas"] != 0 {
+                let words = format!("{id} is done, but {name} has {}", there["spec"]["replicas"]);
+                self.law().breaks(Rule::EndsTruly, words);
+            }
+        }
+    }
+
     /// A deploy that is done runs what was planned, whole.
     async fn runs_what_it_says(&self, id: &str, plan: &Value) {
         for update in plan["updates"].as_array().into_iter().flatten() {
@@ -450,7 +466,8 @@ impl World {
     /// where another rollback is half-way to: whoever presses the key again goes on with that.
     fn moved(&self, id: &str, plan: &Value, closed: &Value) {
         let mut law = self.law();
-        law.has_moved |= closed["outcome"] == "done" && plan["kind"] != "deploy";
+        law.has_moved |=
+            closed["outcome"] == "done" && !plan["flips"].as_array().is_none_or(Vec::is_empty);
         if plan["kind"] == "rollback"
             && plan["from"].is_null()
             && plan["to"] != "blue"

@@ -1,4 +1,4 @@
-//! The simulation catches bugs: six are planted, each where it matters, and each is found by the rule
+//! The simulation catches bugs: seven are planted, each where it matters, and each is found by the rule
 //! that it breaks; the same seeds hold without it.
 
 use wheelhouse::ops::bastion::Planted;
@@ -76,6 +76,14 @@ fn a_rollback_that_waits_for_the_lease_is_caught() {
 fn a_watch_that_counts_time_that_nobody_watched_is_caught() {
     is_caught(Planted::SoakByWallClock, Rule::ReallyWatched, |seed| {
         shape(seed, &[Plot::Alone], &[Fault::Stop], "watch")
+    });
+}
+
+#[test]
+fn i_35_a_clean_up_that_goes_by_the_colour_in_its_record_is_caught() {
+    let faults = [Fault::Stop, Fault::Freeze, Fault::Lost];
+    is_caught(Planted::RecordedColour, Rule::NeverDeploysLive, |seed| {
+        shape(seed, &[Plot::CleanedUp], &faults, "update")
     });
 }
 

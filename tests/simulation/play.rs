@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
-use wheelhouse::ops::OperationKind::{Cutover, Deploy, Repair, Rollback};
+use wheelhouse::ops::OperationKind::{Cleanup, Cutover, Deploy, Repair, Rollback};
 use wheelhouse::ops::bastion::Planted;
 use wheelhouse::ops::engine::Ended;
 
@@ -100,6 +100,7 @@ pub async fn loosen(world: &World) {
 async fn act(world: &Arc<World>, plot: Plot) {
     let kind = match plot {
         Plot::Deployed => Deploy,
+        Plot::CleanedUp => Cleanup,
         _ => Cutover,
     };
     let first = begin(world, "alice", 0, What::Operate(kind));
@@ -126,6 +127,7 @@ async fn act(world: &Arc<World>, plot: Plot) {
             _ => None,
         },
         Plot::ThereAndBack => None,
+        Plot::CleanedUp => Some(meanwhile(world, soon)),
         Plot::Race => Some(begin(world, "bob", 0, What::Operate(Cutover))),
         Plot::RolledBack | Plot::Crowd => Some(begin(world, "bob", soon, What::Operate(Rollback))),
         Plot::Aborted => Some(begin(world, "bob", soon, What::Abort)),
@@ -169,6 +171,26 @@ async fn act(world: &Arc<World>, plot: Plot) {
         other.await.unwrap();
     }
     after(world, &ended, plot).await;
+}
+
+/// What the other one does while a colour is cleaned up. A rollback goes to that colour too, as long as it is whole.
+fn meanwhile(world: &Arc<World>, soon: u64) -> JoinHandle<End> {
+    let soon = soon / 4;
+    let what = match world.chance.between(0, 5) {
+        0 => What::Operate(Cutover),
+        1 | 2 => What::Operate(Rollback),
+        3 => What::Adopt,
+        4 => What::Abandon,
+        _ => {
+            let world = world.clone();
+            return tokio::task::spawn_local(async move {
+                pause(soon).await;
+                meddle(&world).await;
+                End::Said
+            });
+        }
+    };
+    begin(world, "bob", soon, what)
 }
 
 /// Somebody patches the selectors by hand, and perhaps back.
@@ -256,7 +278,7 @@ async fn after(world: &Arc<World>, ended: &End, plot: Plot) {
         let what = match world.chance.between(0, 9) {
             0..=5 => What::Adopt,
             // A rollback goes to the other colour: where half is deployed nobody means that.
-            6..=7 if plot != Plot::Deployed => What::Operate(Rollback),
+            6..=7 if !matches!(plot, Plot::Deployed | Plot::CleanedUp) => What::Operate(Rollback),
             _ => What::Abandon,
         };
         begin(world, who, 0, what).await.unwrap();

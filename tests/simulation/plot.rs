@@ -34,6 +34,9 @@ pub enum Plot {
     Blind,
     /// One deploys to the idle colour; the other one may take it over, or abort it.
     Deployed,
+    /// One cleans the idle colour up; the other one brings traffic to it meanwhile. Not one of `PLOTS`: its seeds are
+    /// its own, so that those of the others stay what they are.
+    CleanedUp,
 }
 
 const PLOTS: [Plot; 14] = [
@@ -131,6 +134,27 @@ impl Shape {
                 false => chance.one_of(&[5, 20, 60]),
             },
             is_loose: stage == "hold" || chance.permille(400),
+        }
+    }
+}
+
+impl Shape {
+    /// One of those in which a colour is cleaned up.
+    pub fn cleaned_up(seed: u64) -> Self {
+        let chance = Chance::of(seed, "cleaned up");
+        let stages = ["plan", "lock", "update", "verify", "close"];
+        let stage = chance.one_of(&stages);
+        let fault = chance.one_of(&Fault::ALL);
+        let aimed = impossible(fault, stage).is_none().then(|| Aimed {
+            fault,
+            stage,
+            after: chance.between(0, 4),
+        });
+        Self {
+            plot: Plot::CleanedUp,
+            aimed,
+            rate: chance.one_of(&[0, 5, 20, 60]),
+            is_loose: chance.permille(400),
         }
     }
 }

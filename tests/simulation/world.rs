@@ -238,6 +238,7 @@ pub fn scope(name: &str) -> Scope {
             key: "version".into(),
             colours: ["blue".into(), "green".into()],
             services: SERVICES.map(Into::into).to_vec(),
+            keep_warm: None,
         }),
         // Shorter than in production: it only makes a seed longer.
         soak: Soak {

@@ -51,6 +51,7 @@ pub fn scope(name: &str, tier: Tier) -> Scope {
             key: "version".into(),
             colours: ["blue".into(), "green".into()],
             services: vec!["digital-wall-service".into(), "digital-wall-api".into()],
+            keep_warm: None,
         }),
         soak: Soak::default(),
     }

@@ -1,6 +1,6 @@
 //! What the plan of an operation says.
 
-use super::{Proposal, Wish, Worker, freeze, judged, misplaced, refused, words};
+use super::{Proposal, Wish, Worker, freeze, judged, misplaced, refused, warm, words};
 use crate::app::dialog::{Dialog, Line, Sheet};
 use crate::app::operations::{self, Hold};
 use crate::app::state::State;
@@ -18,6 +18,7 @@ pub fn sheet(state: &State, proposal: &Proposal, dialog: &Dialog) -> Sheet {
         Wish::Abandon(id) => about(state, proposal, id, ("ABANDON", "end it as it stands")),
         Wish::Policy { wanted, .. } => freeze::sheet(state, proposal, wanted, dialog),
         Wish::CloseGlass(id) => freeze::follow_up(state, proposal, id),
+        Wish::Warm(_) => warm::sheet(state, proposal, dialog),
     };
     sheet.pending = match &proposal.worker {
         Worker::Sent => {
@@ -45,6 +46,7 @@ fn planned(state: &State, proposal: &Proposal, kind: OperationKind) -> Sheet {
             OperationKind::Repair => "repair",
             OperationKind::Deploy => "deploy",
             OperationKind::Smoke => "smoke test",
+            OperationKind::Cleanup => "clean up",
         },
         tag: plan
             .as_ref()
@@ -60,7 +62,8 @@ fn planned(state: &State, proposal: &Proposal, kind: OperationKind) -> Sheet {
             OperationKind::Repair
             | OperationKind::Rollback
             | OperationKind::Deploy
-            | OperationKind::Smoke => "T thaws it.",
+            | OperationKind::Smoke
+            | OperationKind::Cleanup => "T thaws it.",
         });
     }
     if proposal.lifted.glass {
@@ -78,7 +81,8 @@ fn planned(state: &State, proposal: &Proposal, kind: OperationKind) -> Sheet {
             OperationKind::Cutover
             | OperationKind::Repair
             | OperationKind::Deploy
-            | OperationKind::Smoke => {
+            | OperationKind::Smoke
+            | OperationKind::Cleanup => {
                 full(&mut sheet, plan, estate);
             }
         }
@@ -102,6 +106,7 @@ fn title(plan: &Plan) -> String {
         OperationKind::Repair => format!("REPAIR the selectors of {name}"),
         OperationKind::Deploy if plan.is_in_place() => format!("DEPLOY to {name}"),
         OperationKind::Deploy => format!("DEPLOY to {to} of {name}"),
+        OperationKind::Cleanup => format!("CLEAN UP {to} of {name}"),
         OperationKind::Smoke => format!("SMOKE TEST {name}"),
     }
 }
@@ -263,7 +268,7 @@ fn consequence(wish: &Wish, kept: &Kept) -> String {
             "A worker here goes on from there, under a new epoch: the old one can write nothing more."
         }
         Wish::Abandon(_) => "Nobody goes on with it and nothing is undone: what it did stays so.",
-        Wish::Start(_) | Wish::Policy { .. } | Wish::CloseGlass(_) => "",
+        Wish::Start(_) | Wish::Policy { .. } | Wish::CloseGlass(_) | Wish::Warm(_) => "",
     };
     format!("{done} {then}")
 }

@@ -11,6 +11,7 @@ use crate::estate::{
     Check, ColourView, Estate, Fault, Kind, Live, Now, Safe, ServiceView, Standing, Verdict, why,
 };
 use crate::ops::Plan;
+use crate::ops::warm::warmth;
 
 /// All of it.
 pub(super) fn render(title: &Safe, looked: &Looked, now: Now) -> String {
@@ -360,7 +361,14 @@ fn colour_line(estate: &Estate, colour: Option<usize>, now: Now) -> String {
             rollout.workload
         );
     }
-    said + &format!(", restarts {restarts}, {images}, since {since}")
+    let kept = warmth(estate, estate.server_time(now));
+    let is_idle = colour.is_some()
+        && estate
+            .live_colour()
+            .is_some_and(|live| colour != Some(live));
+    let kept = kept.filter(|_| is_idle);
+    let kept = kept.map_or_else(String::new, |warmth| format!("; {}", warmth.words()));
+    said + &format!(", restarts {restarts}, {images}, since {since}{kept}")
 }
 
 fn trouble(estate: &Estate, name: &Safe, now: Now) -> Option<String> {

@@ -37,7 +37,10 @@ impl Run {
             kind: plan.kind,
             to: matches!(
                 plan.kind,
-                OperationKind::Cutover | OperationKind::Deploy | OperationKind::Smoke
+                OperationKind::Cutover
+                    | OperationKind::Deploy
+                    | OperationKind::Smoke
+                    | OperationKind::Cleanup
             )
             .then(|| plan.to.clone())
             .filter(|to| !to.is_empty()),
@@ -163,10 +166,7 @@ impl Run {
     /// named: traffic is where it belongs by now, and that is not taken back for it.
     pub(super) async fn restore(&mut self) -> Result<Vec<What>, Ended> {
         if self.is_rollback() {
-            if self.lock.was_seized {
-                // The flips were the Services' fence; whoever was cut off may still mean to scale.
-                self.fence().await?;
-            }
+            self.fence_the_rest().await?;
             self.end_others().await;
         }
         let (mut said, mut left) = (Vec::new(), Vec::new());
@@ -201,6 +201,16 @@ impl Run {
             });
         }
         Ok(results)
+    }
+
+    /// The flips of a rollback are the Services' fence; whoever it cut off may still mean to scale what takes traffic
+    /// now. Traffic was flipped by then: nothing waits for it.
+    pub(super) async fn fence_the_rest(&mut self) -> Result<(), Ended> {
+        let is_due = self.is_rollback() && self.lock.was_seized;
+        match is_due && !std::mem::replace(&mut self.is_fenced, is_due) {
+            true => self.fence().await,
+            false => Ok(()),
+        }
     }
 
     /// Operations of these Services that were cut off say so: nobody is to go on with them.

@@ -179,6 +179,15 @@ fn still_so(plan: &Plan, id: &Safe, estate: &Estate) -> Result<Safe, Not> {
             return Err(Not::Yet(format!("it did not stay whole: {why}").into()));
         }
     }
+    for update in plan.updates.iter().filter(|u| u.to_replicas == 0) {
+        let deployment = estate.deployments.value.get(&update.deployment);
+        // Whoever deleted it meanwhile did the same.
+        let left = deployment.map_or(0, |d| d.replicas.max(d.desired));
+        if left > 0 {
+            let name = &update.deployment;
+            return Err(Not::Yet(format!("{name} has {left} pods still").into()));
+        }
+    }
     if !moved.is_empty() {
         return Ok(format!("{} moved by a job that joined it", moved.join(", ")).into());
     }

@@ -66,7 +66,8 @@ pub async fn prepare(bastion: &Bastion, request: Request) -> Result<Prepared, Re
         OperationKind::Cutover
         | OperationKind::Repair
         | OperationKind::Deploy
-        | OperationKind::Smoke => {
+        | OperationKind::Smoke
+        | OperationKind::Cleanup => {
             let mut estate = reads::fresh(bastion).await?;
             reads::rights(bastion, &mut estate, request.kind).await;
             estate
@@ -76,7 +77,12 @@ pub async fn prepare(bastion: &Bastion, request: Request) -> Result<Prepared, Re
     if let Some(colour) = &colour {
         monitoring::look(bastion, &mut estate, colour).await;
     }
-    let plan = check(&request, &estate, bastion.clock.now());
+    let mut plan = check(&request, &estate, bastion.clock.now());
+    if request.kind == OperationKind::Rollback && plan.is_err() {
+        // It may be cold: what it would cost to have it back only the Deployments know.
+        reads::deployed(bastion, &mut estate).await;
+        plan = check(&request, &estate, bastion.clock.now());
+    }
     let mut eyes = Eyes::open(bastion);
     // What was read is what is known until the watches have listed for themselves.
     eyes.estate = estate;
@@ -156,7 +162,8 @@ impl Prepared {
             OperationKind::Cutover
             | OperationKind::Repair
             | OperationKind::Deploy
-            | OperationKind::Smoke => self.move_forward(confirmed, stop).await,
+            | OperationKind::Smoke
+            | OperationKind::Cleanup => self.move_forward(confirmed, stop).await,
         }
     }
 
@@ -469,6 +476,7 @@ pub(super) fn run(
         tell: None,
         read: None,
         joined: None,
+        is_fenced: false,
         beforehand: Vec::new(),
     }
 }

@@ -167,12 +167,17 @@ impl Run {
         let services = services.map_err(|fault| fault.what)?;
         let taking = services
             .iter()
-            .find(|s| s.selector.selects(&read.template_labels));
+            .find(|s| s.selector.selects(&read.template_labels))
+            .filter(|_| !self.bastion.has(Planted::RecordedColour));
         Ok(match taking {
             Some(service) => Err(format!(
-                "{} selects {} now: what takes traffic is not deployed to",
+                "{} selects {} now: what takes traffic is {}",
                 service.name,
-                plan.to.to_uppercase()
+                plan.to.to_uppercase(),
+                match plan.kind {
+                    OperationKind::Cleanup => "never scaled down",
+                    _ => "not deployed to",
+                }
             )
             .into()),
             None if services.len() < plan.keeps.len() => {
@@ -203,7 +208,11 @@ impl Run {
                 draft.replace(&format!("{path}/image"), json!(container.to));
             }
         }
-        if read.desired < update.to_replicas {
+        let is_scaled = match self.plan().map(|plan| plan.kind) {
+            Some(OperationKind::Cleanup) => read.desired > update.to_replicas,
+            _ => read.desired < update.to_replicas,
+        };
+        if is_scaled {
             draft.replace("/spec/replicas", json!(update.to_replicas));
         }
         draft.mark(marks::EPOCH, &ours.to_string());
@@ -278,7 +287,7 @@ fn said(update: &Update, generation: i64) -> String {
     let mut words: Vec<String> = changed
         .map(|c| format!("{} {} → {}", c.name, c.from, c.to))
         .collect();
-    if update.replicas < update.to_replicas {
+    if update.replicas != update.to_replicas {
         words.push(format!(
             "replicas {} → {}",
             update.replicas, update.to_replicas

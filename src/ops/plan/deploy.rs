@@ -17,7 +17,9 @@ use super::{
 };
 use crate::estate::{Deployment, Estate, Group, Image, Labels, Now, Safe, TrafficSwitch};
 use crate::ops::{OperationKind, marks};
-use gates::{dispatches, missing, noted, owned, runs, scaled, unfit, unselected};
+use gates::{dispatches, missing, noted, owned, runs, scaled};
+pub(super) use gates::{unfit, unselected};
+pub use images::SAME;
 use images::Wanted;
 
 /// Where a deploy goes.
@@ -138,7 +140,7 @@ pub(super) fn target<'a>(
 }
 
 /// The Deployments that a deploy is about, each with its workload's place, in the order of the configuration.
-fn parts<'a>(estate: &'a Estate, target: Target<'_>) -> Vec<(usize, &'a Deployment)> {
+pub(super) fn parts<'a>(estate: &'a Estate, target: Target<'_>) -> Vec<(usize, &'a Deployment)> {
     let of = |place: usize| {
         let group = Group {
             workload: Some(place),
@@ -210,7 +212,7 @@ fn before(deployment: &Deployment) -> Option<Safe> {
 }
 
 /// The selectors that must be as they are when it is over (I-52).
-fn keeps(
+pub(super) fn keeps(
     estate: &Estate,
     switch: Option<&TrafficSwitch>,
 ) -> Result<BTreeMap<Safe, Labels>, Refusal> {
@@ -225,7 +227,7 @@ fn keeps(
 }
 
 /// The tags of one side of an update.
-fn tags(update: &Update, is_after: bool) -> String {
+pub(super) fn tags(update: &Update, is_after: bool) -> String {
     let of = |c: &super::ContainerImage| short(if is_after { &c.to } else { &c.from });
     let words: Vec<String> = update.containers.iter().map(of).collect();
     words.join(", ")

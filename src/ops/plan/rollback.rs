@@ -2,7 +2,7 @@
 
 use super::gates::{Draft, flips, least, matching, services};
 use super::{Finding, Gate, Hold, Plan, Refusal, Request, colour};
-use crate::estate::{Estate, Labels, Live, Now, Safe, Service, TrafficSwitch};
+use crate::estate::{Deployment, Estate, Group, Labels, Live, Now, Safe, Service, TrafficSwitch};
 use crate::ops::OperationKind;
 use crate::ops::marks::{self, Flipped};
 
@@ -142,7 +142,42 @@ fn lesser_evil(estate: &Estate, switch: &TrafficSwitch, to: usize, said: &str) -
             other.desired
         ),
     };
-    format!("{said}; {stay}: bring {} up first", word(to)).into()
+    match cold(estate, to) {
+        Some(cold) => format!("{} {cold}; {stay}", word(to)).into(),
+        None => format!("{said}; {stay}: bring {} up first", word(to)).into(),
+    }
+}
+
+/// I-29: what brings a colour back that was cleaned up, and how long that takes; none where it is not at 0.
+fn cold(estate: &Estate, to: usize) -> Option<String> {
+    let group = |workload| Group {
+        workload: Some(workload),
+        colour: Some(to),
+    };
+    let workloads = 0..estate.scope.workloads.len();
+    let all: Vec<&Deployment> = workloads
+        .flat_map(|place| estate.deployments_of(group(place)))
+        .collect();
+    if all.is_empty() || all.iter().any(|d| d.desired > 0) {
+        return None;
+    }
+    let who = all.iter().find_map(|d| marks::deployed(d));
+    let who = who.filter(|last| last.what.as_str() == OperationKind::Cleanup.word());
+    let who = who.map_or_else(String::new, |last| {
+        format!(", cleaned up by {} at {:.0}", last.by, last.at)
+    });
+    let images: Vec<&str> = (all.iter())
+        .flat_map(|d| d.images.iter().map(|(_, image)| image.short_tag()))
+        .collect();
+    let lasts = estate.starts_in(1 - to).map_or_else(
+        || "nobody knows how long it takes".to_owned(),
+        |seconds| format!("about {seconds} s, if their images can be pulled"),
+    );
+    Some(format!(
+        "is cold, at 0{who}: `deploy {} --same` brings {} up again ({lasts}), then roll back",
+        estate.scope.name,
+        images.join(", ")
+    ))
 }
 
 fn verified(services: &[&Service], value: &Safe) -> Option<Gate> {

@@ -7,7 +7,7 @@ use crate::ops::plan::gates::selector;
 use crate::ops::plan::{Command, Finding, Gate, Plan, Refusal, Request, Update, Workflow};
 
 /// I-40: nothing that takes traffic is touched, be it that it drains.
-pub(super) fn unselected(estate: &Estate, target: Target<'_>) -> Vec<Gate> {
+pub(in crate::ops::plan) fn unselected(estate: &Estate, target: Target<'_>) -> Vec<Gate> {
     let (Some(switch), Some(to)) = (target.switch, target.to) else {
         return Vec::new();
     };
@@ -54,7 +54,7 @@ pub(super) fn missing(estate: &Estate, target: Target<'_>) -> Vec<Gate> {
 }
 
 /// Why a Deployment would not roll.
-pub(super) fn unfit(deployment: &Deployment, target: Target<'_>) -> Option<Gate> {
+pub(in crate::ops::plan) fn unfit(deployment: &Deployment, target: Target<'_>) -> Option<Gate> {
     let name = &deployment.name;
     let (finding, said) = match rollout(deployment) {
         _ if deployment.paused => (
@@ -87,6 +87,8 @@ pub(super) fn noted(updates: &[Update], wanted: &Wanted, target: Target<'_>) -> 
         let (workload, deployment) = (&update.workload, &update.deployment);
         let said = match (is_named, is_same) {
             (true, false) => continue,
+            // New pods pull it.
+            (true, true) if update.replicas == 0 => continue,
             (true, true) => format!(
                 "{deployment} has that image already: what its tag means by now is not pulled again"
             ),

@@ -8,6 +8,9 @@ use crate::ops::plan::{ContainerImage, Refusal, Update};
 /// The most of a reference.
 const LONGEST: usize = 512;
 
+/// The reference that asks for the image that is there: a colour that was cleaned up comes back as it was.
+pub const SAME: &str = "=";
+
 /// What was asked for, by workload and, where it was named, container.
 pub(super) struct Wanted(BTreeMap<(String, Option<String>), Safe>);
 
@@ -37,7 +40,7 @@ impl Wanted {
                     known.join(" and ")
                 )));
             }
-            if !is_reference(reference) {
+            if reference.as_str() != SAME && !is_reference(reference) {
                 return Err(Refusal::invalid(format!(
                     "{reference} is no image: REPOSITORY:TAG, REPOSITORY@DIGEST, :TAG or @DIGEST is expected"
                 )));
@@ -63,7 +66,8 @@ impl Wanted {
         running: impl Fn(&str) -> Option<Safe>,
     ) -> Result<Vec<ContainerImage>, Refusal> {
         let whole = self.0.get(&(workload.to_owned(), None));
-        if whole.is_some() && deployment.images.len() != 1 {
+        let is_same = whole.is_some_and(|reference| reference.as_str() == SAME);
+        if whole.is_some() && !is_same && deployment.images.len() != 1 {
             let names: Vec<&str> = deployment.images.iter().map(|(n, _)| n.as_str()).collect();
             return Err(Refusal::invalid(format!(
                 "{} has the containers {}: say which, as --image {workload}/{}=REFERENCE",
@@ -124,6 +128,9 @@ fn is_reference(text: &str) -> bool {
 
 /// `reference`, or that tag or digest of the repository of `image`.
 fn resolved(image: &str, reference: &Safe) -> Safe {
+    if reference.as_str() == SAME {
+        return image.into();
+    }
     if !reference.starts_with([':', '@']) {
         return reference.clone();
     }
@@ -153,6 +160,7 @@ mod tests {
             "a/shop@sha256:cd"
         );
         assert_eq!(resolve("a/shop:v1", "b/other:v3"), "b/other:v3");
+        assert_eq!(resolve("a/shop:v1", SAME), "a/shop:v1");
     }
 
     #[test]

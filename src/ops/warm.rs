@@ -1,0 +1,398 @@
+//! How long the colour that traffic left is kept warm: by configuration, or by somebody's word, which stands on the
+//! first Service of the switch and is about one flip alone (I-39).
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::bastion::Bastion;
+use super::engine::Refused;
+use super::freeze::Because;
+use super::marks::{self, Flipped};
+use super::patch::{Draft as Patch, Must};
+use super::plan::{Refusal, RefusalKind};
+use super::{policy, reads};
+use crate::clients::kubernetes::Unwritten;
+use crate::estate::{Estate, Kind, Now, Safe, Seen, Service, Tier};
+
+/// On the first Service of a switch: who said how long the idle colour is kept, JSON of [`Word`].
+pub const WARM: &str = "wheelhouse.dev/warm";
+/// The journal of what was said of warm colours.
+const JOURNAL: &str = "warm";
+/// Two clocks may differ by so much.
+const CLOCKS_S: i64 = 5;
+
+/// Somebody's word on how long the idle colour is kept as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Word {
+    /// When, by the server's clock.
+    pub at: Timestamp,
+    /// Who: the API's user, or the OS user and host where that is not known.
+    pub by: Safe,
+    /// Why.
+    pub why: Safe,
+    /// The operation whose flip it is about: after another one it means nothing.
+    pub operation: Safe,
+    /// How long.
+    pub keep: Keep,
+}
+
+/// How long the idle colour is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Keep {
+    /// Until somebody says otherwise.
+    Held,
+    /// Until then.
+    Until(Timestamp),
+    /// No longer.
+    Released,
+}
+
+/// Whether the idle colour is kept.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Warmth {
+    /// It is, until then; none: until somebody lets it go.
+    Kept(Option<Timestamp>, Option<Word>),
+    /// It may be cleaned up; since when traffic is elsewhere, as far as that is known.
+    Free(Option<Timestamp>, Option<Word>),
+    /// Nobody can tell; why.
+    Unknown(Safe),
+}
+
+/// The last change of traffic.
+struct Last {
+    at: Option<Timestamp>,
+    /// The operation, where it was one.
+    operation: Option<Safe>,
+}
+
+/// Whether the colour that no Service of the switch selects is kept, at `now` by the server's clock; none where there
+/// are no colours, or none of them is idle.
+pub fn warmth(estate: &Estate, now: Timestamp) -> Option<Warmth> {
+    let switch = estate.scope.traffic.as_ref()?;
+    estate.live_colour()?;
+    let last = last(estate);
+    let word = word(estate).filter(|word| last.operation.as_ref() == Some(&word.operation));
+    let end = match (
+        word.as_ref().map(|word| word.keep),
+        switch.keep_warm,
+        last.at,
+    ) {
+        (Some(Keep::Held), ..) => return Some(Warmth::Kept(None, word)),
+        (Some(Keep::Until(end)), ..) => end,
+        (Some(Keep::Released), ..) | (None, None | Some(0), _) => {
+            return Some(Warmth::Free(last.at, word));
+        }
+        (None, Some(_), None) => {
+            let said = "when traffic left it is not known: nothing on the Services says so";
+            return Some(Warmth::Unknown(said.into()));
+        }
+        (None, Some(seconds), Some(at)) => at
+            .checked_add(SignedDuration::from_secs(i64::from(seconds)))
+            .unwrap_or(Timestamp::MAX),
+    };
+    Some(match now < end {
+        true => Warmth::Kept(Some(end), word),
+        false => Warmth::Free(last.at, word),
+    })
+}
+
+/// Who changed traffic last, of all its Services; somebody who went round Wheelhouse counts too.
+fn last(estate: &Estate) -> Last {
+    let of = |service: &Service| {
+        let writer = service.selector_writer().and_then(|m| m.at);
+        match (marks::flipped(service), writer) {
+            (Some(flip), Some(at)) if is_later(at, &flip) => Last {
+                at: Some(at),
+                operation: None,
+            },
+            (Some(flip), _) => Last {
+                at: Some(flip.at),
+                operation: Some(flip.operation),
+            },
+            (None, at) => Last {
+                at,
+                operation: None,
+            },
+        }
+    };
+    let all = services(estate).map(of);
+    let none = Last {
+        at: None,
+        operation: None,
+    };
+    all.max_by_key(|last| last.at).unwrap_or(none)
+}
+
+fn is_later(at: Timestamp, flip: &Flipped) -> bool {
+    at.duration_since(flip.at).as_secs() > CLOCKS_S
+}
+
+fn services(estate: &Estate) -> impl Iterator<Item = &Service> {
+    let names = estate.scope.traffic.iter().flat_map(|s| &s.services);
+    names.filter_map(|name| estate.services.value.get(name))
+}
+
+/// What was said last, on whichever Service: another bastion may name another one first.
+fn word(estate: &Estate) -> Option<Word> {
+    let read = |s: &Service| serde_json::from_str::<Word>(s.marks.get(WARM)?).ok();
+    services(estate).filter_map(read).max_by_key(|word| word.at)
+}
+
+impl Warmth {
+    /// In words: `kept until 15:10Z`, `held by dave: …`, `may be cleaned up`.
+    pub fn words(&self) -> String {
+        let because = |word: &Option<Word>| {
+            word.as_ref()
+                .map_or_else(String::new, |w| format!(" by {}: {}", w.by, w.why))
+        };
+        match self {
+            Self::Kept(None, word) => format!("held{}", because(word)),
+            Self::Kept(Some(end), None) => format!("kept until {end:.0} (keep_warm)"),
+            Self::Kept(Some(end), word) => format!("kept until {end:.0}{}", because(word)),
+            Self::Free(_, Some(word)) if word.keep == Keep::Released => {
+                format!("let go{}", because(&Some(word.clone())))
+            }
+            Self::Free(Some(since), _) => format!("idle since {since:.0}, and not kept longer"),
+            Self::Free(None, _) => "idle, nobody knows since when, and not kept".to_owned(),
+            Self::Unknown(why) => format!("not known: {why}"),
+        }
+    }
+}
+
+/// What somebody wants said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wanted {
+    /// Keep it until somebody lets it go.
+    Hold,
+    /// Keep it until then.
+    Extend(Timestamp),
+    /// Let it go.
+    Release,
+}
+
+impl Wanted {
+    /// The word that people and commands use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Hold => "hold",
+            Self::Extend(_) => "extend",
+            Self::Release => "release",
+        }
+    }
+}
+
+/// What would be written.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Draft {
+    /// The environment.
+    pub environment: Safe,
+    /// Its tier, by configuration and policy.
+    pub tier: Tier,
+    /// The idle colour.
+    pub colour: Safe,
+    /// The Service that it is written on.
+    pub service: Safe,
+    /// How it is now, in words.
+    pub before: String,
+    /// What will be said.
+    pub after: Word,
+    /// What the Service must be.
+    #[serde(skip)]
+    pub must: (Safe, Option<u64>, Safe, bool),
+}
+
+impl Draft {
+    /// What is to be done, in a line.
+    pub fn title(&self) -> String {
+        let what = match self.after.keep {
+            Keep::Held => "hold",
+            Keep::Until(_) => "keep",
+            Keep::Released => "let go of",
+        };
+        format!(
+            "{what} {} of {}",
+            self.colour.to_uppercase(),
+            self.environment
+        )
+    }
+
+    /// How it will be, in words.
+    pub fn then(&self) -> String {
+        match self.after.keep {
+            Keep::Held => "held until somebody lets it go".to_owned(),
+            Keep::Until(end) => format!("kept until {end:.0}"),
+            Keep::Released => "not kept: a clean-up may scale it to 0".to_owned(),
+        }
+    }
+}
+
+/// Whether `wanted` may be said of the idle colour of `estate`.
+///
+/// # Errors
+/// Why not.
+pub fn check(
+    wanted: Wanted,
+    because: &Because,
+    estate: &Estate,
+    now: Now,
+) -> Result<Draft, Refusal> {
+    let server = estate.server_time(now);
+    let why: Safe = because.why.trim().into();
+    if why.is_empty() {
+        return Err(Refusal::invalid(
+            "it needs a reason: whoever wants to clean up reads it",
+        ));
+    }
+    let name = &estate.scope.name;
+    let Some(switch) = &estate.scope.traffic else {
+        return Err(Refusal::invalid(format!(
+            "{name} has no [environment.traffic]: no colour is kept warm there"
+        )));
+    };
+    if !estate.is_listed(Kind::Services) {
+        return Err(Refusal {
+            kind: RefusalKind::Unknown,
+            why: "which colour is idle is not known: the Services were not read".into(),
+            plan: None,
+        });
+    }
+    let (Some(live), Some(service)) = (estate.live_colour(), services(estate).next()) else {
+        return Err(Refusal::invalid(
+            "which colour is idle? The Services do not agree on one that is live",
+        ));
+    };
+    let Some(operation) = last(estate).operation else {
+        return Err(Refusal::invalid(
+            "no operation of Wheelhouse moved traffic last, so there is nothing to say it of: a clean-up will say since when it is idle",
+        ));
+    };
+    let keep = match wanted {
+        Wanted::Hold => Keep::Held,
+        Wanted::Release => Keep::Released,
+        Wanted::Extend(end) if end <= server => {
+            return Err(Refusal::invalid(format!(
+                "until {end:.0} is over: the server's clock says {server:.0}"
+            )));
+        }
+        Wanted::Extend(end) => Keep::Until(end),
+    };
+    let by = match because.who.is_empty() {
+        true => because.seat.clone(),
+        false => because.who.clone(),
+    };
+    Ok(Draft {
+        environment: name.clone(),
+        tier: estate.tier(),
+        colour: switch.colours[1 - live].clone(),
+        service: service.name.clone(),
+        before: warmth(estate, server).map_or_else(String::new, |warmth| warmth.words()),
+        after: Word {
+            at: server,
+            by,
+            why,
+            operation,
+            keep,
+        },
+        must: (
+            service.uid.clone(),
+            marks::epoch(&service.marks),
+            service.resource_version.clone(),
+            service.has_annotations,
+        ),
+    })
+}
+
+/// Asks the Services as they are now whether `wanted`, of the server's clock, may be said.
+///
+/// # Errors
+/// Why not.
+pub async fn plan(
+    bastion: &Bastion,
+    wanted: impl FnOnce(Timestamp) -> Wanted,
+    why: Safe,
+) -> Result<Draft, Refusal> {
+    let mut estate = policy::look(bastion).await;
+    policy::ask_clock(bastion, &mut estate).await;
+    if let Ok(services) = reads::services(bastion).await {
+        reads::tell(
+            bastion,
+            &mut estate,
+            Kind::Services,
+            Seen::Services,
+            services,
+        );
+    }
+    let now = bastion.clock.now();
+    let wanted = wanted(estate.server_time(now));
+    check(wanted, &bastion.person.because(why), &estate, now)
+}
+
+/// Writes what `draft` says, if the Service is still as it was; tells what is so now.
+///
+/// # Errors
+/// Why it was not done, or that nobody knows.
+pub async fn carry_out(bastion: &Bastion, draft: &Draft) -> Result<Safe, Refused> {
+    policy::journalled(bastion, JOURNAL, json!(draft), attempt(bastion, draft)).await
+}
+
+async fn attempt(bastion: &Bastion, draft: &Draft) -> Result<Safe, Refused> {
+    let (uid, epoch, version, has_annotations) = &draft.must;
+    let mut patch = Patch::of(&Must {
+        uid,
+        epoch: *epoch,
+        version,
+        is_strict: true,
+        has_annotations: *has_annotations,
+        is_careless: false,
+    });
+    patch.mark(WARM, &json!(draft.after).to_string());
+    let (cluster, answer) = (&bastion.cluster, bastion.timing.answer);
+    let patch = patch.finish();
+    let sent = cluster.patch::<Service>(&draft.service, &patch, answer);
+    match sent.await {
+        Ok(_) => Ok(done(draft)),
+        Err(Unwritten::Refused {
+            status: 404 | 409 | 422,
+            ..
+        }) => Err(policy::refusal(
+            RefusalKind::Held,
+            format!(
+                "{} was changed meanwhile, nothing was written: look, and plan again",
+                draft.service
+            ),
+        )),
+        Err(Unwritten::Refused { fault, .. }) => Err(Refused::Trouble(fault.what)),
+        Err(Unwritten::Unknown(fault)) => {
+            let read = cluster.get::<Service>(&draft.service, answer).await;
+            let read = read.ok().flatten();
+            let word = read.and_then(|s| serde_json::from_str::<Word>(s.marks.get(WARM)?).ok());
+            match word.as_ref() == Some(&draft.after) {
+                true => Ok(done(draft)),
+                false => Err(policy::refusal(
+                    RefusalKind::Unknown,
+                    format!(
+                        "UNKNOWN: {}; it is not seen there, nothing is sent again",
+                        fault.what
+                    ),
+                )),
+            }
+        }
+    }
+}
+
+fn done(draft: &Draft) -> Safe {
+    format!(
+        "{} of {} is {}",
+        draft.colour.to_uppercase(),
+        draft.environment,
+        draft.then()
+    )
+    .into()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests;

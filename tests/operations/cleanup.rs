@@ -1,0 +1,245 @@
+//! Clean-up of the colour that traffic left: never what takes traffic, and not while it is kept.
+
+use serde_json::json;
+
+use crate::Bench;
+use crate::operator::{CUTOVER, DEPLOY, ROLLBACK, SERVICES, wait};
+use crate::relay::{Asked, Fate};
+
+const CLEANUP: [&str; 6] = [
+    "cleanup",
+    "production",
+    "--write",
+    "--yes",
+    "--reason",
+    "over",
+];
+
+/// `warm` with a reason, without questions.
+fn warm<'a>(verb: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let words = [
+        "warm",
+        verb,
+        "production",
+        "--write",
+        "--yes",
+        "--reason",
+        "a demo",
+    ];
+    [&words[..], more].concat()
+}
+
+/// Keeps the colour that traffic left for so many seconds.
+fn keeping(seconds: &str) -> Bench {
+    let bench = Bench::ready();
+    let key = format!("[environment.traffic]\nkeep_warm = {seconds}\n");
+    bench.dave.edit("[environment.traffic]\n", &key);
+    bench
+}
+
+fn replicas(bench: &Bench, colour: &str) -> [i64; 2] {
+    bench.runs(colour).map(|(_, replicas)| replicas)
+}
+
+#[test]
+fn i_35_a_clean_up_scales_the_idle_colour_to_0_and_leaves_what_takes_traffic_alone() {
+    let bench = Bench::ready();
+    let (dave, blue) = (&bench.dave, bench.runs("blue"));
+    let plan = dave.run(&["cleanup", "production", "--plan"]);
+    plan.assert(
+        0,
+        &[
+            "clean up GREEN of production",
+            "digital-wall-green-frontend  replicas 3 → 0",
+            "digital-wall-green-backend  replicas 2 → 0",
+            "`deploy production --same` brings its pods up again (about",
+            "Helm release digital-wall-green manages digital-wall-green-frontend",
+        ],
+    );
+    assert_eq!(dave.relay.count(Asked::is_update), 0);
+
+    dave.run(&CLEANUP).assert(
+        0,
+        &[
+            "update digital-wall-green-frontend done: replicas 3 → 0",
+            "done: GREEN is at 0; BLUE is live as before",
+        ],
+    );
+
+    assert_eq!(replicas(&bench, "green"), [0, 0]);
+    assert_eq!(bench.runs("blue"), blue);
+    assert_eq!(bench.colours(), ["blue", "blue"]);
+    assert_eq!(dave.relay.count(Asked::is_update), 2, "one for each");
+    assert_eq!(dave.relay.count(Asked::is_flip), 0);
+    dave.run(&CLEANUP)
+        .assert(2, &["nothing to clean up: GREEN is at 0 already"]);
+    dave.run(&["cleanup", "production", "--to", "blue", "--plan"])
+        .assert(2, &["BLUE is live"]);
+}
+
+#[test]
+fn i_29_a_rollback_to_a_colour_that_was_cleaned_up_says_what_brings_it_back_and_how_long_that_takes()
+ {
+    let bench = Bench::ready();
+    let dave = &bench.dave;
+    dave.run(&CUTOVER).assert(0, &["done: GREEN is live"]);
+    let images = bench.runs("blue").map(|(image, _)| image);
+    wait("BLUE to drain", || {
+        (dave.run(&CLEANUP).code == 0).then_some(())
+    });
+    assert_eq!(replicas(&bench, "blue"), [0, 0]);
+    wait("no pod of BLUE", || {
+        let path = "/api/v1/namespaces/production/pods?labelSelector=version%3Dblue";
+        let pods = bench.ask("GET", path, None)["items"].as_array().cloned();
+        pods.is_some_and(|pods| pods.is_empty()).then_some(())
+    });
+
+    dave.run(&ROLLBACK).assert(
+        5,
+        &[
+            "BLUE is cold, at 0, cleaned up by",
+            "`deploy production --same` brings",
+            "about",
+            "staying on GREEN",
+        ],
+    );
+    assert_eq!(bench.colours(), ["green", "green"]);
+
+    dave.run(&[
+        "deploy",
+        "production",
+        "--write",
+        "--yes",
+        "--reason",
+        "back",
+        "--same",
+    ])
+    .assert(0, &["replicas 0 → ", "done: BLUE runs"]);
+    assert_eq!(bench.runs("blue").map(|(image, _)| image), images);
+    dave.run(&ROLLBACK).assert(0, &["done: BLUE is live"]);
+}
+
+#[test]
+fn i_36_i_39_what_is_kept_is_not_cleaned_up_and_every_flip_begins_the_delay_anew() {
+    let bench = keeping("3600");
+    let dave = &bench.dave;
+    dave.run(&CUTOVER).assert(0, &["done: GREEN is live"]);
+    let kept = [
+        "refused: warm: kept until",
+        "`wheelhouse warm release` lets it go",
+    ];
+    dave.run(&CLEANUP).assert(5, &kept);
+    // A rollback, and forward again: another flip, another delay.
+    let release = warm("release", &[]);
+    dave.run(&release)
+        .assert(0, &["BLUE of production is not kept"]);
+    dave.run(&["cleanup", "production", "--plan"])
+        .assert(0, &["let go by", "a demo"]);
+    dave.run(&ROLLBACK).assert(0, &["done: BLUE is live"]);
+    wait("GREEN to drain", || {
+        let said = dave.run(&CUTOVER);
+        (said.code == 0).then_some(())
+    });
+    dave.run(&CLEANUP).assert(5, &kept);
+    dave.run(&["status", "production"])
+        .assert(0, &["kept until"]);
+    assert_eq!(replicas(&bench, "blue"), [3, 2]);
+}
+
+#[test]
+fn what_is_held_is_kept_until_it_is_let_go_whatever_the_configuration_says() {
+    let bench = keeping("0");
+    let dave = &bench.dave;
+    dave.run(&warm("hold", &[]))
+        .assert(2, &["no operation of Wheelhouse moved traffic last"]);
+    dave.run(&CUTOVER).assert(0, &["done: GREEN is live"]);
+    dave.run(&warm("hold", &[]))
+        .assert(0, &["held until somebody lets it go"]);
+    dave.run(&CLEANUP)
+        .assert(5, &["refused: warm: held by", "a demo"]);
+    dave.run(&warm("extend", &["--for", "2h"]))
+        .assert(0, &["kept until 20"]);
+    dave.run(&CLEANUP)
+        .assert(5, &["refused: warm: kept until 20"]);
+    dave.run(&warm("extend", &["--until", "2020-01-01T00:00Z"]))
+        .assert(2, &["is over: the server's clock says"]);
+    let json = dave.run(&[
+        "warm",
+        "release",
+        "production",
+        "--plan",
+        "--json",
+        "--reason",
+        "x",
+    ]);
+    let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(json["schema"], json!("wheelhouse.warm/v1"));
+    assert_eq!(json["change"]["colour"], json!("blue"));
+    let journal = dave.journal("warm");
+    assert!(
+        journal.contains("intent") && journal.contains("outcome"),
+        "{journal}"
+    );
+}
+
+#[test]
+fn i_35_a_colour_that_becomes_live_between_the_plan_and_the_patch_is_not_scaled_down() {
+    let bench = Bench::ready();
+    let trap = bench.dave.relay.trap(Fate::HeldAfter, 1, |it| {
+        it.records(r#""began":{"step":{"update":"digital-wall-green-frontend"#)
+    });
+    let running = bench.dave.start(&CLEANUP);
+    trap.wait("the intent");
+    let path = format!("/api/v1/namespaces/production/services/{}", SERVICES[0]);
+    let green = json!({"spec": {"selector": {"version": "green"}}});
+    bench.ask("PATCH", &path, Some(&green));
+    trap.let_go();
+
+    let never = "digital-wall-service selects GREEN now: what takes traffic is never scaled down";
+    running.end().assert(1, &[never]);
+    assert_eq!(replicas(&bench, "green"), [3, 2]);
+}
+
+#[test]
+fn i_37_i_38_a_clean_up_and_a_cutover_or_a_deploy_do_not_run_beside_each_other() {
+    let bench = Bench::ready();
+    let carol = bench.colleague();
+    // In the watch after the flip: nothing is decided yet.
+    let trap = bench.dave.relay.trap(Fate::HeldAfter, 1, |it| {
+        it.records(r#""began":{"step":"watch""#)
+    });
+    let running = bench.dave.start(&CUTOVER);
+    trap.wait("the watch");
+    carol.run(&CLEANUP).assert(6, &["refused", "digital-wall-"]);
+    assert_eq!(replicas(&bench, "blue"), [3, 2]);
+    trap.let_go();
+    running.end().assert(0, &["done: GREEN is live"]);
+
+    let trap = bench.dave.relay.trap(Fate::HeldBefore, 1, Asked::is_update);
+    wait("BLUE to drain", || {
+        (bench.dave.run(&["cleanup", "production", "--plan"]).code == 0).then_some(())
+    });
+    let running = bench.dave.start(&CLEANUP);
+    trap.wait("the first patch");
+    carol.run(&DEPLOY).assert(6, &["refused", "digital-wall-"]);
+    trap.let_go();
+    running.end().assert(0, &["done: BLUE is at 0"]);
+}
+
+#[test]
+fn p02_a_clean_up_that_is_killed_at_its_patch_is_adopted_and_patches_once() {
+    for fate in [Fate::HeldBefore, Fate::HeldAfter] {
+        let bench = Bench::ready();
+        let trap = bench.dave.relay.trap(fate, 1, Asked::is_update);
+        let id = bench.dave.detach(&CLEANUP);
+        trap.wait("the first patch");
+        bench.dave.kill_worker();
+
+        let adopted = bench.dave.run(&["op", "adopt", &id]);
+
+        adopted.assert(0, &["done: GREEN is at 0"]);
+        trap.let_go();
+        assert_eq!(replicas(&bench, "green"), [0, 0]);
+        assert_eq!(replicas(&bench, "blue"), [3, 2]);
+    }
+}
