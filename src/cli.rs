@@ -4,6 +4,7 @@
 
 pub mod exit;
 
+mod approval;
 mod demo;
 mod doctor;
 mod freeze;
@@ -109,6 +110,9 @@ enum Verb {
     Deploy(operate::Deploy),
     /// Ask every ready pod of the idle colour by itself, as the configuration says, and record what was tested.
     Smoke(operate::Arguments),
+    /// Another person's approval of a cutover: ask for it, list what waits, approve, reject.
+    #[command(subcommand)]
+    Approval(approval::Verb),
     /// Operations, whoever began them.
     #[command(subcommand)]
     Op(op::Verb),
@@ -170,6 +174,10 @@ fn run(arguments: &Arguments) -> Exit {
             Err(exit) => exit,
         },
         Some(Verb::Smoke(wanted)) => operation(arguments, OperationKind::Smoke, wanted),
+        Some(Verb::Approval(verb)) => match load(arguments) {
+            Ok(loaded) => approval::run(&loaded, verb, arguments.write.is_some()),
+            Err(exit) => exit,
+        },
         Some(Verb::Op(verb)) => match load(arguments) {
             Ok(loaded) => op::run(&loaded, verb),
             Err(exit) => exit,

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::estate::timeline::{Happening, Source, Weight};
 use crate::estate::{Currency, Estate, Kind, Labels, Lease, Now, Safe};
+use crate::ops::approval::is_approval;
 use crate::ops::marks::Flipped;
 use crate::ops::plan::is_glass;
 use crate::ops::{Entry, Kept, Outcome, Step, StepState, What, kept, marks};
@@ -60,7 +61,8 @@ impl Operations {
     pub fn take(&mut self, estate: &Estate) {
         let mut before = std::mem::take(&mut self.read);
         for record in estate.records.value.iter() {
-            if kept::namespace(record) != Some(&estate.scope.namespace) {
+            let is_here = kept::namespace(record) == Some(&estate.scope.namespace);
+            if !is_here || is_approval(record) {
                 continue;
             }
             let known = before

@@ -1,7 +1,7 @@
 //! The policy read now and changed: one ConfigMap, tested by its resourceVersion, written down first, read
 //! back after.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::bastion::{Bastion, Person};
 use super::engine::Refused;
@@ -60,7 +60,7 @@ pub(super) async fn put(
     }
 }
 
-async fn ask_clock(bastion: &Bastion, estate: &mut Estate) {
+pub(super) async fn ask_clock(bastion: &Bastion, estate: &mut Estate) {
     // Without an answer nobody knows what time it is, and a freeze that may be over is not.
     if let Ok(pulse) = bastion.cluster.pulse(bastion.timing.answer).await {
         let server = pulse.server;
@@ -94,14 +94,33 @@ pub async fn plan(bastion: &Bastion, wanted: &Wanted, why: Safe) -> Result<Draft
 /// # Errors
 /// Why it was not done, or that nobody knows.
 pub async fn carry_out(bastion: &Bastion, draft: &Draft) -> Result<Safe, Refused> {
+    journaled(
+        bastion,
+        JOURNAL,
+        json!(draft),
+        attempt(bastion, draft.clone()),
+    )
+    .await
+}
+
+/// Does `act` with its intent written down before, and its outcome after, in the journal of that name.
+///
+/// # Errors
+/// There is no room for it, or why it was not done.
+pub(super) async fn journaled(
+    bastion: &Bastion,
+    name: &str,
+    intent: Value,
+    act: impl Future<Output = Result<Safe, Refused>>,
+) -> Result<Safe, Refused> {
     let mut journal = match &bastion.journals {
-        Some(folder) => Journal::open(folder, JOURNAL),
+        Some(folder) => Journal::open(folder, name),
         None => Ok(Journal::none()),
     }
     .map_err(no_room)?;
     let wall = || bastion.clock.wall();
-    (journal.write(wall(), "intent", json!(draft))).map_err(no_room)?;
-    let outcome = attempt(bastion, draft.clone()).await;
+    (journal.write(wall(), "intent", intent)).map_err(no_room)?;
+    let outcome = act.await;
     let said = match &outcome {
         Ok(words) => json!({ "done": words }),
         Err(refused) => json!({ "refused": words(refused) }),
@@ -112,7 +131,7 @@ pub async fn carry_out(bastion: &Bastion, draft: &Draft) -> Result<Safe, Refused
     outcome
 }
 
-fn refusal(kind: RefusalKind, why: impl Into<Safe>) -> Refused {
+pub(super) fn refusal(kind: RefusalKind, why: impl Into<Safe>) -> Refused {
     let why = why.into();
     Refused::Refusal(Refusal {
         kind,
