@@ -101,6 +101,14 @@ pub enum Action {
     BreakGlass,
     /// Plan to close a broken glass with a note.
     CloseGlass,
+    /// What waits for an approval.
+    Approvals,
+    /// Plan to ask for another person's approval.
+    AskApproval,
+    /// Plan to approve what the list's cursor is on.
+    Approve,
+    /// Plan to reject it.
+    Reject,
 }
 
 impl Action {
@@ -155,6 +163,10 @@ impl Action {
         Self::Thaw,
         Self::BreakGlass,
         Self::CloseGlass,
+        Self::Approvals,
+        Self::AskApproval,
+        Self::Approve,
+        Self::Reject,
         Self::Interrupt,
         Self::Quit,
     ];
@@ -213,6 +225,10 @@ impl Action {
             Self::Thaw => "thaw",
             Self::BreakGlass => "break-glass",
             Self::CloseGlass => "close-glass",
+            Self::Approvals => "approvals",
+            Self::AskApproval => "ask-approval",
+            Self::Approve => "approve",
+            Self::Reject => "reject",
         }
     }
 
@@ -258,6 +274,7 @@ impl Action {
             | Self::Repaint
             | Self::Suspend
             | Self::Operation
+            | Self::Approvals
             // It opens a menu, and only ever reaches the demo's own estate.
             | Self::InjectFault => false,
             Self::Silence
@@ -272,7 +289,10 @@ impl Action {
             | Self::Freeze
             | Self::Thaw
             | Self::BreakGlass
-            | Self::CloseGlass => true,
+            | Self::CloseGlass
+            | Self::AskApproval
+            | Self::Approve
+            | Self::Reject => true,
         }
     }
 
@@ -297,6 +317,9 @@ impl Action {
                 | Self::Palette
                 | Self::NextPanel
                 | Self::PreviousPanel
+                // They are about what the list's cursor is on.
+                | Self::Approve
+                | Self::Reject
         )
     }
 }

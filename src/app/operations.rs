@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::approvals;
 use crate::estate::timeline::{Happening, Source, Weight};
 use crate::estate::{Currency, Estate, Kind, Labels, Lease, Now, Safe};
 use crate::ops::approval::is_approval;
@@ -121,6 +122,7 @@ impl Operations {
             }
         }
         all.extend(policed(estate));
+        all.extend(approvals::told(estate));
         all.dedup();
         all
     }
