@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::Bench;
+use crate::estate::Served;
 use crate::operator::{CUTOVER, Operator, ROLLBACK, Said, wait};
 use crate::relay::{Asked, Fate};
 
@@ -416,5 +417,31 @@ fn without_a_reason_nothing_is_asked_for_or_decided() {
         .assert(2, &["there is no request 01j"]);
     wait("nothing was written", || {
         papers(&bench).is_empty().then_some(())
+    });
+}
+
+#[test]
+fn in_the_demo_a_colleague_asks_cuts_over_when_approved_and_approves_what_is_asked_for() {
+    let served = Served::start(&["--scenario", "approval"]);
+    let config = served.config.to_str().unwrap().to_owned();
+    let run = |args: &[&str]| {
+        let mut command = served
+            .home
+            .command(&[&["--config", &config], args].concat());
+        let done = command.output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (done.status.code(), text(&done.stdout) + &text(&done.stderr))
+    };
+    wait("the colleague's request", || {
+        let (code, said) = run(&["approval", "list", "production"]);
+        (code == Some(4) && said.contains("asked by demo-manager")).then_some(())
+    });
+    let approve = ["--write", "--yes", "--reason", "looked at it"];
+    let (code, said) = run(&[&["approval", "approve", "production"][..], &approve].concat());
+    assert_eq!(code, Some(0), "{said}");
+    wait("the colleague's cutover", || {
+        let (_, said) = run(&["op", "list", "production"]);
+        said.contains("cut over production to GREEN  by demo-manager")
+            .then_some(())
     });
 }
