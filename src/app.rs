@@ -3,6 +3,7 @@
 
 pub mod action;
 pub mod acts;
+pub mod approvals;
 pub mod chart;
 pub mod command;
 pub mod confirm;

@@ -4,6 +4,7 @@
 
 pub mod exit;
 
+mod approval;
 mod demo;
 mod doctor;
 mod freeze;
@@ -115,6 +116,9 @@ enum Verb {
     /// How long the colour that traffic left is kept as it is: hold it, extend that, or let it go.
     #[command(subcommand)]
     Warm(warm::Verb),
+    /// Another person's approval of a cutover: ask for it, list what waits, approve, reject.
+    #[command(subcommand)]
+    Approval(approval::Verb),
     /// Operations, whoever began them.
     #[command(subcommand)]
     Op(op::Verb),
@@ -179,6 +183,10 @@ fn run(arguments: &Arguments) -> Exit {
         Some(Verb::Cleanup(wanted)) => operation(arguments, OperationKind::Cleanup, wanted),
         Some(Verb::Warm(verb)) => match load(arguments) {
             Ok(loaded) => warm::run(&loaded, verb, arguments.write.is_some()),
+            Err(exit) => exit,
+        },
+        Some(Verb::Approval(verb)) => match load(arguments) {
+            Ok(loaded) => approval::run(&loaded, verb, arguments.write.is_some()),
             Err(exit) => exit,
         },
         Some(Verb::Op(verb)) => match load(arguments) {

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 pub use crate::estate::Tier;
 pub use find::{Missing, Named, find, standard};
-pub use gates::{Gates, Query, Quiet};
+pub use gates::{Approval, Gates, Query, Quiet};
 pub use load::load;
 pub use monitoring::{Address, Prometheus, Reference, Replica};
 pub use problem::{Place, Problem, Problems};

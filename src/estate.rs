@@ -37,7 +37,7 @@ pub use pods::{Group, PodIndex, Tally};
 pub use policy::{Freeze, Policy, Standing, Terms};
 pub use rollout::Rollout;
 pub use safe::Safe;
-pub use scope::{OnFailure, Scope, Soak, Tier, TrafficSwitch, WorkloadScope};
+pub use scope::{Approval, Approver, OnFailure, Scope, Soak, Tier, TrafficSwitch, WorkloadScope};
 pub use table::{Keyed, Table, Turnover};
 pub use traffic::{ColourView, Live, ServiceView};
 pub use verdict::{Check, Verdict};

@@ -43,6 +43,10 @@
 //! What is forbidden: the policy beside the target ([`estate::policy`]) freezes what moves forward; one gate of
 //! [`ops::plan`] asks it, for keys and headless alike, and the engine once more before the first patch.
 //!
+//! Who must agree: [`ops::approval`] reads requests, approvals and rejections strictly, one gate of [`ops::plan`] says
+//! which of them counts for what would go live ([`ops::Plan::bound`]), and the engine asks it again before the first
+//! flip. The admission policy in assets/kubernetes proves whom they are of.
+//!
 //! What comes from outside becomes [`estate::Safe`] text once, at ingest; widgets take nothing else.
 
 pub mod app;

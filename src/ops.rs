@@ -6,10 +6,12 @@
 //!                         machine::next(Operation) ◀── Operation::fold ┘
 //! ```
 //!
-//! [`entry`], [`plan`], [`freeze`], [`warm`] and [`machine`] are pure: an operation is the fold of its entries, and what comes
+//! [`entry`], [`plan`], [`freeze`], [`warm`], [`approval`] and [`machine`] are pure: an operation is the fold of its entries, and what comes
 //! next is a function of it. [`engine`] and what it uses do it, with clock, chance and journal as
 //! arguments. The contract is SAFETY.md's; `tests/invariants.md` names the test of each rule.
 
+pub mod approval;
+pub mod approve;
 pub mod bastion;
 pub mod engine;
 pub mod entry;
@@ -39,6 +41,18 @@ pub use plan::{Finding, Flip, Gate, Plan, Refusal, RefusalKind, Request, check};
 /// The label selector of Leases that operations hold.
 pub fn lease_selector() -> String {
     format!("{}={}", marks::LEASE, marks::OF_OPERATION)
+}
+
+/// The label selector of all that is kept of a bastion's namespace: records, and approvals.
+fn kept_selector(bastion: &bastion::Bastion) -> String {
+    let namespace = &bastion.scope.namespace;
+    format!(
+        "{} in ({},{}),{}={namespace}",
+        marks::RECORD,
+        marks::OF_APPROVAL,
+        marks::OF_OPERATION,
+        kept::NAMESPACE
+    )
 }
 
 /// The label selector of the records of operations on a bastion's namespace.

@@ -6,6 +6,7 @@
 pub mod theme;
 
 mod alerts;
+mod approvals;
 mod canvas;
 mod chart;
 mod detail;

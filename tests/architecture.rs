@@ -108,6 +108,7 @@ const WALLS: &[(&str, &[&str])] = &[
     (
         "app",
         &[
+            "crate::ops::approve",
             "crate::ops::bastion",
             "crate::ops::engine",
             "crate::ops::eyes",
@@ -138,6 +139,7 @@ const WALLS: &[(&str, &[&str])] = &[
     (
         "ui",
         &[
+            "crate::ops::approve",
             "crate::ops::bastion",
             "crate::ops::engine",
             "crate::ops::eyes",
@@ -210,6 +212,7 @@ const WALLS: &[(&str, &[&str])] = &[
         ],
     ),
     ("ops/entry", PURE),
+    ("ops/approval", PURE),
     ("ops/freeze", PURE),
     ("ops/plan", PURE),
     ("ops/machine", PURE),

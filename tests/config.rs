@@ -154,6 +154,8 @@ fn the_example_shows_every_key_that_is_known() {
         "watch",
         "patience",
         "gates",
+        "approval",
+        "approval_lasts",
         "soak",
         "alerts",
         "interval",
@@ -1320,6 +1322,14 @@ fn what_is_wrong_with_gates_is_told_with_its_place() {
         (
             "[environment.gates]\non_failure = \"page\"\n",
             "17:14: environment[0].gates.on_failure: found \"page\", expected one of return, hold",
+        ),
+        (
+            "[environment.gates]\napproval = \"two people\"\n",
+            "17:12: environment[0].gates.approval: found \"two people\", expected one of none, github review, one other person",
+        ),
+        (
+            "[environment.gates]\napproval_lasts = 5\n",
+            "17:18: environment[0].gates.approval_lasts: found",
         ),
         (
             "[environment.gates]\nalerts = [{}]\n",

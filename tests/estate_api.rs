@@ -1081,7 +1081,7 @@ async fn five_thousand_pods_are_there_at_once_and_churn() {
 
 #[tokio::test]
 async fn every_scenario_is_alive_within_a_minute_and_can_be_chosen() {
-    assert_eq!(scenarios().len(), 9);
+    assert_eq!(scenarios().len(), 10);
     let estate = Estate::new().await;
     for (name, _) in scenarios() {
         let (status, state) = estate
@@ -1128,7 +1128,7 @@ async fn faults_of_the_options_are_told_in_words() {
     .unwrap_err();
     assert_eq!(
         unknown.to_string(),
-        "there is no scenario \"chaos\"; there are calm, bad-release, bad-colour, crash-loop, api-down, flapping, noisy-alerts, flaky-github, prometheus-away"
+        "there is no scenario \"chaos\"; there are calm, bad-release, bad-colour, crash-loop, api-down, flapping, noisy-alerts, flaky-github, prometheus-away, approval"
     );
     let taken = Estate::new().await;
     let fault = serve(Options {

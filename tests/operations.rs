@@ -7,6 +7,8 @@
     reason = "tests: a failure is a panic"
 )]
 
+#[path = "operations/approval.rs"]
+mod approval;
 #[path = "operations/cleanup.rs"]
 mod cleanup;
 #[path = "operations/command.rs"]
@@ -40,6 +42,20 @@ use estate::Served;
 use operator::{Operator, QUICK, SERVICES, wait};
 use serde_json::Value;
 
+/// A kubeconfig that leads to the estate as the user whom its path names; the operator where it names none.
+fn kubeconfig(served: &Served, path: &str) -> std::path::PathBuf {
+    served.home.write(
+        &format!("admin{}.kubeconfig", path.replace('/', "-")),
+        &format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: demo\n\
+             contexts:\n- name: demo\n  context: {{cluster: demo, user: demo}}\n\
+             clusters:\n- name: demo\n  cluster: {{server: \"http://{}{path}\"}}\n\
+             users:\n- name: demo\n  user: {{}}\n",
+            served.addr
+        ),
+    )
+}
+
 /// An embedded estate, and somebody who operates on it.
 struct Bench {
     served: Served,
@@ -49,18 +65,15 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let served = Served::start(&[]);
-        let kubeconfig = served.home.write(
-            "admin.kubeconfig",
-            &format!(
-                "apiVersion: v1\nkind: Config\ncurrent-context: demo\n\
-                 contexts:\n- name: demo\n  context: {{cluster: demo, user: demo}}\n\
-                 clusters:\n- name: demo\n  cluster: {{server: \"http://{}\"}}\n\
-                 users:\n- name: demo\n  user: {{}}\n",
-                served.addr
-            ),
-        );
+        let kubeconfig = kubeconfig(&served, "");
         let dave = Operator::new(&kubeconfig, "production", "production", QUICK);
         Self { served, dave }
+    }
+
+    /// Another person, at another bastion.
+    fn erin(&self) -> Operator {
+        let kubeconfig = kubeconfig(&self.served, "/as/demo-manager");
+        Operator::new(&kubeconfig, "production", "production", QUICK)
     }
 
     /// A request of an admin, past everything.

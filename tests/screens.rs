@@ -45,6 +45,8 @@ macro_rules! seen {
     };
 }
 
+#[path = "screens/approval.rs"]
+mod approval;
 #[path = "screens/freeze.rs"]
 mod freeze;
 #[path = "screens/operations.rs"]

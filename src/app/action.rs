@@ -105,6 +105,14 @@ pub enum Action {
     Cleanup,
     /// Plan to say how long the idle colour is kept.
     Warm,
+    /// What waits for an approval.
+    Approvals,
+    /// Plan to ask for another person's approval.
+    AskApproval,
+    /// Plan to approve what the list's cursor is on.
+    Approve,
+    /// Plan to reject it.
+    Reject,
 }
 
 impl Action {
@@ -161,6 +169,10 @@ impl Action {
         Self::CloseGlass,
         Self::Cleanup,
         Self::Warm,
+        Self::Approvals,
+        Self::AskApproval,
+        Self::Approve,
+        Self::Reject,
         Self::Interrupt,
         Self::Quit,
     ];
@@ -221,6 +233,10 @@ impl Action {
             Self::CloseGlass => "close-glass",
             Self::Cleanup => "cleanup",
             Self::Warm => "warm",
+            Self::Approvals => "approvals",
+            Self::AskApproval => "ask-approval",
+            Self::Approve => "approve",
+            Self::Reject => "reject",
         }
     }
 
@@ -266,6 +282,7 @@ impl Action {
             | Self::Repaint
             | Self::Suspend
             | Self::Operation
+            | Self::Approvals
             // It opens a menu, and only ever reaches the demo's own estate.
             | Self::InjectFault => false,
             Self::Silence
@@ -282,7 +299,10 @@ impl Action {
             | Self::BreakGlass
             | Self::CloseGlass
             | Self::Cleanup
-            | Self::Warm => true,
+            | Self::Warm
+            | Self::AskApproval
+            | Self::Approve
+            | Self::Reject => true,
         }
     }
 
@@ -307,6 +327,9 @@ impl Action {
                 | Self::Palette
                 | Self::NextPanel
                 | Self::PreviousPanel
+                // They are about what the list's cursor is on.
+                | Self::Approve
+                | Self::Reject
         )
     }
 }

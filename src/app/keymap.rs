@@ -208,9 +208,37 @@ pub const BINDINGS: &[Binding] = &[
     ),
     bind(
         Context::Anywhere,
+        &["6"],
+        Approvals,
+        "what waits for an approval; approve, reject",
+        "",
+    ),
+    bind(
+        Context::Anywhere,
         &["H"],
         Warm,
         "plan to say how long the idle colour is kept warm",
+        "",
+    ),
+    bind(
+        Context::Anywhere,
+        &["W"],
+        AskApproval,
+        "plan to ask for another person's approval",
+        "",
+    ),
+    bind(
+        Context::Overlay,
+        &["Y"],
+        Approve,
+        "plan to approve the selected request",
+        "",
+    ),
+    bind(
+        Context::Overlay,
+        &["N"],
+        Reject,
+        "plan to reject the selected request",
         "",
     ),
     bind(

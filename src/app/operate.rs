@@ -1,10 +1,12 @@
 //! Operations from the screen: what each would do and stands on, why it may not be done, and what its
 //! worker says. The plan is [`crate::ops::check`]'s; the worker asks it again over fresh reads.
 
+mod approval;
 mod freeze;
 mod sheet;
 mod warm;
 
+pub use approval::{propose_decision, propose_request};
 pub use freeze::{propose_follow_up, propose_freeze, propose_glass};
 pub use sheet::sheet;
 pub use warm::propose_warm;
@@ -19,6 +21,7 @@ use super::plan::{self, Subject};
 use super::state::{Overlay, State};
 use super::{Ask, Command, Permit};
 use crate::estate::{Currency, Freeze, Safe, Tier};
+use crate::ops::approval::Decision;
 use crate::ops::freeze::Wanted as PolicyWanted;
 use crate::ops::plan::target;
 use crate::ops::warm::Wanted as WarmWanted;
@@ -61,6 +64,15 @@ pub enum Wish {
     CloseGlass(Safe),
     /// Say how long the idle colour is kept warm.
     Warm(WarmWanted),
+    /// Ask for another person's approval of a cutover.
+    AskApproval,
+    /// Decide on what was asked for.
+    Decide {
+        /// The request.
+        id: Safe,
+        /// How.
+        decision: Decision,
+    },
 }
 
 /// How far a proposal's worker is.
@@ -179,6 +191,7 @@ pub fn propose_about(state: &mut State, wish: fn(Safe) -> Wish) {
         Wish::Policy { wanted, .. } => wanted.word(),
         Wish::CloseGlass(_) => "close-glass",
         Wish::Warm(wanted) => wanted.word(),
+        Wish::AskApproval | Wish::Decide { .. } => "approval",
     };
     let fields = match &wish {
         Wish::Adopt(_) => Vec::new(),
@@ -199,7 +212,9 @@ fn open(state: &mut State, wish: Wish, ask: Ask, fields: Vec<Field>, glass: bool
         | Wish::Abandon(_)
         | Wish::Policy { .. }
         | Wish::CloseGlass(_)
-        | Wish::Warm(_) => Vec::new(),
+        | Wish::Warm(_)
+        | Wish::AskApproval
+        | Wish::Decide { .. } => Vec::new(),
     };
     let mut proposal = Proposal {
         number: state.proposals,
@@ -341,7 +356,7 @@ fn misplaced(state: &State, proposal: &Proposal) -> Option<Safe> {
         return freeze::closed(state, proposal, id);
     }
     let (Wish::Abort(id) | Wish::Adopt(id) | Wish::Abandon(id)) = &proposal.wish else {
-        return None;
+        return approval::misplaced(state, proposal);
     };
     let Some(kept) = environment.operations.get(id) else {
         return Some("its record is gone".into());
@@ -376,6 +391,7 @@ pub fn facts(state: &State, proposal: &Proposal) -> Facts {
     match &proposal.wish {
         Wish::Policy { .. } => freeze::facts(state, proposal, facts),
         Wish::Warm(_) => warm::facts(state, proposal, facts),
+        Wish::AskApproval | Wish::Decide { .. } => approval::facts(state, proposal, facts),
         Wish::Start(kind) => match judged(state, proposal.environment, *kind, &proposal.lifted) {
             (Some(plan), _) => decisive(facts, &plan),
             (None, why) => facts.with("the plan", why.unwrap_or_else(|| "".into())),

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::approvals;
 use crate::estate::timeline::{Happening, Source, Weight};
 use crate::estate::{Currency, Estate, Kind, Labels, Lease, Now, Safe};
+use crate::ops::approval::is_approval;
 use crate::ops::marks::Flipped;
 use crate::ops::plan::is_glass;
 use crate::ops::{Entry, Kept, Outcome, Step, StepState, What, kept, marks};
@@ -60,7 +62,8 @@ impl Operations {
     pub fn take(&mut self, estate: &Estate) {
         let mut before = std::mem::take(&mut self.read);
         for record in estate.records.value.iter() {
-            if kept::namespace(record) != Some(&estate.scope.namespace) {
+            let is_here = kept::namespace(record) == Some(&estate.scope.namespace);
+            if !is_here || is_approval(record) {
                 continue;
             }
             let known = before
@@ -119,6 +122,7 @@ impl Operations {
             }
         }
         all.extend(policed(estate));
+        all.extend(approvals::told(estate));
         all.dedup();
         all
     }

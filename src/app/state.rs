@@ -142,6 +142,8 @@ pub enum Overlay {
     Palette(Palette),
     /// The environments, with one chosen.
     Environments(usize),
+    /// What waits for an approval, with one chosen by its id; none: the first.
+    Approvals(Option<Safe>),
     /// What the demo can break, with one chosen.
     Faults(usize),
     /// What would be done, before it is.

@@ -1,6 +1,7 @@
 //! The fold: what an event does to the state, and what the shell is to do about it.
 
 use super::acts::{self, Wish};
+use super::approvals;
 use super::chart;
 use super::keymap::Context;
 use super::lists;
@@ -16,6 +17,7 @@ use super::{Access, Action, Command, Event, Key, KeyCode};
 use crate::estate::runs::{Conclusion, Progress, RunLog, Step};
 use crate::estate::{LogTarget, Observation, Safe, Seen};
 use crate::ops::OperationKind;
+use crate::ops::approval::Decision;
 use crate::ops::freeze::Wanted;
 
 /// Folds `event` in.
@@ -315,6 +317,10 @@ fn act(state: &mut State, action: Action) -> Option<Command> {
         Action::CloseGlass => operate::propose_follow_up(state),
         Action::Cleanup => operate::propose(state, OperationKind::Cleanup),
         Action::Warm => operate::propose_warm(state),
+        Action::Approvals => state.overlay = Some(Overlay::Approvals(None)),
+        Action::AskApproval => operate::propose_request(state),
+        Action::Approve => return decide(state, Decision::Approved),
+        Action::Reject => return decide(state, Decision::Rejected),
         Action::Operation => open_operation(state),
         Action::InjectFault => match &state.demo {
             Some(Demo { faults }) if !faults.is_empty() => state.overlay = Some(Overlay::Faults(0)),
@@ -359,8 +365,41 @@ fn travel(state: &mut State, by: i64) {
         Some(Overlay::Help(line)) => *line = shifted(*line, by, HELP_LINES),
         Some(Overlay::Palette(_) | Overlay::Plan(_)) => {}
         Some(Overlay::Environments(chosen)) => *chosen = shifted(*chosen, by, environments),
+        Some(Overlay::Approvals(_)) => travel_approvals(state, by),
         Some(Overlay::Faults(chosen)) => *chosen = shifted(*chosen, by, faults),
         None => travel_below(state, by),
+    }
+}
+
+fn travel_approvals(state: &mut State, by: i64) {
+    let listed = approvals::listed(state);
+    let at = approvals::chosen(state, &listed).unwrap_or(0);
+    let to = shifted(at, by, listed.len());
+    let id = listed.get(to).map(|it| it.asked.id.clone());
+    state.overlay = Some(Overlay::Approvals(id));
+}
+
+/// The request that the list's cursor is on, with its environment on the screen.
+fn listed_here(state: &mut State) -> Option<(approvals::Listed, Option<Command>)> {
+    let mut listed = approvals::listed(state);
+    let at = approvals::chosen(state, &listed)?;
+    let it = listed.swap_remove(at);
+    state.overlay = None;
+    let command = go_to(state, it.environment);
+    Some((it, command))
+}
+
+/// Opens the plan of a decision on what the list's cursor is on.
+fn decide(state: &mut State, decision: Decision) -> Option<Command> {
+    match listed_here(state) {
+        Some((listed, command)) => {
+            operate::propose_decision(state, &listed, decision);
+            command
+        }
+        None => {
+            state.tell("nothing here waits for an approval; 6 lists what does");
+            None
+        }
     }
 }
 
@@ -430,6 +469,9 @@ fn open(state: &mut State) -> Option<Command> {
             let place = *chosen;
             state.overlay = None;
             return go_to(state, place);
+        }
+        Some(Overlay::Approvals(_)) => {
+            return listed_here(state).and_then(|(_, command)| command);
         }
         Some(Overlay::Faults(chosen)) => {
             let faults = state.demo.as_ref().map(|d| &d.faults);

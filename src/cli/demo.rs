@@ -3,6 +3,8 @@
 //! The estate outlives the terminal: it ends 10 minutes after its last client, and a demo started
 //! meanwhile joins it. KUBECONFIG and the user's configuration are not looked at.
 
+mod colleague;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
@@ -65,6 +67,9 @@ const IDLE: Duration = Duration::from_secs(600);
 
 /// What the estate's GitHub lets in.
 const GITHUB_TOKEN: &str = "demo-github";
+
+/// The scenario in which production asks for another person.
+const APPROVAL: &str = "approval";
 
 /// Where a running estate is found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -209,8 +214,16 @@ fn serve(arguments: &Arguments) -> Result<Exit, String> {
         let address = publish(arguments, &serving)
             .map_err(|e| format!("cannot write its configuration: {e}"))?;
         announce(arguments, &address);
+        let kubeconfig = serving.manager_kubeconfig();
+        let colleague = async {
+            if arguments.scenario == APPROVAL {
+                colleague::act(&address.config, &kubeconfig).await;
+            }
+            std::future::pending::<()>().await;
+        };
         tokio::select! {
             () = serving.finished() => {}
+            () = colleague => {}
             _ = tokio::signal::ctrl_c(), if arguments.headless => {}
         }
         let _ = fs::remove_dir_all(address.config.parent().unwrap_or(&address.config));
@@ -250,7 +263,8 @@ fn publish(arguments: &Arguments, serving: &demo::Serving) -> std::io::Result<Ad
     write_private(&address.kubeconfig, serving.kubeconfig().as_bytes())?;
     let token = dir.join("github-token");
     write_private(&token, GITHUB_TOKEN.as_bytes())?;
-    let text = configuration(&address.kubeconfig, &serving.github_url(), &token);
+    let asks = arguments.scenario == APPROVAL;
+    let text = configuration(&address.kubeconfig, &serving.github_url(), &token, asks);
     write_private(&address.config, text.as_bytes())?;
     if arguments.served {
         write_private(&home.join("running.json"), &serde_json::to_vec(&address)?)?;
@@ -259,8 +273,9 @@ fn publish(arguments: &Arguments, serving: &demo::Serving) -> std::io::Result<Ad
 }
 
 /// The shipped example, with this estate's kubeconfig in every environment and its GitHub, and a soak that
-/// somebody has patience for; monitoring is behind the API server, as the example has it.
-fn configuration(kubeconfig: &Path, github: &str, token: &Path) -> String {
+/// somebody has patience for; monitoring is behind the API server, as the example has it. Only where it `asks` a cutover
+/// needs somebody else: whoever tries the demo is alone.
+fn configuration(kubeconfig: &Path, github: &str, token: &Path, asks: bool) -> String {
     let example = include_str!("../../config.example.toml");
     let mut out = String::new();
     for row in example.lines() {
@@ -277,6 +292,7 @@ fn configuration(kubeconfig: &Path, github: &str, token: &Path) -> String {
             // Its rules look back a minute and fire after half of one.
             "soak = 660" => out.push_str("soak = 120\n"),
             "interval = 10" => out.push_str("interval = 5\n"),
+            r#"approval = "one other person""# if !asks => out.push_str("approval = \"none\"\n"),
             _ => out.push_str(&format!("{row}\n")),
         }
     }
@@ -306,4 +322,21 @@ fn write_private(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
         .open(&new)?;
     out.write_all(bytes)?;
     fs::rename(new, file)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::config::Approval;
+
+    #[test]
+    fn whoever_tries_the_demo_needs_nobody_else_but_where_that_is_the_story() {
+        for (asks, wanted) in [(false, Approval::None), (true, Approval::Other)] {
+            let paths = (Path::new("/k"), Path::new("/t"));
+            let text = configuration(paths.0, "http://127.0.0.1:9", paths.1, asks);
+            let (config, _) = Config::parse(&text, "demo.toml").unwrap();
+            assert_eq!(config.environments[2].gates.approval, wanted);
+        }
+    }
 }

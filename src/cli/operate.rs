@@ -166,7 +166,7 @@ fn begin(
 }
 
 /// `GATE=REASON`, neither of them empty.
-fn overridden(text: &str) -> Result<(String, String), String> {
+pub(super) fn overridden(text: &str) -> Result<(String, String), String> {
     let (gate, reason) = text.split_once('=').unwrap_or_default();
     match (gate.trim(), reason.trim()) {
         ("", _) | (_, "") => {
@@ -407,6 +407,7 @@ pub(super) fn exit_of(kind: RefusalKind) -> Exit {
         RefusalKind::Gate => Exit::Refused,
         RefusalKind::Unknown => Exit::Unknown,
         RefusalKind::Held => Exit::Held,
+        RefusalKind::Approval => Exit::WaitingForApproval,
     }
 }
 
@@ -461,6 +462,11 @@ fn refuse(refusal: &Refusal, as_json: bool) -> Exit {
     if refusal.plan.as_ref().is_some_and(|plan| plan.is_frozen()) {
         complain(
             "`wheelhouse thaw` ends it; --break-glass REASON passes over it, loudly; a rollback is never stopped\n",
+        );
+    }
+    if refusal.kind == RefusalKind::Approval {
+        complain(
+            "`wheelhouse approval request` asks another person; `wheelhouse approval list` says what waits\n",
         );
     }
     let gates = refusal.plan.as_ref().and_then(|plan| plan.overridable());

@@ -9,11 +9,13 @@ use crate::app::{Keymap, Look, Setup, State};
 use crate::clients::github;
 use crate::clients::kubernetes::Target;
 use crate::config::{
-    Config, Deployment, Environment, Github, Operations, Problem, Smoke, Token, Ui,
+    self, Config, Deployment, Environment, Gates, Github, Operations, Problem, Smoke, Token, Ui,
 };
 use crate::estate::alerts::AlertScope;
 use crate::estate::runs::{Deploys, RepositoryScope};
-use crate::estate::{OnFailure, Safe, Scope, Soak, TrafficSwitch, WorkloadScope};
+use crate::estate::{
+    Approval, Approver, OnFailure, Safe, Scope, Soak, TrafficSwitch, WorkloadScope,
+};
 use crate::ops::bastion::{Place, Timing, seat};
 use crate::ops::monitoring::Monitors;
 use crate::ops::placement::{self, Placement};
@@ -326,6 +328,20 @@ fn scope(environment: &Environment, operations: &Operations) -> Scope {
         workloads: workloads.collect(),
         traffic,
         soak: soak(environment, operations),
+        approval: approval(&environment.gates),
+    }
+}
+
+/// Whose approval a cutover needs, and for how long one holds.
+fn approval(gates: &Gates) -> Approval {
+    let built_in = Approval::default();
+    Approval {
+        by: match gates.approval {
+            config::Approval::None => Approver::Nobody,
+            config::Approval::Github => Approver::Github,
+            config::Approval::Other => Approver::Other,
+        },
+        lasts_s: gates.approval_lasts.unwrap_or(built_in.lasts_s),
     }
 }
 

@@ -1,4 +1,5 @@
-//! Reads `[environment.gates]`: what of monitoring stops a cutover, and brings traffic back in its soak.
+//! Reads `[environment.gates]`: whose approval a cutover needs, what of monitoring stops it, and what brings traffic
+//! back in its soak.
 
 use std::collections::BTreeMap;
 
@@ -26,6 +27,22 @@ pub struct Gates {
     pub holds: bool,
     /// Queries.
     pub queries: Vec<Query>,
+    /// Whose approval a cutover needs.
+    pub approval: Approval,
+    /// Seconds that an approval holds: 3,600.
+    pub approval_lasts: Option<u32>,
+}
+
+/// Whose approval a cutover needs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub enum Approval {
+    /// Nobody's.
+    #[default]
+    None,
+    /// GitHub's review of its environment is it.
+    Github,
+    /// One other person's.
+    Other,
 }
 
 /// A query that is a gate.
@@ -57,7 +74,9 @@ pub enum Quiet {
     Pass,
 }
 
-const KEYS: [&str; 6] = [
+const KEYS: [&str; 8] = [
+    "approval",
+    "approval_lasts",
     "soak",
     "alerts",
     "interval",
@@ -83,8 +102,17 @@ pub(super) fn read(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Gates> {
         |key, least, most| section.optional(walk, key, |walk, node| walk.number(node, least, most));
     let (soak, interval) = (seconds("soak", 0, 86_400), seconds("interval", 1, 600));
     let unknown = seconds("unknown", 1, 86_400);
+    let lasts = seconds("approval_lasts", 60, 86_400);
     let holds = section.optional(walk, "on_failure", |walk, node| {
         walk.choice(node, &[("return", false), ("hold", true)])
+    });
+    let approval = section.optional(walk, "approval", |walk, node| {
+        let choices = [
+            ("none", Approval::None),
+            ("github review", Approval::Github),
+            ("one other person", Approval::Other),
+        ];
+        walk.choice(node, &choices)
     });
     let alerts = section.optional(walk, "alerts", alerts);
     let queries = section.optional(walk, "query", queries);
@@ -95,6 +123,8 @@ pub(super) fn read(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Gates> {
         unknown: unknown?,
         holds: holds?.unwrap_or_default(),
         queries: queries?.unwrap_or_default(),
+        approval: approval?.unwrap_or_default(),
+        approval_lasts: lasts?,
     })
 }
 

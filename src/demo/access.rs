@@ -1,4 +1,4 @@
-//! Who may do what: two users, one rule each, asked alike by requests and by reviews.
+//! Who may do what: three users, one rule each, asked alike by requests and by reviews.
 
 use super::discovery::REVIEWS;
 use super::estate::Estate;
@@ -17,6 +17,8 @@ pub(super) fn bearer(authorization: &str) -> Option<&str> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum User {
     Operator,
+    /// A second person who may do everything: approvals take two.
+    Manager,
     Viewer,
 }
 
@@ -45,7 +47,7 @@ impl User {
 
     /// Takes `/as/{user}` off the front of a path.
     pub(super) fn in_path(path: &str) -> (Option<User>, &str) {
-        for user in [User::Operator, User::Viewer] {
+        for user in [User::Operator, User::Manager, User::Viewer] {
             if let Some(rest) = path
                 .strip_prefix("/as/")
                 .and_then(|rest| rest.strip_prefix(user.name()))
@@ -59,6 +61,7 @@ impl User {
     pub(super) fn name(self) -> &'static str {
         match self {
             User::Operator => "demo-operator",
+            User::Manager => "demo-manager",
             User::Viewer => "demo-viewer",
         }
     }
@@ -66,7 +69,7 @@ impl User {
     /// Whether the user may `verb` the resource; subresources that open a connection count as writes.
     pub(super) fn may(self, verb: &str, subresource: &str) -> bool {
         match self {
-            User::Operator => true,
+            User::Operator | User::Manager => true,
             User::Viewer => {
                 matches!(verb, "get" | "list" | "watch") && subresource != "portforward"
             }
@@ -100,10 +103,9 @@ pub(super) fn review(user: User, group: &str, plural: &str, body: &Value) -> Opt
             }
         }
         "SelfSubjectRulesReview" => {
-            let verbs: &[&str] = if user == User::Operator {
-                &["*"]
-            } else {
-                &["get", "list", "watch"]
+            let verbs: &[&str] = match user {
+                User::Operator | User::Manager => &["*"],
+                User::Viewer => &["get", "list", "watch"],
             };
             json!({"incomplete": false, "resourceRules": [{"verbs": verbs, "apiGroups": ["*"], "resources": ["*"]}],
                 "nonResourceRules": [{"verbs": ["get"], "nonResourceURLs": ["/healthz", "/livez", "/readyz", "/version", "/api", "/apis"]}]})

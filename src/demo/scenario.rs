@@ -8,7 +8,7 @@ use super::world::World;
 use serde_json::Value;
 use std::path::Path;
 
-const EMBEDDED: [&str; 9] = [
+const EMBEDDED: [&str; 10] = [
     include_str!("../../assets/scenarios/calm.json"),
     include_str!("../../assets/scenarios/bad-release.json"),
     include_str!("../../assets/scenarios/bad-colour.json"),
@@ -18,6 +18,7 @@ const EMBEDDED: [&str; 9] = [
     include_str!("../../assets/scenarios/noisy-alerts.json"),
     include_str!("../../assets/scenarios/flaky-github.json"),
     include_str!("../../assets/scenarios/prometheus-away.json"),
+    include_str!("../../assets/scenarios/approval.json"),
 ];
 
 /// One thing that happens, once or again and again.

@@ -110,6 +110,12 @@ impl Serving {
         )
     }
 
+    /// The same for `demo-manager`, a second person; their URL says who they are.
+    pub fn manager_kubeconfig(&self) -> String {
+        let server = format!("http://{}/as/demo-manager", self.addr);
+        kubeconfig(&server, "demo-manager", "")
+    }
+
     /// As [`Serving::kubeconfig`], for `demo-viewer`; its URL says so too, for clients that send no
     /// token without TLS.
     pub fn viewer_kubeconfig(&self) -> String {

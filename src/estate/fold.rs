@@ -30,7 +30,7 @@ pub struct Estate {
     pub events: Feed<Table<Event>>,
     /// Leases of operations.
     pub leases: Feed<Table<Lease>>,
-    /// Records of operations.
+    /// Records of operations, and approvals.
     pub records: Feed<Table<Record>>,
     /// The policy: one object or none.
     pub policies: Feed<Table<Policy>>,
@@ -42,6 +42,8 @@ pub struct Estate {
     pub alerts: Option<Alerts>,
     /// What we may do, by access reviews; empty where nobody asked.
     pub rights: Vec<Check>,
+    /// Who we are to the API: empty where it does not say; none where nobody asked.
+    pub user: Option<Safe>,
     open: BTreeSet<Kind>,
 }
 
@@ -79,6 +81,7 @@ impl Estate {
             cluster: Cluster::default(),
             alerts: alerts.map(Alerts::new),
             rights: Vec::new(),
+            user: None,
             open: BTreeSet::new(),
         }
     }

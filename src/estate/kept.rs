@@ -32,6 +32,8 @@ pub mod mark {
     pub const LEASE: &str = "wheelhouse.dev/lease";
     /// The value of both labels.
     pub const OF_OPERATION: &str = "operation";
+    /// The value of the record's label where it asks for an approval, or is one.
+    pub const OF_APPROVAL: &str = "approval";
 }
 
 /// A Lease: who may change an object, until when.

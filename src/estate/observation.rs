@@ -104,7 +104,7 @@ pub enum Kind {
     Events,
     /// Leases that operations hold.
     Leases,
-    /// ConfigMaps that are records of operations.
+    /// ConfigMaps that are records of operations, or approvals.
     Records,
     /// The ConfigMap that is the policy.
     Policy,
@@ -164,11 +164,12 @@ impl Kind {
         }
     }
 
-    /// The label that tells ours from all others of the resource; none where all are of interest.
-    pub fn label(self) -> Option<(&'static str, &'static str)> {
+    /// The label that tells ours from all others of the resource, and the values that it may have; none where all are
+    /// of interest. Approvals come by the watch of the records: one more would cost every environment a stream.
+    pub fn label(self) -> Option<(&'static str, &'static [&'static str])> {
         match self {
-            Self::Leases => Some((mark::LEASE, mark::OF_OPERATION)),
-            Self::Records => Some((mark::RECORD, mark::OF_OPERATION)),
+            Self::Leases => Some((mark::LEASE, &[mark::OF_OPERATION])),
+            Self::Records => Some((mark::RECORD, &[mark::OF_APPROVAL, mark::OF_OPERATION])),
             Self::Services
             | Self::EndpointSlices
             | Self::Deployments

@@ -211,6 +211,7 @@ pub(crate) mod tests {
                 keep_warm: None,
             }),
             soak: crate::estate::Soak::default(),
+            approval: Default::default(),
         }
     }
 

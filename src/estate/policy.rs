@@ -7,17 +7,18 @@
 //! | `schema` | `1` |
 //! | `freeze` | JSON: `{"who": …, "seat": …, "why": …, "since": …, "until": …}`; `who` and `why` must be there |
 //! | `tier` | the least tier: `development`, `staging` or `production` |
+//! | `approval` | the least approval of a cutover: `none`, `github review` or `one other person` |
 //! | `last` | JSON, who changed it last and why; it decides nothing |
 //!
 //! Several environments may keep their records in one namespace: `freeze.shop` is for what is in namespace
-//! `shop` alone, `freeze` for all of them. The same goes for `tier` and `last`.
+//! `shop` alone, `freeze` for all of them. The same goes for `tier`, `approval` and `last`.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Currency, Estate, Keyed, Kind, Now, Safe, Tier};
+use super::{Approver, Currency, Estate, Keyed, Kind, Now, Safe, Tier};
 
 /// The ConfigMap's name.
 pub const NAME: &str = "wheelhouse-policy";
@@ -29,6 +30,8 @@ pub const SCHEMA_KEY: &str = "schema";
 pub const FREEZE: &str = "freeze";
 /// The key of the least tier.
 pub const TIER: &str = "tier";
+/// The key of the least approval.
+pub const APPROVAL: &str = "approval";
 /// The key of who changed it last.
 pub const LAST: &str = "last";
 
@@ -54,6 +57,7 @@ pub struct Policy {
 struct Said {
     freeze: Option<Freeze>,
     tier: Option<Tier>,
+    approval: Option<Approver>,
     last: Option<LastChange>,
 }
 
@@ -64,6 +68,9 @@ pub struct Terms {
     pub freezes: Vec<Freeze>,
     /// The least tier.
     pub tier: Option<Tier>,
+    /// The least approval.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Approver>,
     /// Who changed it last. Not among the terms that a plan is bound to.
     #[serde(skip)]
     pub last: Option<LastChange>,
@@ -180,6 +187,7 @@ impl Policy {
         Ok(Terms {
             freezes: own.freeze.into_iter().chain(all.freeze).collect(),
             tier: own.tier.max(all.tier),
+            approval: own.approval.max(all.approval),
             last: own.last.or(all.last),
         })
     }
@@ -219,11 +227,12 @@ impl Said {
         match rule {
             FREEZE => self.freeze = Some(freeze(key, value)?),
             TIER => self.tier = Some(tier(key, value)?),
+            APPROVAL => self.approval = Some(approval(key, value)?),
             // It decides nothing: whatever it is, it stands in nobody's way.
             LAST => self.last = serde_json::from_str(value).ok(),
             _ => {
                 let said = format!(
-                    "key `{key}` of ConfigMap {NAME} is not known: expected {SCHEMA_KEY}, {FREEZE}, {TIER} or {LAST}, or one of them with .NAMESPACE behind it"
+                    "key `{key}` of ConfigMap {NAME} is not known: expected {SCHEMA_KEY}, {FREEZE}, {TIER}, {APPROVAL} or {LAST}, or one of them with .NAMESPACE behind it"
                 );
                 return Err(said.into());
             }
@@ -263,6 +272,20 @@ fn tier(key: &str, value: &str) -> Result<Tier, Safe> {
     }
 }
 
+fn approval(key: &str, value: &str) -> Result<Approver, Safe> {
+    let found = Approver::WORDS
+        .iter()
+        .find(|(word, _)| *word == value.trim());
+    found.map(|(_, approver)| *approver).ok_or_else(|| {
+        let [none, github, other] = Approver::WORDS.map(|(word, _)| word);
+        let value = Safe::new(value);
+        format!(
+            "key `{key}` of ConfigMap {NAME} is {value:?}: expected {none}, {github} or {other}"
+        )
+        .into()
+    })
+}
+
 impl Keyed for Policy {
     fn key(&self) -> &Safe {
         &self.name
@@ -289,6 +312,16 @@ impl Estate {
             Some(Err(_)) => Tier::Production,
             None => self.scope.tier,
         }
+    }
+
+    /// Whose approval a cutover needs: the configuration's, or the policy's where that asks for more. A policy that is
+    /// not known closes a gate of its own.
+    pub fn approver(&self) -> Approver {
+        let said = match self.terms() {
+            Some(Ok(terms)) => terms.approval.unwrap_or_default(),
+            Some(Err(_)) | None => Approver::Nobody,
+        };
+        said.max(self.scope.approval.by)
     }
 
     /// Whether it is frozen now, by the server's clock.
@@ -326,7 +359,7 @@ impl Estate {
     }
 
     /// The server's time where it has told it: the bastion's clock does not end a freeze.
-    fn told_time(&self, now: Now) -> Option<Timestamp> {
+    pub fn told_time(&self, now: Now) -> Option<Timestamp> {
         let skew = jiff::SignedDuration::from_millis(self.cluster.skew_ms?);
         now.wall.checked_add(skew).ok()
     }
@@ -385,7 +418,10 @@ mod tests {
             (&[("schema", "2")], ["newer version", "expected `1`"]),
             (
                 &[("schema", "1"), ("freeeze", "")],
-                ["`freeeze`", "expected schema, freeze, tier or last"],
+                [
+                    "`freeeze`",
+                    "expected schema, freeze, tier, approval or last",
+                ],
             ),
             (
                 &[("schema", "1"), ("freeze", "yes")],
@@ -412,6 +448,13 @@ mod tests {
             (
                 &[("schema", "1"), ("tier", "prod")],
                 ["`tier`", "expected development, staging or production"],
+            ),
+            (
+                &[("schema", "1"), ("approval", "two")],
+                [
+                    "`approval`",
+                    "expected none, github review or one other person",
+                ],
             ),
         ] {
             let why = read(pairs).terms("shop").unwrap_err();
@@ -441,6 +484,19 @@ mod tests {
         let mut wrong = estate(&[("schema", "7")]);
         wrong.scope.tier = Tier::Development;
         assert_eq!(wrong.tier(), Tier::Production);
+    }
+
+    #[test]
+    fn local_configuration_only_tightens_whose_approval_is_needed() {
+        let of = |said: &str, by| {
+            let mut estate = estate(&[("schema", "1"), ("approval.production", said)]);
+            estate.scope.approval.by = by;
+            estate.approver()
+        };
+        assert_eq!(of("one other person", Approver::Nobody), Approver::Other);
+        assert_eq!(of("one other person", Approver::Github), Approver::Other);
+        assert_eq!(of("none", Approver::Other), Approver::Other);
+        assert_eq!(of("github review", Approver::Nobody), Approver::Github);
     }
 
     #[test]

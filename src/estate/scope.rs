@@ -34,6 +34,51 @@ pub struct Scope {
     /// How long a cutover is watched, and what follows when something goes wrong meanwhile.
     #[serde(default)]
     pub soak: Soak,
+    /// Whose approval a cutover needs, by configuration; the policy may ask for more.
+    #[serde(default)]
+    pub approval: Approval,
+}
+
+/// Whose approval a cutover needs, and for how long one holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// Whose.
+    pub by: Approver,
+    /// Seconds that one holds at most.
+    pub lasts_s: u32,
+}
+
+impl Default for Approval {
+    fn default() -> Self {
+        Self {
+            by: Approver::Nobody,
+            lasts_s: 3_600,
+        }
+    }
+}
+
+/// Who must have approved a cutover; the later ones ask for more.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Approver {
+    /// Nobody.
+    #[default]
+    Nobody,
+    /// GitHub's review of its environment is the approval; it is GitHub's to ask for.
+    Github,
+    /// One other person than whoever carries it out.
+    Other,
+}
+
+impl Approver {
+    /// As configuration and policy spell them.
+    pub const WORDS: [(&str, Self); 3] = [
+        ("none", Self::Nobody),
+        ("github review", Self::Github),
+        ("one other person", Self::Other),
+    ];
 }
 
 /// The soak: the watch after a cutover.

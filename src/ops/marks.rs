@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use crate::estate::mark::{
-    EPOCH, FLIP, LEASE, MEANT, OF_OPERATION, OPERATION, RECORD, VERIFIED,
+    EPOCH, FLIP, LEASE, MEANT, OF_APPROVAL, OF_OPERATION, OPERATION, RECORD, VERIFIED,
 };
 use crate::estate::{Deployment, Labels, Lease, Safe, Service};
 

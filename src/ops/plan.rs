@@ -4,6 +4,7 @@
 //! again over an estate of fresh reads. The plan's hash covers the decisive facts alone: what a status change
 //! moves every few seconds does not void a confirmation, what would change the decision does.
 
+pub(in crate::ops) mod approval;
 mod cleanup;
 mod decisive;
 mod deploy;
@@ -174,6 +175,10 @@ pub struct Plan {
     pub locks: Vec<Safe>,
     /// Of the decisive facts, hexadecimal.
     pub hash: Safe,
+    /// Of what an approval is for, hexadecimal: the Services' uids, selectors and epochs, and the templates and
+    /// digests that would go live. Empty where nothing is to be approved.
+    #[serde(default, skip_serializing_if = "Safe::is_empty")]
+    pub bound: Safe,
 }
 
 /// A patch of one Service's selector.
@@ -289,6 +294,8 @@ pub enum RefusalKind {
     Unknown,
     /// Somebody else is at it.
     Held,
+    /// Another person's approval is all that it lacks.
+    Approval,
 }
 
 /// Why it may not be done now.
@@ -552,6 +559,11 @@ impl Plan {
             .find(|gate| gate.name.as_str() == gates::LOCK && gate.finding == Finding::Bad);
         let (kind, gate) = match (lock, first(Finding::Bad), first(Finding::Unknown)) {
             (Some(lock), ..) => (RefusalKind::Held, lock),
+            (None, Some(bad), _) if self.lacks_approval_alone() => match bad.name.as_str() {
+                // Nobody is waited for any more.
+                approval::REJECTED => (RefusalKind::Gate, bad),
+                _ => (RefusalKind::Approval, bad),
+            },
             (None, Some(bad), _) => (RefusalKind::Gate, bad),
             // What is not known does not stop a rollback: its own reads decide.
             (None, None, Some(unknown)) if self.kind != OperationKind::Rollback => {

@@ -1,7 +1,7 @@
 //! The policy read now and changed: one ConfigMap, tested by its resourceVersion, written down first, read
 //! back after.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::bastion::{Bastion, Person};
 use super::engine::Refused;
@@ -94,7 +94,7 @@ pub async fn plan(bastion: &Bastion, wanted: &Wanted, why: Safe) -> Result<Draft
 /// # Errors
 /// Why it was not done, or that nobody knows.
 pub async fn carry_out(bastion: &Bastion, draft: &Draft) -> Result<Safe, Refused> {
-    journalled(
+    journaled(
         bastion,
         JOURNAL,
         json!(draft),
@@ -103,11 +103,14 @@ pub async fn carry_out(bastion: &Bastion, draft: &Draft) -> Result<Safe, Refused
     .await
 }
 
-/// Does one act between two lines of the journal `name`: nothing is sent that could not be written down before.
-pub(super) async fn journalled(
+/// Does `act` with its intent written down before, and its outcome after, in the journal of that name.
+///
+/// # Errors
+/// There is no room for it, or why it was not done.
+pub(super) async fn journaled(
     bastion: &Bastion,
     name: &str,
-    intent: serde_json::Value,
+    intent: Value,
     act: impl Future<Output = Result<Safe, Refused>>,
 ) -> Result<Safe, Refused> {
     let mut journal = match &bastion.journals {

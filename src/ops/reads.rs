@@ -2,12 +2,13 @@
 
 use futures::future;
 
+use super::approval::Papers;
 use super::bastion::Bastion;
-use super::{OperationKind, policy, record_selector};
+use super::{OperationKind, kept_selector, policy};
 use crate::clients::kubernetes::Right;
 use crate::estate::{
-    Autoscaler, Check, Delta, Deployment, Estate, Fault, Kind, Lease, Pod, Record, Safe, Seen,
-    Service, Slice, Verdict,
+    Approver, Autoscaler, Check, Delta, Deployment, Estate, Fault, Kind, Lease, Pod, Record, Safe,
+    Seen, Service, Slice, Verdict,
 };
 
 /// Everything that a plan hangs on, read now, all at once.
@@ -18,7 +19,7 @@ pub async fn fresh(bastion: &Bastion) -> Result<Estate, Fault> {
     let (cluster, answer) = (&bastion.cluster, bastion.timing.answer);
     let everything = "";
     let leases = super::lease_selector();
-    let records = record_selector(bastion);
+    let records = kept_selector(bastion);
     let ((services, slices, deployments), (pods, autoscalers, leases), (records, policy)) =
         future::join3(
             future::join3(
@@ -61,9 +62,13 @@ pub async fn fresh(bastion: &Bastion) -> Result<Estate, Fault> {
     );
     tell(bastion, &mut estate, Kind::Pods, Seen::Pods, pods?);
     tell(bastion, &mut estate, Kind::Leases, Seen::Leases, leases?);
-    // Without them no Lease counts as left for good.
-    if let Ok(records) = records {
-        tell(bastion, &mut estate, Kind::Records, Seen::Records, records);
+    // Without them no Lease counts as left for good, and nothing as approved.
+    match records {
+        Ok(records) => tell(bastion, &mut estate, Kind::Records, Seen::Records, records),
+        Err(fault) => {
+            let now = bastion.clock.now();
+            estate.apply(Seen::Failed(Kind::Records, fault), now);
+        }
     }
     // An API without autoscaling, or one that we may not read, holds nothing against us.
     if let Ok(autoscalers) = autoscalers {
@@ -76,6 +81,12 @@ pub async fn fresh(bastion: &Bastion) -> Result<Estate, Fault> {
         );
     }
     policy::put(bastion, &mut estate, policy).await;
+    // An approval ends by the server's clock.
+    let is_timed = estate.approver() == Approver::Other && estate.cluster.skew_ms.is_none();
+    if is_timed && !Papers::in_estate(&estate).all.is_empty() {
+        policy::ask_clock(bastion, &mut estate).await;
+    }
+    estate.user = Some(bastion.person.user.clone());
     Ok(estate)
 }
 
@@ -173,7 +184,7 @@ pub async fn epochs(bastion: &Bastion, estate: &mut Estate) {
     if services.all(is_there) {
         return;
     }
-    let (selector, answer) = (record_selector(bastion), bastion.timing.answer);
+    let (selector, answer) = (super::record_selector(bastion), bastion.timing.answer);
     if let Ok(records) = bastion.cluster.list::<Record>(&selector, answer).await {
         tell(bastion, estate, Kind::Records, Seen::Records, records);
     }

@@ -335,7 +335,7 @@ pub async fn plan(
 /// # Errors
 /// Why it was not done, or that nobody knows.
 pub async fn carry_out(bastion: &Bastion, draft: &Draft) -> Result<Safe, Refused> {
-    policy::journalled(bastion, JOURNAL, json!(draft), attempt(bastion, draft)).await
+    policy::journaled(bastion, JOURNAL, json!(draft), attempt(bastion, draft)).await
 }
 
 async fn attempt(bastion: &Bastion, draft: &Draft) -> Result<Safe, Refused> {

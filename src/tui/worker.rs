@@ -10,9 +10,10 @@ use super::clock;
 use crate::app::operate::{Heard, Wish};
 use crate::app::{Event, Permit, operate};
 use crate::estate::{Freeze, Safe};
+use crate::ops::approval::Decision;
 use crate::ops::bastion::{Bastion, Place};
 use crate::ops::worker::{self, Job, Said, Wanted};
-use crate::ops::{What, engine, freeze, placement, policy, record, warm};
+use crate::ops::{What, approve, engine, freeze, placement, policy, record, warm};
 
 /// The plan that was confirmed, and why.
 pub(super) struct Go {
@@ -96,6 +97,8 @@ pub(super) async fn settle(desk: Desk, place: Place, wish: Wish, reason: Safe) {
         Wish::Policy { wanted, before } => change_policy(&place, &wanted, before, reason).await,
         Wish::CloseGlass(id) => close_glass(&place, &id, reason).await,
         Wish::Warm(wanted) => keep_warm(&place, wanted, reason).await,
+        Wish::AskApproval => approve(&place, None, reason).await,
+        Wish::Decide { id, decision } => approve(&place, Some((id, decision)), reason).await,
         Wish::Start(_) => Err("it is prepared, not settled".into()),
     };
     desk.say(heard.unwrap_or_else(Heard::Refused)).await;
@@ -153,6 +156,29 @@ async fn keep_warm(place: &Place, wanted: warm::Wanted, reason: Safe) -> Result<
     let draft = draft.map_err(|refusal| refusal.why)?;
     let done = warm::carry_out(&bastion, &draft).await;
     (done.map(Heard::Done)).map_err(|refused| policy::words(&refused))
+}
+
+/// Asks for an approval, or decides on a request, on fresh reads.
+async fn approve(
+    place: &Place,
+    decided: Option<(Safe, Decision)>,
+    reason: Safe,
+) -> Result<Heard, Safe> {
+    let bastion = Bastion::connect(place).await.map_err(|fault| fault.what)?;
+    let words = |refused| policy::words(&refused);
+    let draft = match decided {
+        Some((id, decision)) => approve::decide(&bastion, &id, decision, &reason).await,
+        None => {
+            let wanted = approve::Wanted {
+                reason,
+                ..Default::default()
+            };
+            approve::ask(&bastion, &wanted).await
+        }
+    };
+    let draft = draft.map_err(words)?;
+    let done = approve::carry_out(&bastion, &draft).await;
+    done.map(Heard::Done).map_err(words)
 }
 
 async fn close_glass(place: &Place, id: &Safe, note: Safe) -> Result<Heard, Safe> {

@@ -332,6 +332,7 @@ mod tests {
                     namespace: "n".into(),
                     workloads: Vec::new(),
                     traffic: None,
+                    approval: Default::default(),
                     soak: crate::estate::Soak::default(),
                 },
                 false,

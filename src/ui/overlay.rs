@@ -28,6 +28,7 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>) {
                 *chosen,
             );
         }
+        Some(Overlay::Approvals(_)) => super::approvals::draw(state, canvas),
         Some(Overlay::Faults(chosen)) => {
             let faults = state
                 .demo
@@ -67,7 +68,7 @@ fn middle(canvas: &Canvas<'_>, columns: usize, rows: usize) -> Rect {
     }
 }
 
-fn list(canvas: &mut Canvas<'_>, title: &Text, lines: &[Text], chosen: usize) {
+pub(super) fn list(canvas: &mut Canvas<'_>, title: &Text, lines: &[Text], chosen: usize) {
     let columns = lines
         .iter()
         .map(Text::width)

@@ -3,7 +3,7 @@
 use super::canvas::{Text, fit, width};
 use super::theme::{Mark, Role, Theme};
 use super::words;
-use crate::app::{State, operations};
+use crate::app::{State, approvals, operations};
 use crate::estate::{Freeze, Standing};
 use crate::ops::Kept;
 
@@ -15,6 +15,7 @@ const ROOMY: usize = 98;
 /// The lines, for `room` columns.
 pub(super) fn lines(state: &State, room: usize, theme: &Theme) -> Vec<Text> {
     let mut lines = glass(state, room, theme);
+    lines.extend(waiting(state, room, theme));
     match state.estate().standing(state.now) {
         Standing::Free | Standing::Unseen(_) => {}
         Standing::Frozen(freeze) => lines.push(frozen(state, &freeze, room, theme)),
@@ -62,6 +63,26 @@ fn frozen(state: &State, freeze: &Freeze, room: usize, theme: &Theme) -> Text {
         Role::Warn,
     );
     with_key(text, "T", "thaws", room)
+}
+
+/// `‖ APPROVAL waits until 15:02Z, asked by dave: v2 is due   6 shows it`
+fn waiting(state: &State, room: usize, theme: &Theme) -> Option<Text> {
+    let estate = state.estate();
+    let waiting = approvals::waiting(estate, state.now);
+    let asked = waiting.first()?;
+    let more = match waiting.len() {
+        1 => String::new(),
+        many => format!(" (and {} more)", many - 1),
+    };
+    let until = words::soon(asked.ends(estate.scope.approval.lasts_s), state);
+    let said = format!(
+        "{} APPROVAL waits until {until}{more}, asked by {}: {}",
+        theme.mark(Mark::Approval),
+        asked.author,
+        asked.reason
+    );
+    let text = Text::default().add(fit(&said, room, theme), Theme::role(Mark::Approval));
+    Some(with_key(text, "6", "shows it", room))
 }
 
 /// `✗ BREAK-GLASS by dave 5m ago: hotfix for the till   K closes it with a note`

@@ -383,12 +383,16 @@ async fn only_what_is_of_operations_is_asked_for_and_records_where_they_are_kept
         (
             Kind::Leases,
             "/apis/coordination.k8s.io/v1/namespaces/shop/leases",
-            "lease",
+            "lease%3Doperation",
         ),
-        (Kind::Records, "/api/v1/namespaces/ops/configmaps", "record"),
+        (
+            Kind::Records,
+            "/api/v1/namespaces/ops/configmaps",
+            "record+in+%28approval%2Coperation%29",
+        ),
     ] {
         Telling::of(&cluster, kind).opened().await;
-        let query = format!("labelSelector=wheelhouse.dev%2F{label}%3Doperation");
+        let query = format!("labelSelector=wheelhouse.dev%2F{label}");
         let asked = |a: &Asked| a.path == path && a.query.contains(&query);
         assert_eq!(server.count(asked), 2, "{:#?}", server.asked());
     }

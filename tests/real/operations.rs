@@ -1,6 +1,7 @@
 //! Operations on the real control plane: cutover, rollback and repair by the program itself, as people with
 //! the shipped Roles and nothing else, in a namespace under the shipped admission policy.
 
+mod approval;
 mod clash;
 mod deploy;
 mod freeze;

@@ -1,5 +1,6 @@
 //! The shipped admission policy bites, and lets pass what must pass (assets/kubernetes).
 
+mod approvals;
 mod guarded;
 mod records;
 mod roles;

@@ -3,7 +3,7 @@
 
 use crate::plane::Plane;
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::{Api, DeleteParams, Patch, PatchParams};
+use kube::api::{Api, PostParams};
 use serde_json::json;
 use std::path::Path;
 use std::sync::Mutex;
@@ -53,27 +53,22 @@ pub fn guard(plane: &Plane, namespace: &str) {
 }
 
 /// The API server takes policies up within about a second, all that it knows at once: where the last
-/// of the file bites, the others do.
+/// of the file bites, the others do. That is the one of approvals, which denies one without an author.
 fn await_guard(plane: &Plane, namespace: &str) {
-    plane.apply_yaml(
-        namespace,
-        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: guard-probe\n  \
-         labels: {wheelhouse.dev/record: operation}\n",
-    );
     let maps: Api<ConfigMap> = Api::namespaced(plane.client(), namespace);
-    let unlabel = Patch::Merge(json!({"metadata": {"labels": null}}));
-    let in_vain = PatchParams {
+    let probe: ConfigMap = serde_json::from_value(json!({
+        "metadata": {"name": "guard-probe", "labels": {"wheelhouse.dev/record": "approval"}},
+    }))
+    .unwrap();
+    let in_vain = PostParams {
         dry_run: true,
-        ..PatchParams::default()
+        ..PostParams::default()
     };
     plane.until("the admission policy to bite", || async {
-        let refused = maps.patch("guard-probe", &in_vain, &unlabel).await;
+        let refused = maps.create(&in_vain, &probe).await;
         matches!(refused, Err(kube::Error::Api(why)) if why.message.contains("wheelhouse.dev"))
             .then_some(())
     });
-    plane
-        .run(async { maps.delete("guard-probe", &DeleteParams::default()).await })
-        .unwrap();
 }
 
 /// Two tests that make the same objects of the whole cluster would make each other fail.

@@ -245,5 +245,6 @@ pub fn scope(name: &str) -> Scope {
             watch_s: 20,
             ..Soak::default()
         },
+        approval: Default::default(),
     }
 }

@@ -54,6 +54,7 @@ pub fn scope(name: &str, tier: Tier) -> Scope {
             keep_warm: None,
         }),
         soak: Soak::default(),
+        approval: Default::default(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the plan of an operation says.
 
-use super::{Proposal, Wish, Worker, freeze, judged, misplaced, refused, warm, words};
+use super::{Proposal, Wish, Worker, approval, freeze, judged, misplaced, refused, warm, words};
 use crate::app::dialog::{Dialog, Line, Sheet};
 use crate::app::operations::{self, Hold};
 use crate::app::state::State;
@@ -19,6 +19,8 @@ pub fn sheet(state: &State, proposal: &Proposal, dialog: &Dialog) -> Sheet {
         Wish::Policy { wanted, .. } => freeze::sheet(state, proposal, wanted, dialog),
         Wish::CloseGlass(id) => freeze::follow_up(state, proposal, id),
         Wish::Warm(_) => warm::sheet(state, proposal, dialog),
+        Wish::AskApproval => approval::request(state, proposal),
+        Wish::Decide { id, decision } => approval::decision(state, proposal, id, *decision),
     };
     sheet.pending = match &proposal.worker {
         Worker::Sent => {
@@ -66,6 +68,10 @@ fn planned(state: &State, proposal: &Proposal, kind: OperationKind) -> Sheet {
             | OperationKind::Cleanup => "T thaws it.",
         });
     }
+    let lacks = plan.as_ref().is_some_and(Plan::lacks_approval_alone);
+    if lacks && matches!(proposal.worker, Worker::Absent) {
+        sheet.way_on = Some("W asks another person, 6 shows what waits.");
+    }
     if proposal.lifted.glass {
         let said = "a freeze is passed over: it stands red on every screen until somebody closes it with a note (K)";
         sheet.lines.push(Line::Look("BREAK-GLASS", said.to_owned()));
@@ -111,7 +117,7 @@ fn title(plan: &Plan) -> String {
     }
 }
 
-fn full(sheet: &mut Sheet, plan: &Plan, estate: &Estate) {
+pub(super) fn full(sheet: &mut Sheet, plan: &Plan, estate: &Estate) {
     let lines = &mut sheet.lines;
     lines.extend(
         plan.flips
@@ -268,7 +274,12 @@ fn consequence(wish: &Wish, kept: &Kept) -> String {
             "A worker here goes on from there, under a new epoch: the old one can write nothing more."
         }
         Wish::Abandon(_) => "Nobody goes on with it and nothing is undone: what it did stays so.",
-        Wish::Start(_) | Wish::Policy { .. } | Wish::CloseGlass(_) | Wish::Warm(_) => "",
+        Wish::Start(_)
+        | Wish::Policy { .. }
+        | Wish::CloseGlass(_)
+        | Wish::Warm(_)
+        | Wish::AskApproval
+        | Wish::Decide { .. } => "",
     };
     format!("{done} {then}")
 }

@@ -174,7 +174,10 @@ fn events<P: Projected>(
 
 /// The selector that is sent: the caller's, and of some kinds only what is ours.
 pub(super) fn selector(kind: Kind, asked: &str) -> String {
-    let own = kind.label().map(|(key, value)| format!("{key}={value}"));
+    let own = kind.label().map(|(key, values)| match values {
+        [value] => format!("{key}={value}"),
+        values => format!("{key} in ({})", values.join(",")),
+    });
     let asked = (!asked.is_empty()).then(|| asked.to_owned());
     let all: Vec<String> = own.into_iter().chain(asked).collect();
     all.join(",")

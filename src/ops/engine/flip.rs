@@ -9,6 +9,7 @@ use crate::ops::bastion::Planted;
 use crate::ops::entry::{OperationKind, Step, What};
 use crate::ops::marks::{self, Flipped};
 use crate::ops::patch::{self, Draft, Must};
+use crate::ops::plan::approval::approved;
 use crate::ops::plan::{Flip, Plan, open, still};
 use crate::ops::{monitoring, reads};
 
@@ -124,6 +125,9 @@ impl Run {
             return Err(Look::No(why));
         }
         let service = still(plan, flip, &estate, is_forward).map_err(Look::No)?;
+        if is_forward && !self.has_flipped() {
+            approved(plan, &estate, self.bastion.clock.now()).map_err(Look::No)?;
+        }
         // What monitoring says later is for the soak, which goes back whole.
         if is_forward && !self.has_flipped() {
             self.monitored(plan, estate).await.map_err(Look::No)?;

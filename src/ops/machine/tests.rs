@@ -74,6 +74,7 @@ pub(crate) fn plan(kind: OperationKind, services: &[&str]) -> Plan {
         },
         locks: names().filter(|_| is_deploy).collect(),
         hash: "0".into(),
+        bound: "".into(),
     }
 }
 

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use super::approval::is_of_approval;
 use super::{Finding, Flip, Gate, Hold};
 use crate::estate::{Estate, Labels, Safe};
 use crate::ops::OperationKind;
@@ -38,18 +39,10 @@ pub(super) fn hash(
     gates: &[Gate],
     estate: &Estate,
 ) -> Safe {
-    let taking = |labels: &Labels| flips.iter().any(|flip| flip.to.selects(labels));
-    let pods = (estate.pods.value.iter())
-        .filter(|pod| taking(&pod.labels) && pod.ready && pod.deleting.is_none());
-    let (mut templates, mut digests) = (BTreeSet::new(), BTreeSet::new());
-    for pod in pods.filter(|_| kind != OperationKind::Rollback) {
-        templates.extend(pod.labels.get("pod-template-hash"));
-        digests.extend(
-            pod.containers
-                .iter()
-                .filter_map(|c| c.image.digest.as_ref()),
-        );
-    }
+    let (templates, digests) = match kind {
+        OperationKind::Rollback => Default::default(),
+        _ => running(flips, estate),
+    };
     let deployments = estate.deployments.value.iter();
     let decisive = Decisive {
         kind,
@@ -71,7 +64,7 @@ pub(super) fn hash(
         gates: (gates.iter())
             .filter(|gate| match kind {
                 OperationKind::Rollback => gate.name.as_str() == "match",
-                _ => !matches!(gate.name.as_str(), "lock" | "current" | "rights"),
+                _ => decides(gate),
             })
             .map(|gate| (gate.id(), gate.finding))
             .collect(),
@@ -80,16 +73,51 @@ pub(super) fn hash(
     hash_of(&decisive)
 }
 
+/// The hash of what an approval is for: which Services go from where to where, at which epoch (so that one approval
+/// is for one flip), and which templates and digests take traffic then (I-13). Not the gates, which are asked anew
+/// each time (I-49); not the replicas and the holds, which an autoscaler moves and other gates judge.
+pub(super) fn bound(to: &Safe, flips: &[Flip], estate: &Estate) -> Safe {
+    if flips.is_empty() {
+        return Safe::default();
+    }
+    let flipped: Vec<_> = (flips.iter())
+        .map(|f| (&f.service, &f.uid, &f.from, &f.to, f.epoch))
+        .collect();
+    hash_of(&("approval", to, flipped, running(flips, estate)))
+}
+
+/// The templates and the digests of the ready pods that would take traffic.
+fn running<'a>(flips: &[Flip], estate: &'a Estate) -> (BTreeSet<&'a Safe>, BTreeSet<&'a Safe>) {
+    let taking = |labels: &Labels| flips.iter().any(|flip| flip.to.selects(labels));
+    let pods = (estate.pods.value.iter())
+        .filter(|pod| taking(&pod.labels) && pod.ready && pod.deleting.is_none());
+    let (mut templates, mut digests) = (BTreeSet::new(), BTreeSet::new());
+    for pod in pods {
+        templates.extend(pod.labels.get("pod-template-hash"));
+        digests.extend(
+            pod.containers
+                .iter()
+                .filter_map(|c| c.image.digest.as_ref()),
+        );
+    }
+    (templates, digests)
+}
+
+/// Whether the hash holds a gate's verdict: who holds the Leases, how old a feed is and who approved decide for
+/// themselves, each time anew.
+fn decides(gate: &Gate) -> bool {
+    !matches!(gate.name.as_str(), "lock" | "current" | "rights") && !is_of_approval(&gate.name)
+}
+
 /// The hash of any facts.
 pub(super) fn hash_of(facts: &impl Serialize) -> Safe {
     let text = serde_json::to_vec(facts).unwrap_or_default();
     digest(&text)[..DIGITS].into()
 }
 
-/// What decides of gates: who holds the Leases and how old a feed is decide for themselves, each time anew.
+/// What decides of gates.
 pub(super) fn of_gates(gates: &[Gate]) -> Vec<(Safe, Finding)> {
-    let decides = |gate: &&Gate| !matches!(gate.name.as_str(), "lock" | "current" | "rights");
-    let gates = gates.iter().filter(decides);
+    let gates = gates.iter().filter(|gate| decides(gate));
     gates.map(|gate| (gate.id(), gate.finding)).collect()
 }
 

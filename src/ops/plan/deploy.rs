@@ -361,6 +361,7 @@ impl Draft {
             soak: estate.scope.soak,
             fired: None,
             hash,
+            bound: Safe::default(),
         }
     }
 }

@@ -54,7 +54,12 @@ pub(in crate::ops) fn stopped(estate: &Estate, now: Now) -> Result<Option<Safe>,
 pub(super) fn terms(kind: OperationKind, estate: &Estate) -> Option<Safe> {
     let terms = estate.terms().filter(|_| kind != OperationKind::Rollback)?;
     let text = match terms {
-        Ok(terms) if terms.freezes.is_empty() && terms.tier.is_none() => return None,
+        Ok(Terms {
+            freezes,
+            tier: None,
+            approval: None,
+            ..
+        }) if freezes.is_empty() => return None,
         Ok(terms) => serde_json::to_vec::<Terms>(&terms).unwrap_or_default(),
         Err(why) => why.as_bytes().to_vec(),
     };

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::approval::approval;
 use super::freeze::freeze;
 use super::left::is_left;
 use super::overridden::overridden;
@@ -60,6 +61,7 @@ pub(super) fn cutover(
     gates.push(capacity(estate, to));
     gates.extend(held(&holds));
     gates.extend(monitoring::gates(estate, switch, to, now));
+    gates.extend(approval(value, &flips, estate, now));
     gates.extend(lock(request, estate, &switch.services, now));
     gates.extend(rights(estate));
     gates.extend(owners(&services));
@@ -172,6 +174,10 @@ impl Draft {
             estate,
         );
         let is_cutover = self.kind == OperationKind::Cutover;
+        let bound = match is_cutover {
+            true => decisive::bound(&to, &self.flips, estate),
+            false => Safe::default(),
+        };
         // What was never seen is no baseline: then no alert is proof.
         let alerts = (estate.alerts.as_ref())
             .filter(|alerts| is_cutover && alerts.rules.listed && !alerts.scope.gates.is_empty());
@@ -194,6 +200,7 @@ impl Draft {
             back: self.back,
             reason: request.reason.clone(),
             hash,
+            bound,
             how: super::How::Image,
             probes: Vec::new(),
             wanted: BTreeMap::new(),

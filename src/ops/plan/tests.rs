@@ -1,5 +1,6 @@
 //! Each gate, seen to open and to close.
 
+mod approval;
 mod deploy;
 
 use super::*;

@@ -1,0 +1,140 @@
+//! What waits for an approval, in every environment that is watched, and whether it is still what would go live.
+
+use super::operate::request;
+use super::state::{Overlay, State};
+use crate::estate::timeline::{Happening, Source, Weight};
+use crate::estate::{Approver, Estate, Now, Safe};
+use crate::ops::approval::{Decision, Paper, Papers, Standing, clock};
+use crate::ops::plan::Plan;
+use crate::ops::{OperationKind, Request, check};
+
+/// A request that is not over.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listed {
+    /// The environment's place in the configuration.
+    pub environment: usize,
+    /// The request.
+    pub asked: Paper,
+    /// How it stands, in words.
+    pub said: Safe,
+    /// Whether somebody can decide on it still.
+    pub waits: bool,
+}
+
+/// The requests of all environments that are watched, those that wait first; none is dropped for being void.
+pub fn listed(state: &State) -> Vec<Listed> {
+    let mut all = Vec::new();
+    for (place, environment) in state.environments.iter().enumerate() {
+        let estate = &environment.estate;
+        let papers = Papers::in_estate(estate);
+        let of = |asked: &Paper| {
+            let (said, waits) = standing(asked, &papers, estate, state.now)?;
+            Some(Listed {
+                environment: place,
+                asked: asked.clone(),
+                said: said.into(),
+                waits,
+            })
+        };
+        all.extend(papers.requests().filter_map(of));
+    }
+    all.sort_by_key(|it| !it.waits);
+    all
+}
+
+fn standing(asked: &Paper, papers: &Papers, estate: &Estate, now: Now) -> Option<(String, bool)> {
+    let lasts_s = estate.scope.approval.lasts_s;
+    match papers.standing(asked, lasts_s, estate.server_time(now)) {
+        Standing::Over | Standing::Rejected(_) => None,
+        Standing::Approved(yes) => {
+            let until = clock(yes.ends(lasts_s));
+            Some((format!("approved by {} until {until}", yes.author), false))
+        }
+        Standing::Waits => Some(match void(asked, estate, now) {
+            Some(why) => (format!("void: {why}"), false),
+            None => (format!("waits until {}", clock(asked.ends(lasts_s))), true),
+        }),
+    }
+}
+
+/// Those that wait in `estate`, whether or not they are void: that takes a plan.
+pub fn waiting(estate: &Estate, now: Now) -> Vec<Paper> {
+    let papers = Papers::in_estate(estate);
+    let waiting = papers.waiting(estate.scope.approval.lasts_s, estate.server_time(now));
+    waiting.into_iter().cloned().collect()
+}
+
+/// The request that the cursor of the list is on, by its identity: a list that grows under it retargets nothing.
+pub fn chosen(state: &State, listed: &[Listed]) -> Option<usize> {
+    let Some(Overlay::Approvals(chosen)) = &state.overlay else {
+        return None;
+    };
+    match chosen {
+        Some(id) => listed.iter().position(|it| it.asked.id == *id),
+        None => (!listed.is_empty()).then_some(0),
+    }
+}
+
+/// The cutover that was asked for, as it would be planned now.
+pub fn cutover(asked: &Paper) -> Request {
+    Request {
+        to: Some(asked.colour.clone()),
+        ..request(OperationKind::Cutover, &Default::default())
+    }
+}
+
+/// The plan of what was asked for, as far as there is one.
+pub fn planned(asked: &Paper, estate: &Estate, now: Now) -> Result<Plan, Safe> {
+    match check(&cutover(asked), estate, now) {
+        Ok(plan) => Ok(plan),
+        Err(refusal) => match refusal.plan {
+            Some(plan) => Ok(*plan),
+            None => Err(refusal.why),
+        },
+    }
+}
+
+/// Why what was asked for is not what would go live any more.
+pub fn void(asked: &Paper, estate: &Estate, now: Now) -> Option<Safe> {
+    match planned(asked, estate, now) {
+        Ok(plan) if plan.bound == asked.plan => None,
+        Ok(plan) if plan.bound.is_empty() => Some("it is live already".into()),
+        Ok(_) => Some("another revision, or another flip, would be done now".into()),
+        Err(why) => Some(why),
+    }
+}
+
+/// Whether an approval is asked for in `estate`.
+pub fn is_asked_for(estate: &Estate) -> bool {
+    estate.approver() == Approver::Other
+}
+
+/// What was asked for and decided, for the timeline.
+pub(super) fn told(estate: &Estate) -> impl Iterator<Item = Happening> {
+    let papers = Papers::in_estate(estate).all.into_iter();
+    papers.map(|paper| {
+        let weight = match paper.decision {
+            Decision::Asked | Decision::Rejected => Weight::Look,
+            Decision::Approved => Weight::Good,
+        };
+        let to = Plan::colour_in_words(&paper.colour);
+        let what = format!("cutover to {to} {}: {}", said(paper.decision), paper.reason);
+        Happening {
+            at: paper.since,
+            weight,
+            what: Safe::new(&what),
+            note: Some(Safe::new(&format!("by {}", paper.author))),
+            after: None,
+            source: Source::Policy,
+        }
+    })
+}
+
+/// As the timeline tells it.
+fn said(decision: Decision) -> &'static str {
+    match decision {
+        Decision::Asked => "waits for an approval",
+        Decision::Approved => "approved",
+        Decision::Rejected => "rejected",
+    }
+}

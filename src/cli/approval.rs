@@ -1,0 +1,409 @@
+//! `approval`: ask for one, list what waits, approve, reject.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::exit::Exit;
+use super::operate::{self, ask, exit_of, text};
+use super::output::{complain, say};
+use super::runtime;
+use super::setup::Loaded;
+use crate::estate::{Safe, Tier};
+use crate::ops::approval::{Decision, Paper, Standing, clock};
+use crate::ops::approve::{self, Draft};
+use crate::ops::bastion::Bastion;
+use crate::ops::engine::Refused;
+use crate::ops::kept::is_id;
+use crate::ops::{Plan, policy};
+
+#[derive(Clone, Debug, clap::Subcommand)]
+pub(super) enum Verb {
+    /// Ask for another person's approval of a cutover, as its plan is now.
+    Request(Request),
+    /// What was asked for and is not over, in an environment or in all; the exit code is 4 while anything waits.
+    List(List),
+    /// Approve what somebody else asked for, if it is still what would go live.
+    Approve(Decide),
+    /// Reject it: that request is ended, whoever approved it.
+    Reject(Decide),
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Request {
+    /// The environment, as the configuration names it.
+    environment: String,
+    /// The colour that is meant; without it the one that is not live.
+    #[arg(long, value_name = "COLOUR")]
+    to: Option<String>,
+    /// A gate that the cutover will override, and why, as for `cutover`. Once for each.
+    #[arg(long = "override", value_name = "GATE=REASON", value_parser = operate::overridden)]
+    overrides: Vec<(String, String)>,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct List {
+    /// The environment.
+    environment: Option<String>,
+    /// One JSON object a line, of the shape `wheelhouse.approval/v1`.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Decide {
+    /// The environment, where one request waits; else the request's id.
+    #[arg(value_name = "ENVIRONMENT|ID")]
+    which: String,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Common {
+    /// Why: whoever decides, or is told, reads it.
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// Print what would be done, and do nothing.
+    #[arg(long)]
+    plan: bool,
+    /// Do not ask.
+    #[arg(long)]
+    yes: bool,
+    /// JSON of the shape `wheelhouse.approval/v1`.
+    #[arg(long)]
+    json: bool,
+}
+
+/// The shape of it in JSON.
+const SCHEMA: &str = "wheelhouse.approval/v1";
+
+/// Runs the verb.
+pub(super) fn run(loaded: &Loaded, verb: &Verb, may_write: bool) -> Exit {
+    let runtime = match runtime(2) {
+        Ok(runtime) => runtime,
+        Err(exit) => return exit,
+    };
+    let exit = runtime.block_on(async {
+        match verb {
+            Verb::Request(wanted) => request(loaded, wanted, may_write).await,
+            Verb::List(wanted) => list(loaded, wanted).await,
+            Verb::Approve(wanted) => decide(loaded, wanted, Decision::Approved, may_write).await,
+            Verb::Reject(wanted) => decide(loaded, wanted, Decision::Rejected, may_write).await,
+        }
+    });
+    runtime.shutdown_timeout(Duration::from_millis(300));
+    exit.unwrap_or_else(|(exit, words)| {
+        complain(&format!("wheelhouse: {words}\n"));
+        exit
+    })
+}
+
+type Done = Result<Exit, (Exit, Safe)>;
+
+async fn request(loaded: &Loaded, wanted: &Request, may_write: bool) -> Done {
+    let bastion = connect(loaded, &wanted.environment).await?;
+    writable(loaded, &bastion, &wanted.common, may_write)?;
+    let asked = approve::Wanted {
+        to: wanted.to.as_deref().map(Safe::new),
+        overrides: (wanted.overrides.iter())
+            .map(|(gate, why)| (Safe::new(gate), Safe::new(why)))
+            .collect(),
+        reason: Safe::new(&wanted.common.reason),
+    };
+    let draft = approve::ask(&bastion, &asked).await;
+    finish(&bastion, draft, &wanted.common).await
+}
+
+async fn decide(loaded: &Loaded, wanted: &Decide, decision: Decision, may_write: bool) -> Done {
+    let (bastion, id) = match is_id(&wanted.which) {
+        true => (
+            owner(loaded, &wanted.which).await?,
+            Safe::new(&wanted.which),
+        ),
+        false => {
+            let bastion = connect(loaded, &wanted.which).await?;
+            let id = only(&bastion).await?;
+            (bastion, id)
+        }
+    };
+    writable(loaded, &bastion, &wanted.common, may_write)?;
+    let reason = Safe::new(&wanted.common.reason);
+    let draft = approve::decide(&bastion, &id, decision, &reason).await;
+    finish(&bastion, draft, &wanted.common).await
+}
+
+async fn connect(loaded: &Loaded, name: &str) -> Result<Bastion, (Exit, Safe)> {
+    let place = operate::place(loaded, name).map_err(|why| (Exit::Usage, why.into()))?;
+    let bastion = Bastion::connect(&place).await;
+    bastion.map_err(|fault| (Exit::Bad, fault.what))
+}
+
+/// A request and a decision let production change: they are changes too.
+fn writable(
+    loaded: &Loaded,
+    bastion: &Bastion,
+    common: &Common,
+    may_write: bool,
+) -> Result<(), (Exit, Safe)> {
+    let name = &bastion.scope.name;
+    if loaded.is_read_only(name) && !may_write && !common.plan {
+        let said = format!("{name} is read-only: say --write too, or look with --plan");
+        return Err((Exit::Usage, said.into()));
+    }
+    Ok(())
+}
+
+/// The one request that waits there.
+async fn only(bastion: &Bastion) -> Result<Safe, (Exit, Safe)> {
+    let (estate, papers, server) = approve::look(bastion).await.map_err(trouble)?;
+    let name = &bastion.scope.name;
+    let waiting = papers.waiting(estate.scope.approval.lasts_s, server);
+    match &waiting[..] {
+        [one] => Ok(one.id.clone()),
+        // One that is approved may still be rejected, and one that is over is told as such.
+        [] => match papers.requests().last() {
+            Some(last) => Ok(last.id.clone()),
+            None => Err((
+                Exit::Usage,
+                format!("nothing in {name} waits for an approval").into(),
+            )),
+        },
+        several => {
+            let ids: Vec<String> = several
+                .iter()
+                .map(|it| format!("{} ({})", it.id, it.words()))
+                .collect();
+            let said = format!(
+                "several requests wait in {name}, name one: {}",
+                ids.join("; ")
+            );
+            Err((Exit::Usage, said.into()))
+        }
+    }
+}
+
+/// Where the request of that id is.
+async fn owner(loaded: &Loaded, id: &str) -> Result<Bastion, (Exit, Safe)> {
+    let mut away = Vec::new();
+    for place in loaded.places() {
+        let name = &place.scope.name;
+        let read = match Bastion::connect(&place).await {
+            Ok(bastion) => approve::look(&bastion).await.map(|read| (bastion, read)),
+            Err(fault) => Err(fault.into()),
+        };
+        match read {
+            Ok((bastion, (_, papers, _))) => {
+                if papers.requests().any(|it| it.id.as_str() == id) {
+                    return Ok(bastion);
+                }
+            }
+            Err(refused) => away.push(format!("{name}: {}", policy::words(&refused))),
+        }
+    }
+    Err(match away.is_empty() {
+        true => {
+            let said = format!("there is no request {id}: `wheelhouse approval list` names them");
+            (Exit::Usage, said.into())
+        }
+        false => {
+            let said = format!("request {id} was not found; {}", away.join("; "));
+            (Exit::Unknown, said.into())
+        }
+    })
+}
+
+async fn finish(bastion: &Bastion, draft: Result<Draft, Refused>, common: &Common) -> Done {
+    let draft = match draft {
+        Ok(draft) => draft,
+        Err(refused) => return refuse(refused, common.json),
+    };
+    if common.plan {
+        show(&draft, common.json);
+        return Ok(Exit::Ok);
+    }
+    if !common.yes {
+        show(&draft, false);
+        match ask::typed(&word(&draft)) {
+            Ok(true) => {}
+            Ok(false) => {
+                complain("not confirmed: nothing was changed\n");
+                return Ok(Exit::Refused);
+            }
+            Err(words) => return Err((Exit::Usage, words.into())),
+        }
+    }
+    match approve::carry_out(bastion, &draft).await {
+        Ok(words) if common.json => {
+            say(&format!("{}\n", object(&draft, Some(&words))));
+            Ok(Exit::Ok)
+        }
+        Ok(words) => {
+            say(&format!("{words}\n"));
+            Ok(Exit::Ok)
+        }
+        Err(refused) => refuse(refused, common.json),
+    }
+}
+
+/// What has to be typed.
+fn word(draft: &Draft) -> String {
+    match draft.tier {
+        Tier::Development => String::new(),
+        Tier::Staging => "y".to_owned(),
+        Tier::Production => draft.paper.environment.to_string(),
+    }
+}
+
+fn object(draft: &Draft, done: Option<&Safe>) -> Value {
+    json!({ "schema": SCHEMA, "approval": draft.paper, "done": done, "refused": null })
+}
+
+fn show(draft: &Draft, as_json: bool) {
+    if as_json {
+        return say(&format!("{}\n", object(draft, None)));
+    }
+    if let Some(plan) = &draft.plan {
+        say(&text::plan(plan));
+    }
+    let paper = &draft.paper;
+    say(&format!(
+        "\n{}\n\n  by:     {} ({})\n  of:     {}\n  reason: {}\n  until:  {:.0}\n\n",
+        draft.title(),
+        paper.author,
+        paper.seat,
+        paper.runs,
+        paper.reason,
+        paper.expires
+    ));
+}
+
+fn refuse(refused: Refused, as_json: bool) -> Done {
+    let words = policy::words(&refused);
+    if as_json {
+        let said = json!({ "schema": SCHEMA, "approval": null, "done": null, "refused": words });
+        say(&format!("{said}\n"));
+    }
+    match refused {
+        Refused::Refusal(refusal) => {
+            complain(&format!("refused: {words}\n"));
+            Ok(exit_of(refusal.kind))
+        }
+        refused => Err(trouble(refused)),
+    }
+}
+
+fn trouble(refused: Refused) -> (Exit, Safe) {
+    (Exit::Bad, policy::words(&refused))
+}
+
+async fn list(loaded: &Loaded, wanted: &List) -> Done {
+    let places = match &wanted.environment {
+        Some(name) => {
+            vec![operate::place(loaded, name).map_err(|why| (Exit::Usage, why.into()))?]
+        }
+        None => loaded.places(),
+    };
+    let (mut exit, mut is_empty) = (Exit::Ok, true);
+    for place in places {
+        let name = place.scope.name.clone();
+        let told = match Bastion::connect(&place).await {
+            Ok(bastion) => tell(&bastion, wanted.json).await,
+            Err(fault) => Err(fault.into()),
+        };
+        match told {
+            Ok(Told { any, waits }) => {
+                is_empty &= !any;
+                if waits && exit == Exit::Ok {
+                    exit = Exit::WaitingForApproval;
+                }
+            }
+            Err(refused) => {
+                complain(&format!("{name}: {}\n", policy::words(&refused)));
+                exit = Exit::Unknown;
+            }
+        }
+    }
+    if is_empty && exit == Exit::Ok && !wanted.json {
+        say("nothing waits for an approval\n");
+    }
+    Ok(exit)
+}
+
+/// What was told of an environment.
+struct Told {
+    any: bool,
+    waits: bool,
+}
+
+async fn tell(bastion: &Bastion, as_json: bool) -> Result<Told, Refused> {
+    let (estate, papers, server) = approve::look(bastion).await?;
+    let lasts_s = estate.scope.approval.lasts_s;
+    let mut told = Told {
+        any: false,
+        waits: false,
+    };
+    for asked in papers.requests() {
+        let standing = papers.standing(asked, lasts_s, server);
+        let state = match &standing {
+            Standing::Over => continue,
+            Standing::Rejected(no) if server >= no.ends(lasts_s) => continue,
+            Standing::Rejected(no) => no.words(),
+            Standing::Approved(yes) => {
+                format!("{}, until {}", yes.words(), clock(yes.ends(lasts_s)))
+            }
+            Standing::Waits => waits(bastion, asked, lasts_s, &mut told).await,
+        };
+        told.any = true;
+        let word = match &standing {
+            _ if state.starts_with(VOID) => "void",
+            Standing::Approved(_) => "approved",
+            Standing::Rejected(_) => "rejected",
+            Standing::Waits | Standing::Over => "waits",
+        };
+        match as_json {
+            true => say(&format!("{}\n", listed(asked, word, &state))),
+            false => say(&line(asked, &state)),
+        }
+    }
+    for unread in &papers.unread {
+        complain(&format!("{}: {}\n", bastion.scope.name, unread.why));
+    }
+    Ok(told)
+}
+
+/// What starts the line of one that nobody can decide on any more.
+const VOID: &str = "VOID";
+
+/// How one that nobody decided on stands: what would go live may be something else by now.
+async fn waits(bastion: &Bastion, asked: &Paper, lasts_s: u32, told: &mut Told) -> String {
+    let until = clock(asked.ends(lasts_s));
+    match approve::void(bastion, asked).await {
+        Ok(Some(why)) => format!("{VOID}: {why}"),
+        Ok(None) => {
+            told.waits = true;
+            format!("waits until {until}")
+        }
+        Err(why) => {
+            told.waits = true;
+            format!("waits until {until}; whether it is void is not known: {why}")
+        }
+    }
+}
+
+fn listed(asked: &Paper, word: &str, state: &str) -> Value {
+    json!({ "schema": SCHEMA, "request": asked, "state": word, "words": Safe::new(state) })
+}
+
+fn line(asked: &Paper, state: &str) -> String {
+    format!(
+        "{}  cut over {} to {}  {}\n    {}\n    {state}\n",
+        asked.id,
+        asked.environment,
+        Plan::colour_in_words(&asked.colour),
+        asked.words(),
+        asked.runs
+    )
+}

@@ -1,0 +1,187 @@
+//! Whether one other person approved what would go live (I-11, I-13, I-48, I-49).
+//!
+//! The gate lifts itself alone: every other one is asked as if nobody had approved anything, and an approval passes
+//! over nothing. It is asked with the plan, again on fresh reads when the operation starts, and once more before the
+//! first flip, whoever carries it out by then.
+
+use super::{Finding, Flip, Gate, Plan, decisive};
+use crate::estate::{Approver, Currency, Estate, Kind, Now, Safe};
+use crate::ops::OperationKind;
+use crate::ops::approval::{Decision, Paper, Papers, clock, is_program};
+
+/// The gate that says BAD where nobody else approved it, or not any more.
+pub(super) const APPROVAL: &str = "approval";
+/// The gate that says BAD where somebody rejected it.
+pub(super) const REJECTED: &str = "rejected";
+
+/// Whether a gate of that name is one of these.
+pub(in crate::ops) fn is_of_approval(name: &str) -> bool {
+    matches!(name, APPROVAL | REJECTED)
+}
+
+/// Whether it is approved that `flips` are done; none where nobody asks, or nothing moves.
+pub(super) fn approval(to: &Safe, flips: &[Flip], estate: &Estate, now: Now) -> Option<Gate> {
+    match estate.approver() {
+        _ if flips.is_empty() => None,
+        Approver::Nobody => None,
+        Approver::Github => {
+            let said = "GitHub's review of its environment is the approval here; none is asked for beside it";
+            Some(Gate::new(APPROVAL, Finding::Noted, said))
+        }
+        Approver::Other => {
+            let bound = decisive::bound(to, flips, estate);
+            Some(judged(&bound, estate, now))
+        }
+    }
+}
+
+/// Whether the approval that lets the first flip be sent holds at this instant.
+///
+/// # Errors
+/// Why not.
+pub(in crate::ops) fn approved(plan: &Plan, estate: &Estate, now: Now) -> Result<(), Safe> {
+    if plan.kind != OperationKind::Cutover {
+        return Ok(());
+    }
+    match approval(&plan.to, &plan.flips, estate, now) {
+        Some(gate) if gate.is_closed() => Err(format!("{}: {}", gate.name, gate.said).into()),
+        Some(_) | None => Ok(()),
+    }
+}
+
+impl Plan {
+    /// Whether an approval is all that it lacks.
+    pub fn lacks_approval_alone(&self) -> bool {
+        let mut closed = (self.gates.iter())
+            .filter(|gate| gate.is_closed() && !self.is_overridden(&gate.id()))
+            .peekable();
+        closed.peek().is_some() && closed.all(|gate| is_of_approval(&gate.name))
+    }
+}
+
+fn judged(bound: &Safe, estate: &Estate, now: Now) -> Gate {
+    match judge(bound, estate, now) {
+        Ok(Ok(gate)) => gate,
+        Ok(Err(why)) => Gate::new(APPROVAL, Finding::Bad, why),
+        Err(why) => Gate::new(APPROVAL, Finding::Unknown, why),
+    }
+}
+
+/// # Errors
+/// It is not known, and why; within: it is not approved, and why.
+fn judge(bound: &Safe, estate: &Estate, now: Now) -> Result<Result<Gate, String>, String> {
+    seen(estate, now)?;
+    let papers = Papers::in_estate(estate);
+    // One of a newer version may be a rejection.
+    if let Some(unread) = papers.unread.iter().find(|it| it.plan == *bound) {
+        return Err(format!("{}; delete it, or ask anew", unread.why));
+    }
+    let ended = papers.ended();
+    let approvals = (papers.all.iter())
+        .filter(|it| it.decision == Decision::Approved && it.plan == *bound)
+        .filter(|it| !ended.contains(&it.request));
+    let Some(server) = estate.told_time(now) else {
+        return match approvals.count() {
+            0 => Ok(Err(missing(&papers, bound))),
+            _ => Err(
+                "whether the approval still holds is not known: the server's clock is not"
+                    .to_owned(),
+            ),
+        };
+    };
+    let lasts_s = estate.scope.approval.lasts_s;
+    let (holding, over): (Vec<&Paper>, Vec<&Paper>) =
+        approvals.partition(|it| server < it.ends(lasts_s));
+    let mut why = None;
+    for paper in holding.iter().rev() {
+        match counts(paper, estate.user.as_ref()) {
+            Counts::Yes(finding) => {
+                let until = clock(paper.ends(lasts_s));
+                let said = format!("by {} until {until}: {}", paper.author, paper.reason);
+                return Ok(Ok(Gate::new(APPROVAL, finding, said)));
+            }
+            Counts::No(said) => why = Some(said),
+            Counts::Unknown(said) => return Err(said),
+        }
+    }
+    if let Some(no) = rejection(&papers, bound) {
+        let said = format!(
+            "by {} at {}: {}; what is asked for anew is another request",
+            no.author,
+            clock(no.created),
+            no.reason
+        );
+        return Ok(Ok(Gate::new(REJECTED, Finding::Bad, said)));
+    }
+    let over = over.last().map(|paper| {
+        let since = clock(paper.ends(lasts_s));
+        format!(
+            "the approval by {} is over since {since}: ask for another",
+            paper.author
+        )
+    });
+    Ok(Err(why.or(over).unwrap_or_else(|| missing(&papers, bound))))
+}
+
+/// I-12: a gate that cannot be reached is closed.
+fn seen(estate: &Estate, now: Now) -> Result<(), String> {
+    let why = match estate.currency(Kind::Records, now.at) {
+        Currency::Live => return Ok(()),
+        Currency::Waiting => "approvals were not seen yet".into(),
+        Currency::Stale => {
+            let fault = estate.fault(Kind::Records).map(|fault| fault.what.clone());
+            fault.unwrap_or_else(|| "no sign of life".into())
+        }
+    };
+    Err(format!("whether it is approved is not known: {why}"))
+}
+
+enum Counts {
+    Yes(Finding),
+    No(String),
+    Unknown(String),
+}
+
+/// I-48: whether `paper` is of another person than `user`, who would carry it out, and than whoever asked.
+fn counts(paper: &Paper, user: Option<&Safe>) -> Counts {
+    let author = &paper.author;
+    match user {
+        _ if is_program(author) => Counts::No(format!("{author} is a program and no other person")),
+        _ if *author == paper.requester => Counts::No(format!(
+            "{author} asked for it and may not approve it: one API user is one person"
+        )),
+        Some(user) if user.is_empty() => Counts::Unknown(format!(
+            "the API does not say who you are (selfsubjectreviews), and so not whether {author} is another person"
+        )),
+        Some(user) if user == author => Counts::No(format!(
+            "{author} approved it and may not carry it out: one API user is one person"
+        )),
+        Some(_) => Counts::Yes(Finding::Ok),
+        // Who we are the worker asks, and this anew.
+        None => Counts::Yes(Finding::Noted),
+    }
+}
+
+/// The rejection of the newest request for it.
+fn rejection<'a>(papers: &'a Papers, bound: &Safe) -> Option<&'a Paper> {
+    let asked = papers.newest(Decision::Asked, bound);
+    let no = papers.newest(Decision::Rejected, bound)?;
+    asked
+        .is_none_or(|asked| asked.id == no.request)
+        .then_some(no)
+}
+
+/// Why there is none, and the way to one.
+fn missing(papers: &Papers, bound: &Safe) -> String {
+    if let Some(asked) = papers.newest(Decision::Asked, bound) {
+        return format!("one other person's is waited for: {}", asked.words());
+    }
+    let other = (papers.all.iter()).rfind(|it| it.decision == Decision::Approved);
+    match other {
+        Some(other) => format!(
+            "one other person's is needed; {} approved another revision or another flip ({}), which is void: ask anew",
+            other.author, other.runs
+        ),
+        None => "one other person's is needed: ask for it".to_owned(),
+    }
+}

@@ -1,0 +1,60 @@
+//! The release manager's list: what waits for an approval, in every environment that is watched.
+
+use super::canvas::{Canvas, Text, column, fit};
+use super::overlay::list;
+use super::theme::{Mark, Role, Theme};
+use crate::app::State;
+use crate::app::approvals::{self, Listed};
+use crate::estate::Kind;
+use crate::ops::Plan;
+
+/// Columns around a line: the window's borders and what is left beside it.
+const AROUND: usize = 8;
+
+/// Draws the list.
+pub(super) fn draw(state: &State, canvas: &mut Canvas<'_>) {
+    let listed = approvals::listed(state);
+    let chosen = approvals::chosen(state, &listed).unwrap_or(0);
+    let theme = canvas.theme;
+    let room = usize::from(canvas.area.width).saturating_sub(AROUND);
+    let mut lines: Vec<Text> = listed
+        .iter()
+        .map(|it| line(state, it, room, &theme))
+        .collect();
+    if lines.is_empty() {
+        lines.push(Text::default().add("nothing waits for an approval", Role::Dim));
+    }
+    let unseen: Vec<&str> = (state.environments.iter())
+        .filter(|it| !it.is_watched && !it.estate.is_listed(Kind::Records))
+        .map(|environment| environment.estate.scope.name.as_str())
+        .collect();
+    if !unseen.is_empty() {
+        let said = format!("not watched yet: {} (e goes there)", unseen.join(", "));
+        lines.push(Text::default().add(fit(&said, room, &theme), Role::Dim));
+    }
+    let title = Text::default()
+        .add("Approvals", Role::Focus)
+        .add("  Y approves, N rejects, Enter goes there", Role::Dim);
+    list(canvas, &title, &lines, chosen);
+}
+
+/// `‖ production  to GREEN  dave  waits until 15:02Z  v2 is due`
+fn line(state: &State, listed: &Listed, room: usize, theme: &Theme) -> Text {
+    let name = &state.environments[listed.environment].estate.scope.name;
+    let mark = match (listed.waits, listed.said.starts_with("void")) {
+        (true, _) => Mark::Approval,
+        (false, true) => Mark::Unknown,
+        (false, false) => Mark::Ok,
+    };
+    let asked = &listed.asked;
+    let to = format!("to {}", Plan::colour_in_words(&asked.colour));
+    let said = format!(
+        "  {}  {}  {}: {}",
+        to, listed.said, asked.author, asked.reason
+    );
+    let lead = Text::default()
+        .add(format!("{} ", theme.mark(mark)), Theme::role(mark))
+        .add(column(name, 12, theme), Role::Title);
+    let left = room.saturating_sub(lead.width());
+    lead.add(fit(&said, left, theme), Role::Plain)
+}
