@@ -45,6 +45,8 @@ macro_rules! seen {
     };
 }
 
+#[path = "screens/deploy.rs"]
+mod deploy;
 #[path = "screens/freeze.rs"]
 mod freeze;
 #[path = "screens/operations.rs"]

@@ -85,6 +85,10 @@ pub enum Action {
     Rollback,
     /// Plan to make the selectors what was meant.
     Repair,
+    /// Plan to give the idle colour other images.
+    Deploy,
+    /// Plan to ask each of its pods whether it answers.
+    Smoke,
     /// The operation of this environment, entry by entry.
     Operation,
     /// Plan to have it stopped and undone.
@@ -147,6 +151,8 @@ impl Action {
         Self::Cutover,
         Self::Rollback,
         Self::Repair,
+        Self::Deploy,
+        Self::Smoke,
         Self::Operation,
         Self::Abort,
         Self::Adopt,
@@ -205,6 +211,8 @@ impl Action {
             Self::Cutover => "cutover",
             Self::Rollback => "rollback",
             Self::Repair => "repair",
+            Self::Deploy => "deploy",
+            Self::Smoke => "smoke",
             Self::Operation => "operation",
             Self::Abort => "abort",
             Self::Adopt => "adopt",
@@ -266,6 +274,8 @@ impl Action {
             | Self::Cutover
             | Self::Rollback
             | Self::Repair
+            | Self::Deploy
+            | Self::Smoke
             | Self::Abort
             | Self::Adopt
             | Self::Abandon

@@ -105,6 +105,8 @@ impl Loaded {
         let state = State::new(Setup {
             title: self.title,
             alerts: self.alerts,
+            hows: self.hows,
+            probes: self.probes,
             repository: self.repository,
             environments: self.environments,
             keymap: self.keymap,

@@ -18,6 +18,7 @@ mod soaked;
 mod still;
 
 pub(in crate::ops) use decisive::digest;
+pub use deploy::asked;
 pub use freeze::is_glass;
 pub(in crate::ops) use left::left;
 pub use smoke::Probe;

@@ -337,6 +337,8 @@ mod tests {
                 false,
             )],
             alerts: Vec::new(),
+            hows: Vec::new(),
+            probes: Vec::new(),
             repository: None,
             keymap: Keymap::default(),
             look: Look::default(),

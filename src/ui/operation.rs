@@ -145,10 +145,8 @@ fn headline(kept: &Kept) -> String {
     let to = (kept.operation.plan.as_ref()).map_or_else(String::new, |plan| match plan.kind {
         OperationKind::Repair => String::new(),
         _ if plan.is_in_place() => String::new(),
-        OperationKind::Cutover
-        | OperationKind::Rollback
-        | OperationKind::Deploy
-        | OperationKind::Smoke => {
+        OperationKind::Smoke => format!(" of {}", Plan::colour_in_words(&plan.to)),
+        OperationKind::Cutover | OperationKind::Rollback | OperationKind::Deploy => {
             format!(" to {}", Plan::colour_in_words(&plan.to))
         }
     });
@@ -314,7 +312,7 @@ fn keys(hold: &Hold, kept: &Kept) -> Text {
         }
         (_, Some(_)) => &[("P", "repair"), ("B", "abort"), ("R", "roll back")],
         // A rollback is not undone, and not begun twice.
-        _ if kind(kept) == OperationKind::Rollback.word() => &[("B", "abort")],
+        _ if moves_nothing(kept) => &[("B", "abort")],
         _ => &[("B", "abort"), ("R", "roll back")],
     };
     let mut text = Text::default();
@@ -323,6 +321,16 @@ fn keys(hold: &Hold, kept: &Kept) -> Text {
         text.push(format!(" {what}"), Role::Dim);
     }
     text
+}
+
+/// Whether a rollback is no way out of it: it is one, or moves no traffic.
+fn moves_nothing(kept: &Kept) -> bool {
+    let plan = kept.operation.plan.as_ref();
+    plan.is_some_and(|plan| match plan.kind {
+        OperationKind::Rollback | OperationKind::Smoke => true,
+        OperationKind::Deploy => !plan.is_in_place(),
+        OperationKind::Cutover | OperationKind::Repair => false,
+    })
 }
 
 /// One that is over, in a line.

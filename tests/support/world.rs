@@ -339,6 +339,8 @@ pub fn empty(look: Look, is_demo: bool) -> State {
             (scope("production", Tier::Production), true),
         ],
         alerts: Vec::new(),
+        hows: Vec::new(),
+        probes: Vec::new(),
         repository: None,
         keymap: Keymap::default(),
         look,

@@ -20,6 +20,8 @@ use crate::ops::{OperationKind, marks};
 use gates::{dispatches, missing, noted, owned, runs, scaled, unfit, unselected};
 use images::Wanted;
 
+pub use images::asked;
+
 /// Where a deploy goes.
 #[derive(Clone, Copy)]
 pub(super) struct Target<'a> {
