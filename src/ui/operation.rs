@@ -261,7 +261,7 @@ fn now(state: &State, kept: &Kept, step: &Step) -> String {
         },
         (Step::Update(name), _) => format!("patching {name}"),
         (Step::RollOut(name), StepState::Running { .. }) => rolling(state.estate(), name),
-        (Step::Smoke, _) => "asking every pod".to_owned(),
+        (Step::Smoke, _) => "asking every pod what is configured".to_owned(),
         (Step::Verify, _) => "reading the live Services once more".to_owned(),
         (Step::Hold, _) => "holding the autoscalers".to_owned(),
         (Step::Restore, _) => "giving the autoscalers back what they had".to_owned(),

@@ -7,7 +7,7 @@ use wheelhouse::app::{Command, Event, State, update};
 use wheelhouse::estate::Safe;
 use wheelhouse::estate::runs::{Conclusion, Deploys, Progress, RunsSeen};
 use wheelhouse::ops::OperationKind;
-use wheelhouse::ops::plan::{How, Probe};
+use wheelhouse::ops::plan::{How, Probe, Question};
 
 use super::operations::{open_window, type_in};
 use super::text;
@@ -175,14 +175,14 @@ fn a_smoke_test_takes_an_enter_and_no_window_and_says_where_nothing_is_asked() {
         "{screen}"
     );
     assert_eq!(wanted(&state), None);
-    state.environment_mut().probes = vec![Probe {
+    state.environment_mut().probes = vec![Probe::Ask(Question {
         workload: "frontend".into(),
         port: "8080".into(),
         path: "/api/health".into(),
         status: 200,
         within_ms: 2_000,
         contains: Vec::new(),
-    }];
+    })];
     press(&mut state, "esc V");
     let wanted = wanted(&state).unwrap();
     assert_eq!(wanted.request.kind, OperationKind::Smoke);
