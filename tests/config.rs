@@ -1430,6 +1430,11 @@ fn how_an_environment_is_deployed_and_tested_is_checked_with_its_place() {
             "1 to 65535",
         ),
         (
+            "[environment.gates]\nsmoke = true\n",
+            "environment[0].gates.smoke",
+            "[[environment.smoke]]",
+        ),
+        (
             "[[environment.smoke]]\ncommand = []\n",
             "environment[0].smoke[0].command",
             "a program and its words",

@@ -338,6 +338,7 @@ fn scope(environment: &Environment, operations: &Operations) -> Scope {
         workloads: workloads.collect(),
         traffic,
         soak: soak(environment, operations),
+        needs_smoke: environment.gates.smoke,
     }
 }
 

@@ -210,6 +210,7 @@ pub(crate) mod tests {
                 services: vec!["digital-wall-service".into()],
             }),
             soak: crate::estate::Soak::default(),
+            needs_smoke: false,
         }
     }
 

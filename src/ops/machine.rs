@@ -188,7 +188,7 @@ impl Operation {
             | What::Unknown { .. } => {
                 self.step(entry);
             }
-            What::GlassClosed { .. } | What::Newer(_) => {}
+            What::Tested { .. } | What::GlassClosed { .. } | What::Newer(_) => {}
         }
     }
 

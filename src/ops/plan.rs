@@ -16,6 +16,7 @@ mod rollback;
 mod smoke;
 mod soaked;
 mod still;
+mod tested;
 
 pub(in crate::ops) use decisive::digest;
 pub use deploy::asked;
@@ -25,6 +26,8 @@ pub use smoke::{Probe, Question, Trial};
 pub(in crate::ops) use smoke::{all, ill, pods, port};
 pub use soaked::{Soaked, soaked};
 pub use still::{open, still};
+pub(in crate::ops) use tested::revisions;
+pub use tested::{Revisions, in_words};
 
 use std::collections::BTreeMap;
 
@@ -150,6 +153,9 @@ pub struct Plan {
     pub back: Safe,
     /// Why, as the request said.
     pub reason: Option<Safe>,
+    /// What the smoke test that a cutover stands on was about; none where none is demanded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tested: Option<Revisions>,
     /// How a deploy is done.
     #[serde(default, skip_serializing_if = "How::is_image")]
     pub how: How,

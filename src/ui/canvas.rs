@@ -333,6 +333,7 @@ mod tests {
                     workloads: Vec::new(),
                     traffic: None,
                     soak: crate::estate::Soak::default(),
+                    needs_smoke: false,
                 },
                 false,
             )],

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::Bench;
-use crate::operator::{CUTOVER, Operator, QUICK, wait};
+use crate::operator::{CUTOVER, DEPLOY, Operator, QUICK, ROLLBACK, wait};
 
 /// Both parts say their colour and their digest.
 const QUESTIONS: &str = "[[environment.smoke]]\nworkload = \"frontend\"\nport = \"http\"\npath = \"/api/health\"\n\
@@ -190,4 +190,38 @@ fn i_7_a_test_whose_worker_was_killed_is_no_pass_and_its_program_is_not_started_
     erin.run(&["op", "adopt", &id])
         .assert(1, &["a test that was cut short is no pass"]);
     assert_eq!(std::fs::read_to_string(&begun).unwrap().lines().count(), 1);
+}
+
+#[test]
+fn i_13_a_cutover_that_demands_a_smoke_test_waits_for_one_of_what_is_there() {
+    let bench = Bench::ready();
+    let demand = format!("[environment.gates]\nsmoke = true\n{QUESTIONS}");
+    let erin = asking(&bench, &demand);
+    let plan = || erin.run(&["cutover", "production", "--plan"]);
+    plan().assert(5, &["smoke: GREEN was not tested"]);
+    erin.run(&CUTOVER)
+        .assert(5, &["smoke: GREEN was not tested"]);
+    erin.run(&SMOKE)
+        .assert(0, &["tested: backend ", "smoke done"]);
+    plan().assert(0, &["OK       smoke        passed at "]);
+
+    // Another revision of the idle colour.
+    erin.run(&DEPLOY).assert(0, &["done: GREEN runs"]);
+
+    let changed = "smoke: backend and frontend changed since the test";
+    plan().assert(5, &[changed]);
+    erin.run(&CUTOVER).assert(5, &[changed]);
+    assert_eq!(bench.colours(), ["blue", "blue"]);
+    // A later test that failed stands, whatever passed before.
+    erin.run(&SMOKE).assert(0, &["smoke done"]);
+    erin.edit("path = \"/ready\"", "path = \"/nowhere\"");
+    erin.run(&SMOKE).assert(1, &["smoke FAILED"]);
+    plan().assert(5, &["smoke: the last test, by ", "failed: "]);
+    erin.edit("path = \"/nowhere\"", "path = \"/ready\"");
+    erin.run(&SMOKE).assert(0, &["smoke done"]);
+
+    erin.run(&CUTOVER).assert(0, &["done: GREEN is live"]);
+
+    // BLUE was never tested: the way back asks for nothing.
+    erin.run(&ROLLBACK).assert(0, &["done: BLUE is live"]);
 }

@@ -244,5 +244,6 @@ pub fn scope(name: &str) -> Scope {
             watch_s: 20,
             ..Soak::default()
         },
+        needs_smoke: false,
     }
 }

@@ -53,6 +53,7 @@ pub fn scope(name: &str, tier: Tier) -> Scope {
             services: vec!["digital-wall-service".into(), "digital-wall-api".into()],
         }),
         soak: Soak::default(),
+        needs_smoke: false,
     }
 }
 

@@ -11,7 +11,7 @@ use super::program::{Ran, noted, variable};
 use super::{Ended, Found, Run};
 use crate::estate::{Estate, Pod, Safe};
 use crate::ops::entry::{Step, What};
-use crate::ops::plan::{Plan, Probe, Question, Trial, all, ill, pods, port};
+use crate::ops::plan::{Plan, Probe, Question, Trial, all, ill, pods, port, revisions};
 use crate::ops::reads;
 
 /// The most of a body that is shown.
@@ -64,7 +64,7 @@ impl Run {
         }
         let result = match result {
             Some(result) => result,
-            None => self.unchanged(step, &plan, &before, &tried).await?,
+            None => self.unchanged(step, &plan, &before, &mut tried).await?,
         };
         tried.notes.push(result);
         Ok(tried.notes)
@@ -153,7 +153,7 @@ impl Run {
         step: &Step,
         plan: &Plan,
         before: &Estate,
-        tried: &Tried,
+        tried: &mut Tried,
     ) -> Result<What, Ended> {
         let after = match self.looked(step).await? {
             Ok(estate) => estate,
@@ -164,14 +164,18 @@ impl Run {
             return Ok(failed(step, said));
         }
         let (was, is) = (tested(plan, before), tested(plan, &after));
-        Ok(match was.is_empty() {
-            true => failed(step, "no pod was there to be tested"),
-            false if was != is => failed(
-                step,
-                "the pods changed meanwhile: what was tested is not what is there now; test again",
-            ),
-            false => passed(step, evidence(tried, &was)),
-        })
+        if was.is_empty() {
+            return Ok(failed(step, "no pod was there to be tested"));
+        }
+        if was != is {
+            let said =
+                "the pods changed meanwhile: what was tested is not what is there now; test again";
+            return Ok(failed(step, said));
+        }
+        // I-13: a cutover that demands a test compares this with what is there by then.
+        let revisions = revisions(before, colour(plan, before));
+        tried.notes.push(What::Tested { revisions });
+        Ok(passed(step, evidence(tried, &was)))
     }
 
     async fn looked(&mut self, step: &Step) -> Result<Result<Estate, What>, Ended> {

@@ -350,6 +350,7 @@ impl Draft {
             others: self.others,
             back: self.back,
             reason: request.reason.clone(),
+            tested: None,
             how: request.how.clone(),
             probes: request.probes.clone(),
             wanted: request.images.clone(),

@@ -7,6 +7,7 @@ use super::left::is_left;
 use super::overridden::overridden;
 use super::{
     Finding, Flip, Gate, Hold, ImageChange, Plan, Refusal, Request, colour, decisive, monitoring,
+    tested,
 };
 use crate::estate::health::rollout;
 use crate::estate::{
@@ -57,6 +58,12 @@ pub(super) fn cutover(
     gates.extend(matching(estate, &targets, switch, to));
     gates.push(ready(estate, to));
     gates.extend(ports(estate, &services, &targets));
+    // Where nothing is flipped nobody is sent to what was not tested.
+    let is_demanded = estate.scope.needs_smoke && !flips.is_empty();
+    let (smoke, tested) = is_demanded
+        .then(|| tested::smoke(estate, switch, to, now.at))
+        .unzip();
+    gates.extend(smoke);
     gates.push(capacity(estate, to));
     gates.extend(held(&holds));
     gates.extend(monitoring::gates(estate, switch, to, now));
@@ -73,7 +80,11 @@ pub(super) fn cutover(
         gates,
         back: back(estate, switch, live, to),
     };
-    plan.finish(request, estate, switch)
+    let plan = plan.finish(request, estate, switch)?;
+    Ok(Plan {
+        tested: tested.flatten(),
+        ..plan
+    })
 }
 
 /// A plan to make every selector what was meant.
@@ -194,6 +205,7 @@ impl Draft {
             back: self.back,
             reason: request.reason.clone(),
             hash,
+            tested: None,
             how: super::How::Image,
             probes: Vec::new(),
             wanted: BTreeMap::new(),

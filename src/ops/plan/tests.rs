@@ -1,6 +1,7 @@
 //! Each gate, seen to open and to close.
 
 mod deploy;
+mod tested;
 
 use super::*;
 use crate::estate::fold::tests::now;

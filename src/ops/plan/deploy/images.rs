@@ -208,6 +208,7 @@ mod tests {
             workloads: vec![workload("frontend"), workload("backend")],
             traffic: None,
             soak: crate::estate::Soak::default(),
+            needs_smoke: false,
         };
         let said = |words: &[&str]| match asked(words, &scope) {
             Ok(images) => (images.iter())
