@@ -211,7 +211,7 @@ pub enum Deployment {
     Workflow(Workflow),
 }
 
-/// A program that deploys.
+/// A program that deploys or tests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Command {
     /// Its name and its words; no shell reads them.
@@ -220,9 +220,23 @@ pub struct Command {
     pub timeout: u32,
 }
 
-/// A question to every pod of a workload, before traffic may go there.
+/// A part of a smoke test, before traffic may go there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Smoke {
+pub enum Smoke {
+    /// A question to every pod of a workload.
+    Ask(Question),
+    /// A program.
+    Run {
+        /// Which.
+        command: Command,
+        /// The address that it is told; `{colour}` and the like are filled in.
+        url: Option<String>,
+    },
+}
+
+/// A question to every pod of a workload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Question {
     /// The workload.
     pub workload: String,
     /// The port: a number, or the name of one.

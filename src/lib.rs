@@ -40,6 +40,12 @@
 //! them as a worker, [`ops::check`] judges what they gave before a flip, and `ops::plan::soaked` after it. What is
 //! not known closes a gate, and never moves traffic.
 //!
+//! What a person may begin by a key: [`app::operate`] asks [`ops::check`] with what was filled in, has a worker prepared for
+//! it as soon as it is not refused, and sends that worker the hash of what stood on the screen.
+//!
+//! What a smoke test proves, and for how long: its record names the templates and digests that it was about
+//! ([`ops::What::Tested`]); a cutover that demands a test compares them with what is there, in its plan and before each patch.
+//!
 //! What is forbidden: the policy beside the target ([`estate::policy`]) freezes what moves forward; one gate of
 //! [`ops::plan`] asks it, for keys and headless alike, and the engine once more before the first patch.
 //!

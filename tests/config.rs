@@ -1440,6 +1440,26 @@ fn how_an_environment_is_deployed_and_tested_is_checked_with_its_place() {
             "environment[0].smoke[0].port",
             "1 to 65535",
         ),
+        (
+            "[environment.gates]\nsmoke = true\n",
+            "environment[0].gates.smoke",
+            "[[environment.smoke]]",
+        ),
+        (
+            "[[environment.smoke]]\ncommand = []\n",
+            "environment[0].smoke[0].command",
+            "a program and its words",
+        ),
+        (
+            &format!("{smoke}command = [\"x\"]\n"),
+            "environment[0].smoke[0].path",
+            "unknown key",
+        ),
+        (
+            "[[environment.smoke]]\ncommand = [\"x\"]\nurl = \"preview\"\n",
+            "environment[0].smoke[0].url",
+            "begins with https://",
+        ),
     ] {
         let problems = refused(&format!("{SMALL}{said}")).to_string();
         for part in [key, words] {

@@ -85,6 +85,10 @@ pub enum Action {
     Rollback,
     /// Plan to make the selectors what was meant.
     Repair,
+    /// Plan to give the idle colour other images.
+    Deploy,
+    /// Plan to ask each of its pods whether it answers.
+    Smoke,
     /// The operation of this environment, entry by entry.
     Operation,
     /// Plan to have it stopped and undone.
@@ -159,6 +163,8 @@ impl Action {
         Self::Cutover,
         Self::Rollback,
         Self::Repair,
+        Self::Deploy,
+        Self::Smoke,
         Self::Operation,
         Self::Abort,
         Self::Adopt,
@@ -223,6 +229,8 @@ impl Action {
             Self::Cutover => "cutover",
             Self::Rollback => "rollback",
             Self::Repair => "repair",
+            Self::Deploy => "deploy",
+            Self::Smoke => "smoke",
             Self::Operation => "operation",
             Self::Abort => "abort",
             Self::Adopt => "adopt",
@@ -291,6 +299,8 @@ impl Action {
             | Self::Cutover
             | Self::Rollback
             | Self::Repair
+            | Self::Deploy
+            | Self::Smoke
             | Self::Abort
             | Self::Adopt
             | Self::Abandon

@@ -1,6 +1,6 @@
 //! What waits for an approval, in every environment that is watched, and whether it is still what would go live.
 
-use super::operate::request;
+use super::operate::bare;
 use super::state::{Overlay, State};
 use crate::estate::timeline::{Happening, Source, Weight};
 use crate::estate::{Approver, Estate, Now, Safe};
@@ -79,7 +79,7 @@ pub fn chosen(state: &State, listed: &[Listed]) -> Option<usize> {
 pub fn cutover(asked: &Paper) -> Request {
     Request {
         to: Some(asked.colour.clone()),
-        ..request(OperationKind::Cutover, &Default::default())
+        ..bare(OperationKind::Cutover, &Default::default())
     }
 }
 

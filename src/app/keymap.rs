@@ -145,6 +145,20 @@ pub const BINDINGS: &[Binding] = &[
     ),
     bind(
         Context::Anywhere,
+        &["N"],
+        Deploy,
+        "plan to deploy new images, to the idle colour",
+        "",
+    ),
+    bind(
+        Context::Anywhere,
+        &["V"],
+        Smoke,
+        "plan a smoke test: ask every pod of the idle colour",
+        "",
+    ),
+    bind(
+        Context::Anywhere,
         &["5"],
         Operation,
         "the operation, entry by entry",

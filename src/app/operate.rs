@@ -2,14 +2,18 @@
 //! worker says. The plan is [`crate::ops::check`]'s; the worker asks it again over fresh reads.
 
 mod approval;
+mod deploy;
 mod freeze;
 mod sheet;
 mod warm;
 
 pub use approval::{propose_decision, propose_request};
+pub use deploy::{Images, refill};
 pub use freeze::{propose_follow_up, propose_freeze, propose_glass};
 pub use sheet::sheet;
 pub use warm::propose_warm;
+
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
@@ -18,12 +22,12 @@ use super::edit::Edit;
 use super::facts::Facts;
 use super::operations::{self, Hold};
 use super::plan::{self, Subject};
-use super::state::{Overlay, State};
+use super::state::{Environment, Overlay, State};
 use super::{Ask, Command, Permit};
 use crate::estate::{Currency, Freeze, Safe, Tier};
 use crate::ops::approval::Decision;
 use crate::ops::freeze::Wanted as PolicyWanted;
-use crate::ops::plan::target;
+use crate::ops::plan::{How, target};
 use crate::ops::warm::Wanted as WarmWanted;
 use crate::ops::{Kept, OperationKind, Plan, Refusal, RefusalKind, Request, check};
 
@@ -38,6 +42,8 @@ pub struct Proposal {
     pub wish: Wish,
     /// What it passes over.
     pub lifted: Lifted,
+    /// What a deploy is to bring.
+    pub images: Images,
     /// How far its worker is.
     pub worker: Worker,
 }
@@ -104,16 +110,14 @@ pub enum Heard {
 }
 
 /// A worker that the screen wants prepared.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Wanted {
     /// The proposal's number.
     pub number: u64,
     /// The environment's place in the configuration.
     pub environment: usize,
-    /// The kind of operation.
-    pub kind: OperationKind,
-    /// What it passes over.
-    pub lifted: Lifted,
+    /// What it is asked for; the reasons come with the confirmation.
+    pub request: Request,
 }
 
 /// What of the checks is passed over, each for a reason that comes with the confirmation.
@@ -152,11 +156,14 @@ pub fn propose(state: &mut State, kind: OperationKind) {
     let tier = state.estate().tier();
     let (ask, fields) = match kind {
         OperationKind::Rollback => (Ask::Word("rollback".into()), Vec::new()),
-        OperationKind::Cutover
-        | OperationKind::Repair
-        | OperationKind::Deploy
-        | OperationKind::Smoke
-        | OperationKind::Cleanup => {
+        // It changes nothing.
+        OperationKind::Smoke => (Ask::Enter, Vec::new()),
+        OperationKind::Deploy => {
+            let mut fields: Vec<Field> = deploy::field(state).into_iter().collect();
+            fields.push(reason(tier));
+            (Ask::of(tier, word(state, kind)), fields)
+        }
+        OperationKind::Cutover | OperationKind::Repair | OperationKind::Cleanup => {
             let word = word(state, kind);
             let mut fields = vec![reason(tier)];
             if !overridable(state, kind).is_empty() {
@@ -221,6 +228,7 @@ fn open(state: &mut State, wish: Wish, ask: Ask, fields: Vec<Field>, glass: bool
         environment: state.selected,
         wish,
         lifted: Lifted { overrides, glass },
+        images: Images::of(state.environment(), &fields, 0),
         worker: Worker::Absent,
     };
     want(state, &mut proposal);
@@ -233,7 +241,7 @@ const OVERRIDE: &str = "override";
 /// The gates that stand in the way, if all of them may be overridden and none merely was not asked yet.
 fn overridable(state: &State, kind: OperationKind) -> Vec<Safe> {
     let estate = state.estate();
-    let request = request(kind, &Lifted::default());
+    let request = plain(state, kind);
     let (Some(alerts), Some(colour)) = (&estate.alerts, target(&request, estate)) else {
         return Vec::new();
     };
@@ -258,31 +266,43 @@ fn reason(tier: Tier) -> Field {
 /// What production types: the environment and its first Service that is patched.
 fn word(state: &State, kind: OperationKind) -> Safe {
     let estate = state.estate();
-    let service = match judged(state, state.selected, kind, &Lifted::default()) {
+    let service = match judged(state, state.selected, Ok(plain(state, kind))) {
         (Some(plan), _) if !plan.flips.is_empty() => plan.flips.first().map(|f| f.service.clone()),
         _ => {
             let switch = estate.scope.traffic.as_ref();
             switch.and_then(|t| t.services.iter().min().cloned())
         }
     };
-    format!(
-        "{}/{}",
-        estate.scope.name,
-        service.unwrap_or_else(|| "".into())
+    let name = &estate.scope.name;
+    service.map_or_else(
+        || name.clone(),
+        |service| format!("{name}/{service}").into(),
     )
-    .into()
+}
+
+/// The plan of `proposal`, and why it is refused.
+fn judged_of(
+    state: &State,
+    proposal: &Proposal,
+    kind: OperationKind,
+) -> (Option<Plan>, Option<Safe>) {
+    let request = requested(state, proposal, kind);
+    judged(state, proposal.environment, request)
 }
 
 /// The plan as the screen's estate has it, and why it is refused.
 fn judged(
     state: &State,
     at: usize,
-    kind: OperationKind,
-    lifted: &Lifted,
+    request: Result<Request, Safe>,
 ) -> (Option<Plan>, Option<Safe>) {
     let environment = &state.environments[at];
-    match check(&request(kind, lifted), &environment.estate, state.now) {
-        Ok(plan) => match busy(environment.operations.open(), kind) {
+    let request = match request {
+        Ok(request) => request,
+        Err(why) => return (None, Some(why)),
+    };
+    match check(&request, &environment.estate, state.now) {
+        Ok(plan) => match busy(environment.operations.open(), request.kind) {
             None => (Some(plan), None),
             Some(Refusal { why, .. }) => (Some(plan), Some(why)),
         },
@@ -290,8 +310,46 @@ fn judged(
     }
 }
 
+/// The request of an operation that nothing was said about yet.
+fn plain(state: &State, kind: OperationKind) -> Request {
+    request(
+        state.environment(),
+        kind,
+        &Lifted::default(),
+        &BTreeMap::new(),
+    )
+}
+
+/// The request of `proposal`, or why what was filled in makes none.
+fn requested(state: &State, proposal: &Proposal, kind: OperationKind) -> Result<Request, Safe> {
+    let environment = &state.environments[proposal.environment];
+    let images = proposal.images.read.as_ref().map_err(Clone::clone)?;
+    Ok(request(environment, kind, &proposal.lifted, images))
+}
+
 /// What a worker is asked for; the reasons come with the confirmation.
-pub fn request(kind: OperationKind, lifted: &Lifted) -> Request {
+fn request(
+    environment: &Environment,
+    kind: OperationKind,
+    lifted: &Lifted,
+    images: &BTreeMap<Safe, Safe>,
+) -> Request {
+    Request {
+        images: images.clone(),
+        how: match kind {
+            OperationKind::Deploy => environment.how.clone(),
+            _ => How::Image,
+        },
+        probes: match kind {
+            OperationKind::Smoke => environment.probes.clone(),
+            _ => Vec::new(),
+        },
+        ..bare(kind, lifted)
+    }
+}
+
+/// The same without what a deploy and a smoke test need.
+pub(super) fn bare(kind: OperationKind, lifted: &Lifted) -> Request {
     Request {
         kind,
         to: None,
@@ -301,8 +359,8 @@ pub fn request(kind: OperationKind, lifted: &Lifted) -> Request {
             .map(|gate| (gate.clone(), "".into()))
             .collect(),
         break_glass: (lifted.glass).then(|| "for the reason below".into()),
-        images: std::collections::BTreeMap::new(),
-        how: Default::default(),
+        images: BTreeMap::new(),
+        how: How::Image,
         probes: Vec::new(),
         within: None,
     }
@@ -341,7 +399,7 @@ fn refused(state: &State, proposal: &Proposal, screen: Option<Safe>) -> Option<S
 
 /// The right to change the environment; none where none is needed (SAFETY, rule 9).
 fn permit(state: &State, proposal: &Proposal) -> Result<Option<Permit>, Safe> {
-    if proposal.wish == Wish::Start(OperationKind::Rollback) {
+    if let Wish::Start(OperationKind::Rollback | OperationKind::Smoke) = proposal.wish {
         return Ok(None);
     }
     let environment = &state.environments[proposal.environment];
@@ -392,7 +450,7 @@ pub fn facts(state: &State, proposal: &Proposal) -> Facts {
         Wish::Policy { .. } => freeze::facts(state, proposal, facts),
         Wish::Warm(_) => warm::facts(state, proposal, facts),
         Wish::AskApproval | Wish::Decide { .. } => approval::facts(state, proposal, facts),
-        Wish::Start(kind) => match judged(state, proposal.environment, *kind, &proposal.lifted) {
+        Wish::Start(kind) => match judged_of(state, proposal, *kind) {
             (Some(plan), _) => decisive(facts, &plan),
             (None, why) => facts.with("the plan", why.unwrap_or_else(|| "".into())),
         },
@@ -454,9 +512,8 @@ fn words(images: &[Safe]) -> String {
 /// Has a worker wanted as soon as the screen's own plan is not refused.
 pub fn want(state: &State, proposal: &mut Proposal) {
     if let (Wish::Start(kind), Worker::Absent) = (&proposal.wish, &proposal.worker)
-        && judged(state, proposal.environment, *kind, &proposal.lifted)
-            .1
-            .is_none()
+        && !proposal.images.is_typed
+        && judged_of(state, proposal, *kind).1.is_none()
         && permit(state, proposal).is_ok()
     {
         proposal.worker = Worker::Wanted;
@@ -469,11 +526,11 @@ pub fn wanted(state: &State) -> Option<Wanted> {
     let Wish::Start(kind) = proposal.wish else {
         return None;
     };
-    matches!(proposal.worker, Worker::Wanted | Worker::Ready).then_some(Wanted {
+    let is_wanted = matches!(proposal.worker, Worker::Wanted | Worker::Ready);
+    is_wanted.then_some(Wanted {
         number: proposal.number,
         environment: proposal.environment,
-        kind,
-        lifted: proposal.lifted.clone(),
+        request: requested(state, proposal, kind).ok()?,
     })
 }
 
@@ -499,10 +556,15 @@ fn proposal_mut(state: &mut State) -> Option<&mut Proposal> {
 
 /// A worker that refused is asked anew, by another worker.
 pub fn again(state: &mut State, proposal: &mut Proposal) {
+    renumber(state, proposal);
+    want(state, proposal);
+}
+
+/// The worker that it had is none of its any more.
+fn renumber(state: &mut State, proposal: &mut Proposal) {
     state.proposals += 1;
     proposal.number = state.proposals;
     proposal.worker = Worker::Absent;
-    want(state, proposal);
 }
 
 /// Sends what was confirmed. The plan stays open until the worker says what became of it.
@@ -529,7 +591,7 @@ pub fn begin(state: &mut State, proposal: &mut Proposal, dialog: &Dialog) -> Res
     let (number, environment) = (proposal.number, proposal.environment);
     let command = match &proposal.wish {
         Wish::Start(kind) => {
-            let (Some(plan), None) = judged(state, environment, *kind, &proposal.lifted) else {
+            let (Some(plan), None) = judged_of(state, proposal, *kind) else {
                 return Err("the facts changed: look, and plan again".into());
             };
             // The hash that the person saw: the worker compares it with its own fresh reads.

@@ -87,6 +87,7 @@ pub fn key(state: &mut State, key: Key) -> Option<Option<Command>> {
                 operate::again(state, proposal);
                 let facts = operate::facts(state, proposal);
                 plan.dialog.restart(facts, state.now.at);
+                operate::refill(state, proposal, &plan.dialog);
                 state.overlay = Some(Overlay::Plan(plan));
                 return Some(None);
             }
@@ -96,7 +97,12 @@ pub fn key(state: &mut State, key: Key) -> Option<Option<Command>> {
     let facts = facts(state, &plan.subject);
     let is_refused = sheet(state, &plan).refusal.is_some();
     match plan.dialog.key(key, state.now.at, facts, is_refused) {
-        Reply::Stay => state.overlay = Some(Overlay::Plan(plan)),
+        Reply::Stay => {
+            if let Subject::Operation(proposal) = &mut plan.subject {
+                operate::refill(state, proposal, &plan.dialog);
+            }
+            state.overlay = Some(Overlay::Plan(plan));
+        }
         Reply::Close => state.tell("cancelled: nothing was done"),
         Reply::Go => match confirmed(state, &mut plan) {
             Ok(command) => {
@@ -120,10 +126,16 @@ fn char_of(key: Key) -> char {
 
 /// Takes pasted text; says whether it went into a field.
 pub fn paste(state: &mut State, text: &Safe) -> bool {
-    match &mut state.overlay {
-        Some(Overlay::Plan(plan)) => plan.dialog.paste(text),
-        _ => false,
+    let Some(Overlay::Plan(mut plan)) = state.overlay.take_if(|o| matches!(o, Overlay::Plan(_)))
+    else {
+        return false;
+    };
+    let is_taken = plan.dialog.paste(text);
+    if let Subject::Operation(proposal) = &mut plan.subject {
+        operate::refill(state, proposal, &plan.dialog);
     }
+    state.overlay = Some(Overlay::Plan(plan));
+    is_taken
 }
 
 /// Voids the open plan when what it stands on is not so any more.

@@ -17,6 +17,7 @@ use crate::estate::alerts::AlertScope;
 use crate::estate::runs::{Repository, RepositoryScope};
 use crate::estate::timeline::Topic;
 use crate::estate::{Estate, Labels, Moment, Now, Safe, Scope, Tier};
+use crate::ops::plan::{How, Probe};
 
 /// The cockpit.
 #[derive(Clone, Debug, PartialEq)]
@@ -105,6 +106,10 @@ pub struct Environment {
     pub service: usize,
     /// Pods that the filter leaves, in order; none: no filter.
     pub narrowed: Option<Vec<Safe>>,
+    /// How it is deployed.
+    pub how: How,
+    /// What a smoke test asks there.
+    pub probes: Vec<Probe>,
 }
 
 /// The panels of the first screen.
@@ -186,6 +191,10 @@ pub struct Setup {
     pub environments: Vec<(Scope, bool)>,
     /// How the alerts of each environment are read; none where no Prometheus is configured.
     pub alerts: Vec<Option<AlertScope>>,
+    /// How each environment is deployed; by images where nothing is said.
+    pub hows: Vec<How>,
+    /// What a smoke test asks in each.
+    pub probes: Vec<Vec<Probe>>,
     /// The repository whose workflow runs are shown.
     pub repository: Option<RepositoryScope>,
     /// The keys.
@@ -210,6 +219,7 @@ impl State {
     /// A cockpit that has seen nothing yet. The first production environment is on the screen, else the first.
     pub fn new(setup: Setup) -> Self {
         let mut alerts = setup.alerts.into_iter();
+        let (mut hows, mut probes) = (setup.hows.into_iter(), setup.probes.into_iter());
         let environments: Vec<Environment> = (setup.environments.into_iter())
             .map(|(scope, is_read_only)| Environment {
                 estate: Estate::new(scope, alerts.next().flatten()),
@@ -222,6 +232,8 @@ impl State {
                 cursor: Cursor::default(),
                 service: 0,
                 narrowed: None,
+                how: hows.next().unwrap_or_default(),
+                probes: probes.next().unwrap_or_default(),
             })
             .collect();
         let production = |e: &Environment| e.estate.scope.tier == Tier::Production;

@@ -308,6 +308,8 @@ fn act(state: &mut State, action: Action) -> Option<Command> {
         Action::Cutover => operate::propose(state, OperationKind::Cutover),
         Action::Rollback => operate::propose(state, OperationKind::Rollback),
         Action::Repair => operate::propose(state, OperationKind::Repair),
+        Action::Deploy => operate::propose(state, OperationKind::Deploy),
+        Action::Smoke => operate::propose(state, OperationKind::Smoke),
         Action::Abort => operate::propose_about(state, operate::Wish::Abort),
         Action::Adopt => operate::propose_about(state, operate::Wish::Adopt),
         Action::Abandon => operate::propose_about(state, operate::Wish::Abandon),

@@ -6,7 +6,6 @@
 pub(super) mod ask;
 pub(super) mod text;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
@@ -22,7 +21,7 @@ use crate::ops::bastion::{Bastion, Place};
 use crate::ops::engine::{self, Ended, Prepared, Refused, Run};
 use crate::ops::kept::is_id;
 use crate::ops::placement::{self, Placement};
-use crate::ops::plan::{How, SAME, Within};
+use crate::ops::plan::{self, How, SAME, Within};
 use crate::ops::worker::{self, Job, Said, Wanted};
 use crate::ops::{Entry, OperationKind, Outcome, Plan, Refusal, RefusalKind, Request};
 
@@ -67,44 +66,25 @@ pub(super) struct Deploy {
     #[command(flatten)]
     common: Arguments,
     /// An image: WORKLOAD=REPOSITORY:TAG (or @DIGEST), WORKLOAD=:TAG for the same repository, WORKLOAD/CONTAINER=… where
-    /// a pod has several. As often as there are parts; a part that is not named gets what is live.
-    #[arg(long, value_name = "WORKLOAD=REF", value_parser = image)]
-    image: Vec<(String, String)>,
+    /// a pod has several, :TAG for every part. As often as there are parts; a part that is not named gets what is live.
+    #[arg(long, value_name = "WORKLOAD=REF")]
+    image: Vec<String>,
     /// The images that it has: brings a colour that was cleaned up back as it was.
     #[arg(long, conflicts_with = "image")]
     same: bool,
 }
 
-/// One `--image`.
-fn image(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((of, reference)) if !of.is_empty() && !reference.is_empty() => {
-            Ok((of.to_owned(), reference.to_owned()))
-        }
-        _ => Err("WORKLOAD=REFERENCE is expected, such as frontend=:v2".to_owned()),
-    }
-}
-
 /// Plans a deploy, asks, and does it.
 pub(super) fn deploy(loaded: &Loaded, wanted: &Deploy, may_write: bool) -> Exit {
-    let mut images = BTreeMap::new();
-    for (of, reference) in &wanted.image {
-        if images.insert(Safe::new(of), Safe::new(reference)).is_some() {
-            return usage(&format!("--image names {} twice", Safe::new(of)));
-        }
-    }
     let named = place(loaded, &wanted.common.environment).ok();
-    if let Some(place) = named.filter(|_| wanted.same) {
-        let workloads = place.scope.workloads.iter();
-        images.extend(workloads.map(|w| (w.name.clone(), SAME.into())));
-    }
-    begin(
-        loaded,
-        OperationKind::Deploy,
-        &wanted.common,
-        images,
-        may_write,
-    )
+    let same: Vec<String> = (named.iter().filter(|_| wanted.same))
+        .flat_map(|place| &place.scope.workloads)
+        .map(|workload| format!("{}={SAME}", workload.name))
+        .collect();
+    let images = wanted.image.iter().chain(&same);
+    let images: Vec<&str> = images.map(String::as_str).collect();
+    let kind = OperationKind::Deploy;
+    begin(loaded, kind, &wanted.common, &images, may_write)
 }
 
 /// Plans, asks, and does it.
@@ -114,14 +94,14 @@ pub(super) fn run(
     arguments: &Arguments,
     may_write: bool,
 ) -> Exit {
-    begin(loaded, kind, arguments, BTreeMap::new(), may_write)
+    begin(loaded, kind, arguments, &[], may_write)
 }
 
 fn begin(
     loaded: &Loaded,
     kind: OperationKind,
     arguments: &Arguments,
-    images: BTreeMap<Safe, Safe>,
+    images: &[&str],
     may_write: bool,
 ) -> Exit {
     let place = match place(loaded, &arguments.environment) {
@@ -131,6 +111,10 @@ fn begin(
     if let Err(words) = admissible(loaded, kind, arguments, &place, may_write) {
         return usage(&words);
     }
+    let images = match plan::asked(images, &place.scope) {
+        Ok(images) => images,
+        Err(words) => return usage(&format!("--image: {words}")),
+    };
     let within = match within(arguments) {
         Ok(within) => within,
         Err(words) => return usage(&words),

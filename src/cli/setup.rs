@@ -19,7 +19,7 @@ use crate::estate::{
 use crate::ops::bastion::{Place, Timing, seat};
 use crate::ops::monitoring::Monitors;
 use crate::ops::placement::{self, Placement};
-use crate::ops::plan::{Command, How, Probe, Workflow};
+use crate::ops::plan::{Command, How, Probe, Question, Trial, Workflow};
 use crate::sources::alerts;
 use crate::tui::{Outside, Wire};
 
@@ -107,6 +107,8 @@ impl Loaded {
         let state = State::new(Setup {
             title: self.title,
             alerts: self.alerts,
+            hows: self.hows,
+            probes: self.probes,
             repository: self.repository,
             environments: self.environments,
             keymap: self.keymap,
@@ -145,6 +147,7 @@ impl Loaded {
             journals: journals(),
             github: self.github.clone(),
             how: self.hows[at].clone(),
+            probes: self.probes[at].clone(),
         }
     }
 
@@ -232,24 +235,34 @@ fn timing(said: &Operations) -> Timing {
 }
 
 fn probes(environment: &Environment) -> Vec<Probe> {
-    let probe = |said: &Smoke| Probe {
-        workload: Safe::new(&said.workload),
-        port: Safe::new(&said.port),
-        path: Safe::new(&said.path),
-        status: said.status,
-        within_ms: said.within,
-        contains: said.contains.iter().map(|text| Safe::new(text)).collect(),
+    let probe = |said: &Smoke| match said {
+        Smoke::Ask(said) => Probe::Ask(Question {
+            workload: Safe::new(&said.workload),
+            port: Safe::new(&said.port),
+            path: Safe::new(&said.path),
+            status: said.status,
+            within_ms: said.within,
+            contains: said.contains.iter().map(|text| Safe::new(text)).collect(),
+        }),
+        Smoke::Run { command, url } => Probe::Run(Trial {
+            command: program(command),
+            url: url.as_deref().map(Safe::new),
+        }),
     };
     environment.smoke.iter().map(probe).collect()
+}
+
+fn program(said: &config::Command) -> Command {
+    Command {
+        argv: said.argv.iter().map(|word| Safe::new(word)).collect(),
+        timeout_s: said.timeout,
+    }
 }
 
 fn how(environment: &Environment) -> How {
     match &environment.deployment {
         None | Some(Deployment::Image) => How::Image,
-        Some(Deployment::Command(said)) => How::Command(Command {
-            argv: said.argv.iter().map(|word| Safe::new(word)).collect(),
-            timeout_s: said.timeout,
-        }),
+        Some(Deployment::Command(said)) => How::Command(program(said)),
         Some(Deployment::Workflow(said)) => How::Workflow(Workflow {
             file: Safe::new(&said.file),
             reference: Safe::new(&said.reference),
@@ -328,6 +341,7 @@ fn scope(environment: &Environment, operations: &Operations) -> Scope {
         workloads: workloads.collect(),
         traffic,
         soak: soak(environment, operations),
+        needs_smoke: environment.gates.smoke,
         approval: approval(&environment.gates),
     }
 }

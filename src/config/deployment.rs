@@ -43,9 +43,18 @@ pub(super) fn read(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Deployment> {
 }
 
 fn command(walk: &mut Walk<'_>, section: &Section<'_>) -> Option<Deployment> {
+    section.only(walk, &["strategy", "command", "timeout"]);
+    program(walk, section, TIMEOUT).map(Deployment::Command)
+}
+
+/// Reads `command` and `timeout`, which is `otherwise` where nothing is said.
+pub(super) fn program(
+    walk: &mut Walk<'_>,
+    section: &Section<'_>,
+    otherwise: u32,
+) -> Option<Command> {
     const EXPECTED: &str =
         "a program and its words, such as [\"/usr/local/bin/deploy\", \"{colour}\"]";
-    section.only(walk, &["strategy", "command", "timeout"]);
     let argv = section.required(walk, "command", EXPECTED, |walk, node| {
         let items = walk.items(node, EXPECTED)?;
         if items.is_empty() {
@@ -55,10 +64,10 @@ fn command(walk: &mut Walk<'_>, section: &Section<'_>) -> Option<Deployment> {
         words.into_iter().collect::<Option<Vec<_>>>()
     });
     let timeout = section.optional(walk, "timeout", |walk, node| walk.number(node, 1, 86_400));
-    Some(Deployment::Command(Command {
+    Some(Command {
         argv: argv?,
-        timeout: timeout?.unwrap_or(TIMEOUT),
-    }))
+        timeout: timeout?.unwrap_or(otherwise),
+    })
 }
 
 fn workflow(walk: &mut Walk<'_>, section: &Section<'_>) -> Option<Deployment> {

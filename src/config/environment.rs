@@ -104,6 +104,11 @@ fn environment(walk: &mut Walk<'_>, node: &Node<'_>, general: &General) -> Optio
     {
         gates::lacks_prometheus(walk, node);
     }
+    if let Some(Some((node, read))) = &gates
+        && let (true, Some(None)) = (read.smoke, &smoke)
+    {
+        gates::lacks_smoke(walk, node);
+    }
     let tier = tier?;
     Some(Environment {
         name: name?,

@@ -25,6 +25,8 @@ pub struct Gates {
     pub unknown: Option<u32>,
     /// Whether traffic stays when something goes wrong in the soak, and a person is called.
     pub holds: bool,
+    /// Whether a cutover demands a smoke test of what is there.
+    pub smoke: bool,
     /// Queries.
     pub queries: Vec<Query>,
     /// Whose approval a cutover needs.
@@ -74,7 +76,7 @@ pub enum Quiet {
     Pass,
 }
 
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 9] = [
     "approval",
     "approval_lasts",
     "soak",
@@ -82,6 +84,7 @@ const KEYS: [&str; 8] = [
     "interval",
     "unknown",
     "on_failure",
+    "smoke",
     "query",
 ];
 const OF_QUERY: [&str; 7] = [
@@ -114,6 +117,7 @@ pub(super) fn read(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Gates> {
         ];
         walk.choice(node, &choices)
     });
+    let smoke = section.optional(walk, "smoke", |walk, node| walk.truth(node));
     let alerts = section.optional(walk, "alerts", alerts);
     let queries = section.optional(walk, "query", queries);
     Some(Gates {
@@ -122,6 +126,7 @@ pub(super) fn read(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Gates> {
         interval: interval?,
         unknown: unknown?,
         holds: holds?.unwrap_or_default(),
+        smoke: smoke?.unwrap_or_default(),
         queries: queries?.unwrap_or_default(),
         approval: approval?.unwrap_or_default(),
         approval_lasts: lasts?,
@@ -130,13 +135,27 @@ pub(super) fn read(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Gates> {
 
 /// What of it asks a Prometheus that there is not.
 pub(super) fn lacks_prometheus(walk: &mut Walk<'_>, node: &Node<'_>) {
+    let keys = ["alerts", "query", "interval", "unknown"];
+    let found = "of no use without a Prometheus";
+    useless(walk, node, &keys, found, "[prometheus], which it asks");
+}
+
+/// What of it demands a smoke test that there is not.
+pub(super) fn lacks_smoke(walk: &mut Walk<'_>, node: &Node<'_>) {
+    let (found, expected) = (
+        "a demand that nothing fulfils",
+        "[[environment.smoke]], the test",
+    );
+    useless(walk, node, &["smoke"], found, expected);
+}
+
+fn useless(walk: &mut Walk<'_>, node: &Node<'_>, keys: &[&str], found: &str, expected: &str) {
     let Some(section) = walk.section(node, "a table") else {
         return;
     };
     for (key, span, value) in section.entries() {
-        if ["alerts", "query", "interval", "unknown"].contains(&key) {
-            let found = "of no use without a Prometheus".to_owned();
-            walk.wrong(&value.path, &span, found, "[prometheus], which it asks");
+        if keys.contains(&key) {
+            walk.wrong(&value.path, &span, found.to_owned(), expected);
         }
     }
 }

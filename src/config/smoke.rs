@@ -1,13 +1,16 @@
-//! Reads what a smoke test asks every pod.
+//! Reads what a smoke test asks every pod, and the programs that it runs.
 
+use super::deployment::program;
 use super::grammar::{LINE, NAME};
 use super::problem::quoted;
-use super::walk::{Node, Walk};
-use super::{Smoke, Workload};
+use super::walk::{Node, Section, Walk};
+use super::{Question, Smoke, Workload};
 
 /// The status, and the milliseconds, where nothing is said.
 const STATUS: u32 = 200;
 const WITHIN: u32 = 2_000;
+/// Seconds after which a program is killed, where nothing is said.
+const TIMEOUT: u32 = 600;
 
 /// Reads every `[[environment.smoke]]`.
 pub(super) fn all(
@@ -28,6 +31,38 @@ pub(super) fn all(
 
 fn one(walk: &mut Walk<'_>, node: &Node<'_>, workloads: &[Workload]) -> Option<Smoke> {
     let section = walk.section(node, "a table")?;
+    match section.entries().iter().any(|(key, ..)| *key == "command") {
+        true => run(walk, &section),
+        false => question(walk, &section, workloads).map(Smoke::Ask),
+    }
+}
+
+fn run(walk: &mut Walk<'_>, section: &Section<'_>) -> Option<Smoke> {
+    section.only(walk, &["command", "timeout", "url"]);
+    let url = section.optional(walk, "url", |walk, node| {
+        let url = walk.text(node, LINE)?;
+        let fits = |c: char| c.is_ascii_graphic();
+        let is_web = url.starts_with("https://") || url.starts_with("http://");
+        if !is_web || !url.chars().all(fits) {
+            walk.mismatch(
+                node,
+                "an address that begins with https:// or http://, without blanks",
+            );
+            return None;
+        }
+        Some(url)
+    });
+    Some(Smoke::Run {
+        command: program(walk, section, TIMEOUT)?,
+        url: url?,
+    })
+}
+
+fn question(
+    walk: &mut Walk<'_>,
+    section: &Section<'_>,
+    workloads: &[Workload],
+) -> Option<Question> {
     section.only(
         walk,
         &["workload", "port", "path", "status", "within", "contains"],
@@ -75,7 +110,7 @@ fn one(walk: &mut Walk<'_>, node: &Node<'_>, workloads: &[Workload]) -> Option<S
         let texts: Vec<_> = items.iter().map(|item| walk.text(item, LINE)).collect();
         texts.into_iter().collect::<Option<Vec<_>>>()
     });
-    Some(Smoke {
+    Some(Question {
         workload: workload?,
         port: port?,
         path: path?,

@@ -34,6 +34,9 @@ pub struct Scope {
     /// How long a cutover is watched, and what follows when something goes wrong meanwhile.
     #[serde(default)]
     pub soak: Soak,
+    /// Whether a cutover demands that the colour passed a smoke test as it is.
+    #[serde(default)]
+    pub needs_smoke: bool,
     /// Whose approval a cutover needs, by configuration; the policy may ask for more.
     #[serde(default)]
     pub approval: Approval,

@@ -15,6 +15,7 @@ mod seen;
 
 use cause::Causes;
 pub use note::{CLIPBOARD, note, utc};
+pub use seen::ending;
 
 /// The most happenings of one topic that are kept, the newest.
 const MOST: usize = 200;

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::marks;
 use super::monitoring::{Monitoring, Monitors};
-use super::plan::How;
+use super::plan::{How, Probe};
 use crate::clients::github;
 use crate::clients::kubernetes::{self, Cluster};
 use crate::estate::{Fault, FaultKind, Moment, Now, Safe, Scope};
@@ -188,6 +188,8 @@ pub struct Bastion {
     pub github: Option<github::Target>,
     /// How the environment is deployed, by the configuration here.
     pub how: How,
+    /// How it is tested, by the configuration here.
+    pub probes: Vec<Probe>,
     /// Where journals are; none where there are none (a simulation).
     pub journals: Option<PathBuf>,
     #[doc(hidden)]
@@ -234,6 +236,9 @@ pub struct Place {
     /// How it is deployed.
     #[serde(default)]
     pub how: How,
+    /// How it is tested.
+    #[serde(default)]
+    pub probes: Vec<Probe>,
 }
 
 impl Bastion {
@@ -268,6 +273,7 @@ impl Bastion {
             journals: place.journals.clone(),
             github: place.github.clone(),
             how: place.how.clone(),
+            probes: place.probes.clone(),
             planted: None,
         })
     }

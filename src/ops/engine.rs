@@ -258,6 +258,7 @@ impl Run {
             Step::Run => self.settle_command(step).await,
             Step::Dispatch => self.settle_dispatch(step).await,
             Step::Update(name) => self.settle_update(step, name).await,
+            Step::Smoke => self.settle_smoke(step).await,
             // These only look, or test each object before they write it: doing them is finding out.
             Step::Check
             | Step::Hold
@@ -267,8 +268,7 @@ impl Run {
             | Step::Restore
             | Step::Follow
             | Step::RollOut(_)
-            | Step::Verify
-            | Step::Smoke => Ok(Found::Known(self.act(step).await?)),
+            | Step::Verify => Ok(Found::Known(self.act(step).await?)),
         }
     }
 

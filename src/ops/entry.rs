@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::plan::Plan;
+use super::plan::{Plan, Revisions};
 use crate::estate::Safe;
 
 /// The version of the shape of records and entries. A record of a higher one is shown, never acted on.
@@ -212,6 +212,11 @@ pub enum What {
     Noted {
         /// In words.
         fact: Safe,
+    },
+    /// A smoke test was about this: the templates and digests of each workload's ready pods.
+    Tested {
+        /// By workload.
+        revisions: Revisions,
     },
     /// A step is done.
     Passed {

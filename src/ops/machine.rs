@@ -189,7 +189,7 @@ impl Operation {
             | What::Unknown { .. } => {
                 self.step(entry);
             }
-            What::GlassClosed { .. } | What::Newer(_) => {}
+            What::Tested { .. } | What::GlassClosed { .. } | What::Newer(_) => {}
         }
     }
 

@@ -18,15 +18,18 @@ mod rollback;
 mod smoke;
 mod soaked;
 mod still;
+mod tested;
 
 pub(in crate::ops) use decisive::digest;
-pub use deploy::SAME;
+pub use deploy::{SAME, asked};
 pub use freeze::is_glass;
 pub(in crate::ops) use left::left;
-pub use smoke::Probe;
-pub(in crate::ops) use smoke::{pods, port};
+pub use smoke::{Probe, Question, Trial};
+pub(in crate::ops) use smoke::{all, ill, pods, port};
 pub use soaked::{Soaked, soaked};
 pub use still::{open, still};
+pub(in crate::ops) use tested::revisions;
+pub use tested::{Revisions, in_words};
 
 use std::collections::BTreeMap;
 
@@ -59,7 +62,7 @@ pub struct Request {
     /// How a deploy is done.
     #[serde(default)]
     pub how: How,
-    /// The questions of a smoke test.
+    /// The questions and programs of a smoke test.
     #[serde(default)]
     pub probes: Vec<Probe>,
     /// The operation that this is a part of.
@@ -80,7 +83,7 @@ pub enum How {
     Workflow(Workflow),
 }
 
-/// A program that deploys.
+/// A program that deploys or tests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Command {
     /// Its name and its words, without a shell; `{operation}`, `{colour}`, `{environment}` and `{namespace}` are filled in.
@@ -152,10 +155,13 @@ pub struct Plan {
     pub back: Safe,
     /// Why, as the request said.
     pub reason: Option<Safe>,
+    /// What the smoke test that a cutover stands on was about; none where none is demanded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tested: Option<Revisions>,
     /// How a deploy is done.
     #[serde(default, skip_serializing_if = "How::is_image")]
     pub how: How,
-    /// What every pod is asked.
+    /// What every pod is asked, and the programs that are run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub probes: Vec<Probe>,
     /// The images as they were asked for.
@@ -511,7 +517,11 @@ impl Plan {
                 true => self.environment.to_string(),
                 false => Self::colour_in_words(&self.to),
             };
-            return format!("every ready pod of {who} answered as it should");
+            let is_asked = |probe: &Probe| matches!(probe, Probe::Ask(_));
+            return match self.probes.iter().all(is_asked) {
+                true => format!("every ready pod of {who} answered as it should"),
+                false => format!("{who} passed its smoke test"),
+            };
         }
         if self.kind == OperationKind::Cleanup {
             let (to, live) = (Self::colour_in_words(&self.to), self.from.as_ref());

@@ -57,7 +57,7 @@ pub(super) async fn prepare(
     of: operate::Wanted,
     mut go: oneshot::Receiver<Go>,
 ) {
-    let wanted = Wanted::Start(Box::new(operate::request(of.kind, &of.lifted)));
+    let wanted = Wanted::Start(Box::new(of.request));
     let mut worker = match spawn(place, wanted).await {
         Ok(worker) => worker,
         Err(why) => return desk.refuse(why).await,

@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::canvas::{Canvas, Text, column, wrapped};
+use super::canvas::{Canvas, Text, column, width, wrapped};
 use super::theme::{Mark, Role, Theme};
 use super::words;
 use crate::app::confirm::Ask;
@@ -18,21 +18,21 @@ const NAMES: usize = 13;
 /// Draws `dialog` with what it says in the middle of the screen.
 pub fn draw(sheet: &Sheet, dialog: &Dialog, now: Moment, canvas: &mut Canvas<'_>) {
     let area = canvas.area;
-    let width = WIDEST.min(area.width.saturating_sub(2));
-    let room = usize::from(width.saturating_sub(4));
+    let columns = WIDEST.min(area.width.saturating_sub(2));
+    let room = usize::from(columns.saturating_sub(4));
     let theme = canvas.theme;
     let lines: Vec<Text> = (sheet.lines.iter())
         .flat_map(|line| line_of(line, room, &theme))
         .collect();
-    let mut foot = fields(dialog, &theme);
+    let mut foot = fields(dialog, room, &theme);
     foot.push(Text::default());
     foot.extend(prompt(sheet, dialog, now, room, &theme));
     let wanted = u16::try_from(lines.len() + foot.len() + 4).unwrap_or(u16::MAX);
     let height = wanted.min(area.height.saturating_sub(2));
     let window = Rect {
-        x: area.x + (area.width - width) / 2,
+        x: area.x + (area.width - columns) / 2,
         y: area.y + (area.height - height) / 2,
-        width,
+        width: columns,
         height,
     };
     let inside = canvas.window(
@@ -41,11 +41,11 @@ pub fn draw(sheet: &Sheet, dialog: &Dialog, now: Moment, canvas: &mut Canvas<'_>
     );
     let tag = sheet.tag.clone().unwrap_or_else(|| dialog.facts.tag());
     let tag = Text::default().add(format!(" plan {tag} "), Role::Dim);
-    if usize::from(width) > sheet.title.len() + tag.width() + 8 {
-        canvas.text_right(window.x + 2, window.y, width - 4, &tag);
+    if usize::from(columns) > sheet.title.len() + tag.width() + 8 {
+        canvas.text_right(window.x + 2, window.y, columns - 4, &tag);
     }
     let below = Text::plain(" ").append(keys(dialog));
-    canvas.text(window.x + 2, window.bottom() - 1, width - 4, &below);
+    canvas.text(window.x + 2, window.bottom() - 1, columns - 4, &below);
     let feet = u16::try_from(foot.len()).unwrap_or(u16::MAX);
     let split = inside.bottom().saturating_sub(feet).max(inside.y);
     let body = Rect {
@@ -128,7 +128,7 @@ fn named(lead: &str, role: Role, name: &str, value: &str, room: usize, theme: &T
         .collect()
 }
 
-fn fields(dialog: &Dialog, theme: &Theme) -> Vec<Text> {
+fn fields(dialog: &Dialog, room: usize, theme: &Theme) -> Vec<Text> {
     let mut lines = Vec::new();
     for (place, field) in dialog.fields.iter().enumerate() {
         let is_here = place == dialog.focus;
@@ -139,7 +139,9 @@ fn fields(dialog: &Dialog, theme: &Theme) -> Vec<Text> {
             .add(" ", Role::Plain);
         match &field.input {
             Input::Text(edit) => {
-                line.push(edit.text(), Role::Plain);
+                // The end is where it is typed.
+                let room = room.saturating_sub(line.width() + 1);
+                line.push(end_of(edit.text(), room, theme), Role::Plain);
                 if is_here {
                     line.push("_", Role::Focus);
                 }
@@ -161,6 +163,19 @@ fn fields(dialog: &Dialog, theme: &Theme) -> Vec<Text> {
         lines.push(Text::default().add(said, Role::Warn));
     }
     lines
+}
+
+/// `text` without what does not fit before its end.
+fn end_of(text: &str, room: usize, theme: &Theme) -> String {
+    if width(text) <= room {
+        return text.to_owned();
+    }
+    let fits = |(at, _): &(usize, char)| width(&text[*at..]) < room;
+    let start = text
+        .char_indices()
+        .find(fits)
+        .map_or("", |(at, _)| &text[at..]);
+    format!("{}{start}", theme.mark(Mark::More))
 }
 
 /// The prompt, or why there is none.
@@ -212,7 +227,7 @@ fn prompt(sheet: &Sheet, dialog: &Dialog, now: Moment, room: usize, theme: &Them
                 .add(format!("  to {verb}: "), Role::Plain);
             let typed = Text::plain(typed).add("_", Role::Focus);
             // As long as the whole word has room behind it: what is typed must be seen.
-            let fits = asked.width() + super::canvas::width(word) < room;
+            let fits = asked.width() + width(word) < room;
             let mut lines = match fits {
                 true => vec![asked.append(typed)],
                 false => vec![asked, Text::plain("      ").append(typed)],

@@ -146,10 +146,8 @@ fn headline(kept: &Kept) -> String {
         OperationKind::Cleanup => format!(" of {}", Plan::colour_in_words(&plan.to)),
         OperationKind::Repair => String::new(),
         _ if plan.is_in_place() => String::new(),
-        OperationKind::Cutover
-        | OperationKind::Rollback
-        | OperationKind::Deploy
-        | OperationKind::Smoke => {
+        OperationKind::Smoke => format!(" of {}", Plan::colour_in_words(&plan.to)),
+        OperationKind::Cutover | OperationKind::Rollback | OperationKind::Deploy => {
             format!(" to {}", Plan::colour_in_words(&plan.to))
         }
     });
@@ -264,7 +262,7 @@ fn now(state: &State, kept: &Kept, step: &Step) -> String {
         },
         (Step::Update(name), _) => format!("patching {name}"),
         (Step::RollOut(name), StepState::Running { .. }) => rolling(state.estate(), name),
-        (Step::Smoke, _) => "asking every pod".to_owned(),
+        (Step::Smoke, _) => "asking every pod what is configured".to_owned(),
         (Step::Verify, _) => "reading the live Services once more".to_owned(),
         (Step::Hold, _) => "holding the autoscalers".to_owned(),
         (Step::Restore, _) => "giving the autoscalers back what they had".to_owned(),
@@ -315,7 +313,7 @@ fn keys(hold: &Hold, kept: &Kept) -> Text {
         }
         (_, Some(_)) => &[("P", "repair"), ("B", "abort"), ("R", "roll back")],
         // A rollback is not undone, and not begun twice.
-        _ if kind(kept) == OperationKind::Rollback.word() => &[("B", "abort")],
+        _ if moves_nothing(kept) => &[("B", "abort")],
         _ => &[("B", "abort"), ("R", "roll back")],
     };
     let mut text = Text::default();
@@ -324,6 +322,16 @@ fn keys(hold: &Hold, kept: &Kept) -> Text {
         text.push(format!(" {what}"), Role::Dim);
     }
     text
+}
+
+/// Whether a rollback is no way out of it: it is one, or moves no traffic.
+fn moves_nothing(kept: &Kept) -> bool {
+    let plan = kept.operation.plan.as_ref();
+    plan.is_some_and(|plan| match plan.kind {
+        OperationKind::Rollback | OperationKind::Smoke | OperationKind::Cleanup => true,
+        OperationKind::Deploy => !plan.is_in_place(),
+        OperationKind::Cutover | OperationKind::Repair => false,
+    })
 }
 
 /// One that is over, in a line.

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::Bench;
-use crate::operator::{CUTOVER, Operator, QUICK};
+use crate::operator::{CUTOVER, DEPLOY, Operator, QUICK, ROLLBACK, wait};
 
 /// Both parts say their colour and their digest.
 const QUESTIONS: &str = "[[environment.smoke]]\nworkload = \"frontend\"\nport = \"http\"\npath = \"/api/health\"\n\
@@ -88,4 +88,140 @@ fn i_2_half_a_colour_is_not_tested() {
     let erin = asking(&bench, QUESTIONS);
     erin.run(&SMOKE).assert(5, &["refused"]);
     bench.dave.run(&CUTOVER).assert(5, &["refused"]);
+}
+
+/// Somebody whose smoke test is that script, for at most so many seconds.
+fn running(bench: &Bench, script: &str, timeout: u32) -> Operator {
+    let said = format!(
+        "[[environment.smoke]]\ncommand = [\"sh\", \"-c\", {script:?}, \"smoke\", \"{{colour}}\"]\n\
+         url = \"https://{{colour}}.preview.example/\"\ntimeout = {timeout}\n[operations]\n"
+    );
+    asking(bench, &said)
+}
+
+#[test]
+fn a_program_is_told_the_colour_the_address_and_what_runs_there_and_its_output_is_in_the_record() {
+    let bench = Bench::ready();
+    let script = "echo to $1, $WHEELHOUSE_COLOUR at $WHEELHOUSE_URL: $WHEELHOUSE_IMAGE_BACKEND \
+                  $WHEELHOUSE_DIGEST_FRONTEND, secret [$CARGO_MANIFEST_DIR]; \
+                  printf '\\033[31mred ghp_0123456789abcdefghijklmnopqrstuv\\n'";
+    let erin = running(&bench, script, 60);
+    erin.run(&["smoke", "production", "--plan"])
+        .assert(0, &["is run for at most 60 s; cut short it is no pass"]);
+
+    let said = erin.run(&SMOKE);
+
+    said.assert(
+        0,
+        &[
+            "note: output: to green, green at https://green.preview.example/: ",
+            "backend:",
+            "sha256:",
+            "secret [] | red ***",
+            "done: GREEN passed its smoke test",
+            "smoke done: 1 program ended well beside 5 pods; sha256:",
+        ],
+    );
+    assert!(!said.out.contains("not proved"), "{said}");
+}
+
+#[test]
+fn i_7_a_program_that_fails_hangs_is_killed_or_is_missing_is_no_pass() {
+    let bench = Bench::ready();
+    for (script, words) in [
+        ("echo 502 1>&2; exit 4", "sh: it ended with exit status: 4"),
+        ("echo begun; sleep 600", "sh: not within 2 s: it was killed"),
+        ("echo dying; kill -9 $$", "sh: it ended with signal: 9"),
+    ] {
+        let said = running(&bench, script, 2).run(&SMOKE);
+        said.assert(1, &["note: output: ", "smoke FAILED", words]);
+    }
+    let missing = "[[environment.smoke]]\ncommand = [\"/nowhere/smoke\"]\n[operations]\n";
+    asking(&bench, missing).run(&SMOKE).assert(
+        1,
+        &["smoke FAILED: /nowhere/smoke cannot be started: No such file"],
+    );
+}
+
+#[test]
+fn i_7_a_hundred_mebibytes_of_output_leave_a_short_record() {
+    let bench = Bench::ready();
+    let erin = running(&bench, "yes | head -c 104857600; echo last word", 60);
+    let said = erin.run(&SMOKE);
+    said.assert(0, &["last word", "smoke done"]);
+    assert!(said.out.len() < 8_000, "{} bytes", said.out.len());
+}
+
+#[test]
+fn i_7_pods_that_change_while_a_program_runs_void_its_test() {
+    let bench = Bench::ready();
+    let [begun, go] = ["begun", "go"].map(|name| bench.served.home.path().join(name));
+    let (begun_at, go_at) = (begun.display(), go.display());
+    let script = format!("touch {begun_at}; while [ ! -e {go_at} ]; do sleep 0.1; done");
+    let erin = running(&bench, &script, 60);
+    let under_way = erin.start(&SMOKE);
+    wait("the program", || begun.exists().then_some(()));
+    let path = "/api/v1/namespaces/production/pods?labelSelector=version%3Dgreen";
+    let pods = bench.ask("GET", path, None);
+    let gone = pods["items"][0]["metadata"]["name"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    bench.ask(
+        "DELETE",
+        &format!("/api/v1/namespaces/production/pods/{gone}"),
+        None,
+    );
+    std::fs::write(&go, "").unwrap();
+    under_way
+        .end()
+        .assert(1, &["smoke FAILED: the colour is not whole any more: "]);
+}
+
+#[test]
+fn i_7_a_test_whose_worker_was_killed_is_no_pass_and_its_program_is_not_started_again() {
+    let bench = Bench::ready();
+    let begun = bench.served.home.path().join("begun");
+    let script = format!("echo x >> {}; sleep 5", begun.display());
+    let erin = running(&bench, &script, 60);
+    let id = erin.detach(&SMOKE);
+    wait("the program", || begun.exists().then_some(()));
+    erin.kill_worker();
+    erin.run(&["op", "adopt", &id])
+        .assert(1, &["a test that was cut short is no pass"]);
+    assert_eq!(std::fs::read_to_string(&begun).unwrap().lines().count(), 1);
+}
+
+#[test]
+fn i_13_a_cutover_that_demands_a_smoke_test_waits_for_one_of_what_is_there() {
+    let bench = Bench::ready();
+    let demand = format!("[environment.gates]\nsmoke = true\n{QUESTIONS}");
+    let erin = asking(&bench, &demand);
+    let plan = || erin.run(&["cutover", "production", "--plan"]);
+    plan().assert(5, &["smoke: GREEN was not tested"]);
+    erin.run(&CUTOVER)
+        .assert(5, &["smoke: GREEN was not tested"]);
+    erin.run(&SMOKE)
+        .assert(0, &["tested: backend ", "smoke done"]);
+    plan().assert(0, &["OK       smoke        passed at "]);
+
+    // Another revision of the idle colour.
+    erin.run(&DEPLOY).assert(0, &["done: GREEN runs"]);
+
+    let changed = "smoke: backend and frontend changed since the test";
+    plan().assert(5, &[changed]);
+    erin.run(&CUTOVER).assert(5, &[changed]);
+    assert_eq!(bench.colours(), ["blue", "blue"]);
+    // A later test that failed stands, whatever passed before.
+    erin.run(&SMOKE).assert(0, &["smoke done"]);
+    erin.edit("path = \"/ready\"", "path = \"/nowhere\"");
+    erin.run(&SMOKE).assert(1, &["smoke FAILED"]);
+    plan().assert(5, &["smoke: the last test, by ", "failed: "]);
+    erin.edit("path = \"/nowhere\"", "path = \"/ready\"");
+    erin.run(&SMOKE).assert(0, &["smoke done"]);
+
+    erin.run(&CUTOVER).assert(0, &["done: GREEN is live"]);
+
+    // BLUE was never tested: the way back asks for nothing.
+    erin.run(&ROLLBACK).assert(0, &["done: BLUE is live"]);
 }

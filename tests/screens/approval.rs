@@ -132,7 +132,7 @@ fn an_empty_list_says_so_and_its_keys_do_nothing() {
         assert!(!matches!(state.overlay, Some(Overlay::Plan(_))), "{key}");
     }
     // Nor where no list is open: they are about what its cursor is on.
-    press(&mut state, "esc N");
+    press(&mut state, "esc Y");
     assert!(!matches!(state.overlay, Some(Overlay::Plan(_))));
 }
 

@@ -195,7 +195,7 @@ fn breaking_the_glass_is_typed_and_loud() {
     freeze(&mut state, "carol", "sale", None);
     press(&mut state, "ctrl-g");
     assert!(
-        wanted(&state).is_some_and(|it| it.lifted.glass),
+        wanted(&state).is_some_and(|it| it.request.break_glass.is_some()),
         "a worker that passes over it"
     );
     type_in(&mut state, "the till is down");

@@ -267,10 +267,10 @@ fn what_is_refused_is_shown_with_its_checks_and_the_reason_in_words() {
 fn a_worker_is_wanted_with_the_dialog_and_ends_with_it() {
     let mut state = open_window();
     press(&mut state, "C");
-    let Some(Wanted { kind, .. }) = wanted(&state) else {
+    let Some(Wanted { request, .. }) = wanted(&state) else {
         panic!("no worker");
     };
-    assert_eq!(kind, OperationKind::Cutover);
+    assert_eq!(request.kind, OperationKind::Cutover);
     press(&mut state, "esc");
     assert_eq!(wanted(&state), None);
 }
@@ -704,7 +704,8 @@ fn an_alert_that_stops_a_cutover_is_named_and_overridden_with_a_reason_of_its_ow
     let mut state = alarmed();
     press(&mut state, "C");
     let gate: Safe = "alert:HighErrorRate".into();
-    assert_eq!(wanted(&state).unwrap().lifted.overrides, [gate]);
+    let overrides = wanted(&state).unwrap().request.overrides;
+    assert!(overrides.keys().eq([&gate]), "{overrides:?}");
     let screen = text(&mut state, (80, 24));
     for part in [
         "HighErrorRate fires: critical GREEN backend",

@@ -121,6 +121,7 @@ impl Process {
             journals: None,
             github: None,
             how: Default::default(),
+            probes: Vec::new(),
             planted: self.world.planted,
         }
     }

@@ -246,5 +246,6 @@ pub fn scope(name: &str) -> Scope {
             ..Soak::default()
         },
         approval: Default::default(),
+        needs_smoke: false,
     }
 }

@@ -55,6 +55,7 @@ pub fn scope(name: &str, tier: Tier) -> Scope {
         }),
         soak: Soak::default(),
         approval: Default::default(),
+        needs_smoke: false,
     }
 }
 
@@ -341,6 +342,8 @@ pub fn empty(look: Look, is_demo: bool) -> State {
             (scope("production", Tier::Production), true),
         ],
         alerts: Vec::new(),
+        hows: Vec::new(),
+        probes: Vec::new(),
         repository: None,
         keymap: Keymap::default(),
         look,

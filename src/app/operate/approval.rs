@@ -60,9 +60,7 @@ pub(super) fn misplaced(state: &State, proposal: &Proposal) -> Option<Safe> {
     let estate = &state.environments[proposal.environment].estate;
     match &proposal.wish {
         Wish::AskApproval => {
-            let lifted = &proposal.lifted;
-            let (plan, why) =
-                super::judged(state, proposal.environment, OperationKind::Cutover, lifted);
+            let (plan, why) = super::judged_of(state, proposal, OperationKind::Cutover);
             match (plan, why) {
                 (Some(plan), _) if plan.lacks_approval_alone() => None,
                 (_, Some(why)) => Some(why),
@@ -89,15 +87,10 @@ pub(super) fn facts(state: &State, proposal: &Proposal, facts: Facts) -> Facts {
     let request = approvals_request(state, proposal);
     let bound = match &request {
         Some(asked) => approvals::planned(asked, estate, state.now).map(|plan| plan.bound),
-        None => super::judged(
-            state,
-            proposal.environment,
-            OperationKind::Cutover,
-            &proposal.lifted,
-        )
-        .0
-        .map(|plan| plan.bound)
-        .ok_or_else(|| "no plan".into()),
+        None => super::judged_of(state, proposal, OperationKind::Cutover)
+            .0
+            .map(|plan| plan.bound)
+            .ok_or_else(|| "no plan".into()),
     };
     let said = misplaced(state, proposal).unwrap_or_else(|| "open".into());
     (facts.with("what would go live", bound.unwrap_or_else(|why| why))).with("the request", said)
@@ -113,12 +106,7 @@ fn approvals_request(state: &State, proposal: &Proposal) -> Option<Paper> {
 /// What the dialog says of a request that would be made.
 pub(super) fn request(state: &State, proposal: &Proposal) -> Sheet {
     let estate = &state.environments[proposal.environment].estate;
-    let (plan, _) = super::judged(
-        state,
-        proposal.environment,
-        OperationKind::Cutover,
-        &proposal.lifted,
-    );
+    let (plan, _) = super::judged_of(state, proposal, OperationKind::Cutover);
     let to = (plan.as_ref()).map_or_else(String::new, |plan| {
         format!(" to {}", Plan::colour_in_words(&plan.to))
     });

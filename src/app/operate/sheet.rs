@@ -1,6 +1,8 @@
 //! What the plan of an operation says.
 
-use super::{Proposal, Wish, Worker, approval, freeze, judged, misplaced, refused, warm, words};
+use super::{
+    Proposal, Wish, Worker, approval, deploy, freeze, judged_of, misplaced, refused, warm, words,
+};
 use crate::app::dialog::{Dialog, Line, Sheet};
 use crate::app::operations::{self, Hold};
 use crate::app::state::State;
@@ -33,7 +35,7 @@ pub fn sheet(state: &State, proposal: &Proposal, dialog: &Dialog) -> Sheet {
 
 fn planned(state: &State, proposal: &Proposal, kind: OperationKind) -> Sheet {
     let estate = &state.environments[proposal.environment].estate;
-    let (plan, why) = judged(state, proposal.environment, kind, &proposal.lifted);
+    let (plan, why) = judged_of(state, proposal, kind);
     let title = match &plan {
         Some(plan) if proposal.lifted.glass => format!("BREAK GLASS: {}", title(plan)),
         Some(plan) => title(plan),
@@ -76,6 +78,9 @@ fn planned(state: &State, proposal: &Proposal, kind: OperationKind) -> Sheet {
         let said = "a freeze is passed over: it stands red on every screen until somebody closes it with a note (K)";
         sheet.lines.push(Line::Look("BREAK-GLASS", said.to_owned()));
     }
+    if plan.is_none() && kind == OperationKind::Deploy {
+        sheet.lines.extend(deploy::help(state, proposal));
+    }
     if let Some(plan) = &plan {
         if !plan.overridden.is_empty() {
             let gates: Vec<&str> = plan.overridden.keys().map(Safe::as_str).collect();
@@ -89,6 +94,7 @@ fn planned(state: &State, proposal: &Proposal, kind: OperationKind) -> Sheet {
             | OperationKind::Deploy
             | OperationKind::Smoke
             | OperationKind::Cleanup => {
+                sheet.lines.extend(deploy::built(state, proposal));
                 full(&mut sheet, plan, estate);
             }
         }
@@ -113,7 +119,8 @@ fn title(plan: &Plan) -> String {
         OperationKind::Deploy if plan.is_in_place() => format!("DEPLOY to {name}"),
         OperationKind::Deploy => format!("DEPLOY to {to} of {name}"),
         OperationKind::Cleanup => format!("CLEAN UP {to} of {name}"),
-        OperationKind::Smoke => format!("SMOKE TEST {name}"),
+        OperationKind::Smoke if plan.is_in_place() => format!("SMOKE TEST {name}"),
+        OperationKind::Smoke => format!("SMOKE TEST {to} of {name}"),
     }
 }
 
@@ -136,7 +143,9 @@ pub(super) fn full(sheet: &mut Sheet, plan: &Plan, estate: &Estate) {
         )));
     }
     lines.extend(plan.images.iter().map(|i| Line::Words(image_words(i))));
-    lines.push(Line::Fact("back", plan.back.to_string()));
+    if plan.kind != OperationKind::Smoke {
+        lines.push(Line::Fact("back", plan.back.to_string()));
+    }
     lines.push(Line::Blank);
     // What stands in the way or wants a look comes first: a small window hides the rest.
     let mut gates: Vec<_> = plan.gates.iter().collect();
@@ -196,6 +205,9 @@ fn flip_words(plan: &Plan, flip: &Flip) -> String {
 }
 
 fn image_words(change: &ImageChange) -> String {
+    if change.from == change.to {
+        return format!("{}   {}", change.workload, words(&change.to));
+    }
     format!(
         "{}   {} → {}",
         change.workload,

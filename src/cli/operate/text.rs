@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::estate::Labels;
-use crate::ops::plan::Update;
+use crate::ops::plan::{Update, in_words};
 use crate::ops::{Entry, Finding, Kept, Next, OperationKind, Plan, What};
 
 /// A plan.
@@ -108,6 +108,7 @@ pub(in crate::cli) fn entry(entry: &Entry) -> String {
         What::Began { step, attempt } => format!("{step} … (try {attempt})"),
         What::Dispatched { run } => format!("dispatched run {run}"),
         What::Noted { fact } => format!("note: {fact}"),
+        What::Tested { revisions } => format!("tested: {}", in_words(revisions)),
         What::Passed { step, evidence } => format!("{step} done: {evidence}"),
         What::Failed { step, reason } => format!("{step} FAILED: {reason}"),
         What::Unknown { step, reason } => format!("{step} UNKNOWN: {reason}"),

@@ -270,7 +270,8 @@ pub(super) fn runs(repository: &Repository, left_out: &mut usize) -> Vec<Happeni
     newest.map(happening).collect()
 }
 
-fn ending(repository: &Repository, run: &Run) -> (Weight, &'static str) {
+/// How a run ended or stands, and how much that matters.
+pub fn ending(repository: &Repository, run: &Run) -> (Weight, &'static str) {
     match &run.progress {
         Progress::Done(Conclusion::Success) => match repository.missing_deploy(run) {
             Some(_) => (Weight::Look, "passed without its deploy"),

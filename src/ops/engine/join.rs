@@ -172,6 +172,7 @@ fn facts(run: u64, entries: &[Entry]) -> Vec<Safe> {
             What::Resumed => "goes on".to_owned(),
             What::Locked { .. }
             | What::Dispatched { .. }
+            | What::Tested { .. }
             | What::Overridden { .. }
             | What::GlassClosed { .. }
             | What::AbortAsked { .. }

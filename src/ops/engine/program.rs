@@ -1,6 +1,6 @@
-//! A deploy by a program of the user's.
+//! Programs of the user's: one that deploys, and those of a smoke test.
 //!
-//! It cannot be fenced (SAFETY, rule 5): whoever takes the operation over waits until its time is over, unless
+//! A deploy by one cannot be fenced (SAFETY, rule 5): whoever takes the operation over waits until its time is over, unless
 //! somebody states that it is dead by abandoning the operation. It is never started twice, and only where the
 //! configuration here names it: a record tells nobody what to run.
 
@@ -21,6 +21,14 @@ use crate::ops::plan::{Command, How};
 /// What one note of a record holds of its output.
 const NOTE: usize = 4_000;
 
+/// How a program ended.
+pub(super) enum Ran {
+    /// Well.
+    Well,
+    /// Not so, and why: the result of its step.
+    Not(What),
+}
+
 impl Run {
     /// Runs it, once.
     pub(super) async fn command(&mut self, step: &Step) -> Result<Vec<What>, Ended> {
@@ -28,38 +36,52 @@ impl Run {
             Ok(command) => command,
             Err(why) => return Ok(vec![failed(step, why)]),
         };
+        let variables = self.variables();
+        let (ran, tail) = self.run(step, &command, &variables).await?;
+        let mut results = noted(&tail);
+        results.push(match ran {
+            Ran::Well => passed(step, "it ended well; what runs now is looked at next"),
+            Ran::Not(result) => result,
+        });
+        Ok(results)
+    }
+
+    /// Runs `command` to its end, or until its time is over, it is aborted, or the Lease is gone: then it is killed with
+    /// all that it started. What it printed last comes with it.
+    pub(super) async fn run(
+        &mut self,
+        step: &Step,
+        command: &Command,
+        variables: &[(String, Safe)],
+    ) -> Result<(Ran, Vec<Safe>), Ended> {
         let argv: Vec<Safe> = command.argv.iter().map(|word| self.filled(word)).collect();
         // The last look at the Lease: nothing but the start lies behind it.
         self.believe()?;
         self.note("sent", json!({ "run": argv }));
-        let mut running = match program::start(&argv, &self.variables()) {
+        let mut running = match program::start(&argv, variables) {
             Ok(running) => running,
-            Err(fault) => return Ok(vec![failed(step, fault.what)]),
+            Err(fault) => return Ok((Ran::Not(failed(step, fault.what)), Vec::new())),
         };
         let timeout = Duration::from_secs(u64::from(command.timeout_s));
         let limit = Instant::now() + timeout;
-        let result = loop {
+        let ran = loop {
             let woken = tokio::select! {
                 status = running.ended() => break match status {
-                    Ok(status) if status.success() => passed(step, "it ended well; what runs now is looked at next"),
-                    Ok(status) => failed(step, format!("it ended with {status}")),
-                    Err(error) => failed(step, format!("how it ended is not known: {error}")),
+                    Ok(status) if status.success() => Ran::Well,
+                    Ok(status) => Ran::Not(failed(step, format!("it ended with {status}"))),
+                    Err(error) => Ran::Not(failed(step, format!("how it ended is not known: {error}"))),
                 },
                 woken = self.wait(Some(limit)) => woken?,
             };
             if let Woken::Late = woken {
-                break failed(
-                    step,
-                    format!("not within {} s: it was killed", timeout.as_secs()),
-                );
+                let said = format!("not within {} s: it was killed", timeout.as_secs());
+                break Ran::Not(failed(step, said));
             }
             if let Some(stopped) = self.stopped(step) {
-                break stopped;
+                break Ran::Not(stopped);
             }
         };
-        let mut results = noted(&running.tail());
-        results.push(result);
-        Ok(results)
+        Ok((ran, running.tail()))
     }
 
     /// Its worker is gone: whether it still runs nobody can tell, so it gets the time that it had.
@@ -94,35 +116,40 @@ impl Run {
 
     /// What the program is told beside its words.
     fn variables(&self) -> Vec<(String, Safe)> {
+        let mut variables = self.about();
+        let images = self.plan().into_iter().flat_map(|plan| &plan.wanted);
+        variables.extend(images.map(|(of, image)| variable("IMAGE", of, image)));
+        variables
+    }
+
+    /// What every program is told.
+    pub(super) fn about(&self) -> Vec<(String, Safe)> {
         let Some(plan) = self.plan() else {
             return Vec::new();
         };
-        let mut variables = vec![
-            ("WHEELHOUSE_OPERATION".to_owned(), self.id().clone()),
-            (
-                "WHEELHOUSE_ENVIRONMENT".to_owned(),
-                plan.environment.clone(),
-            ),
-            ("WHEELHOUSE_NAMESPACE".to_owned(), plan.namespace.clone()),
-            ("WHEELHOUSE_COLOUR".to_owned(), plan.to.clone()),
+        let told = [
+            ("OPERATION", self.id()),
+            ("ENVIRONMENT", &plan.environment),
+            ("NAMESPACE", &plan.namespace),
+            ("COLOUR", &plan.to),
         ];
-        for (workload, image) in &plan.wanted {
-            let fits = |c: char| {
-                if c.is_ascii_alphanumeric() {
-                    c.to_ascii_uppercase()
-                } else {
-                    '_'
-                }
-            };
-            let name: String = workload.chars().map(fits).collect();
-            variables.push((format!("WHEELHOUSE_IMAGE_{name}"), image.clone()));
-        }
-        variables
+        let variable = |(name, value): (&str, &Safe)| (format!("WHEELHOUSE_{name}"), value.clone());
+        told.map(variable).into()
     }
 }
 
+/// `WHEELHOUSE_IMAGE_FRONTEND` and its like.
+pub(super) fn variable(what: &str, workload: &str, value: &Safe) -> (String, Safe) {
+    let fits = |c: char| match c.is_ascii_alphanumeric() {
+        true => c.to_ascii_uppercase(),
+        false => '_',
+    };
+    let name: String = workload.chars().map(fits).collect();
+    (format!("WHEELHOUSE_{what}_{name}"), value.clone())
+}
+
 /// The tail of what it printed, in as few notes as hold it.
-fn noted(lines: &[Safe]) -> Vec<What> {
+pub(super) fn noted(lines: &[Safe]) -> Vec<What> {
     let mut facts: Vec<String> = Vec::new();
     for line in lines {
         match facts.last_mut() {

@@ -1,63 +1,181 @@
-//! Every ready pod of the idle colour asked by itself, each question of the plan.
+//! Every ready pod of the idle colour asked by itself, each question of the plan, and the user's own programs run.
 //!
 //! A test that is cut short is no pass: an abort, a pod that went, restarted or came meanwhile voids all of it, and it
 //! begins from zero the next time (I-7). What passed names pods and digests, so that another revision voids it (I-13).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::flip::{failed, passed};
-use super::{Ended, Run};
+use super::program::{Ran, noted, variable};
+use super::{Ended, Found, Run};
 use crate::estate::{Estate, Pod, Safe};
 use crate::ops::entry::{Step, What};
-use crate::ops::plan::{Plan, Probe, pods, port};
+use crate::ops::plan::{Plan, Probe, Question, Trial, all, ill, pods, port, revisions};
 use crate::ops::reads;
 
 /// The most of a body that is shown.
 const SHOWN: usize = 120;
+/// The most that a program which ended well leaves in the record, in bytes; one that did not leaves all of its tail.
+const LEFT: usize = 1_000;
+
+/// What was tried so far.
+#[derive(Debug, Default)]
+struct Tried {
+    /// Answers that were as they should be.
+    answers: usize,
+    /// Programs that ended well.
+    programs: usize,
+    /// The pods that answered.
+    pods: BTreeSet<Safe>,
+    /// What the programs printed.
+    notes: Vec<What>,
+}
 
 impl Run {
-    /// Asks all of it, once.
+    /// Asks and runs all of it, once.
     pub(super) async fn smoke(&mut self, step: &Step) -> Result<Vec<What>, Ended> {
         let Some(plan) = self.plan().cloned() else {
             return Ok(vec![failed(step, "there is no plan")]);
         };
+        // A record tells nobody what to run.
+        if runs(&plan) && plan.probes != self.bastion.probes {
+            let said = "its test is not the one that is configured here: it is not run";
+            return Ok(vec![failed(step, said)]);
+        }
         let before = match self.looked(step).await? {
             Ok(estate) => estate,
             Err(gone) => return Ok(vec![gone]),
         };
-        let mut asked = 0;
+        let mut tried = Tried::default();
+        let why = ill(&before, colour(&plan, &before));
+        let mut result = why.map(|why| failed(step, format!("the colour is not whole: {why}")));
         for probe in &plan.probes {
-            let targets: Vec<Pod> = (pods(&before, colour(&plan, &before), &probe.workload))
-                .into_iter()
-                .cloned()
-                .collect();
-            for pod in targets {
-                if let Some(stopped) = self.stopped(step) {
-                    return Ok(vec![stopped]);
+            if result.is_some() {
+                break;
+            }
+            result = match probe {
+                Probe::Ask(question) => {
+                    self.question(step, &plan, question, &before, &mut tried)
+                        .await?
                 }
-                self.believe()?;
-                self.boundary()?;
-                if let Err(why) = self.ask(&plan, probe, &pod).await {
-                    return Ok(vec![failed(step, why)]);
-                }
-                asked += 1;
+                Probe::Run(trial) => self.trial(step, &plan, trial, &before, &mut tried).await?,
+            };
+        }
+        let result = match result {
+            Some(result) => result,
+            None => self.unchanged(step, &plan, &before, &mut tried).await?,
+        };
+        tried.notes.push(result);
+        Ok(tried.notes)
+    }
+
+    /// Its worker is gone. A program of it may still run, and is not started beside itself.
+    pub(super) async fn settle_smoke(&mut self, step: &Step) -> Result<Found, Ended> {
+        match self.plan().is_some_and(runs) {
+            false => Ok(Found::Known(self.smoke(step).await?)),
+            true => {
+                let said = "its worker is gone: a test that was cut short is no pass; a program of it may still run, test again \
+                            when it is over";
+                Ok(Found::Known(vec![failed(step, said)]))
             }
         }
+    }
+
+    /// Every ready pod of the workload, asked; what is wrong, if anything.
+    async fn question(
+        &mut self,
+        step: &Step,
+        plan: &Plan,
+        question: &Question,
+        before: &Estate,
+        tried: &mut Tried,
+    ) -> Result<Option<What>, Ended> {
+        let targets: Vec<Pod> = (pods(before, colour(plan, before), &question.workload))
+            .into_iter()
+            .cloned()
+            .collect();
+        if targets.is_empty() {
+            let said = format!("no pod of {} was there to be asked", question.workload);
+            return Ok(Some(failed(step, said)));
+        }
+        for pod in targets {
+            if let Some(stopped) = self.stopped(step) {
+                return Ok(Some(stopped));
+            }
+            self.believe()?;
+            self.boundary()?;
+            if let Err(why) = self.ask(plan, question, &pod).await {
+                return Ok(Some(failed(step, why)));
+            }
+            tried.answers += 1;
+            tried.pods.insert(pod.name.clone());
+        }
+        Ok(None)
+    }
+
+    /// A program, run to its end; what is wrong, if anything.
+    async fn trial(
+        &mut self,
+        step: &Step,
+        plan: &Plan,
+        trial: &Trial,
+        before: &Estate,
+        tried: &mut Tried,
+    ) -> Result<Option<What>, Ended> {
+        let mut variables = self.about();
+        variables.extend(images(plan, before));
+        if let Some(url) = &trial.url {
+            variables.push(("WHEELHOUSE_URL".to_owned(), self.filled(url)));
+        }
+        let (ran, tail) = self.run(step, &trial.command, &variables).await?;
+        let result = match ran {
+            Ran::Well => {
+                tried.notes.extend(noted(last(&tail)));
+                tried.programs += 1;
+                return Ok(None);
+            }
+            Ran::Not(result) => result,
+        };
+        tried.notes.extend(noted(&tail));
+        let name = trial.command.argv.first().map_or("", |name| name.as_str());
+        Ok(Some(match result {
+            What::Failed { step, reason } if !reason.starts_with(name) => {
+                failed(&step, format!("{name}: {reason}"))
+            }
+            other => other,
+        }))
+    }
+
+    /// Whether the pods are those of before.
+    async fn unchanged(
+        &mut self,
+        step: &Step,
+        plan: &Plan,
+        before: &Estate,
+        tried: &mut Tried,
+    ) -> Result<What, Ended> {
         let after = match self.looked(step).await? {
             Ok(estate) => estate,
-            Err(gone) => return Ok(vec![gone]),
+            Err(gone) => return Ok(gone),
         };
-        let (was, is) = (tested(&plan, &before), tested(&plan, &after));
-        if was.is_empty() || asked == 0 {
-            return Ok(vec![failed(step, "no pod was there to be asked")]);
+        if let Some(why) = ill(&after, colour(plan, &after)) {
+            let said = format!("the colour is not whole any more: {why}; test again when it is");
+            return Ok(failed(step, said));
+        }
+        let (was, is) = (tested(plan, before), tested(plan, &after));
+        if was.is_empty() {
+            return Ok(failed(step, "no pod was there to be tested"));
         }
         if was != is {
             let said =
                 "the pods changed meanwhile: what was tested is not what is there now; test again";
-            return Ok(vec![failed(step, said)]);
+            return Ok(failed(step, said));
         }
-        Ok(vec![passed(step, evidence(asked, &was))])
+        // I-13: a cutover that demands a test compares this with what is there by then.
+        let revisions = revisions(before, colour(plan, before));
+        tried.notes.push(What::Tested { revisions });
+        Ok(passed(step, evidence(tried, &was)))
     }
 
     async fn looked(&mut self, step: &Step) -> Result<Result<Estate, What>, Ended> {
@@ -70,7 +188,7 @@ impl Run {
         Ok(Err(failed(step, "the pods could not be read")))
     }
 
-    async fn ask(&self, plan: &Plan, probe: &Probe, pod: &Pod) -> Result<(), Safe> {
+    async fn ask(&self, plan: &Plan, probe: &Question, pod: &Pod) -> Result<(), Safe> {
         let name = &pod.name;
         let what = format!("{name}: GET {}", probe.path);
         let Some(port) = port(pod, &probe.port) else {
@@ -118,9 +236,9 @@ fn filled(wanted: &Safe, plan: &Plan, pod: &Pod) -> String {
     text.replace("{digest}", digest.map_or("no digest", |d| d.as_str()))
 }
 
-/// Every pod that is asked, as it was: its uid, its restarts, and what it runs.
+/// Every ready pod of the colour, as it was: its uid, its restarts, and what it runs.
 fn tested(plan: &Plan, estate: &Estate) -> BTreeMap<Safe, (Safe, u32, Vec<Safe>)> {
-    let of = |pod: &Pod| {
+    let of = |(_, pod): (usize, &Pod)| {
         let digests = pod.containers.iter().filter(|c| !c.init);
         let digests = digests.map(|c| match &c.image.digest {
             Some(digest) => digest.clone(),
@@ -131,28 +249,68 @@ fn tested(plan: &Plan, estate: &Estate) -> BTreeMap<Safe, (Safe, u32, Vec<Safe>)
             (pod.uid.clone(), pod.restarts(), digests.collect()),
         )
     };
-    let to = colour(plan, estate);
-    let probes = plan.probes.iter();
-    probes
-        .flat_map(|probe| pods(estate, to, &probe.workload))
-        .map(of)
-        .collect()
+    let pods = all(estate, colour(plan, estate)).into_iter();
+    pods.map(of).collect()
+}
+
+/// Whether programs are a part of it.
+fn runs(plan: &Plan) -> bool {
+    let is_run = |probe: &Probe| matches!(probe, Probe::Run(_));
+    plan.probes.iter().any(is_run)
+}
+
+/// What runs there, for programs: `WHEELHOUSE_IMAGE_FRONTEND` and `WHEELHOUSE_DIGEST_FRONTEND`.
+fn images(plan: &Plan, estate: &Estate) -> BTreeMap<String, Safe> {
+    let pods = all(estate, colour(plan, estate)).into_iter();
+    let of = |(place, pod): (usize, &Pod)| {
+        let workload = &estate.scope.workloads[place].name;
+        let image = pod.main_container().map(|container| &container.image);
+        let name = image.map(|image| variable("IMAGE", workload, &image.name));
+        let digest = image.and_then(|image| image.digest.as_ref());
+        let digest = digest.map(|digest| variable("DIGEST", workload, digest));
+        name.into_iter().chain(digest).collect::<Vec<_>>()
+    };
+    pods.flat_map(of).collect()
+}
+
+/// The last lines, as many as may be left of a program that ended well.
+fn last(lines: &[Safe]) -> &[Safe] {
+    let mut room = LEFT;
+    let fits = |line: &&Safe| {
+        let is_room = line.len() <= room;
+        room = room.saturating_sub(line.len());
+        is_room
+    };
+    let many = lines.iter().rev().take_while(fits).count();
+    &lines[lines.len() - many..]
 }
 
 /// `10 answers of 5 pods: a, b, …; sha256:…; not proved: Service, NetworkPolicy, Ingress`
-fn evidence(asked: usize, tested: &BTreeMap<Safe, (Safe, u32, Vec<Safe>)>) -> String {
-    let names: Vec<&str> = tested.keys().map(Safe::as_str).collect();
-    let mut digests: Vec<&str> = (tested.values())
+fn evidence(tried: &Tried, tested: &BTreeMap<Safe, (Safe, u32, Vec<Safe>)>) -> String {
+    let mut words = Vec::new();
+    if tried.answers > 0 {
+        let names: Vec<&str> = tried.pods.iter().map(Safe::as_str).collect();
+        let (answers, pods) = (tried.answers, names.len());
+        words.push(format!(
+            "{answers} answers of {pods} pods: {}",
+            names.join(", ")
+        ));
+    }
+    if tried.programs > 0 {
+        let (programs, pods) = (tried.programs, tested.len());
+        let many = if programs == 1 { "" } else { "s" };
+        words.push(format!(
+            "{programs} program{many} ended well beside {pods} pods"
+        ));
+    }
+    let digests: BTreeSet<&str> = (tested.values())
         .flat_map(|(_, _, digests)| digests.iter().map(Safe::as_str))
         .collect();
-    digests.sort_unstable();
-    digests.dedup();
-    format!(
-        "{asked} answers of {} pods: {}; {}; not proved: Service, NetworkPolicy, Ingress",
-        names.len(),
-        names.join(", "),
-        digests.join(", ")
-    )
+    words.push(digests.into_iter().collect::<Vec<_>>().join(", "));
+    if tried.programs == 0 {
+        words.push("not proved: Service, NetworkPolicy, Ingress".to_owned());
+    }
+    words.join("; ")
 }
 
 #[cfg(test)]

@@ -57,6 +57,7 @@ pub(crate) fn plan(kind: OperationKind, services: &[&str]) -> Plan {
         others: Vec::new(),
         back: "R".into(),
         reason: None,
+        tested: None,
         how: Default::default(),
         probes: Vec::new(),
         wanted: BTreeMap::new(),

@@ -22,6 +22,8 @@ pub(super) use gates::{unfit, unselected};
 pub use images::SAME;
 use images::Wanted;
 
+pub use images::asked;
+
 /// Where a deploy goes.
 #[derive(Clone, Copy)]
 pub(super) struct Target<'a> {
@@ -350,6 +352,7 @@ impl Draft {
             others: self.others,
             back: self.back,
             reason: request.reason.clone(),
+            tested: None,
             how: request.how.clone(),
             probes: request.probes.clone(),
             wanted: request.images.clone(),

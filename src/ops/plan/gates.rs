@@ -8,6 +8,7 @@ use super::left::is_left;
 use super::overridden::overridden;
 use super::{
     Finding, Flip, Gate, Hold, ImageChange, Plan, Refusal, Request, colour, decisive, monitoring,
+    tested,
 };
 use crate::estate::health::rollout;
 use crate::estate::{
@@ -58,6 +59,12 @@ pub(super) fn cutover(
     gates.extend(matching(estate, &targets, switch, to));
     gates.push(ready(estate, to));
     gates.extend(ports(estate, &services, &targets));
+    // Where nothing is flipped nobody is sent to what was not tested.
+    let is_demanded = estate.scope.needs_smoke && !flips.is_empty();
+    let (smoke, tested) = is_demanded
+        .then(|| tested::smoke(estate, switch, to, now.at))
+        .unzip();
+    gates.extend(smoke);
     gates.push(capacity(estate, to));
     gates.extend(held(&holds));
     gates.extend(monitoring::gates(estate, switch, to, now));
@@ -75,7 +82,11 @@ pub(super) fn cutover(
         gates,
         back: back(estate, switch, live, to),
     };
-    plan.finish(request, estate, switch)
+    let plan = plan.finish(request, estate, switch)?;
+    Ok(Plan {
+        tested: tested.flatten(),
+        ..plan
+    })
 }
 
 /// A plan to make every selector what was meant.
@@ -201,6 +212,7 @@ impl Draft {
             reason: request.reason.clone(),
             hash,
             bound,
+            tested: None,
             how: super::How::Image,
             probes: Vec::new(),
             wanted: BTreeMap::new(),

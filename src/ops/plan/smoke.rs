@@ -9,14 +9,35 @@ use serde::{Deserialize, Serialize};
 
 use super::deploy::{Draft, Target, target};
 use super::gates::{current, lock, ready, rights};
-use super::{Finding, Gate, ImageChange, Plan, Refusal, Request};
+use super::{Command, Finding, Gate, ImageChange, Plan, Refusal, Request};
 use crate::estate::health::rollout;
 use crate::estate::{Estate, Group, Now, Pod, Safe, TrafficSwitch, Verdict};
 use crate::ops::{OperationKind, marks};
 
+/// A part of a smoke test.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Probe {
+    /// A question to every pod of a workload.
+    Ask(Question),
+    /// A program.
+    Run(Trial),
+}
+
+/// A program that tests.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trial {
+    /// Which, and for how long.
+    #[serde(flatten)]
+    pub command: Command,
+    /// The address that it is told; `{colour}` and the like are filled in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<Safe>,
+}
+
 /// A question to every pod of a workload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Probe {
+pub struct Question {
     /// The workload.
     pub workload: Safe,
     /// The port: a number, or the name of one.
@@ -45,14 +66,18 @@ pub(super) fn smoke(
     }
     let target = target(request, estate, switch)?;
     let mut gates = vec![current(estate, now)];
-    gates.extend(whole(estate, target));
-    gates.extend(
-        request
-            .probes
-            .iter()
-            .map(|probe| asked(estate, target, probe)),
-    );
-    let proves = "it does not prove the Service, the NetworkPolicy or the Ingress";
+    gates.extend(whole(estate, target.to));
+    gates.extend(request.probes.iter().map(|probe| match probe {
+        Probe::Ask(question) => asked(estate, target, question),
+        Probe::Run(trial) => runs(trial),
+    }));
+    let is_asked = |probe: &Probe| matches!(probe, Probe::Ask(_));
+    let proves = match request.probes.iter().all(is_asked) {
+        true => "it does not prove the Service, the NetworkPolicy or the Ingress",
+        false => {
+            "of the Service, the NetworkPolicy and the Ingress it proves what its programs ask of them"
+        }
+    };
     gates.push(Gate::new("proves", Finding::Noted, proves));
     let locks = match switch {
         Some(switch) => switch.services.clone(),
@@ -99,12 +124,33 @@ pub(in crate::ops) fn pods<'a>(
     estate.pods.value.iter().filter(is_of).collect()
 }
 
+/// Every ready pod of the colour, each with its workload's place in the configuration.
+pub(in crate::ops) fn all(estate: &Estate, to: Option<usize>) -> Vec<(usize, &Pod)> {
+    let workloads = estate.scope.workloads.iter().enumerate();
+    let of = |(place, workload): (usize, &crate::estate::WorkloadScope)| {
+        let pods = pods(estate, to, &workload.name).into_iter();
+        pods.map(move |pod| (place, pod)).collect::<Vec<_>>()
+    };
+    workloads.flat_map(of).collect()
+}
+
 /// The number of a probe's port in a pod.
 pub(in crate::ops) fn port(pod: &Pod, port: &str) -> Option<u16> {
     port.parse().ok().or_else(|| pod.ports.get(port))
 }
 
-fn asked(estate: &Estate, target: Target<'_>, probe: &Probe) -> Gate {
+/// What a program asks is its own affair; that it comes to its end is not.
+fn runs(trial: &Trial) -> Gate {
+    let words: Vec<&str> = trial.command.argv.iter().map(Safe::as_str).collect();
+    let said = format!(
+        "`{}` is run for at most {} s; cut short it is no pass",
+        words.join(" "),
+        trial.command.timeout_s
+    );
+    Gate::new("runs", Finding::Noted, said)
+}
+
+fn asked(estate: &Estate, target: Target<'_>, probe: &Question) -> Gate {
     let pods = pods(estate, target.to, &probe.workload);
     let (workload, path) = (&probe.workload, &probe.path);
     let without = pods
@@ -134,9 +180,16 @@ fn asked(estate: &Estate, target: Target<'_>, probe: &Probe) -> Gate {
     Gate::new("asks", finding, said)
 }
 
+/// Why the colour is not whole, if it is not.
+pub(in crate::ops) fn ill(estate: &Estate, to: Option<usize>) -> Option<Safe> {
+    let is_ill = |gate: &Gate| matches!(gate.finding, Finding::Bad | Finding::Unknown);
+    let gate = whole(estate, to).into_iter().find(is_ill)?;
+    Some(gate.said)
+}
+
 /// I-2: half of a colour would be tested, and the other half go live.
-fn whole(estate: &Estate, target: Target<'_>) -> Vec<Gate> {
-    if let Some(to) = target.to {
+fn whole(estate: &Estate, to: Option<usize>) -> Vec<Gate> {
+    if let Some(to) = to {
         return vec![ready(estate, to)];
     }
     let of = |place| {

@@ -1,6 +1,7 @@
 //! Whether a patch of the plan may be sent at this instant, from fresh reads (I-4).
 
 use super::gates::{matching, ready, taking};
+use super::tested::untested;
 use super::{Finding, Flip, Gate, Plan, monitoring};
 use crate::estate::{Estate, Now, Safe, Service};
 
@@ -43,6 +44,9 @@ pub fn still(plan: &Plan, flip: &Flip, estate: &Estate, is_forward: bool) -> Res
     let mut gates = matching(estate, &[(name.clone(), flip.to.clone())], switch, place);
     if is_forward {
         gates.push(ready(estate, place));
+        if let Some(why) = untested(plan, estate, place) {
+            return Err(why);
+        }
     }
     let bad = |gate: &&Gate| matches!(gate.finding, Finding::Bad | Finding::Unknown);
     match gates.iter().find(bad) {

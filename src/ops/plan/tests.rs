@@ -2,6 +2,7 @@
 
 mod approval;
 mod deploy;
+mod tested;
 
 use super::*;
 use crate::estate::fold::tests::now;

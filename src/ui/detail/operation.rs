@@ -3,7 +3,7 @@
 use super::Page;
 use crate::app::operations::{self, Hold};
 use crate::estate::Safe;
-use crate::ops::plan::is_glass;
+use crate::ops::plan::{in_words, is_glass};
 use crate::ops::{Entry, Kept, Plan, What};
 use crate::ui::canvas::Text;
 use crate::ui::theme::{Mark, Role, Theme};
@@ -84,6 +84,7 @@ fn said(entry: &Entry) -> (Mark, String) {
         What::Began { step, attempt } => (Mark::Running, format!("{step}, try {attempt}")),
         What::Dispatched { run } => (Mark::Dot, format!("dispatched run {run}")),
         What::Noted { fact } => (Mark::Dot, fact.to_string()),
+        What::Tested { revisions } => (Mark::Dot, format!("tested: {}", in_words(revisions))),
         What::Passed { step, evidence } => (Mark::Ok, format!("{step}: {evidence}")),
         What::Failed { step, reason } => (Mark::Bad, format!("{step}: {reason}")),
         What::Unknown { step, reason } => (Mark::Unknown, format!("{step}: {reason}")),

@@ -387,3 +387,35 @@ fn p07_without_a_file_left_to_open_the_plan_says_so_and_the_screen_lives() {
         text_of(screen).contains("✓ done: GREEN")
     });
 }
+
+#[test]
+fn a_deploy_a_smoke_test_and_a_cutover_by_keys_alone() {
+    let estate = Served::start(&[]);
+    let config = configured(&estate, 2);
+    let pty = cockpit(&estate, &config, &["--write"]);
+    pty.send("N");
+    pty.wait_text("#1483 main passed");
+    // Ctrl-U: other images than those of the newest green run.
+    pty.send("\u{15}:v42\rrelease 42\r");
+    wait_prompt(&pty);
+    pty.send("production/digital-wall-api\r");
+    pty.wait_for("the end of the deploy", LONG, |screen, _| {
+        text_of(screen).contains("done: GREEN runs frontend v42")
+    });
+    // A pod of before that goes meanwhile would void the plan: it names what runs.
+    pty.wait_for("the old pods to be gone", LONG, |screen, _| {
+        text_of(screen).contains("2 Pods  10 pods ")
+    });
+    pty.send("V");
+    pty.wait_text("SMOKE TEST GREEN of production");
+    pty.wait_text("Enter  smoke test");
+    pty.send("\r");
+    pty.wait_for("the end of the smoke test", LONG, |screen, _| {
+        text_of(screen).contains("done: every ready pod of GREEN")
+    });
+    plan(&pty);
+    confirm(&pty);
+    pty.wait_for("the end of the cutover", LONG, |screen, _| {
+        text_of(screen).contains("done: GREEN is live")
+    });
+}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::estate::{Deployment, Estate, Safe};
+use crate::estate::{Deployment, Estate, Safe, Scope};
 use crate::ops::plan::{ContainerImage, Refusal, Update};
 
 /// The most of a reference.
@@ -10,6 +10,43 @@ const LONGEST: usize = 512;
 
 /// The reference that asks for the image that is there: a colour that was cleaned up comes back as it was.
 pub const SAME: &str = "=";
+/// The images that `words` ask for, by workload (and container): `WORKLOAD=REFERENCE`, and `:TAG` for every workload that
+/// is not named.
+///
+/// # Errors
+/// Which of them asks for nothing, and what is expected.
+pub fn asked(words: &[&str], scope: &Scope) -> Result<BTreeMap<Safe, Safe>, Safe> {
+    let (mut images, mut all) = (BTreeMap::new(), None);
+    for word in words {
+        let (of, reference) = match word.split_once('=') {
+            Some((of, reference)) if !of.is_empty() && !reference.is_empty() => (of, reference),
+            None if word.starts_with(':') => ("every workload", *word),
+            _ => return Err(no_image(word)),
+        };
+        let is_new = match word.starts_with(':') {
+            true => all.replace(Safe::new(reference)).is_none(),
+            false => images.insert(Safe::new(of), Safe::new(reference)).is_none(),
+        };
+        if !is_new {
+            return Err(format!("{} is named twice", Safe::new(of)).into());
+        }
+    }
+    for workload in all.iter().flat_map(|_| &scope.workloads) {
+        let of = |key: &Safe| key.split('/').next() == Some(workload.name.as_str());
+        if let Some(tag) = all.clone().filter(|_| !images.keys().any(of)) {
+            images.insert(workload.name.clone(), tag);
+        }
+    }
+    Ok(images)
+}
+
+fn no_image(word: &str) -> Safe {
+    let word = Safe::new(word);
+    format!(
+        "{word} is no image of a workload: WORKLOAD=REFERENCE is expected, such as frontend=:v2, or :TAG for every workload"
+    )
+    .into()
+}
 
 /// What was asked for, by workload and, where it was named, container.
 pub(super) struct Wanted(BTreeMap<(String, Option<String>), Safe>);
@@ -25,7 +62,7 @@ impl Wanted {
         if images.is_empty() {
             let first = known.first().unwrap_or(&"WORKLOAD");
             return Err(Refusal::invalid(format!(
-                "which image? Name at least one: --image {first}=REFERENCE, or {first}=:TAG"
+                "which image? Name at least one: --image {first}=REFERENCE, {first}=:TAG, or :TAG for all"
             )));
         }
         let mut wanted = BTreeMap::new();
@@ -70,7 +107,7 @@ impl Wanted {
         if whole.is_some() && !is_same && deployment.images.len() != 1 {
             let names: Vec<&str> = deployment.images.iter().map(|(n, _)| n.as_str()).collect();
             return Err(Refusal::invalid(format!(
-                "{} has the containers {}: say which, as --image {workload}/{}=REFERENCE",
+                "{} has the containers {}: say which, as {workload}/{}=REFERENCE",
                 deployment.name,
                 names.join(", "),
                 names.first().unwrap_or(&"CONTAINER")
@@ -161,6 +198,44 @@ mod tests {
         );
         assert_eq!(resolve("a/shop:v1", "b/other:v3"), "b/other:v3");
         assert_eq!(resolve("a/shop:v1", SAME), "a/shop:v1");
+    }
+
+    #[test]
+    fn a_tag_alone_is_for_every_workload_that_is_not_named() {
+        let workload = |name: &str| crate::estate::WorkloadScope {
+            name: name.into(),
+            labels: crate::estate::Labels::default(),
+            deployments: Vec::new(),
+        };
+        let scope = Scope {
+            name: "production".into(),
+            tier: crate::estate::Tier::Production,
+            context: "prod-eu".into(),
+            namespace: "production".into(),
+            workloads: vec![workload("frontend"), workload("backend")],
+            traffic: None,
+            soak: crate::estate::Soak::default(),
+            needs_smoke: false,
+            approval: Default::default(),
+        };
+        let said = |words: &[&str]| match asked(words, &scope) {
+            Ok(images) => (images.iter())
+                .map(|(of, image)| format!("{of}={image}"))
+                .collect::<Vec<_>>()
+                .join(" "),
+            Err(why) => why.to_string(),
+        };
+        assert_eq!(said(&[]), "");
+        assert_eq!(said(&[":v2"]), "backend=:v2 frontend=:v2");
+        assert_eq!(
+            said(&["backend/app=:v3", ":v2"]),
+            "backend/app=:v3 frontend=:v2"
+        );
+        assert_eq!(said(&[":v2", ":v3"]), "every workload is named twice");
+        assert_eq!(said(&["backend=a", "backend=b"]), "backend is named twice");
+        for word in ["frontend", "=v2", "frontend=", "@sha256:ab", "v2"] {
+            assert!(said(&[word]).contains("WORKLOAD=REFERENCE is expected"));
+        }
     }
 
     #[test]

@@ -174,7 +174,7 @@ fn a_container_is_named_where_a_pod_has_several() {
     };
     let (_, why) = not_planned(&wants(&[("frontend", ":v2")]), several());
     assert!(
-        why.contains("containers frontend, proxy: say which, as --image frontend/frontend="),
+        why.contains("containers frontend, proxy: say which, as frontend/frontend="),
         "{why}"
     );
     let (_, why) = not_planned(&wants(&[("frontend/web", ":v2")]), several());

@@ -1,0 +1,176 @@
+//! The images of a deploy from the screen: the field that asks for them, what stands there first, and what is known of
+//! the runs that built them.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{Edit, Field, Input, Proposal, Wish, Worker, renumber, want};
+use crate::app::dialog::{Dialog, Line};
+use crate::app::state::{Environment, State};
+use crate::estate::runs::{Conclusion, Progress, Repository, Run};
+use crate::estate::timeline::{Weight, ending};
+use crate::estate::{Image, Safe};
+use crate::ops::OperationKind;
+use crate::ops::plan::{How, asked};
+
+/// The field of the images.
+const IMAGES: &str = "images";
+/// Digits of a commit's hash that are enough to know it by.
+const HASH: usize = 7;
+/// What some builders put before the hash in a tag.
+const PREFIX: &str = "sha-";
+
+/// The images of a deploy as far as they are filled in.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Images {
+    /// By workload, or why they cannot be read.
+    pub read: Result<BTreeMap<Safe, Safe>, Safe>,
+    /// Whether they are typed just now: no worker is prepared for half a word.
+    pub is_typed: bool,
+}
+
+impl Images {
+    /// What `fields` say, of which the one at `focus` is typed in.
+    pub(super) fn of(environment: &Environment, fields: &[Field], focus: usize) -> Self {
+        let Some(place) = fields.iter().position(|field| field.name == IMAGES) else {
+            return Self {
+                read: Ok(BTreeMap::new()),
+                is_typed: false,
+            };
+        };
+        let words: Vec<&str> = fields[place].value().split_whitespace().collect();
+        let read = match words.is_empty() && fields[place].is_required {
+            true => Err(
+                "which images? :TAG for every workload, or WORKLOAD=:TAG, WORKLOAD=REPOSITORY:TAG"
+                    .into(),
+            ),
+            false => asked(&words, &environment.estate.scope),
+        };
+        Self {
+            read,
+            is_typed: place == focus,
+        }
+    }
+}
+
+/// The field, if the environment is deployed by images or by a program; a workflow decides for itself.
+pub(super) fn field(state: &State) -> Option<Field> {
+    let environment = state.environment();
+    let is_required = match environment.how {
+        How::Image => true,
+        How::Command(_) => false,
+        How::Workflow(_) => return None,
+    };
+    let mut edit = Edit::default();
+    edit.set(&newest(state).unwrap_or_default());
+    Some(Field {
+        name: IMAGES,
+        input: Input::Text(edit),
+        is_required,
+    })
+}
+
+/// The tag of the newest green run that may go there, if what is live is tagged by commits.
+fn newest(state: &State) -> Option<String> {
+    let estate = state.estate();
+    let view = estate.colour_view(estate.live_colour());
+    let mut live = view.images.iter().flat_map(|(_, images)| images);
+    let (image, _) = live.next()?;
+    let tag = image.tag();
+    let hash = hash_in(tag).filter(|_| !image.name.contains('@'))?;
+    let repository = state.repository.as_ref()?;
+    let deploys = &repository.scope.deploys;
+    let branch = deploys.iter().find(|d| d.environment == estate.scope.name);
+    let is_fit = |run: &&Run| {
+        let is_built = matches!(run.event.as_str(), "push" | "workflow_dispatch");
+        let is_green = run.progress == Progress::Done(Conclusion::Success);
+        is_built && is_green && branch.is_none_or(|d| run.branch.as_ref() == Some(&d.branch))
+    };
+    let run = repository.runs.value.iter().find(is_fit)?;
+    let commit = run.sha.get(..hash.len())?;
+    Some(format!(":{}{commit}", &tag[..tag.len() - hash.len()]))
+}
+
+/// The commit's hash that a tag is.
+fn hash_in(tag: &str) -> Option<&str> {
+    let hash = tag.strip_prefix(PREFIX).unwrap_or(tag);
+    let is_hash = hash.len() >= HASH && hash.bytes().all(|b| b.is_ascii_hexdigit());
+    is_hash.then_some(hash)
+}
+
+/// Reads the field anew: other images are another worker's.
+pub fn refill(state: &mut State, proposal: &mut Proposal, dialog: &Dialog) {
+    if proposal.wish != Wish::Start(OperationKind::Deploy) {
+        return;
+    }
+    let environment = &state.environments[proposal.environment];
+    let images = Images::of(environment, &dialog.fields, dialog.focus);
+    if images.read != proposal.images.read && proposal.worker != Worker::Absent {
+        renumber(state, proposal);
+    }
+    proposal.images = images;
+    want(state, proposal);
+}
+
+/// What is known of the runs of the commits that are asked for.
+pub(super) fn built(state: &State, proposal: &Proposal) -> Vec<Line> {
+    let (Ok(images), Some(repository)) = (&proposal.images.read, &state.repository) else {
+        return Vec::new();
+    };
+    let mut runs: Vec<&Run> = (images.values())
+        .filter_map(|image| run_of(repository, image))
+        .collect();
+    runs.dedup_by_key(|run| run.id);
+    let line = |run: &Run| {
+        let (weight, word) = ending(repository, run);
+        let branch = run.branch.as_ref().map_or("no branch", |b| b.as_str());
+        let said = format!("#{} {branch} {word}: {}", run.number, run.title);
+        match weight {
+            Weight::Good => Line::Fact("run", said),
+            _ => Line::Look("run", said),
+        }
+    };
+    runs.into_iter().map(line).collect()
+}
+
+/// The newest run of the commit that an image is tagged by: one that is over, before one that is under way.
+fn run_of<'a>(repository: &'a Repository, image: &Safe) -> Option<&'a Run> {
+    let image = Image {
+        name: image.clone(),
+        digest: None,
+    };
+    let hash = hash_in(image.tag())?;
+    let of_it = |run: &&Run| run.sha.starts_with(hash);
+    let mut over = (repository.runs.value.iter())
+        .filter(of_it)
+        .filter(|run| matches!(run.progress, Progress::Done(_)));
+    over.next()
+        .or_else(|| repository.runs.value.iter().find(of_it))
+}
+
+/// What is there now and how the field is filled in, while nothing can be planned.
+pub(super) fn help(state: &State, proposal: &Proposal) -> Vec<Line> {
+    let estate = &state.environments[proposal.environment].estate;
+    let idle = match &estate.scope.traffic {
+        Some(_) => estate.live_colour().map(|live| 1 - live),
+        None => None,
+    };
+    let has = |(workload, images): &(Safe, Vec<(Image, u32)>)| {
+        let tags: Vec<&str> = images.iter().map(|(image, _)| image.short_tag()).collect();
+        Line::Words(format!("{workload}   {} now", tags.join(", ")))
+    };
+    let mut lines: Vec<Line> = estate.colour_view(idle).images.iter().map(has).collect();
+    let forms = [
+        (":TAG", "that tag for every workload that is not named"),
+        (
+            "NAME=:TAG",
+            "that tag for the workload NAME; @DIGEST as well",
+        ),
+        ("NAME=IMAGE", "another repository, with its tag or digest"),
+        ("NAME/PART=…", "one container, where a pod has several"),
+    ];
+    lines.push(Line::Blank);
+    lines.extend(forms.map(|(form, means)| Line::Fact(form, means.to_owned())));
+    lines
+}
