@@ -250,7 +250,7 @@ pub const BINDINGS: &[Binding] = &[
     ),
     bind(
         Context::Overlay,
-        &["N"],
+        &["J"],
         Reject,
         "plan to reject the selected request",
         "",

@@ -34,7 +34,7 @@ pub(super) fn draw(state: &State, canvas: &mut Canvas<'_>) {
     }
     let title = Text::default()
         .add("Approvals", Role::Focus)
-        .add("  Y approves, N rejects, Enter goes there", Role::Dim);
+        .add("  Y approves, J rejects, Enter goes there", Role::Dim);
     list(canvas, &title, &lines, chosen);
 }
 

@@ -127,12 +127,12 @@ fn an_empty_list_says_so_and_its_keys_do_nothing() {
     press(&mut state, "6");
     let screen = text(&mut state, (80, 24));
     assert!(screen.contains("nothing waits for an approval"), "{screen}");
-    for key in ["Y", "N", "enter"] {
+    for key in ["Y", "J", "enter"] {
         press(&mut state, &format!("6 {key}"));
         assert!(!matches!(state.overlay, Some(Overlay::Plan(_))), "{key}");
     }
     // Nor where no list is open: they are about what its cursor is on.
-    press(&mut state, "esc Y");
+    press(&mut state, "esc J");
     assert!(!matches!(state.overlay, Some(Overlay::Plan(_))));
 }
 
@@ -198,7 +198,7 @@ fn i_49_nothing_is_asked_for_while_another_gate_is_closed() {
 
 #[test]
 fn y_approves_and_n_rejects_what_the_cursor_is_on_with_a_reason_and_the_typed_name() {
-    for (key, decision) in [("Y", Decision::Approved), ("N", Decision::Rejected)] {
+    for (key, decision) in [("Y", Decision::Approved), ("J", Decision::Rejected)] {
         let mut state = waiting();
         press(&mut state, &format!("6 {key}"));
         let word = decision.word();
