@@ -23,6 +23,7 @@ mod find;
 mod gates;
 mod github;
 mod grammar;
+mod hook;
 mod load;
 mod monitoring;
 mod nearest;
@@ -187,6 +188,8 @@ pub struct Environment {
     pub deployment: Option<Deployment>,
     /// What a smoke test asks, in the order of the file.
     pub smoke: Vec<Smoke>,
+    /// The programs that are told of its operations, in the order of the file.
+    pub hooks: Vec<Hook>,
     /// How traffic is switched between two colours; absent where deploys are in place.
     pub traffic: Option<Traffic>,
     /// The parts that run there, in the order of the file; never empty.
@@ -197,6 +200,29 @@ pub struct Environment {
     pub alertmanager: Option<Address>,
     /// What of monitoring stops a cutover, and brings traffic back in its soak.
     pub gates: Gates,
+}
+
+/// A program that is told of an environment's operations.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Hook {
+    /// Of what; never empty.
+    pub on: Vec<HookOn>,
+    /// The program.
+    pub command: Command,
+}
+
+/// What a hook is told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HookOn {
+    /// An operation began.
+    Start,
+    /// Somebody asked for an approval.
+    Approval,
+    /// An operation waits for a person.
+    Held,
+    /// It ended.
+    End,
 }
 
 /// How an environment is deployed by Wheelhouse itself.

@@ -180,6 +180,8 @@ fn the_example_shows_every_key_that_is_known() {
         "ref",
         "inputs",
         "keep_warm",
+        "hook",
+        "on",
         "timeout",
     ];
     for key in known {

@@ -17,6 +17,7 @@ use crate::estate::{
     Approval, Approver, OnFailure, Safe, Scope, Soak, TrafficSwitch, WorkloadScope,
 };
 use crate::ops::bastion::{Place, Timing, seat};
+use crate::ops::hook::{self, Hook};
 use crate::ops::monitoring::Monitors;
 use crate::ops::placement::{self, Placement};
 use crate::ops::plan::{Command, How, Probe, Question, Trial, Workflow};
@@ -47,6 +48,8 @@ pub(super) struct Loaded {
     hows: Vec<How>,
     /// What a smoke test asks in each.
     probes: Vec<Vec<Probe>>,
+    /// Who is told of operations in each.
+    hooks: Vec<Vec<Hook>>,
 }
 
 /// Checks what only the table of keys can check, and takes the rest over.
@@ -96,6 +99,7 @@ pub(super) fn loaded(config: Config, warnings: &[Problem], file: &Path) -> Resul
         ui: config.ui,
         timing: timing(&config.operations),
         probes: config.environments.iter().map(probes).collect(),
+        hooks: config.environments.iter().map(hooks).collect(),
         hows: config.environments.iter().map(how).collect(),
     })
 }
@@ -148,6 +152,7 @@ impl Loaded {
             github: self.github.clone(),
             how: self.hows[at].clone(),
             probes: self.probes[at].clone(),
+            hooks: self.hooks[at].clone(),
         }
     }
 
@@ -250,6 +255,20 @@ fn probes(environment: &Environment) -> Vec<Probe> {
         }),
     };
     environment.smoke.iter().map(probe).collect()
+}
+
+fn hooks(environment: &Environment) -> Vec<Hook> {
+    let event = |on: &config::HookOn| match on {
+        config::HookOn::Start => hook::Event::Start,
+        config::HookOn::Approval => hook::Event::Approval,
+        config::HookOn::Held => hook::Event::Held,
+        config::HookOn::End => hook::Event::End,
+    };
+    let hook = |said: &config::Hook| Hook {
+        on: said.on.iter().map(event).collect(),
+        command: program(&said.command),
+    };
+    environment.hooks.iter().map(hook).collect()
 }
 
 fn program(said: &config::Command) -> Command {

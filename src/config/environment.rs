@@ -9,7 +9,9 @@ use super::monitoring::{self, General};
 use super::problem::quoted;
 use super::selector::{self, Requirement};
 use super::walk::{Node, Walk};
-use super::{Environment, Tier, Traffic, deployment, gates, github, smoke, traffic, workload};
+use super::{
+    Environment, Tier, Traffic, deployment, gates, github, hook, smoke, traffic, workload,
+};
 
 const TIERS: [(&str, Tier); 3] = [
     ("development", Tier::Development),
@@ -19,7 +21,7 @@ const TIERS: [(&str, Tier); 3] = [
 
 const ONE_TIER: &str = "one of development, staging, production";
 
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "name",
     "tier",
     "context",
@@ -31,6 +33,7 @@ const KEYS: [&str; 16] = [
     "deploy",
     "deployment",
     "smoke",
+    "hook",
     "traffic",
     "workload",
     "prometheus",
@@ -91,6 +94,7 @@ fn environment(walk: &mut Walk<'_>, node: &Node<'_>, general: &General) -> Optio
     );
     let known = workloads.as_deref().unwrap_or_default();
     let smoke = section.optional(walk, "smoke", |walk, node| smoke::all(walk, node, known));
+    let hooks = section.optional(walk, "hook", hook::all);
     let prometheus = section.optional(walk, "prometheus", |walk, node| {
         monitoring::of_environment(walk, node, general)
     });
@@ -122,6 +126,7 @@ fn environment(walk: &mut Walk<'_>, node: &Node<'_>, general: &General) -> Optio
         deploy: deploy?,
         deployment: deployment?,
         smoke: smoke?.unwrap_or_default(),
+        hooks: hooks?.unwrap_or_default(),
         traffic: traffic?,
         workloads: workloads?,
         prometheus,

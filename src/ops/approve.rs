@@ -9,6 +9,7 @@ use serde_json::json;
 use super::approval::{Decision, PREFIX, Paper, Papers, Standing, clock, is_program, read};
 use super::bastion::Bastion;
 use super::engine::Refused;
+use super::hook::{Event, Hooks};
 use super::kept::NAMESPACE;
 use super::plan::{Plan, Refusal, RefusalKind, Request, check, target};
 use super::policy::{ask_clock, journaled, put, read as read_policy, refusal, words};
@@ -387,7 +388,26 @@ pub async fn carry_out(bastion: &Bastion, draft: &Draft) -> Result<Safe, Refused
     )
     .await?;
     prune(bastion).await;
+    if draft.paper.decision == Decision::Asked {
+        call(bastion, &draft.paper).await;
+    }
     Ok(told)
+}
+
+/// Tells whoever is to be told that somebody waits.
+async fn call(bastion: &Bastion, paper: &Paper) {
+    let told = [
+        ("OPERATION", &paper.id),
+        ("ENVIRONMENT", &paper.environment),
+        ("NAMESPACE", &paper.namespace),
+        ("COLOUR", &paper.colour),
+        ("BY", &paper.author),
+        ("WORDS", &paper.reason),
+    ];
+    let told = told.map(|(name, value)| (format!("WHEELHOUSE_{name}"), value.clone()));
+    let mut hooks = Hooks::default();
+    hooks.tell(&bastion.hooks, Event::Approval, &told);
+    hooks.end().await;
 }
 
 async fn create(bastion: &Bastion, paper: &Paper) -> Result<Safe, Refused> {

@@ -13,6 +13,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::hook::Hook;
 use super::marks;
 use super::monitoring::{Monitoring, Monitors};
 use super::plan::{How, Probe};
@@ -165,6 +166,8 @@ pub enum Planted {
     NanPasses,
     /// A clean-up goes by the colour in its record, and does not look at the Services again.
     RecordedColour,
+    /// The autoscalers are left as they are: they may shrink a colour meanwhile.
+    NotHeld,
 }
 
 /// Where operations are done from.
@@ -190,6 +193,8 @@ pub struct Bastion {
     pub how: How,
     /// How it is tested, by the configuration here.
     pub probes: Vec<Probe>,
+    /// Who is told of its operations, by the configuration here.
+    pub hooks: Vec<Hook>,
     /// Where journals are; none where there are none (a simulation).
     pub journals: Option<PathBuf>,
     #[doc(hidden)]
@@ -239,6 +244,9 @@ pub struct Place {
     /// How it is tested.
     #[serde(default)]
     pub probes: Vec<Probe>,
+    /// Who is told of its operations.
+    #[serde(default)]
+    pub hooks: Vec<Hook>,
 }
 
 impl Bastion {
@@ -274,6 +282,7 @@ impl Bastion {
             github: place.github.clone(),
             how: place.how.clone(),
             probes: place.probes.clone(),
+            hooks: place.hooks.clone(),
             planted: None,
         })
     }

@@ -28,6 +28,7 @@ use tokio::task::JoinHandle;
 use super::bastion::Bastion;
 use super::entry::{Entry, OperationKind, Outcome, Step, What};
 use super::eyes::Eyes;
+use super::hook::{Event, Hooks};
 use super::journal::Journal;
 use super::kept::{self, Kept};
 use super::lock::{Belief, Lock};
@@ -65,8 +66,11 @@ pub struct Run {
     /// Somebody asked the worker itself to end at the next boundary.
     stop: watch::Receiver<bool>,
     tell: Option<Tell>,
+    hooks: Hooks,
     /// The workflow run that it is a job of, where it is a part of another operation.
     joined: Option<u64>,
+    /// Whether the hooks were told that it began.
+    has_begun: bool,
     /// Whether all that it may touch carries its epoch, as a rollback that cut somebody off makes sure.
     is_fenced: bool,
     /// What goes before the first result: a rollback's record was written beside its Leases.
@@ -137,6 +141,12 @@ impl Run {
     }
 
     async fn carry(mut self) -> Ended {
+        let ended = self.work().await;
+        std::mem::take(&mut self.hooks).end().await;
+        ended
+    }
+
+    async fn work(&mut self) -> Ended {
         match self.go_on().await {
             Ok(closed) => {
                 self.keeper.abort();
@@ -347,10 +357,35 @@ impl Run {
         }
     }
 
-    fn tell(&self, entries: &[Entry]) {
+    fn tell(&mut self, entries: &[Entry]) {
         if let Some(Tell(tell)) = &self.tell {
             entries.iter().for_each(tell);
         }
+        if self.bastion.hooks.is_empty() || self.joined.is_some() {
+            return;
+        }
+        // Not before the first patch of a rollback: nothing is in its way.
+        if !std::mem::replace(&mut self.has_begun, true) && !self.kept.is_resumed() {
+            let title = self.plan().map_or_else(String::new, Plan::title);
+            self.call(Event::Start, title.into());
+        }
+        for (event, words) in entries.iter().filter_map(|entry| Event::of(&entry.what)) {
+            self.call(event, words);
+        }
+    }
+
+    /// Tells whoever is to be told. Nothing waits for them before the end.
+    fn call(&mut self, event: Event, words: Safe) {
+        let mut told = self.about();
+        let kind = self.plan().map_or("", |plan| plan.kind.word());
+        let by = self.kept.operation.by.clone();
+        let more = [
+            ("KIND", Safe::from(kind)),
+            ("BY", by.unwrap_or_else(|| self.bastion.person.words())),
+            ("WORDS", words),
+        ];
+        told.extend(more.map(|(name, value)| (format!("WHEELHOUSE_{name}"), value)));
+        self.hooks.tell(&self.bastion.hooks, event, &told);
     }
 
     /// Reads what others wrote. True if our entries turned out to be there.

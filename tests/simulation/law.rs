@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::asked::Asked;
+use super::end::autoscalers;
 use super::process::Process;
 use super::sky::Says;
 use super::world::{NAMESPACE, SERVICES, World};
@@ -43,6 +44,8 @@ pub enum Rule {
     AlarmsAreHeard,
     /// A deploy changed what takes traffic.
     NeverDeploysLive,
+    /// A cutover flipped though an autoscaler could shrink one of the colours.
+    CapacityIsHeld,
 }
 
 /// Who sent a request, as it was when it was sent.
@@ -78,6 +81,8 @@ pub struct Before {
     uncounted: u64,
     /// Whether a Service selected what is deployed to.
     is_live: bool,
+    /// The autoscalers that let their colour shrink below what it had in the beginning.
+    loose: Vec<String>,
 }
 
 /// Who changed a selector last, and when.
@@ -247,6 +252,18 @@ impl Law {
     }
 }
 
+impl Law {
+    /// A cutover holds both colours before its first flip (I-5).
+    fn holds(&mut self, sender: &Sender, asked: &Asked, before: &Before) {
+        let flip = asked.marks("flip").unwrap_or_default();
+        let is_first = asked.name == SERVICES[0] && flip.contains("\"cutover\"");
+        if is_first && !before.loose.is_empty() {
+            let words = format!("{} flipped under {:?}", sender.words, before.loose);
+            self.breaks(Rule::CapacityIsHeld, words);
+        }
+    }
+}
+
 /// Milliseconds that the last answer may be old at a flip: two intervals, and the time to send it.
 const OLDEST: u64 = 15_000;
 
@@ -259,6 +276,14 @@ impl World {
         }
     }
 
+    /// The autoscalers whose `minReplicas` is 1: each part had two or more.
+    async fn loose(&self) -> Vec<String> {
+        let all = autoscalers(self).await.into_iter();
+        all.filter(|(_, least, _)| *least == 1)
+            .map(|(name, ..)| name)
+            .collect()
+    }
+
     /// What must be known of the world before a write arrives. What happened on its way (`sent` were ready when it
     /// left, and its machine may have stood still) nobody can know.
     pub async fn before(&self, asked: &Asked, sent: usize, uncounted: u64) -> Before {
@@ -269,10 +294,15 @@ impl World {
             let colour = selector["version"].as_str().unwrap_or_default();
             is_live |= asked.name.contains(&format!("-{colour}-"));
         }
+        let loose = match asked.selector() {
+            Some(_) => self.loose().await,
+            None => Vec::new(),
+        };
         Before {
             ready,
             uncounted,
             is_live,
+            loose,
         }
     }
 
@@ -313,6 +343,7 @@ impl World {
         if asked.selector().is_some() {
             law.flipped(sender, asked, &before, self.now());
             law.gated(self, sender, asked, &before);
+            law.holds(sender, asked, &before);
         }
     }
 

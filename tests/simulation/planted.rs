@@ -1,4 +1,4 @@
-//! The simulation catches bugs: seven are planted, each where it matters, and each is found by the rule
+//! The simulation catches bugs: eight are planted, each where it matters, and each is found by the rule
 //! that it breaks; the same seeds hold without it.
 
 use wheelhouse::ops::bastion::Planted;
@@ -84,6 +84,13 @@ fn i_35_a_clean_up_that_goes_by_the_colour_in_its_record_is_caught() {
     let faults = [Fault::Stop, Fault::Freeze, Fault::Lost];
     is_caught(Planted::RecordedColour, Rule::NeverDeploysLive, |seed| {
         shape(seed, &[Plot::CleanedUp], &faults, "update")
+    });
+}
+
+#[test]
+fn i_5_a_cutover_that_holds_no_autoscaler_is_caught() {
+    is_caught(Planted::NotHeld, Rule::CapacityIsHeld, |seed| {
+        shape(seed, &[Plot::Alone], &[], "")
     });
 }
 

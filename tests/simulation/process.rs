@@ -122,6 +122,7 @@ impl Process {
             github: None,
             how: Default::default(),
             probes: Vec::new(),
+            hooks: Vec::new(),
             planted: self.world.planted,
         }
     }

@@ -76,6 +76,10 @@ impl Run {
             .plan()
             .map(|plan| plan.holds.clone())
             .unwrap_or_default();
+        let holds = match self.bastion.has(Planted::NotHeld) {
+            true => Vec::new(),
+            false => holds,
+        };
         let mut said = Vec::new();
         for hold in &holds {
             match self.raise(&hold.autoscaler, &hold.uid, hold.to).await? {

@@ -474,6 +474,8 @@ pub(super) fn run(
         watched,
         stop,
         tell: None,
+        hooks: Default::default(),
+        has_begun: false,
         read: None,
         joined: None,
         is_fenced: false,

@@ -1,0 +1,95 @@
+//! Programs that are told of an operation: for chat and pagers. Nothing waits for them, and what becomes of them
+//! changes nothing: one that fails or hangs is logged, and killed when its time is over.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::task::JoinSet;
+
+use super::entry::What;
+use super::plan::Command;
+use crate::clients::program;
+use crate::estate::Safe;
+
+/// What a hook is told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// An operation began.
+    Start,
+    /// Somebody asked for an approval.
+    Approval,
+    /// An operation waits for a person.
+    Held,
+    /// It ended.
+    End,
+}
+
+impl Event {
+    /// The word that configuration and programs read.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Approval => "approval",
+            Self::Held => "held",
+            Self::End => "end",
+        }
+    }
+
+    /// What an entry of a record means to whoever is told, and in which words.
+    pub(super) fn of(what: &What) -> Option<(Self, Safe)> {
+        match what {
+            What::Paused { reason } => Some((Self::Held, reason.clone())),
+            What::Closed { outcome, reason } => {
+                let said = format!("{}: {reason}", outcome.word());
+                Some((Self::End, said.into()))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A program, and of what it is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hook {
+    /// Of what.
+    pub on: Vec<Event>,
+    /// Its words, and the seconds after which it is killed.
+    pub command: Command,
+}
+
+/// Those that run.
+#[derive(Debug, Default)]
+pub struct Hooks(JoinSet<()>);
+
+impl Hooks {
+    /// Starts those of `hooks` that are told of `event`, with `variables` and the event beside them.
+    pub fn tell(&mut self, hooks: &[Hook], event: Event, variables: &[(String, Safe)]) {
+        for hook in hooks.iter().filter(|hook| hook.on.contains(&event)) {
+            let mut told = variables.to_vec();
+            told.push(("WHEELHOUSE_EVENT".to_owned(), event.word().into()));
+            let command = hook.command.clone();
+            self.0.spawn(async move { run(&command, &told).await });
+        }
+    }
+
+    /// Waits for those that run, each for its own time at most.
+    pub async fn end(mut self) {
+        while self.0.join_next().await.is_some() {}
+    }
+}
+
+async fn run(command: &Command, variables: &[(String, Safe)]) {
+    let name = command.argv.first().cloned().unwrap_or_default();
+    let mut running = match program::start(&command.argv, variables) {
+        Ok(running) => running,
+        Err(fault) => return tracing::warn!(what = %fault.what, "a hook"),
+    };
+    let limit = Duration::from_secs(u64::from(command.timeout_s));
+    match tokio::time::timeout(limit, running.ended()).await {
+        Ok(Ok(status)) if status.success() => {}
+        Ok(Ok(status)) => tracing::warn!(%name, %status, said = ?running.tail(), "a hook failed"),
+        Ok(Err(error)) => tracing::warn!(%name, %error, "a hook"),
+        Err(_) => tracing::warn!(%name, "a hook was killed: its time was over"),
+    }
+}
