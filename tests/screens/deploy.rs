@@ -78,6 +78,30 @@ fn what_no_green_run_built_is_asked_for_and_a_red_one_is_called_out() {
 }
 
 #[test]
+fn i_13_i_55_a_green_commit_that_is_newer_than_what_a_cutover_brings_live_is_announced() {
+    let mut state = deployed_from("develop");
+    press(&mut state, "C");
+    let screen = text(&mut state, (160, 50));
+    assert!(!screen.contains("is green too"), "{screen}");
+    press(&mut state, "esc");
+    let mut runs = runs();
+    if let RunsSeen::Runs(all) = &mut runs[0] {
+        let mut newer = all[0].clone();
+        (newer.id, newer.number) = (99, 1_490);
+        (newer.branch, newer.sha) = (Some("develop".into()), "5".repeat(40).as_str().into());
+        newer.progress = Progress::Done(Conclusion::Success);
+        newer.event = "push".into();
+        all.insert(0, newer);
+    }
+    let at = state.now.at;
+    update(&mut state, Event::Repository(at, runs.remove(0)));
+    press(&mut state, "C");
+    let screen = text(&mut state, (160, 50));
+    let said = "! newer         #1490 develop is green too, and not in GREEN:";
+    assert!(screen.contains(said), "{screen}");
+}
+
+#[test]
 fn a_worker_is_prepared_for_images_that_are_filled_in_and_for_no_others() {
     let mut state = deployed_from("develop");
     press(&mut state, "N");

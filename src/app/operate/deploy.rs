@@ -11,8 +11,8 @@ use crate::app::state::{Environment, State};
 use crate::estate::runs::{Conclusion, Progress, Repository, Run};
 use crate::estate::timeline::{Weight, ending};
 use crate::estate::{Image, Safe};
-use crate::ops::OperationKind;
 use crate::ops::plan::{How, asked};
+use crate::ops::{OperationKind, Plan};
 
 /// The field of the images.
 const IMAGES: &str = "images";
@@ -79,17 +79,63 @@ fn newest(state: &State) -> Option<String> {
     let (image, _) = live.next()?;
     let tag = image.tag();
     let hash = hash_in(tag).filter(|_| !image.name.contains('@'))?;
-    let repository = state.repository.as_ref()?;
+    let run = newest_run(state.repository.as_ref()?, &estate.scope.name)?;
+    let commit = run.sha.get(..hash.len())?;
+    Some(format!(":{}{commit}", &tag[..tag.len() - hash.len()]))
+}
+
+/// The newest green run that may go to `environment`: of its branch, where one is configured.
+fn newest_run<'a>(repository: &'a Repository, environment: &Safe) -> Option<&'a Run> {
     let deploys = &repository.scope.deploys;
-    let branch = deploys.iter().find(|d| d.environment == estate.scope.name);
+    let branch = deploys.iter().find(|d| d.environment == *environment);
     let is_fit = |run: &&Run| {
         let is_built = matches!(run.event.as_str(), "push" | "workflow_dispatch");
         let is_green = run.progress == Progress::Done(Conclusion::Success);
         is_built && is_green && branch.is_none_or(|d| run.branch.as_ref() == Some(&d.branch))
     };
-    let run = repository.runs.value.iter().find(is_fit)?;
-    let commit = run.sha.get(..hash.len())?;
-    Some(format!(":{}{commit}", &tag[..tag.len() - hash.len()]))
+    repository.runs.value.iter().find(is_fit)
+}
+
+/// What a cutover would leave behind, or go back to (I-13, I-55): a green commit that is newer than what it brings live,
+/// or a live one that is. A run that finished last is not the newest; their numbers tell.
+pub(super) fn newer(state: &State, proposal: &Proposal, plan: &Plan) -> Vec<Line> {
+    let estate = &state.environments[proposal.environment].estate;
+    let (Some(repository), Some(switch)) = (&state.repository, &estate.scope.traffic) else {
+        return Vec::new();
+    };
+    let Some(to) = switch.colour(&plan.to) else {
+        return Vec::new();
+    };
+    let run_in = |colour| {
+        let view = estate.colour_view(Some(colour));
+        let mut images = view.images.into_iter().flat_map(|(_, images)| images);
+        images.find_map(|(image, _)| run_of(repository, &image.name))
+    };
+    let Some(brings) = run_in(to) else {
+        return Vec::new();
+    };
+    let word = |colour: usize| Plan::colour_in_words(&switch.colours[colour]);
+    let mut lines = Vec::new();
+    if let Some(live) = run_in(1 - to).filter(|live| live.number > brings.number) {
+        let (to, from) = (word(to), word(1 - to));
+        let said = format!(
+            "{to} runs #{}, and {from}, which is live, the newer #{}",
+            brings.number, live.number
+        );
+        lines.push(Line::Look("older", said));
+    }
+    let newest = newest_run(repository, &estate.scope.name);
+    if let Some(run) = newest.filter(|run| run.number > brings.number) {
+        let branch = run.branch.as_ref().map_or("no branch", |b| b.as_str());
+        let said = format!(
+            "#{} {branch} is green too, and not in {}: {}",
+            run.number,
+            word(to),
+            run.title
+        );
+        lines.push(Line::Look("newer", said));
+    }
+    lines
 }
 
 /// The commit's hash that a tag is.

@@ -95,6 +95,9 @@ fn planned(state: &State, proposal: &Proposal, kind: OperationKind) -> Sheet {
             | OperationKind::Smoke
             | OperationKind::Cleanup => {
                 sheet.lines.extend(deploy::built(state, proposal));
+                if kind == OperationKind::Cutover {
+                    sheet.lines.extend(deploy::newer(state, proposal, plan));
+                }
                 full(&mut sheet, plan, estate);
             }
         }
