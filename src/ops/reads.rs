@@ -7,8 +7,8 @@ use super::bastion::Bastion;
 use super::{OperationKind, kept_selector, policy};
 use crate::clients::kubernetes::Right;
 use crate::estate::{
-    Approver, Autoscaler, Check, Delta, Deployment, Estate, Fault, Kind, Lease, Pod, Record, Safe,
-    Seen, Service, Slice, Verdict,
+    Approver, Autoscaler, Check, Delta, Deployment, Estate, Fault, FaultKind, Kind, Lease, Pod,
+    Record, Safe, Seen, Service, Slice, Verdict,
 };
 
 /// Everything that a plan hangs on, read now, all at once.
@@ -70,15 +70,15 @@ pub async fn fresh(bastion: &Bastion) -> Result<Estate, Fault> {
             estate.apply(Seen::Failed(Kind::Records, fault), now);
         }
     }
-    // An API without autoscaling, or one that we may not read, holds nothing against us.
-    if let Ok(autoscalers) = autoscalers {
-        tell(
-            bastion,
-            &mut estate,
-            Kind::HorizontalPodAutoscalers,
-            Seen::Autoscalers,
-            autoscalers,
-        );
+    match autoscalers {
+        Ok(list) => {
+            let kind = Kind::HorizontalPodAutoscalers;
+            tell(bastion, &mut estate, kind, Seen::Autoscalers, list);
+        }
+        // An API without autoscaling, or one that we may not read, holds nothing against us.
+        Err(fault) if matches!(fault.kind, FaultKind::Forbidden | FaultKind::Missing) => {}
+        // Not answered is not none: they would shrink a colour meanwhile (I-5).
+        Err(fault) => return Err(fault),
     }
     policy::put(bastion, &mut estate, policy).await;
     // An approval ends by the server's clock.

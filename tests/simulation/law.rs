@@ -276,10 +276,17 @@ impl World {
         }
     }
 
-    /// The autoscalers whose `minReplicas` is 1: each part had two or more.
+    /// The autoscalers that may take pods away from what their colour has.
     async fn loose(&self) -> Vec<String> {
+        let path = format!("/apis/apps/v1/namespaces/{NAMESPACE}/deployments");
+        let deployments = self.list(&path).await;
+        let has = |name: &str| {
+            let mut all = deployments.iter();
+            let of = all.find(|d| d["metadata"]["name"] == name);
+            of.and_then(|d| d["spec"]["replicas"].as_u64()).unwrap_or(0)
+        };
         let all = autoscalers(self).await.into_iter();
-        all.filter(|(_, least, _)| *least == 1)
+        all.filter(|(name, least, _)| least.as_u64().unwrap_or(1) < has(name))
             .map(|(name, ..)| name)
             .collect()
     }
