@@ -23,6 +23,8 @@ mod asked;
 mod chance;
 #[path = "simulation/coverage.rs"]
 mod coverage;
+#[path = "simulation/demand.rs"]
+mod demand;
 #[path = "simulation/end.rs"]
 mod end;
 #[path = "simulation/fault.rs"]

@@ -168,6 +168,10 @@ pub enum Planted {
     RecordedColour,
     /// The autoscalers are left as they are: they may shrink a colour meanwhile.
     NotHeld,
+    /// A smoke test stands though the pods changed since the plan.
+    SmokeKept,
+    /// An approval stands though the revision changed since the plan.
+    ApprovalKept,
 }
 
 /// Where operations are done from.

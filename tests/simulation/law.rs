@@ -8,7 +8,7 @@ use super::asked::Asked;
 use super::end::autoscalers;
 use super::process::Process;
 use super::sky::Says;
-use super::world::{NAMESPACE, SERVICES, World};
+use super::world::{NAMESPACE, SERVICES, World, lock};
 
 /// No story of a few minutes has so many entries.
 const LONG: usize = 100;
@@ -46,6 +46,8 @@ pub enum Rule {
     NeverDeploysLive,
     /// A cutover flipped though an autoscaler could shrink one of the colours.
     CapacityIsHeld,
+    /// A cutover brought live what was neither tested nor approved, though that is demanded.
+    OnlyWhatWasMeant,
 }
 
 /// Who sent a request, as it was when it was sent.
@@ -74,6 +76,15 @@ impl Sender {
     }
 }
 
+/// How it was when a write left its sender.
+#[derive(Clone, Copy, Debug)]
+pub struct Sent {
+    /// How many endpoints were ready where a flip goes to.
+    pub ready: usize,
+    /// Whether GREEN was what is demanded.
+    pub is_meant: bool,
+}
+
 /// How it was before a write.
 pub struct Before {
     ready: usize,
@@ -83,6 +94,8 @@ pub struct Before {
     is_live: bool,
     /// The autoscalers that let their colour shrink below what it had in the beginning.
     loose: Vec<String>,
+    /// Whether GREEN is what was tested or approved, as far as that is demanded.
+    is_meant: bool,
 }
 
 /// Who changed a selector last, and when.
@@ -276,6 +289,17 @@ impl World {
         }
     }
 
+    /// Whether a flip brings live what was tested or approved, where that is demanded. A way back is asked nothing.
+    pub async fn is_meant(&self, asked: &Asked) -> bool {
+        let was = lock(&self.demands).as_ref().map(|(_, was)| was.clone());
+        let flip = asked.marks("flip").unwrap_or_default();
+        let is_first = asked.name == SERVICES[0] && flip.contains("\"cutover\"");
+        match was.filter(|_| is_first) {
+            Some(was) => self.templates().await == was,
+            None => true,
+        }
+    }
+
     /// The autoscalers that may take pods away from what their colour has.
     async fn loose(&self) -> Vec<String> {
         let path = format!("/apis/apps/v1/namespaces/{NAMESPACE}/deployments");
@@ -293,8 +317,8 @@ impl World {
 
     /// What must be known of the world before a write arrives. What happened on its way (`sent` were ready when it
     /// left, and its machine may have stood still) nobody can know.
-    pub async fn before(&self, asked: &Asked, sent: usize, uncounted: u64) -> Before {
-        let ready = self.ready_for(asked).await.max(sent);
+    pub async fn before(&self, asked: &Asked, sent: Sent, uncounted: u64) -> Before {
+        let ready = self.ready_for(asked).await.max(sent.ready);
         let mut is_live = false;
         for name in SERVICES.iter().filter(|_| asked.kind == "deployments") {
             let selector = &self.service(name).await["spec"]["selector"];
@@ -305,11 +329,13 @@ impl World {
             Some(_) => self.loose().await,
             None => Vec::new(),
         };
+        let is_meant = sent.is_meant || self.is_meant(asked).await;
         Before {
             ready,
             uncounted,
             is_live,
             loose,
+            is_meant,
         }
     }
 
@@ -351,6 +377,10 @@ impl World {
             law.flipped(sender, asked, &before, self.now());
             law.gated(self, sender, asked, &before);
             law.holds(sender, asked, &before);
+            if !before.is_meant {
+                let words = format!("{} flipped {}", sender.words, asked.name);
+                law.breaks(Rule::OnlyWhatWasMeant, words);
+            }
         }
     }
 

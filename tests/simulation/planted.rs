@@ -1,4 +1,4 @@
-//! The simulation catches bugs: eight are planted, each where it matters, and each is found by the rule
+//! The simulation catches bugs: ten are planted, each where it matters, and each is found by the rule
 //! that it breaks; the same seeds hold without it.
 
 use wheelhouse::ops::bastion::Planted;
@@ -8,6 +8,7 @@ use super::fault::{Aimed, Fault};
 use super::law::Rule;
 use super::play::play;
 use super::plot::{Plot, Shape};
+use super::world::Demand;
 
 /// Within so many seeds.
 const SEEDS: u64 = 40;
@@ -85,6 +86,32 @@ fn i_35_a_clean_up_that_goes_by_the_colour_in_its_record_is_caught() {
     is_caught(Planted::RecordedColour, Rule::NeverDeploysLive, |seed| {
         shape(seed, &[Plot::CleanedUp], &faults, "update")
     });
+}
+
+#[test]
+fn i_13_a_smoke_test_that_is_kept_after_the_pods_changed_is_caught() {
+    is_caught(Planted::SmokeKept, Rule::OnlyWhatWasMeant, |seed| {
+        changed(seed, Demand::Smoke)
+    });
+}
+
+#[test]
+fn i_13_an_approval_that_is_kept_after_a_new_digest_is_caught() {
+    is_caught(Planted::ApprovalKept, Rule::OnlyWhatWasMeant, |seed| {
+        changed(seed, Demand::Approval)
+    });
+}
+
+/// The worker stands still between the check and the first flip, for as long as a rollout takes.
+fn changed(seed: u64, demand: Demand) -> Shape {
+    let shape = shape(seed, &[Plot::Demanding(demand)], &[Fault::Stop], "hold");
+    Shape {
+        aimed: shape.aimed.map(|aimed| Aimed {
+            after: aimed.after % 3,
+            ..aimed
+        }),
+        ..shape
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ use wheelhouse::ops::OperationKind::{Cleanup, Cutover, Deploy, Repair, Rollback}
 use wheelhouse::ops::bastion::Planted;
 use wheelhouse::ops::engine::Ended;
 
+use super::demand::{change, demand};
 use super::end::{autoscaler_path, autoscalers, clean_up};
 use super::fault::Fault;
 use super::law::Rule;
@@ -103,6 +104,9 @@ async fn act(world: &Arc<World>, plot: Plot) {
         Plot::CleanedUp => Cleanup,
         _ => Cutover,
     };
+    if let Plot::Demanding(what) = plot {
+        demand(world, what).await;
+    }
     let first = begin(world, "alice", 0, What::Operate(kind));
     let soon = match plot {
         // While it lasts; else there is nobody to stop, and nothing to take over.
@@ -128,6 +132,11 @@ async fn act(world: &Arc<World>, plot: Plot) {
         },
         Plot::ThereAndBack => None,
         Plot::CleanedUp => Some(meanwhile(world, soon)),
+        Plot::Demanding(_) => {
+            pause(soon / 8).await;
+            change(world).await;
+            None
+        }
         Plot::Race => Some(begin(world, "bob", 0, What::Operate(Cutover))),
         Plot::RolledBack | Plot::Crowd => Some(begin(world, "bob", soon, What::Operate(Rollback))),
         Plot::Aborted => Some(begin(world, "bob", soon, What::Abort)),

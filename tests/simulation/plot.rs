@@ -2,6 +2,7 @@
 
 use super::chance::Chance;
 use super::fault::{Aimed, Fault};
+use super::world::Demand;
 
 /// What the people of a seed do beside each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub enum Plot {
     /// One cleans the idle colour up; the other one brings traffic to it meanwhile. Not one of `PLOTS`: its seeds are
     /// its own, so that those of the others stay what they are.
     CleanedUp,
+    /// A cutover demands a smoke test, or an approval, which is there; the colour gets another revision meanwhile.
+    Demanding(Demand),
 }
 
 const PLOTS: [Plot; 14] = [

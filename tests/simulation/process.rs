@@ -100,10 +100,10 @@ impl Process {
         Bastion {
             cluster: Cluster::over(service, NAMESPACE, Some(RECORDS)),
             // Each bastion has a configuration of its own, which may call the environment otherwise.
-            scope: scope(match self.who {
+            scope: self.world.demanding(scope(match self.who {
                 "alice" => "production",
                 _ => "prod",
-            }),
+            })),
             selector: "app.kubernetes.io/part-of=digital-wall".to_owned(),
             clock: Clock::new(
                 move || wall.wall(),

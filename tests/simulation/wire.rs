@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::asked::Asked;
 use super::fault::Fault;
-use super::law::Sender;
+use super::law::{Sender, Sent};
 use super::process::Process;
 
 type Answer = io::Result<Response<Body>>;
@@ -24,8 +24,8 @@ struct Letter {
     asked: Asked,
     request: Request<Body>,
     sender: Sender,
-    /// How many endpoints were ready where it sends traffic to.
-    ready: usize,
+    /// How it was when it left.
+    sent: Sent,
 }
 
 /// Sends what `process` asks, with whatever happens to it.
@@ -48,10 +48,13 @@ pub async fn send(process: Arc<Process>, request: Request<kube::client::Body>) -
     process.note_epoch(&asked);
     let sender = Sender::of(&process, &asked);
     process.world.law().sent(&sender, &asked);
-    let ready = process.world.ready_for(&asked).await;
+    let sent = Sent {
+        ready: process.world.ready_for(&asked).await,
+        is_meant: process.world.is_meant(&asked).await,
+    };
     let fault = choose(&process, &asked);
     let letter = Letter {
-        ready,
+        sent,
         request: Request::from_parts(parts, Body::from(bytes)),
         process: process.clone(),
         asked,
@@ -180,11 +183,14 @@ impl Letter {
         }
         let uncounted = self.process.uncounted();
         // Between its reads and this: by its own clock it has just looked.
-        let ready = match self.process.was_frozen() {
-            true => usize::MAX,
-            false => self.ready,
+        let sent = match self.process.was_frozen() {
+            true => Sent {
+                ready: usize::MAX,
+                is_meant: true,
+            },
+            false => self.sent,
         };
-        let before = world.before(&self.asked, ready, uncounted).await;
+        let before = world.before(&self.asked, sent, uncounted).await;
         let response = world.send(self.request).await;
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();

@@ -1,12 +1,13 @@
 //! One seed's world: the estate, the processes, the log of what was asked, and what was broken by it.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use axum::body::Body;
 use http::{Request, Response};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use tower::ServiceExt as _;
@@ -43,6 +44,15 @@ pub struct World {
     hits: Mutex<Vec<(Fault, &'static str)>>,
     /// Requests that arrive later.
     pub late: AtomicUsize,
+    /// What a cutover demands, and the templates of GREEN for which it is there.
+    pub demands: Mutex<Option<(Demand, BTreeSet<String>)>>,
+}
+
+/// What a cutover demands beside all that every one does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Demand {
+    Smoke,
+    Approval,
 }
 
 impl World {
@@ -77,6 +87,7 @@ impl World {
             law: Mutex::default(),
             hits: Mutex::default(),
             late: AtomicUsize::new(0),
+            demands: Mutex::default(),
         })
     }
 
@@ -160,7 +171,15 @@ impl World {
     }
 
     pub async fn send(&self, request: Request<Body>) -> Response<Body> {
-        self.router.clone().oneshot(request).await.unwrap()
+        let mut response = self.router.clone().oneshot(request).await.unwrap();
+        // An approval ends by the server's clock, which a server over a socket tells with each answer.
+        if lock(&self.demands).is_some() {
+            let now =
+                self.epoch + SignedDuration::from_millis(i64::try_from(self.now()).unwrap_or(0));
+            let date = now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+            response.headers_mut().insert("date", date.parse().unwrap());
+        }
+        response
     }
 
     /// The items of a list.

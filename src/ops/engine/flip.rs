@@ -1,5 +1,7 @@
 //! The one act that moves traffic, its compensation, and how a lost reply is settled.
 
+use std::borrow::Cow;
+
 use serde_json::{Value, json};
 
 use super::{Ended, Found, Run};
@@ -124,8 +126,9 @@ impl Run {
         if is_forward && let Some(why) = self.frozen(&estate).map_err(unread)? {
             return Err(Look::No(why));
         }
-        let service = still(plan, flip, &estate, is_forward).map_err(Look::No)?;
-        if is_forward && !self.has_flipped() {
+        let service = still(self.tested(plan).as_ref(), flip, &estate, is_forward);
+        let service = service.map_err(Look::No)?;
+        if is_forward && !self.has_flipped() && !self.bastion.has(Planted::ApprovalKept) {
             approved(plan, &estate, self.bastion.clock.now()).map_err(Look::No)?;
         }
         // What monitoring says later is for the soak, which goes back whole.
@@ -144,6 +147,17 @@ impl Run {
             ));
         }
         Ok(service)
+    }
+
+    /// The plan with what was tested, but for the simulation's bug.
+    fn tested<'a>(&self, plan: &'a Plan) -> Cow<'a, Plan> {
+        match self.bastion.has(Planted::SmokeKept) {
+            true => Cow::Owned(Plan {
+                tested: None,
+                ..plan.clone()
+            }),
+            false => Cow::Borrowed(plan),
+        }
     }
 
     /// Whether the gates of monitoring are open at this instant; asked anew where the last answers are too old.
