@@ -319,7 +319,13 @@ fn act(state: &mut State, action: Action) -> Option<Command> {
         Action::CloseGlass => operate::propose_follow_up(state),
         Action::Cleanup => operate::propose(state, OperationKind::Cleanup),
         Action::Warm => operate::propose_warm(state),
-        Action::Approvals => state.overlay = Some(Overlay::Approvals(None)),
+        Action::Approvals => {
+            // By identity from the first: a list that grows under the cursor retargets nothing (I-47).
+            let first = approvals::listed(state)
+                .first()
+                .map(|it| it.asked.id.clone());
+            state.overlay = Some(Overlay::Approvals(first));
+        }
         Action::AskApproval => operate::propose_request(state),
         Action::Approve => return decide(state, Decision::Approved),
         Action::Reject => return decide(state, Decision::Rejected),

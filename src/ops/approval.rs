@@ -18,7 +18,7 @@ pub const SCHEMA: u32 = 1;
 /// What the names of its objects start with.
 pub const PREFIX: &str = "wheelhouse-approval-";
 /// The most characters of one value.
-const LONG: usize = 1_000;
+pub(super) const LONG: usize = 1_000;
 /// The longest that any may hold, by whatever configuration, in hours.
 const MOST_H: i64 = 24;
 /// Seconds that its author's clock may be ahead of the server's.
@@ -344,12 +344,27 @@ impl Papers {
         };
         match (decided(Decision::Rejected), decided(Decision::Approved)) {
             (Some(no), _) => Standing::Rejected(no),
-            (None, Some(yes)) if yes.counts_by_itself() && server < yes.ends(lasts_s) => {
+            (None, Some(yes))
+                if yes.counts_by_itself() && self.answers(yes) && server < yes.ends(lasts_s) =>
+            {
                 Standing::Approved(yes)
             }
             (None, _) if server >= request.ends(lasts_s) => Standing::Over,
             (None, Some(_) | None) => Standing::Waits,
         }
+    }
+
+    /// Whether `paper` answers a request that is there, of whoever it says asked, for the same: whom an approval names
+    /// as the one who asked its author chose, and only the request's own author is proved.
+    pub fn answers(&self, paper: &Paper) -> bool {
+        let is_it = |asked: &Paper| {
+            asked.id == paper.request
+                && asked.id == asked.request
+                && asked.plan == paper.plan
+                && asked.author == asked.requester
+                && asked.author == paper.requester
+        };
+        self.requests().any(is_it)
     }
 
     /// The requests that wait for somebody at `server`.

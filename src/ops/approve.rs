@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::json;
 
-use super::approval::{Decision, PREFIX, Paper, Papers, Standing, clock, is_program, read};
+use super::approval::{Decision, LONG, PREFIX, Paper, Papers, Standing, clock, is_program, read};
 use super::bastion::Bastion;
 use super::engine::Refused;
 use super::hook::{Event, Hooks};
@@ -323,6 +323,11 @@ pub async fn void(bastion: &Bastion, asked: &Paper) -> Result<Option<Safe>, Safe
 
 /// Who writes it.
 fn author(bastion: &Bastion, reason: &Safe) -> Result<Safe, Refused> {
+    // What is longer would be written, and read by nobody.
+    if reason.chars().count() > LONG {
+        let said = format!("the reason has more than {LONG} characters: shorten it");
+        return Err(Refused::Refusal(Refusal::invalid(said)));
+    }
     if reason.trim().is_empty() {
         let said = "it needs a reason: whoever decides, or is told, reads it";
         return Err(Refused::Refusal(Refusal::invalid(said)));
@@ -368,7 +373,8 @@ fn runs(plan: &Plan) -> Safe {
     let all: Vec<String> = plan.images.iter().map(of).collect();
     match all.is_empty() {
         true => "nothing".into(),
-        false => all.join(", ").into(),
+        // For people; what it is bound to is the hash. A longer one would be read by nobody.
+        false => all.join(", ").chars().take(LONG).collect::<String>().into(),
     }
 }
 

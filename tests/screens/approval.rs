@@ -147,6 +147,8 @@ fn the_key_of_a_cutover_says_who_is_waited_for_and_no_worker_is_started() {
     );
     assert!(screen.contains("6 shows what waits"), "{screen}");
     assert_eq!(wanted(&state), None);
+    let request = asked(&state);
+    tell(&mut state, &request);
     // X05: the dialog that is open says so when it is approved.
     decided(&mut state, Decision::Approved);
     let screen = text(&mut state, (120, 30));

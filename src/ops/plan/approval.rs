@@ -43,7 +43,17 @@ pub(in crate::ops) fn approved(plan: &Plan, estate: &Estate, now: Now) -> Result
     if plan.kind != OperationKind::Cutover {
         return Ok(());
     }
-    match approval(&plan.to, &plan.flips, estate, now) {
+    // Whoever adopts it may have another configuration: what the plan stood on is asked all the same.
+    let is_asked = |gate: &Gate| gate.name.as_str() == APPROVAL && gate.finding == Finding::Ok;
+    let gate = match plan.gates.iter().any(is_asked) {
+        true => Some(judged(
+            &decisive::bound(&plan.to, &plan.flips, estate),
+            estate,
+            now,
+        )),
+        false => approval(&plan.to, &plan.flips, estate, now),
+    };
+    match gate {
         Some(gate) if gate.is_closed() => Err(format!("{}: {}", gate.name, gate.said).into()),
         Some(_) | None => Ok(()),
     }
@@ -74,7 +84,7 @@ fn judge(bound: &Safe, estate: &Estate, now: Now) -> Result<Result<Gate, String>
     let papers = Papers::in_estate(estate);
     // One of a newer version may be a rejection.
     if let Some(unread) = papers.unread.iter().find(|it| it.plan == *bound) {
-        return Err(format!("{}; delete it, or ask anew", unread.why));
+        return Err(format!("{}; delete it", unread.why));
     }
     let ended = papers.ended();
     let approvals = (papers.all.iter())
@@ -94,6 +104,13 @@ fn judge(bound: &Safe, estate: &Estate, now: Now) -> Result<Result<Gate, String>
         approvals.partition(|it| server < it.ends(lasts_s));
     let mut why = None;
     for paper in holding.iter().rev() {
+        if !papers.answers(paper) {
+            let author = &paper.author;
+            why = Some(format!(
+                "the approval by {author} answers no request that is there: one that was asked for is needed"
+            ));
+            continue;
+        }
         match counts(paper, estate.user.as_ref()) {
             Counts::Yes(finding) => {
                 let until = clock(paper.ends(lasts_s));

@@ -80,8 +80,8 @@ fn found(estate: &Estate, colour: &Safe, at: Moment) -> Result<Kept, (Finding, S
         is_here && kind == Some(OperationKind::Smoke.word())
     };
     let mut records: Vec<&Record> = estate.records.value.iter().filter(is_smoke).collect();
-    // An id begins with the time.
-    records.sort_by(|a, b| b.name.cmp(&a.name));
+    // By the server's clock: an id begins with that of some bastion.
+    records.sort_by(|a, b| (b.created, &b.name).cmp(&(a.created, &a.name)));
     for record in records {
         // It may be the one that failed.
         let kept = kept::read(record).map_err(|why| (Finding::Unknown, why.to_string()))?;

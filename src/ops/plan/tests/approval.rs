@@ -14,6 +14,7 @@ fn clock() -> jiff::Timestamp {
 fn decided(decision: Decision, author: &str, bound: &Safe) -> Paper {
     let minute = jiff::SignedDuration::from_mins(1);
     Paper {
+        id: "01jabcdefghjkmnpqrstvwxyz1".into(),
         plan: bound.clone(),
         created: clock() - minute,
         since: clock() - minute,
@@ -22,8 +23,30 @@ fn decided(decision: Decision, author: &str, bound: &Safe) -> Paper {
     }
 }
 
-/// An estate that asks for one other person, with these objects in it, seen by `user`.
-fn asking(parts: Parts, user: Option<&str>, records: Vec<Record>) -> Estate {
+/// dave's request for what `record` decides on.
+fn request_for(record: &Record) -> Option<Record> {
+    let plan = Safe::new(record.data.get("plan")?);
+    let asked = Paper {
+        id: "01jabcdefghjkmnpqrstvwxyz0".into(),
+        ..decided(Decision::Asked, "dave", &plan)
+    };
+    let is_here = record
+        .labels
+        .iter()
+        .any(|(_, value)| value.as_str() == "production");
+    is_here.then(|| object(&asked, &[]))
+}
+
+/// An estate that asks for one other person, with these objects and the request for the first of them in it, seen by
+/// `user`.
+fn asking(parts: Parts, user: Option<&str>, mut records: Vec<Record>) -> Estate {
+    let request = records.first().and_then(request_for);
+    records.extend(request);
+    unasked(parts, user, records)
+}
+
+/// The same without the request.
+fn unasked(parts: Parts, user: Option<&str>, records: Vec<Record>) -> Estate {
     let mut estate = parts.estate();
     estate.scope.approval.by = Approver::Other;
     estate.user = user.map(Safe::from);
@@ -100,6 +123,47 @@ fn i_48_another_persons_approval_opens_the_gate_and_nobody_elses_does() {
         assert_eq!(found, kind, "{why}");
         assert!(why.starts_with("approval: ") && why.contains(said), "{why}");
     }
+}
+
+#[test]
+fn i_48_an_approval_counts_only_as_the_answer_to_a_request_of_whoever_it_says_asked() {
+    let bound = bound(parts());
+    // Whom it names as the one who asked its author chose: dave approves his own with another's name in it.
+    let forged = Paper {
+        requester: "somebody".into(),
+        ..decided(Decision::Approved, "dave", &bound)
+    };
+    let unknown = Paper {
+        request: "01jabcdefghjkmnpqrstvwxyz7".into(),
+        ..decided(Decision::Approved, "erin", &bound)
+    };
+    let estates =
+        [&forged, &unknown].map(|paper| asking(parts(), Some("frank"), vec![object(paper, &[])]));
+    let honest = object(&decided(Decision::Approved, "erin", &bound), &[]);
+    let alone = unasked(parts(), Some("frank"), vec![honest]);
+    for estate in estates.iter().chain([&alone]) {
+        let (kind, why) = judged(estate).unwrap_err();
+        assert_eq!(kind, RefusalKind::Approval, "{why}");
+        assert!(why.contains("answers no request that is there"), "{why}");
+    }
+}
+
+#[test]
+fn i_11_whoever_adopts_it_asks_what_the_plan_stood_on_whatever_their_configuration_says() {
+    let bound = bound(parts());
+    let yes = object(&decided(Decision::Approved, "erin", &bound), &[]);
+    let plan = judged(&asking(parts(), Some("frank"), vec![yes.clone()])).unwrap();
+    let mut elsewhere = asking(parts(), Some("frank"), vec![yes]);
+    elsewhere.scope.approval.by = Approver::Nobody;
+    let approved = super::super::approval::approved;
+    assert_eq!(approved(&plan, &elsewhere, now(AT)), Ok(()));
+    let mut gone = asking(parts(), Some("frank"), Vec::new());
+    gone.scope.approval.by = Approver::Nobody;
+    let why = approved(&plan, &gone, now(AT)).unwrap_err();
+    assert!(
+        why.contains("approval: one other person's is needed"),
+        "{why}"
+    );
 }
 
 #[test]
