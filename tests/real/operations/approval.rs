@@ -36,8 +36,8 @@ impl Stage<'_> {
 #[test]
 fn i_48_an_approval_by_another_certificate_lets_a_cutover_through_and_a_forged_one_is_denied() {
     let stage = Stage::new("ops-approval");
-    let (dave, olga) = (stage.operator("dave"), stage.approver("olga"));
-    for person in [&dave, &olga] {
+    let (dave, judith) = (stage.operator("dave"), stage.approver("judith"));
+    for person in [&dave, &judith] {
         person.edit(
             "[environment.traffic]",
             "[environment.gates]\napproval = \"one other person\"\n[environment.traffic]",
@@ -55,7 +55,7 @@ fn i_48_an_approval_by_another_certificate_lets_a_cutover_through_and_a_forged_o
         .labels("wheelhouse.dev/record=approval,wheelhouse.dev/namespace=ops-approval");
     let asked = stage.plane.run(maps.list(&ours)).unwrap().items.remove(0);
     for (author, said) in [
-        ("olga", "author must be dave, not \"olga\""),
+        ("judith", "author must be dave, not \"judith\""),
         ("dave", "dave asked for it and may not approve it"),
     ] {
         let mut forged = ConfigMap {
@@ -77,11 +77,11 @@ fn i_48_an_approval_by_another_certificate_lets_a_cutover_through_and_a_forged_o
     }
     assert_eq!(dave.relay.count(Asked::is_flip), 0);
 
-    decide(&olga, "approve").assert(0, &["to GREEN is approved until"]);
+    decide(&judith, "approve").assert(0, &["to GREEN is approved until"]);
     let said = dave.run(&CUTOVER);
     said.assert(0, &["done: GREEN is live"]);
     dave.run(&["op", "show", &said.id()])
-        .assert(0, &["approval by olga until"]);
+        .assert(0, &["approval by judith until"]);
     dave.run(&ROLLBACK).assert(0, &["done: BLUE is live"]);
     stage.await_live("blue");
 }
