@@ -56,7 +56,7 @@ fn i_22_a_rollback_to_a_colour_that_is_ill_is_refused_and_names_the_lesser_evil(
 
     let words = [
         "no ready pod of BLUE",
-        "staying on GREEN (5 ready) is the lesser evil",
+        "staying on GREEN (5/5 ready) is the lesser evil",
     ];
     dave.run(&ROLLBACK).assert(5, &words);
 
