@@ -16,6 +16,8 @@ use super::{Keyed, Labels, Safe};
 pub mod mark {
     /// What all of them start with.
     pub const PREFIX: &str = "wheelhouse.dev/";
+    /// Whom the API records as the writer of what we write: the field manager.
+    pub const MANAGER: &str = "wheelhouse";
     /// The fence: the epoch of whoever may write, as a number (SAFETY, rule 5).
     pub const EPOCH: &str = "wheelhouse.dev/epoch";
     /// The id of the operation that wrote last.

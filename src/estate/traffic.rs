@@ -96,7 +96,7 @@ impl Estate {
             ready: [0; 2],
             serving: [0; 2],
             foreign: 0,
-            changed: service.and_then(|s| changed(s, &switch.key)),
+            changed: service.and_then(|s| s.owner_of(&switch.key)),
         };
         for endpoint in (self.slices.value.iter())
             .filter(|slice| slice.service == *name)
@@ -233,6 +233,13 @@ impl Service {
         let writers = writers.filter(|m| !m.selector_keys.is_empty());
         writers.max_by_key(|m| m.at)
     }
+
+    /// Who owns the selector's key `key`; where several do, who wrote last.
+    pub fn owner_of(&self, key: &str) -> Option<&FieldManager> {
+        let owners = self.managers.iter();
+        let owners = owners.filter(|m| m.selector_keys.iter().any(|it| it.as_str() == key));
+        owners.max_by_key(|m| m.at)
+    }
 }
 
 impl ServiceView<'_> {
@@ -255,13 +262,4 @@ impl ServiceView<'_> {
             .flat_map(Labels::iter);
         pairs.filter(|(k, _)| k.as_str() != key).cloned().collect()
     }
-}
-
-/// Who owns the selector's colour key; where several do, who wrote last.
-fn changed<'a>(service: &'a Service, key: &Safe) -> Option<&'a FieldManager> {
-    let owners = service
-        .managers
-        .iter()
-        .filter(|m| m.selector_keys.contains(key));
-    owners.max_by_key(|m| m.at)
 }

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use crate::estate::mark::{
-    EPOCH, FLIP, LEASE, MEANT, OF_APPROVAL, OF_OPERATION, OPERATION, RECORD, VERIFIED,
+    EPOCH, FLIP, LEASE, MANAGER, MEANT, OF_APPROVAL, OF_OPERATION, OPERATION, RECORD, VERIFIED,
 };
-use crate::estate::{Deployment, Labels, Lease, Safe, Service};
+use crate::estate::{Deployment, FieldManager, Labels, Lease, Safe, Service};
 
 /// On Services and Deployments: which try of which epoch wrote last, where a write had to be voided.
 pub const FENCE: &str = "wheelhouse.dev/fence";
@@ -20,6 +20,9 @@ pub const DEPLOY: &str = "wheelhouse.dev/deploy";
 const OF_DEPLOYMENT: &str = "deployment/";
 /// On Leases: seconds that the watch after the flip has lasted so far.
 pub const WATCHED: &str = "wheelhouse.dev/watched";
+/// Two clocks may differ by so much.
+const CLOCKS_S: i64 = 5;
+
 /// Who flipped a Service, from what to what, and why.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Flipped {
@@ -162,6 +165,13 @@ pub fn deployed(deployment: &Deployment) -> Option<Deployed> {
 /// What was verified live on `service`.
 pub fn verified(service: &Service) -> Option<Verified> {
     serde_json::from_str(service.marks.get(VERIFIED)?).ok()
+}
+
+/// Whether `manager`, who owns the colour of a Service, went round Wheelhouse after `flip` (X08). Our own entry moves
+/// with each later write of ours: what was verified, a fence, a word on the warm colour.
+pub fn is_unmanaged(flip: &Flipped, manager: &FieldManager) -> bool {
+    let is_later = |at: Timestamp| at.duration_since(flip.at).as_secs() > CLOCKS_S;
+    manager.name.as_str() != MANAGER && manager.at.is_none_or(is_later)
 }
 
 /// The selector that was meant for `service`.

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::bastion::Bastion;
 use super::engine::Refused;
 use super::freeze::Because;
-use super::marks::{self, Flipped};
+use super::marks;
 use super::patch::{Draft as Patch, Must};
 use super::plan::{Refusal, RefusalKind};
 use super::{policy, reads};
@@ -19,8 +19,6 @@ use crate::estate::{Estate, Kind, Now, Safe, Seen, Service, Tier};
 pub const WARM: &str = "wheelhouse.dev/warm";
 /// The journal of what was said of warm colours.
 const JOURNAL: &str = "warm";
-/// Two clocks may differ by so much.
-const CLOCKS_S: i64 = 5;
 
 /// Somebody's word on how long the idle colour is kept as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,33 +98,27 @@ pub fn warmth(estate: &Estate, now: Timestamp) -> Option<Warmth> {
 
 /// Who changed traffic last, of all its Services; somebody who went round Wheelhouse counts too.
 fn last(estate: &Estate) -> Last {
+    let key = estate.scope.traffic.as_ref().map_or("", |s| s.key.as_str());
     let of = |service: &Service| {
-        let writer = service.selector_writer().and_then(|m| m.at);
-        match (marks::flipped(service), writer) {
-            (Some(flip), Some(at)) if is_later(at, &flip) => Last {
-                at: Some(at),
-                operation: None,
-            },
-            (Some(flip), _) => Last {
+        let owner = service.owner_of(key);
+        let flip = marks::flipped(service);
+        match flip.filter(|flip| !owner.is_some_and(|m| marks::is_unmanaged(flip, m))) {
+            Some(flip) => Last {
                 at: Some(flip.at),
                 operation: Some(flip.operation),
             },
-            (None, at) => Last {
-                at,
+            None => Last {
+                at: owner.and_then(|m| m.at),
                 operation: None,
             },
         }
     };
-    let all = services(estate).map(of);
     let none = Last {
         at: None,
         operation: None,
     };
+    let all = services(estate).map(of);
     all.max_by_key(|last| last.at).unwrap_or(none)
-}
-
-fn is_later(at: Timestamp, flip: &Flipped) -> bool {
-    at.duration_since(flip.at).as_secs() > CLOCKS_S
 }
 
 fn services(estate: &Estate) -> impl Iterator<Item = &Service> {

@@ -7,7 +7,7 @@ use super::theme::{Mark, Role, Theme, colour_role};
 use super::words;
 use crate::app::{Panel, State, operations};
 use crate::estate::{ColourView, Currency, Estate, FieldManager, Kind, Live, ServiceView};
-use crate::ops::marks::{self, Flipped};
+use crate::ops::marks;
 use crate::ops::warm::{Warmth, warmth};
 
 /// The kinds that this panel is made of.
@@ -18,14 +18,10 @@ const KINDS: [Kind; 4] = [
     Kind::Pods,
 ];
 
-/// The field manager of our own writes.
-const MANAGER: &str = "wheelhouse";
 /// Columns from which an alarm leaves room for the keys of a selector that never change.
 const ROOMY: usize = 98;
 /// Columns for a tag of an image.
 const TAG: usize = 10;
-/// Two clocks may differ by so much.
-const CLOCKS_S: i64 = 5;
 
 /// Draws it at the top of `area`; returns the rows used.
 pub fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
@@ -179,7 +175,7 @@ fn service_line(
 fn changed(state: &State, view: &ServiceView<'_>, manager: &FieldManager) -> Vec<String> {
     let estate = state.estate();
     let flipped = view.service.and_then(marks::flipped);
-    let ours = flipped.filter(|flip| !is_unmanaged(flip, manager));
+    let ours = flipped.filter(|flip| !marks::is_unmanaged(flip, manager));
     let Some(flip) = ours else {
         let (age, by) = (words::age_of(manager.at, estate, state.now), &manager.name);
         return vec![
@@ -202,12 +198,6 @@ fn changed(state: &State, view: &ServiceView<'_>, manager: &FieldManager) -> Vec
         format!("  {age} ago by {by}"),
         format!("  {age} {by}"),
     ]
-}
-
-/// Whether somebody went round Wheelhouse after its last flip (X08).
-fn is_unmanaged(flip: &Flipped, manager: &FieldManager) -> bool {
-    let is_later = |at: jiff::Timestamp| at.duration_since(flip.at).as_secs() > CLOCKS_S;
-    manager.name.as_str() != MANAGER && manager.at.is_none_or(is_later)
 }
 
 /// What the Service's endpoints contradict (SAFETY, rule 10).

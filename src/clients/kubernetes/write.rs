@@ -13,10 +13,8 @@ use serde_json::Value;
 use super::ask::Answer;
 use super::single::{Kept, built, check_name};
 use super::{Cluster, fault};
+pub use crate::estate::mark::MANAGER;
 use crate::estate::{Fault, FaultKind};
-
-/// Whom the API records as the writer of a field.
-pub const MANAGER: &str = "wheelhouse";
 
 /// By these the server says that it did not apply a write. Any other is no proof.
 const REFUSALS: [u16; 11] = [400, 401, 403, 404, 405, 409, 410, 413, 415, 422, 429];

@@ -114,6 +114,40 @@ fn i_39_a_word_is_about_one_flip_and_the_delay_begins_anew_with_the_next() {
 }
 
 #[test]
+fn i_39_our_own_later_writes_are_no_change_of_traffic_and_leave_a_word_standing() {
+    // What was verified, a fence, and the word itself each move the time of our own entry, which owns the colour.
+    let written = |at: &str, keep| {
+        let mut service = service(keep);
+        service.managers.push(FieldManager {
+            name: "wheelhouse".into(),
+            at: Some(self::at(at)),
+            operation: "Update".into(),
+            selector_keys: vec!["version".into()],
+            owns_spec: false,
+        });
+        service
+    };
+    let later = "2026-11-27T15:00:00Z";
+    let held = written(later, Some((Keep::Held, "op")));
+    assert!(is_kept(Some(0), held, "2026-11-27T23:00:00Z"));
+    let let_go = written(later, Some((Keep::Released, "op")));
+    assert!(!is_kept(Some(7_200), let_go, "2026-11-27T15:00:01Z"));
+    // The delay begins with the flip, not with what was written down about it.
+    let marked = written(later, None);
+    assert!(!is_kept(
+        Some(3_600),
+        marked.clone(),
+        "2026-11-27T15:00:00Z"
+    ));
+    let because = Because {
+        who: "dave".into(),
+        seat: "d@b".into(),
+        why: "x".into(),
+    };
+    assert!(check(Wanted::Hold, &because, &estate(None, marked), now(5_000)).is_ok());
+}
+
+#[test]
 fn what_is_said_needs_a_reason_an_end_to_come_and_an_operation_to_be_about() {
     let because = |why: &str| Because {
         who: "dave".into(),
