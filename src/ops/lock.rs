@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::bastion::Bastion;
-use super::marks;
+use super::{OperationKind, kept, marks};
 use crate::clients::kubernetes::Unwritten;
 use crate::estate::{Fault, Lease, Moment, Safe};
 
@@ -54,30 +54,70 @@ pub enum Taking<'a> {
     Seize,
 }
 
+/// What Leases are held for.
+#[derive(Clone, Debug)]
+pub struct HeldFor {
+    /// The operation.
+    pub operation: Safe,
+    /// Its kind, for whoever seizes them and has no time to read its record.
+    pub kind: OperationKind,
+}
+
+/// What a Lease was when it was taken.
+#[derive(Clone, Copy, Debug, Default)]
+struct Before {
+    /// Not released by its holder.
+    was_held: bool,
+    /// And that was at the Deployments of the idle colour.
+    was_deploying: bool,
+}
+
+impl Before {
+    fn of(lease: &Lease) -> Self {
+        let kinds = [OperationKind::Deploy, OperationKind::Cleanup];
+        let kind = lease.marks.get(kept::KIND);
+        let is_it = |word: &Safe| kinds.iter().any(|kind| kind.word() == word.as_str());
+        let was_held = (lease.holder.as_ref()).is_some_and(|holder| !holder.is_empty());
+        Self {
+            was_held,
+            was_deploying: was_held && kind.is_some_and(is_it),
+        }
+    }
+
+    fn or(self, other: Self) -> Self {
+        Self {
+            was_held: self.was_held || other.was_held,
+            was_deploying: self.was_deploying || other.was_deploying,
+        }
+    }
+}
+
 /// The Leases of an operation, held.
 #[derive(Clone, Debug)]
 pub struct Lock {
     bastion: Bastion,
-    operation: Safe,
+    held_for: HeldFor,
     leases: Arc<Mutex<BTreeMap<Safe, Lease>>>,
     /// Epochs by Service.
     pub epochs: BTreeMap<Safe, u64>,
     /// Whether one of them was not released by its holder: the fence must be written first.
     pub was_seized: bool,
+    /// Whether whoever held it was at the Deployments of the idle colour, and may have a patch under way.
+    pub was_deploying: bool,
     /// Whether another process holds them, for an operation of which this is a part.
     is_borrowed: bool,
     renewed: watch::Sender<Moment>,
     belief: watch::Sender<Belief>,
 }
 
-/// Takes the Leases of `services` for `operation`. `floor` are the epochs on the Services: a Lease that was
+/// Takes the Leases of `services` for an operation. `floor` are the epochs on the Services: a Lease that was
 /// deleted starts above them.
 ///
 /// # Errors
 /// Who has one of them, or the API's fault; what was taken is given back.
 pub async fn acquire(
     bastion: &Bastion,
-    operation: &Safe,
+    held_for: &HeldFor,
     services: impl IntoIterator<Item = &Safe>,
     floor: &BTreeMap<Safe, u64>,
     taking: Taking<'_>,
@@ -86,20 +126,22 @@ pub async fn acquire(
     let now = bastion.clock.boot();
     let mut lock = Lock {
         bastion: bastion.clone(),
-        operation: operation.clone(),
+        held_for: held_for.clone(),
         leases: Arc::default(),
         epochs: BTreeMap::new(),
         was_seized: false,
+        was_deploying: false,
         is_borrowed: false,
         renewed: watch::Sender::new(now),
         belief: watch::Sender::new(Belief::Held),
     };
     for service in sorted {
         let least = floor.get(service).copied().unwrap_or(0);
-        match take(bastion, operation, service, least, taking).await {
-            Ok((lease, was_seized)) => {
+        match take(bastion, held_for, service, least, taking).await {
+            Ok((lease, before)) => {
                 lock.epochs.insert(service.clone(), lease.transitions);
-                lock.was_seized |= was_seized;
+                lock.was_seized |= before.was_held;
+                lock.was_deploying |= before.was_deploying;
                 lock.leases().insert(service.clone(), lease);
             }
             Err(not) => {
@@ -117,10 +159,11 @@ pub async fn acquire(
 /// One of them is not held for it, or under another epoch; or the API's fault.
 pub async fn borrow(
     bastion: &Bastion,
-    operation: &Safe,
+    held_for: &HeldFor,
     locks: &[Safe],
     epochs: &BTreeMap<Safe, u64>,
 ) -> Result<Lock, Safe> {
+    let operation = &held_for.operation;
     let mut leases = BTreeMap::new();
     for lock in locks {
         let name = bastion.lease_name(lock);
@@ -147,12 +190,13 @@ pub async fn borrow(
     }
     Ok(Lock {
         bastion: bastion.clone(),
-        operation: operation.clone(),
+        held_for: held_for.clone(),
         epochs: (leases.iter())
             .map(|(lock, lease)| (lock.clone(), lease.transitions))
             .collect(),
         leases: Arc::new(Mutex::new(leases)),
         was_seized: false,
+        was_deploying: false,
         is_borrowed: true,
         renewed: watch::Sender::new(bastion.clock.boot()),
         belief: watch::Sender::new(Belief::Held),
@@ -163,7 +207,7 @@ pub async fn borrow(
 /// cannot be had is gone without: the epoch is in the write (SAFETY, rule 9).
 pub async fn seize(
     bastion: &Bastion,
-    operation: &Safe,
+    held_for: &HeldFor,
     services: &[Safe],
     known: &BTreeMap<Safe, Lease>,
     epochs: &BTreeMap<Safe, u64>,
@@ -175,50 +219,47 @@ pub async fn seize(
             epochs.get(&service).copied().unwrap_or(1),
         );
         let (cluster, answer) = (&bastion.cluster, bastion.timing.answer);
-        let body = body(bastion, operation, &service, known, epoch);
+        let body = body(bastion, held_for, &service, known, epoch);
         let name = bastion.lease_name(&service);
         let taken = match known {
             Some(_) => cluster.replace::<Lease>(&name, body, answer).await,
             None => cluster.create::<Lease>(body, answer).await,
         };
         match taken {
-            Ok(lease) => Some((service, lease, false)),
+            Ok(lease) => Some((service, lease, known.map(Before::of))),
             // What was known of it was old: once more, by a fresh read.
             Err(Unwritten::Refused {
                 status: 404 | 409, ..
             }) => {
-                let taken = take(bastion, operation, &service, epoch - 1, Taking::Seize).await;
-                taken
-                    .ok()
-                    .map(|(lease, was_held)| (service, lease, was_held))
+                let taken = take(bastion, held_for, &service, epoch - 1, Taking::Seize).await;
+                let (lease, before) = taken.ok()?;
+                Some((service, lease, Some(before)))
             }
-            Err(_) => ours(bastion, &name)
-                .await
-                .map(|lease| (service, lease, false)),
+            Err(_) => {
+                let lease = ours(bastion, &name).await?;
+                Some((service, lease, known.map(Before::of)))
+            }
         }
     };
     let taken = futures::future::join_all(services.iter().cloned().map(grab)).await;
-    let taken: Vec<(Safe, Lease, bool)> = taken.into_iter().flatten().collect();
-    let was_held = taken.iter().any(|(.., was_held)| *was_held);
-    let leases: BTreeMap<Safe, Lease> = (taken.into_iter())
-        .map(|(service, lease, _)| (service, lease))
-        .collect();
+    // One that could not be had may be held all the same.
+    let mut before = (known.values().map(Before::of)).fold(Before::default(), Before::or);
+    let mut leases = BTreeMap::new();
+    for (service, lease, was) in taken.into_iter().flatten() {
+        before = before.or(was.unwrap_or_default());
+        leases.insert(service, lease);
+    }
     let mut epochs = epochs.clone();
     epochs.extend(
         leases
             .iter()
             .map(|(service, lease)| (service.clone(), lease.transitions)),
     );
-    let held = |lease: &Lease| {
-        lease
-            .holder
-            .as_ref()
-            .is_some_and(|holder| !holder.is_empty())
-    };
     Lock {
         bastion: bastion.clone(),
-        operation: operation.clone(),
-        was_seized: was_held || known.values().any(held),
+        held_for: held_for.clone(),
+        was_seized: before.was_held,
+        was_deploying: before.was_deploying,
         leases: Arc::new(Mutex::new(leases)),
         epochs,
         is_borrowed: false,
@@ -227,14 +268,14 @@ pub async fn seize(
     }
 }
 
-/// Takes one Lease. Returns whether its holder had not released it.
+/// Takes one Lease. Returns what it was before.
 async fn take(
     bastion: &Bastion,
-    operation: &Safe,
+    held_for: &HeldFor,
     service: &Safe,
     floor: u64,
     taking: Taking<'_>,
-) -> Result<(Lease, bool), NotLocked> {
+) -> Result<(Lease, Before), NotLocked> {
     let name = bastion.lease_name(service);
     let answer = bastion.timing.answer;
     // A conflict means that somebody was faster: look again who it is.
@@ -242,13 +283,18 @@ async fn take(
         let known: Option<Lease> =
             (bastion.cluster.get(&name, answer).await).map_err(NotLocked::Fault)?;
         let Some(known) = known else {
-            let body = body(bastion, operation, service, None, floor + 1);
+            let body = body(bastion, held_for, service, None, floor + 1);
+            // Deleted: whose it was nobody knows.
+            let before = Before {
+                was_held: floor > 0,
+                ..Before::default()
+            };
             match bastion.cluster.create::<Lease>(body, answer).await {
-                Ok(lease) => return Ok((lease, floor > 0)),
+                Ok(lease) => return Ok((lease, before)),
                 Err(Unwritten::Refused { status: 409, .. }) => continue,
                 Err(Unwritten::Refused { fault, .. }) => return Err(NotLocked::Fault(fault)),
                 Err(Unwritten::Unknown(fault)) => match ours(bastion, &name).await {
-                    Some(lease) => return Ok((lease, floor > 0)),
+                    Some(lease) => return Ok((lease, before)),
                     None => return Err(NotLocked::Fault(fault)),
                 },
             }
@@ -266,15 +312,16 @@ async fn take(
             });
         }
         let epoch = known.transitions.max(floor) + 1;
-        let body = body(bastion, operation, service, Some(&known), epoch);
+        let before = Before::of(&known);
+        let body = body(bastion, held_for, service, Some(&known), epoch);
         match bastion.cluster.replace::<Lease>(&name, body, answer).await {
-            Ok(lease) => return Ok((lease, holder.is_some())),
+            Ok(lease) => return Ok((lease, before)),
             Err(Unwritten::Refused {
                 status: 404 | 409, ..
             }) => {}
             Err(Unwritten::Refused { fault, .. }) => return Err(NotLocked::Fault(fault)),
             Err(Unwritten::Unknown(fault)) => match ours(bastion, &name).await {
-                Some(lease) => return Ok((lease, holder.is_some())),
+                Some(lease) => return Ok((lease, before)),
                 None => return Err(NotLocked::Fault(fault)),
             },
         }
@@ -299,7 +346,7 @@ async fn ours(bastion: &Bastion, name: &str) -> Option<Lease> {
 
 fn body(
     bastion: &Bastion,
-    operation: &Safe,
+    held_for: &HeldFor,
     service: &Safe,
     known: Option<&Lease>,
     epoch: u64,
@@ -311,7 +358,10 @@ fn body(
         "metadata": {
             "name": bastion.lease_name(service),
             "labels": { marks::LEASE: marks::OF_OPERATION },
-            "annotations": { marks::OPERATION: operation },
+            "annotations": {
+                marks::OPERATION: held_for.operation,
+                kept::KIND: held_for.kind.word(),
+            },
         },
         "spec": {
             "holderIdentity": bastion.person.holder,
@@ -401,7 +451,7 @@ impl Lock {
         let (cluster, answer) = (&self.bastion.cluster, self.bastion.timing.answer);
         let mut body = body(
             &self.bastion,
-            &self.operation,
+            &self.held_for,
             service,
             Some(lease),
             lease.transitions,
@@ -430,7 +480,8 @@ impl Lock {
             Err(_) => Err(None),
             Ok(None) => Err(Some("nobody: the Lease was deleted".into())),
             Ok(Some(read)) => {
-                let is_same = marks::operation(&read.marks).as_ref() == Some(&self.operation)
+                let is_same = marks::operation(&read.marks).as_ref()
+                    == Some(&self.held_for.operation)
                     && read.transitions == lease.transitions
                     && read.holder == lease.holder;
                 match (is_same, marks::is_alive(&read, self.bastion.clock.wall())) {
@@ -482,8 +533,8 @@ impl Lock {
     }
 
     async fn release_one(&self, service: &Safe, lease: &Lease) -> bool {
-        let (operation, epoch) = (&self.operation, lease.transitions);
-        let mut body = body(&self.bastion, operation, service, Some(lease), epoch);
+        let (held_for, epoch) = (&self.held_for, lease.transitions);
+        let mut body = body(&self.bastion, held_for, service, Some(lease), epoch);
         body["spec"]["holderIdentity"] = json!("");
         let (cluster, answer) = (&self.bastion.cluster, self.bastion.timing.answer);
         cluster

@@ -5,7 +5,7 @@
 //! moves every few seconds does not void a confirmation, what would change the decision does.
 
 pub(in crate::ops) mod approval;
-mod cleanup;
+pub(in crate::ops) mod cleanup;
 mod decisive;
 mod deploy;
 pub(in crate::ops) mod freeze;

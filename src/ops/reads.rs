@@ -90,6 +90,18 @@ pub async fn fresh(bastion: &Bastion) -> Result<Estate, Fault> {
     Ok(estate)
 }
 
+/// The same for a plan of that kind: how long a colour is kept ends by the server's clock, as an approval does.
+///
+/// # Errors
+/// As [`fresh`].
+pub async fn for_plan(bastion: &Bastion, kind: OperationKind) -> Result<Estate, Fault> {
+    let mut estate = fresh(bastion).await?;
+    if kind == OperationKind::Cleanup && estate.cluster.skew_ms.is_none() {
+        policy::ask_clock(bastion, &mut estate).await;
+    }
+    Ok(estate)
+}
+
 /// Asks whether we may do what a forward move does, and puts it down in `estate` (K02): the patch of each
 /// Service, the Leases, the record.
 pub async fn rights(bastion: &Bastion, estate: &mut Estate, kind: OperationKind) {

@@ -65,9 +65,9 @@ struct Last {
     operation: Option<Safe>,
 }
 
-/// Whether the colour that no Service of the switch selects is kept, at `now` by the server's clock; none where there
-/// are no colours, or none of them is idle.
-pub fn warmth(estate: &Estate, now: Timestamp) -> Option<Warmth> {
+/// Whether the colour that no Service of the switch selects is kept, at `now` by the server's clock, where that is told;
+/// none where there are no colours, or none of them is idle.
+pub fn warmth(estate: &Estate, now: Option<Timestamp>) -> Option<Warmth> {
     let switch = estate.scope.traffic.as_ref()?;
     estate.live_colour()?;
     let last = last(estate);
@@ -90,9 +90,13 @@ pub fn warmth(estate: &Estate, now: Timestamp) -> Option<Warmth> {
             .checked_add(SignedDuration::from_secs(i64::from(seconds)))
             .unwrap_or(Timestamp::MAX),
     };
-    Some(match now < end {
-        true => Warmth::Kept(Some(end), word),
-        false => Warmth::Free(last.at, word),
+    Some(match now {
+        // The bastion's own clock ends nothing.
+        None => Warmth::Unknown(
+            format!("it is kept until {end:.0}, and the server's clock is not known").into(),
+        ),
+        Some(now) if now < end => Warmth::Kept(Some(end), word),
+        Some(_) => Warmth::Free(last.at, word),
     })
 }
 
@@ -280,7 +284,7 @@ pub fn check(
         tier: estate.tier(),
         colour: switch.colours[1 - live].clone(),
         service: service.name.clone(),
-        before: warmth(estate, server).map_or_else(String::new, |warmth| warmth.words()),
+        before: warmth(estate, Some(server)).map_or_else(String::new, |warmth| warmth.words()),
         after: Word {
             at: server,
             by,

@@ -429,7 +429,7 @@ fn way(
 
 /// `, until 15:10Z`, where the idle colour is kept.
 fn kept(state: &State, estate: &Estate) -> String {
-    match warmth(estate, estate.server_time(state.now)) {
+    match warmth(estate, Some(estate.server_time(state.now))) {
         Some(Warmth::Kept(Some(end), _)) => format!(", until {}", words::soon(end, state)),
         Some(Warmth::Kept(None, Some(word))) => format!(", held by {}", operations::who(&word.by)),
         Some(Warmth::Kept(None, None) | Warmth::Free(..) | Warmth::Unknown(_)) | None => {

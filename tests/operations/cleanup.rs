@@ -201,6 +201,29 @@ fn i_35_a_colour_that_becomes_live_between_the_plan_and_the_patch_is_not_scaled_
 }
 
 #[test]
+fn i_36_what_is_held_between_the_check_and_the_patch_is_not_scaled_down_by_whoever_adopts() {
+    let bench = Bench::ready();
+    let dave = &bench.dave;
+    dave.run(&CUTOVER).assert(0, &["done: GREEN is live"]);
+    wait("BLUE to drain", || {
+        (dave.run(&["cleanup", "production", "--plan"]).code == 0).then_some(())
+    });
+    let trap = dave.relay.trap(Fate::HeldBefore, 1, Asked::is_update);
+    let id = dave.detach(&CLEANUP);
+    trap.wait("the first patch");
+    dave.kill_worker();
+    bench
+        .colleague()
+        .run(&warm("hold", &[]))
+        .assert(0, &["held until somebody lets it go"]);
+
+    let adopted = dave.run(&["op", "adopt", &id]);
+
+    adopted.assert(1, &["warm: held by", "a demo"]);
+    assert_eq!(replicas(&bench, "blue"), [3, 2]);
+}
+
+#[test]
 fn i_37_i_38_a_clean_up_and_a_cutover_or_a_deploy_do_not_run_beside_each_other() {
     let bench = Bench::ready();
     let carol = bench.colleague();

@@ -67,6 +67,7 @@ pub async fn unhindered(process: Arc<Process>) -> End {
     let (world, began) = (process.world.clone(), process.world.now());
     let task = tokio::task::spawn_local(operate(process.clone(), OperationKind::Rollback));
     pause(5).await;
+    let is_gone = world.is_scaled_to_0("green").await;
     for service in process.state().planned.clone() {
         let mut law = world.law();
         let is_ours = |(_, number, name): &(u64, usize, String)| {
@@ -74,6 +75,8 @@ pub async fn unhindered(process: Arc<Process>) -> End {
         };
         let is_done = law.accepted.iter().any(is_ours);
         let is_changed = law.changed.get(&service).is_some_and(|c| c.at >= began);
+        // A clean-up was faster: there is nothing to go back to (I-22).
+        let is_changed = is_changed || is_gone;
         if !is_done && !is_changed {
             let words = format!("{process:?} has not rolled {service} back");
             law.breaks(Rule::RollbackGoesThrough, words);

@@ -193,6 +193,17 @@ impl World {
         self.ask("GET", &path, Value::Null).await
     }
 
+    /// Whether a Deployment of that colour is to have no pods.
+    pub async fn is_scaled_to_0(&self, colour: &str) -> bool {
+        let path = format!("/apis/apps/v1/namespaces/{NAMESPACE}/deployments");
+        let all = self.list(&path).await;
+        let mut of = all.iter().filter(|d| {
+            let labels = &d["spec"]["template"]["metadata"]["labels"];
+            labels["version"] == colour
+        });
+        of.any(|d| d["spec"]["replicas"] == 0)
+    }
+
     /// How many ready pods `selector` takes.
     pub async fn ready(&self, selector: &Value) -> usize {
         let pods = self

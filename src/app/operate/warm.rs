@@ -86,7 +86,7 @@ pub(super) fn sheet(state: &State, proposal: &Proposal, dialog: &Dialog) -> Shee
     let estate = &state.environments[proposal.environment].estate;
     let wanted = chosen(state, proposal, dialog);
     let drafted = draft(state, proposal.environment, wanted, dialog.value("reason"));
-    let now = warmth(estate, estate.server_time(state.now));
+    let now = warmth(estate, Some(estate.server_time(state.now)));
     let mut sheet = Sheet {
         title: format!("KEEP WARM {}", estate.scope.name),
         verb: "say so",

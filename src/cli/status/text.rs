@@ -361,7 +361,7 @@ fn colour_line(estate: &Estate, colour: Option<usize>, now: Now) -> String {
             rollout.workload
         );
     }
-    let kept = warmth(estate, estate.server_time(now));
+    let kept = warmth(estate, Some(estate.server_time(now)));
     let is_idle = colour.is_some()
         && estate
             .live_colour()

@@ -109,7 +109,7 @@ impl Run {
         let is_forward = matches!(step, Step::Flip(_)) && !self.is_rollback();
         let is_first = self.attempts(step) <= 1;
         let began = self.bastion.clock.boot();
-        let estate = match (is_forward, self.just_read().filter(|_| is_first)) {
+        let mut estate = match (is_forward, self.just_read().filter(|_| is_first)) {
             (false, Some(read)) => read,
             (true, _) => reads::fresh(&self.bastion).await.map_err(Look::Away)?,
             (false, None) => reads::least(&self.bastion).await.map_err(Look::Away)?,
@@ -125,6 +125,16 @@ impl Run {
         };
         if is_forward && let Some(why) = self.frozen(&estate).map_err(unread)? {
             return Err(Look::No(why));
+        }
+        if self.is_rollback() && self.lock.was_deploying {
+            reads::deployed(&self.bastion, &mut estate).await;
+            if let Some(name) = scaled_to_0(flip, &estate) {
+                let environment = &self.bastion.scope.name;
+                let said = format!(
+                    "{name} was scaled to 0 a moment ago, and no pod of it will stay: `deploy {environment} --same` brings it up"
+                );
+                return Err(Look::No(said.into()));
+            }
         }
         let service = still(self.tested(plan).as_ref(), flip, &estate, is_forward);
         let service = service.map_err(Look::No)?;
@@ -565,6 +575,13 @@ impl Run {
         }
         Ok(())
     }
+}
+
+/// A Deployment whose pods `flip` would send traffic to, and that is to have none.
+fn scaled_to_0<'a>(flip: &Flip, estate: &'a Estate) -> Option<&'a Safe> {
+    let taking = |d: &&Deployment| d.desired == 0 && flip.to.selects(&d.template_labels);
+    let mut all = estate.deployments.value.iter().filter(taking);
+    all.next().map(|d| &d.name)
 }
 
 /// Why there is nothing to patch.

@@ -23,7 +23,7 @@ impl Run {
         let Some(plan) = self.plan().cloned() else {
             return Ok(vec![failed(&Step::Check, "there is no plan")]);
         };
-        let mut estate = match reads::fresh(&self.bastion).await {
+        let mut estate = match reads::for_plan(&self.bastion, plan.kind).await {
             Ok(estate) => estate,
             Err(fault) => return Ok(vec![failed(&Step::Check, fault.what)]),
         };
@@ -215,6 +215,16 @@ impl Run {
             true => self.fence().await,
             false => Ok(()),
         }
+    }
+
+    /// A deploy or a clean-up that is cut off may have a patch of a Deployment under way, of the very colour that traffic
+    /// goes back to: that is voided before the first flip, and what stands there by then is read. Whoever cuts off
+    /// anything else has no such round trip, and nobody waits for this one longer than for an answer.
+    pub(super) async fn void_the_deploy(&mut self) {
+        let answer = self.bastion.timing.answer;
+        // What cannot be fenced in time is no reason to leave traffic where it is.
+        let _ = tokio::time::timeout(answer, self.fence_the_rest()).await;
+        self.read = None;
     }
 
     /// Operations of these Services that were cut off say so: nobody is to go on with them.

@@ -6,7 +6,7 @@
 
 use tokio::sync::watch;
 
-use super::start::{Prepared, Refused, entry, journal, run, told_to};
+use super::start::{Prepared, Refused, entry, held_for, journal, run, told_to};
 use super::{Ended, Run};
 use crate::estate::Safe;
 use crate::ops::bastion::Bastion;
@@ -80,7 +80,7 @@ impl Prepared {
             return Err(Refused::Moved(Box::new(plan)));
         }
         let epochs = &kept.operation.epochs;
-        let lock = lock::borrow(&bastion, &kept.id, &plan.locks(), epochs).await;
+        let lock = lock::borrow(&bastion, &held_for(&kept.id, &plan), &plan.locks(), epochs).await;
         let lock = lock.map_err(|why| {
             Refused::Refusal(Refusal {
                 kind: RefusalKind::Held,

@@ -15,7 +15,7 @@ use crate::ops::entry::{Entry, OperationKind, Step, What};
 use crate::ops::eyes::Eyes;
 use crate::ops::journal::Journal;
 use crate::ops::kept::{self, Kept};
-use crate::ops::lock::{self, Lock, NotLocked, Taking};
+use crate::ops::lock::{self, HeldFor, Lock, NotLocked, Taking};
 use crate::ops::machine::{Next, Operation};
 use crate::ops::plan::{
     Flip, Gate, Plan, Refusal, RefusalKind, Request, Update, check, is_glass, left, target,
@@ -68,7 +68,7 @@ pub async fn prepare(bastion: &Bastion, request: Request) -> Result<Prepared, Re
         | OperationKind::Deploy
         | OperationKind::Smoke
         | OperationKind::Cleanup => {
-            let mut estate = reads::fresh(bastion).await?;
+            let mut estate = reads::for_plan(bastion, request.kind).await?;
             reads::rights(bastion, &mut estate, request.kind).await;
             estate
         }
@@ -173,7 +173,7 @@ impl Prepared {
         stop: watch::Receiver<bool>,
     ) -> Result<Run, Refused> {
         let bastion = &self.bastion;
-        let mut estate = reads::fresh(bastion).await?;
+        let mut estate = reads::for_plan(bastion, self.request.kind).await?;
         if let Some(colour) = target(&self.request, &estate) {
             estate.alerts = self.eyes.estate.alerts.clone();
             monitoring::look(bastion, &mut estate, &colour).await;
@@ -198,7 +198,9 @@ impl Prepared {
         let services = plan.locks();
         let left = left(&estate, bastion.clock.now());
         let taking = Taking::Free(&left);
-        let lock = lock::acquire(bastion, &id, &services, &floor(&estate, &plan), taking).await;
+        let held_for = held_for(&id, &plan);
+        let floor = floor(&estate, &plan);
+        let lock = lock::acquire(bastion, &held_for, &services, &floor, taking).await;
         let lock = lock.map_err(|not| not_locked(&plan, not))?;
         let mut entries = planned(bastion, &plan, &lock);
         entries.extend(broken(bastion, &self.request, &plan));
@@ -247,16 +249,16 @@ impl Prepared {
         if let Next::Begin(step) = Operation::fold(&entries).next() {
             entries.push(entry(bastion, What::Began { step, attempt: 1 }));
         }
-        let services = plan.locks();
+        let (services, held_for) = (plan.locks(), held_for(&id, &plan));
         if bastion.has(Planted::RollbackWaits) {
             let nobody = BTreeSet::new();
             let taking = Taking::Free(&nobody);
-            let free = lock::acquire(bastion, &id, &services, &epochs, taking).await;
+            let free = lock::acquire(bastion, &held_for, &services, &epochs, taking).await;
             free.map_err(|not| not_locked(&plan, not))?.release().await;
         }
         let began = bastion.clock.boot();
         let (locked, kept, read) = future::join3(
-            lock::seize(bastion, &id, &services, &known, &epochs),
+            lock::seize(bastion, &held_for, &services, &known, &epochs),
             record::create(bastion, &id, plan.kind, entries.clone()),
             reads::least(bastion),
         )
@@ -270,6 +272,9 @@ impl Prepared {
             epochs: run.lock.epochs.clone(),
             holder: bastion.person.holder.clone(),
         });
+        if run.lock.was_deploying {
+            run.void_the_deploy().await;
+        }
         Ok(run)
     }
 }
@@ -347,7 +352,14 @@ async fn take_over(
         .min()
         .unwrap_or(0);
     let floor = floor(&estate, &plan);
-    let lock = lock::acquire(bastion, &kept.id, &services, &floor, Taking::Seize).await;
+    let lock = lock::acquire(
+        bastion,
+        &held_for(&kept.id, &plan),
+        &services,
+        &floor,
+        Taking::Seize,
+    )
+    .await;
     let lock = lock.map_err(|not| not_locked(&plan, not))?;
     let adopted = What::Adopted {
         epochs: lock.epochs.clone(),
@@ -545,6 +557,13 @@ fn floor(estate: &Estate, plan: &Plan) -> BTreeMap<Safe, u64> {
         Some((lock.clone(), own.max(highest).max(written.max())?))
     };
     locks.into_iter().filter_map(of).collect()
+}
+
+pub(super) fn held_for(id: &Safe, plan: &Plan) -> HeldFor {
+    HeldFor {
+        operation: id.clone(),
+        kind: plan.kind,
+    }
 }
 
 fn leases(estate: &Estate, plan: &Plan) -> BTreeMap<Safe, Lease> {

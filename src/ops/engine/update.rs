@@ -10,13 +10,14 @@ use serde_json::json;
 use super::flip::{failed, passed, text};
 use super::{Ended, Found, Run};
 use crate::clients::kubernetes::Unwritten;
-use crate::estate::{Deployment, Safe};
+use crate::estate::{Deployment, Estate, Kind, Safe, Seen, Service};
 use crate::ops::bastion::Planted;
 use crate::ops::entry::{OperationKind, Step, What};
 use crate::ops::marks::{self, Deployed};
 use crate::ops::patch::{Draft, Must};
-use crate::ops::plan::{ContainerImage, Update};
-use crate::ops::reads;
+use crate::ops::plan::cleanup::kept;
+use crate::ops::plan::{ContainerImage, Finding, Update};
+use crate::ops::{policy, reads};
 
 /// How often a read, and a patch that the server put off or refused because the status had moved, is tried.
 const TRIES: u32 = 8;
@@ -163,6 +164,11 @@ impl Run {
             );
             return Ok(Err(said.into()));
         }
+        let mut estate = Estate::new(self.bastion.scope.clone(), None);
+        if plan.kind == OperationKind::Cleanup {
+            policy::ask_clock(&self.bastion, &mut estate).await;
+        }
+        // The last read: nothing but the request lies behind it.
         let services = reads::services(&self.bastion).await;
         let services = services.map_err(|fault| fault.what)?;
         let taking = services
@@ -183,8 +189,23 @@ impl Run {
             None if services.len() < plan.keeps.len() => {
                 Err("a Service of the switch was deleted: which colour is live is not known".into())
             }
+            None if plan.kind == OperationKind::Cleanup => self.let_go(estate, services)?,
             None => Ok(()),
         })
+    }
+
+    /// Whether the colour is kept no longer, by the clock that `estate` was told and the Services as they were just read: whoever adopts a clean-up may do so
+    /// long after its check, and a hold waits for no Lease. The error is that it is not known.
+    fn let_go(&self, mut estate: Estate, services: Vec<Service>) -> Result<Result<(), Safe>, Safe> {
+        let kind = Kind::Services;
+        reads::tell(&self.bastion, &mut estate, kind, Seen::Services, services);
+        let gate = kept(&estate, self.bastion.clock.now());
+        let why = Safe::from(format!("{}: {}", gate.name, gate.said));
+        match gate.finding {
+            Finding::Unknown => Err(why),
+            Finding::Bad => Ok(Err(why)),
+            Finding::Ok | Finding::Noted => Ok(Ok(())),
+        }
     }
 
     fn update_patch(&self, step: &Step, update: &Update, read: &Deployment) -> Draft {

@@ -90,9 +90,9 @@ fn pods(update: &Update) -> ImageChange {
 }
 
 /// I-36, I-39: whether it is kept, since the last change of traffic.
-fn kept(estate: &Estate, now: Now) -> Gate {
+pub(in crate::ops) fn kept(estate: &Estate, now: Now) -> Gate {
     let way = "`wheelhouse warm release` lets it go";
-    match warmth(estate, estate.server_time(now)) {
+    match warmth(estate, estate.told_time(now)) {
         Some(Warmth::Unknown(why)) => Gate::new(WARM, Finding::Unknown, format!("{why}; {way}")),
         Some(warmth @ Warmth::Kept(..)) => {
             let said = format!("{}; {way}", warmth.words());

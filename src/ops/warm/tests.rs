@@ -49,7 +49,7 @@ fn estate(keep_warm: Option<u32>, service: Service) -> Estate {
 }
 
 fn is_kept(keep_warm: Option<u32>, service: Service, time: &str) -> bool {
-    let warmth = warmth(&estate(keep_warm, service), at(time)).unwrap();
+    let warmth = warmth(&estate(keep_warm, service), Some(at(time))).unwrap();
     matches!(warmth, Warmth::Kept(..))
 }
 
@@ -65,9 +65,14 @@ fn i_36_unset_nothing_and_a_number_of_seconds_are_three_things_and_the_last_seco
         marks: labels(&[]),
         ..service(None)
     };
-    let unknown = warmth(&estate(Some(60), unmarked.clone()), at(left)).unwrap();
+    let unknown = warmth(&estate(Some(60), unmarked.clone()), Some(at(left))).unwrap();
     assert!(matches!(unknown, Warmth::Unknown(_)), "{unknown:?}");
     assert!(!is_kept(None, unmarked, left));
+    // Nor is one that the bastion's own clock would have to end.
+    let untold = warmth(&estate(Some(60), service(None)), None).unwrap();
+    assert!(matches!(untold, Warmth::Unknown(_)), "{untold:?}");
+    let unset = warmth(&estate(None, service(None)), None).unwrap();
+    assert!(matches!(unset, Warmth::Free(..)), "{unset:?}");
 }
 
 #[test]
