@@ -83,6 +83,8 @@ pub struct Sent {
     pub ready: usize,
     /// Whether GREEN was what is demanded.
     pub is_meant: bool,
+    /// Whether a Service selected what is deployed to.
+    pub is_live: bool,
 }
 
 /// How it was before a write.
@@ -289,6 +291,17 @@ impl World {
         }
     }
 
+    /// Whether a Service selects the colour of the Deployment that is changed.
+    pub async fn is_live(&self, asked: &Asked) -> bool {
+        let mut is_live = false;
+        for name in SERVICES.iter().filter(|_| asked.kind == "deployments") {
+            let selector = &self.service(name).await["spec"]["selector"];
+            let colour = selector["version"].as_str().unwrap_or_default();
+            is_live |= asked.name.contains(&format!("-{colour}-"));
+        }
+        is_live
+    }
+
     /// Whether a flip brings live what was tested or approved, where that is demanded. A way back is asked nothing.
     pub async fn is_meant(&self, asked: &Asked) -> bool {
         let was = lock(&self.demands).as_ref().map(|(_, was)| was.clone());
@@ -319,12 +332,9 @@ impl World {
     /// left, and its machine may have stood still) nobody can know.
     pub async fn before(&self, asked: &Asked, sent: Sent, uncounted: u64) -> Before {
         let ready = self.ready_for(asked).await.max(sent.ready);
-        let mut is_live = false;
-        for name in SERVICES.iter().filter(|_| asked.kind == "deployments") {
-            let selector = &self.service(name).await["spec"]["selector"];
-            let colour = selector["version"].as_str().unwrap_or_default();
-            is_live |= asked.name.contains(&format!("-{colour}-"));
-        }
+        // A rollback of ours voids what is under way before it flips; whoever goes round Wheelhouse does not.
+        let could_know = sent.is_live || !self.law().is_meddled;
+        let is_live = could_know && self.is_live(asked).await;
         let loose = match asked.selector() {
             Some(_) => self.loose().await,
             None => Vec::new(),

@@ -51,6 +51,7 @@ pub async fn send(process: Arc<Process>, request: Request<kube::client::Body>) -
     let sent = Sent {
         ready: process.world.ready_for(&asked).await,
         is_meant: process.world.is_meant(&asked).await,
+        is_live: process.world.is_live(&asked).await,
     };
     let fault = choose(&process, &asked);
     let letter = Letter {
@@ -187,6 +188,7 @@ impl Letter {
             true => Sent {
                 ready: usize::MAX,
                 is_meant: true,
+                is_live: false,
             },
             false => self.sent,
         };
