@@ -18,8 +18,10 @@ struct Says {
     fires: Vec<(&'static str, &'static str)>,
     /// What every query gives, as Prometheus spells it; none: nothing.
     value: Option<&'static str>,
-    /// It takes connections and answers none.
+    /// It takes connections and closes them.
     is_away: bool,
+    /// It takes connections and keeps them, without a word.
+    hangs: bool,
     /// How often the rules were asked for.
     asked: usize,
 }
@@ -38,6 +40,7 @@ impl Prometheus {
             fires: Vec::new(),
             value: Some("0.01"),
             is_away: false,
+            hangs: false,
             asked: 0,
         }));
         let told = says.clone();
@@ -75,6 +78,11 @@ fn answer(mut stream: TcpStream, says: &Mutex<Says>) {
         return;
     }
     let mut says = says.lock().unwrap();
+    if says.hangs {
+        drop(says);
+        let _ = stream.read(&mut byte);
+        return;
+    }
     if says.is_away {
         return;
     }
@@ -219,6 +227,28 @@ fn i_27_what_fired_before_is_overridden_with_a_reason_and_brings_nothing_back() 
         .find(|entry| !entry["what"]["overridden"].is_null());
     let what = &overridden.expect("an entry")["what"]["overridden"];
     assert_eq!(what["reason"], "known since noon");
+}
+
+#[test]
+fn what_is_overridden_goes_ahead_although_each_question_to_prometheus_hangs() {
+    let (bench, prometheus) = bench("soak = 3");
+    prometheus.says().hangs = true;
+    let overriding = [
+        &CUTOVER[..],
+        &["--override", "monitoring=it hangs, and we look"],
+    ]
+    .concat();
+    let running = bench.dave.start(&overriding);
+    wait("GREEN", || {
+        (bench.colours() == ["green", "green"]).then_some(())
+    });
+    // Its soak cannot pass: whether all is well is not known.
+    let id = await_soak(&bench);
+    bench
+        .dave
+        .run(&["op", "abort", &id, "--reason", "seen"])
+        .assert(0, &[]);
+    running.end().assert(8, &["rolled back"]);
 }
 
 #[test]

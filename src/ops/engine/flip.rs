@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Ended, Found, Run};
 use crate::clients::kubernetes::Unwritten;
+use crate::estate::alerts::Alerts;
 use crate::estate::{Autoscaler, Deployment, Estate, Fault, FaultKind, Labels, Safe, Service};
 use crate::ops::bastion::Planted;
 use crate::ops::entry::{OperationKind, Step, What};
@@ -30,11 +31,13 @@ impl Run {
         let Some(flip) = self.wanted(step, service) else {
             return Ok(vec![failed(step, "it is not in the plan")]);
         };
+        let mut why = Safe::from("the API server did not answer");
         for _ in 0..TRIES {
             let read = match self.look(step, &flip).await {
                 Ok(read) => read,
                 Err(Look::No(why)) => return Ok(vec![failed(step, why)]),
-                Err(Look::Away(_)) => {
+                Err(Look::Away(fault)) => {
+                    why = fault.what;
                     self.pause().await?;
                     continue;
                 }
@@ -85,10 +88,7 @@ impl Run {
                 }
             }
         }
-        Ok(vec![failed(
-            step,
-            "the API server did not answer; nothing was sent",
-        )])
+        Ok(vec![failed(step, format!("nothing was sent: {why}"))])
     }
 
     /// The patch that the plan holds for a step, the way that the step goes.
@@ -108,6 +108,12 @@ impl Run {
     async fn look(&self, step: &Step, flip: &Flip) -> Result<Service, Look> {
         let is_forward = matches!(step, Step::Flip(_)) && !self.is_rollback();
         let is_first = self.attempts(step) <= 1;
+        // What monitoring says later is for the soak, which goes back whole. It is asked before the reads: one that hangs
+        // makes them no older.
+        let alerts = match is_forward && !self.has_flipped() {
+            true => self.asked_monitoring().await,
+            false => None,
+        };
         let began = self.bastion.clock.boot();
         let mut estate = match (is_forward, self.just_read().filter(|_| is_first)) {
             (false, Some(read)) => read,
@@ -138,12 +144,15 @@ impl Run {
         }
         let service = still(self.tested(plan).as_ref(), flip, &estate, is_forward);
         let service = service.map_err(Look::No)?;
-        if is_forward && !self.has_flipped() && !self.bastion.has(Planted::ApprovalKept) {
-            approved(plan, &estate, self.bastion.clock.now()).map_err(Look::No)?;
-        }
-        // What monitoring says later is for the soak, which goes back whole.
         if is_forward && !self.has_flipped() {
-            self.monitored(plan, estate).await.map_err(Look::No)?;
+            let now = self.bastion.clock.now();
+            if !self.bastion.has(Planted::ApprovalKept) {
+                approved(plan, &estate, now).map_err(Look::No)?;
+            }
+            estate.alerts = alerts;
+            if plan.kind == OperationKind::Cutover {
+                open(plan, &estate, now).map_err(Look::No)?;
+            }
         }
         // One that hung made the others old (I-4): all are read again.
         let age = self.bastion.clock.boot().since(began);
@@ -170,14 +179,15 @@ impl Run {
         }
     }
 
-    /// Whether the gates of monitoring are open at this instant; asked anew where the last answers are too old.
-    async fn monitored(&self, plan: &Plan, mut estate: Estate) -> Result<(), Safe> {
-        if plan.kind != OperationKind::Cutover {
-            return Ok(());
-        }
+    /// What monitoring says at this instant; asked anew where the last answers are too old.
+    async fn asked_monitoring(&self) -> Option<Alerts> {
+        let plan = self.plan()?;
+        let mut estate = Estate::new(self.bastion.scope.clone(), None);
         estate.alerts = self.eyes.estate.alerts.clone();
-        monitoring::look(&self.bastion, &mut estate, &plan.to).await;
-        open(plan, &estate, self.bastion.clock.now())
+        if plan.kind == OperationKind::Cutover {
+            monitoring::look(&self.bastion, &mut estate, &plan.to).await;
+        }
+        estate.alerts
     }
 
     /// What a rollback read when it began, while that is as good as a read made now.
@@ -589,7 +599,7 @@ enum Look {
     /// It may not be done.
     No(Safe),
     /// It could not be looked.
-    Away(#[expect(dead_code, reason = "for the debugger")] Fault),
+    Away(Fault),
 }
 
 pub(super) fn passed(step: &Step, evidence: impl Into<Safe>) -> What {
