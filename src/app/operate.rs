@@ -337,7 +337,7 @@ fn request(
     Request {
         images: images.clone(),
         how: match kind {
-            OperationKind::Deploy => environment.how.clone(),
+            OperationKind::Deploy => environment.how.of(images),
             _ => How::Image,
         },
         probes: match kind {

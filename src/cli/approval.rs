@@ -314,11 +314,13 @@ async fn list(loaded: &Loaded, wanted: &List) -> Done {
             Err(fault) => Err(fault.into()),
         };
         match told {
-            Ok(Told { any, waits }) => {
-                is_empty &= !any;
-                if waits && exit == Exit::Ok {
-                    exit = Exit::WaitingForApproval;
-                }
+            Ok(told) => {
+                is_empty &= !told.any;
+                exit = match exit {
+                    _ if !told.is_whole => Exit::Unknown,
+                    Exit::Ok if told.waits => Exit::WaitingForApproval,
+                    exit => exit,
+                };
             }
             Err(refused) => {
                 complain(&format!("{name}: {}\n", policy::words(&refused)));
@@ -336,6 +338,8 @@ async fn list(loaded: &Loaded, wanted: &List) -> Done {
 struct Told {
     any: bool,
     waits: bool,
+    /// Whether all of them can be read: one of a newer version may wait.
+    is_whole: bool,
 }
 
 async fn tell(bastion: &Bastion, as_json: bool) -> Result<Told, Refused> {
@@ -344,6 +348,7 @@ async fn tell(bastion: &Bastion, as_json: bool) -> Result<Told, Refused> {
     let mut told = Told {
         any: false,
         waits: false,
+        is_whole: papers.unread.is_empty(),
     };
     for asked in papers.requests() {
         let standing = papers.standing(asked, lasts_s, server);

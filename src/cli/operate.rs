@@ -130,7 +130,7 @@ fn begin(
         break_glass: arguments.break_glass.as_deref().map(Safe::new),
         // What joins a workflow's operation is the part that the workflow does.
         how: match (kind, &within) {
-            (OperationKind::Deploy, None) => loaded.how(&place.scope.name),
+            (OperationKind::Deploy, None) => loaded.how(&place.scope.name).of(&images),
             _ => How::Image,
         },
         probes: match kind {

@@ -61,8 +61,9 @@ async fn act(place: &Place, common: &Common, end: Option<End>) -> Exit {
         Err(exit) => return exit,
     };
     let wanted = |server| match end {
-        None => Wanted::Hold,
-        Some(end) => end.at(server).map_or(Wanted::Release, Wanted::Extend),
+        Some(End::Never) => Wanted::Release,
+        // Beyond all years is until somebody lets it go.
+        end => (end.and_then(|end| end.at(server))).map_or(Wanted::Hold, Wanted::Extend),
     };
     let draft = match warm::plan(&bastion, wanted, Safe::new(&common.reason)).await {
         Ok(draft) => draft,

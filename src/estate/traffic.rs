@@ -10,6 +10,9 @@ use super::{
     mark,
 };
 
+/// Seconds in which a pod may have started.
+const START: std::ops::Range<i64> = 0..3_600;
+
 /// What a Service's selector says.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -72,7 +75,11 @@ impl Estate {
         };
         let pods = self.pods.value.iter().filter(is_of);
         let took = pods.filter_map(|pod| Some(pod.ready_changed?.duration_since(pod.created?)));
-        let mut all: Vec<i64> = took.map(|it| it.as_secs()).filter(|s| *s >= 0).collect();
+        // Readiness that flapped later says when it came back.
+        let mut all: Vec<i64> = took
+            .map(|it| it.as_secs())
+            .filter(|s| START.contains(s))
+            .collect();
         all.sort_unstable();
         all.get(all.len() / 2).copied()
     }

@@ -590,6 +590,15 @@ impl Plan {
 }
 
 impl How {
+    /// How a deploy of `images` is done where `self` is configured: what only comes back as it was ([`SAME`]) is a patch.
+    pub fn of(&self, images: &BTreeMap<Safe, Safe>) -> Self {
+        let is_same = !images.is_empty() && images.values().all(|it| it.as_str() == SAME);
+        match is_same {
+            true => Self::Image,
+            false => self.clone(),
+        }
+    }
+
     /// Whether it is by images, as where nothing is said.
     pub fn is_image(&self) -> bool {
         *self == Self::Image

@@ -273,7 +273,16 @@ pub fn check(
                 "until {end:.0} is over: the server's clock says {server:.0}"
             )));
         }
-        Wanted::Extend(end) => Keep::Until(end),
+        Wanted::Extend(end) => {
+            if let Some(Warmth::Kept(Some(kept), _)) = warmth(estate, Some(server))
+                && end < kept
+            {
+                return Err(Refusal::invalid(format!(
+                    "it is kept until {kept:.0} already, which is longer: let it go, or say a later end"
+                )));
+            }
+            Keep::Until(end)
+        }
     };
     let by = match because.who.is_empty() {
         true => because.seat.clone(),

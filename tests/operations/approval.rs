@@ -311,6 +311,24 @@ fn i_12_approvals_that_cannot_be_read_close_the_gate() {
 }
 
 #[test]
+fn a_request_of_a_newer_version_is_no_proof_that_nothing_waits() {
+    let (bench, erin) = asking();
+    bench.dave.run(&REQUEST).assert(0, &[]);
+    erin.run(&["approval", "list"]).assert(4, &["v2 is due"]);
+    let labels = "labelSelector=wheelhouse.dev%2Frecord%3Dapproval";
+    let all = bench.ask("GET", &format!("{CONFIGS}?{labels}"), None);
+    let name = all["items"][0]["metadata"]["name"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let newer = json!({"data": {"schema": "2"}});
+    bench.ask("PATCH", &format!("{CONFIGS}/{name}"), Some(&newer));
+    let said = erin.run(&["approval", "list"]);
+    said.assert(3, &["it is of version 2"]);
+    assert!(!said.out.contains("nothing waits"), "{said}");
+}
+
+#[test]
 fn approvals_that_are_forged_malformed_dated_or_over_do_not_count_and_say_why() {
     let (bench, erin) = asking();
     let dave = &bench.dave;

@@ -163,6 +163,11 @@ fn what_is_held_is_kept_until_it_is_let_go_whatever_the_configuration_says() {
         .assert(5, &["refused: warm: kept until 20"]);
     dave.run(&warm("extend", &["--until", "2020-01-01T00:00Z"]))
         .assert(2, &["is over: the server's clock says"]);
+    dave.run(&warm("extend", &["--for", "5m"]))
+        .assert(2, &["it is kept until 20", "which is longer"]);
+    // Beyond the last year that a clock knows nothing is let go.
+    dave.run(&warm("extend", &["--for", "4000000d"]))
+        .assert(0, &["held until somebody lets it go"]);
     let json = dave.run(&[
         "warm",
         "release",

@@ -56,6 +56,34 @@ fn a_program_is_told_what_to_deploy_and_what_it_prints_is_in_the_record() {
 }
 
 #[test]
+fn what_comes_back_as_it_was_is_a_patch_whatever_deploys_otherwise() {
+    let bench = Bench::ready();
+    bench.idle_at_0();
+    runs(&bench.dave, "exit 4", 60);
+    let same = [
+        "deploy",
+        "production",
+        "--write",
+        "--yes",
+        "--reason",
+        "back",
+        "--same",
+    ];
+    bench.dave.run(&same).assert(
+        0,
+        &[
+            "digital-wall-green-frontend done: replicas 0 → 3",
+            "done: GREEN runs",
+        ],
+    );
+    let mixed = [&BY_COMMAND[..], &["--image", "backend=="]].concat();
+    bench
+        .dave
+        .run(&mixed)
+        .assert(2, &["backend== beside other images"]);
+}
+
+#[test]
 fn a_program_that_fails_or_takes_too_long_is_no_deploy() {
     let bench = Bench::ready();
     runs(&bench.dave, "echo no rights 1>&2; exit 4", 60);

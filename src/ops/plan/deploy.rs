@@ -57,7 +57,7 @@ pub(super) fn deploy(
         }
         How::Command(command) => {
             if !request.images.is_empty() {
-                Wanted::read(&request.images, estate)?;
+                Wanted::read(&request.images, estate)?.none_is_same()?;
             }
             gates.push(runs(command));
         }
@@ -130,8 +130,9 @@ pub(super) fn target<'a>(
         && colour(wanted, switch)? == live
     {
         return Err(Refusal::invalid(format!(
-            "{} is live: a deploy goes to the idle colour, {}, and never to what takes traffic",
+            "{} is live: a {} goes to the idle colour, {}, and never to what takes traffic",
             word(live),
+            request.kind.word(),
             word(1 - live)
         )));
     }

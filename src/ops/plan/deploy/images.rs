@@ -19,6 +19,7 @@ pub fn asked(words: &[&str], scope: &Scope) -> Result<BTreeMap<Safe, Safe>, Safe
     let (mut images, mut all) = (BTreeMap::new(), None);
     for word in words {
         let (of, reference) = match word.split_once('=') {
+            Some(_) if word.starts_with(':') => return Err(no_image(word)),
             Some((of, reference)) if !of.is_empty() && !reference.is_empty() => (of, reference),
             None if word.starts_with(':') => ("every workload", *word),
             _ => return Err(no_image(word)),
@@ -85,6 +86,23 @@ impl Wanted {
             wanted.insert((workload.to_owned(), container), reference.clone());
         }
         Ok(Self(wanted))
+    }
+
+    /// Whether a program is told images, and not that something stays.
+    ///
+    /// # Errors
+    /// Which workload is to stay as it is.
+    pub(super) fn none_is_same(&self) -> Result<(), Refusal> {
+        let same = self
+            .0
+            .iter()
+            .find(|(_, reference)| reference.as_str() == SAME);
+        match same {
+            None => Ok(()),
+            Some(((workload, _), _)) => Err(Refusal::invalid(format!(
+                "{workload}={SAME} beside other images: leave it out, or say --same for all of them"
+            ))),
+        }
     }
 
     /// Whether anything was asked for of `workload`.
@@ -233,7 +251,14 @@ mod tests {
         );
         assert_eq!(said(&[":v2", ":v3"]), "every workload is named twice");
         assert_eq!(said(&["backend=a", "backend=b"]), "backend is named twice");
-        for word in ["frontend", "=v2", "frontend=", "@sha256:ab", "v2"] {
+        for word in [
+            "frontend",
+            "=v2",
+            "frontend=",
+            "@sha256:ab",
+            "v2",
+            ":frontend=:v2",
+        ] {
             assert!(said(&[word]).contains("WORKLOAD=REFERENCE is expected"));
         }
     }
