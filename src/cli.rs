@@ -151,6 +151,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Exit {
+    let may_write = arguments.write.is_some();
     match &arguments.command {
         None => match load(arguments) {
             Ok(loaded) if wants_plain(arguments) => {
@@ -159,40 +160,27 @@ fn run(arguments: &Arguments) -> Exit {
             Ok(loaded) => cockpit(arguments, loaded, None),
             Err(exit) => exit,
         },
-        Some(Verb::Status(wanted)) => match load(arguments) {
-            Ok(loaded) => status::run(&loaded, wanted),
-            Err(exit) => exit,
-        },
+        Some(Verb::Status(wanted)) => with(arguments, |loaded| status::run(loaded, wanted)),
         Some(Verb::Demo(wanted)) => demo::run(arguments, wanted),
         Some(Verb::Cutover(wanted)) => operation(arguments, OperationKind::Cutover, wanted),
         Some(Verb::Rollback(wanted)) => operation(arguments, OperationKind::Rollback, wanted),
         Some(Verb::Repair(wanted)) => operation(arguments, OperationKind::Repair, wanted),
-        Some(Verb::Freeze(wanted)) => match load(arguments) {
-            Ok(loaded) => freeze::freeze(&loaded, wanted, arguments.write.is_some()),
-            Err(exit) => exit,
-        },
-        Some(Verb::Thaw(wanted)) => match load(arguments) {
-            Ok(loaded) => freeze::thaw(&loaded, wanted, arguments.write.is_some()),
-            Err(exit) => exit,
-        },
-        Some(Verb::Deploy(wanted)) => match load(arguments) {
-            Ok(loaded) => operate::deploy(&loaded, wanted, arguments.write.is_some()),
-            Err(exit) => exit,
-        },
+        Some(Verb::Freeze(wanted)) => with(arguments, |loaded| {
+            freeze::freeze(loaded, wanted, may_write)
+        }),
+        Some(Verb::Thaw(wanted)) => {
+            with(arguments, |loaded| freeze::thaw(loaded, wanted, may_write))
+        }
+        Some(Verb::Deploy(wanted)) => with(arguments, |loaded| {
+            operate::deploy(loaded, wanted, may_write)
+        }),
         Some(Verb::Smoke(wanted)) => operation(arguments, OperationKind::Smoke, wanted),
         Some(Verb::Cleanup(wanted)) => operation(arguments, OperationKind::Cleanup, wanted),
-        Some(Verb::Warm(verb)) => match load(arguments) {
-            Ok(loaded) => warm::run(&loaded, verb, arguments.write.is_some()),
-            Err(exit) => exit,
-        },
-        Some(Verb::Approval(verb)) => match load(arguments) {
-            Ok(loaded) => approval::run(&loaded, verb, arguments.write.is_some()),
-            Err(exit) => exit,
-        },
-        Some(Verb::Op(verb)) => match load(arguments) {
-            Ok(loaded) => op::run(&loaded, verb),
-            Err(exit) => exit,
-        },
+        Some(Verb::Warm(verb)) => with(arguments, |loaded| warm::run(loaded, verb, may_write)),
+        Some(Verb::Approval(verb)) => {
+            with(arguments, |loaded| approval::run(loaded, verb, may_write))
+        }
+        Some(Verb::Op(verb)) => with(arguments, |loaded| op::run(loaded, verb)),
         Some(Verb::Worker) => worker::run(),
         Some(Verb::Init(wanted)) => init::run(arguments.config.as_deref(), wanted),
         Some(Verb::Doctor(wanted)) => doctor::run(arguments, read(arguments), wanted),
@@ -200,8 +188,16 @@ fn run(arguments: &Arguments) -> Exit {
 }
 
 fn operation(arguments: &Arguments, kind: OperationKind, wanted: &operate::Arguments) -> Exit {
+    let may_write = arguments.write.is_some();
+    with(arguments, |loaded| {
+        operate::run(loaded, kind, wanted, may_write)
+    })
+}
+
+/// Does `work` with the configuration; without one the exit code after the words why.
+fn with(arguments: &Arguments, work: impl FnOnce(&Loaded) -> Exit) -> Exit {
     match load(arguments) {
-        Ok(loaded) => operate::run(&loaded, kind, wanted, arguments.write.is_some()),
+        Ok(loaded) => work(&loaded),
         Err(exit) => exit,
     }
 }

@@ -26,7 +26,7 @@ use super::state::{Environment, Overlay, State};
 use super::{Ask, Command, Permit};
 use crate::estate::{Currency, Freeze, Safe, Tier};
 use crate::ops::approval::Decision;
-use crate::ops::freeze::Wanted as PolicyWanted;
+use crate::ops::freeze::{Because, Wanted as PolicyWanted};
 use crate::ops::plan::{How, target};
 use crate::ops::warm::Wanted as WarmWanted;
 use crate::ops::{Kept, OperationKind, Plan, Refusal, RefusalKind, Request, check};
@@ -260,6 +260,15 @@ fn reason(tier: Tier) -> Field {
         name: "reason",
         input: Input::Text(Edit::default()),
         is_required: tier == Tier::Production,
+    }
+}
+
+/// Whoever sits here, as far as the screen knows: the API tells when it is done. The dialog itself asks why.
+fn because(state: &State, why: &str) -> Because {
+    Because {
+        who: "".into(),
+        seat: state.author.clone(),
+        why: if why.is_empty() { "…" } else { why }.into(),
     }
 }
 

@@ -4,26 +4,11 @@ use serde_json::{Value, json};
 
 use crate::Bench;
 use crate::estate::Served;
-use crate::operator::{CUTOVER, Operator, ROLLBACK, Said, wait};
+use crate::operator::{CUTOVER, Operator, REQUEST, ROLLBACK, decide, wait};
 use crate::relay::{Asked, Fate};
 
 const CONFIGS: &str = "/api/v1/namespaces/production/configmaps";
-const REQUEST: [&str; 7] = [
-    "approval",
-    "request",
-    "production",
-    "--write",
-    "--yes",
-    "--reason",
-    "v2 is due",
-];
 const PLAN: [&str; 3] = ["cutover", "production", "--plan"];
-
-/// `approve` or `reject`, of the one request that waits.
-fn decide(who: &Operator, verb: &str, which: &str) -> Said {
-    let reason = ["--write", "--yes", "--reason", "looked at it"];
-    who.run(&[&["approval", verb, which][..], &reason].concat())
-}
 
 /// An estate whose production asks for one other person, and that person.
 fn asking() -> (Bench, Operator) {
@@ -35,6 +20,14 @@ fn asking() -> (Bench, Operator) {
             "[environment.gates]\napproval = \"one other person\"\n[environment.traffic]",
         );
     }
+    (bench, erin)
+}
+
+/// The same, where what dave asked for was approved.
+fn approved() -> (Bench, Operator) {
+    let (bench, erin) = asking();
+    bench.dave.run(&REQUEST).assert(0, &[]);
+    decide(&erin, "approve", "production").assert(0, &[]);
     (bench, erin)
 }
 
@@ -148,10 +141,8 @@ fn i_48_dave_asks_erin_approves_and_dave_cuts_over() {
 
 #[test]
 fn i_24_a_rollback_asks_for_no_approval() {
-    let (bench, erin) = asking();
+    let (bench, erin) = approved();
     let dave = &bench.dave;
-    dave.run(&REQUEST).assert(0, &[]);
-    decide(&erin, "approve", "production").assert(0, &[]);
     dave.run(&CUTOVER).assert(0, &["done: GREEN is live"]);
     decide(&erin, "reject", "production").assert(0, &["is rejected"]);
     dave.run(&ROLLBACK).assert(0, &["done: BLUE is live"]);
@@ -165,10 +156,8 @@ fn i_24_a_rollback_asks_for_no_approval() {
 
 #[test]
 fn i_48_one_rejection_ends_a_request_and_what_is_asked_anew_is_another() {
-    let (bench, erin) = asking();
+    let (bench, erin) = approved();
     let dave = &bench.dave;
-    dave.run(&REQUEST).assert(0, &[]);
-    decide(&erin, "approve", "production").assert(0, &[]);
     dave.run(&PLAN).assert(0, &[]);
     decide(&erin, "reject", "production").assert(0, &["to GREEN is rejected"]);
     decide(&erin, "reject", "production").assert(0, &["rejected by demo-manager", "already"]);
@@ -189,10 +178,8 @@ fn i_48_one_rejection_ends_a_request_and_what_is_asked_anew_is_another() {
 
 #[test]
 fn i_13_a_new_revision_on_the_idle_colour_voids_request_and_approval() {
-    let (bench, erin) = asking();
+    let (bench, erin) = approved();
     let dave = &bench.dave;
-    dave.run(&REQUEST).assert(0, &[]);
-    decide(&erin, "approve", "production").assert(0, &[]);
     dave.run(&PLAN).assert(0, &[]);
     let deploy = |tag: &str| {
         let image = format!("frontend=:{tag}");
@@ -216,10 +203,8 @@ fn i_13_a_new_revision_on_the_idle_colour_voids_request_and_approval() {
 
 #[test]
 fn i_13_a_rejection_between_the_start_and_the_first_flip_stops_it() {
-    let (bench, erin) = asking();
+    let (bench, erin) = approved();
     let dave = &bench.dave;
-    dave.run(&REQUEST).assert(0, &[]);
-    decide(&erin, "approve", "production").assert(0, &[]);
     let trap = dave.relay.trap(Fate::HeldBefore, 1, |it| {
         it.records("\"began\":{\"step\":{\"flip\"")
     });
@@ -237,10 +222,8 @@ fn i_13_a_rejection_between_the_start_and_the_first_flip_stops_it() {
 
 #[test]
 fn i_11_an_approval_that_ended_while_nobody_carried_it_out_stops_whoever_adopts() {
-    let (bench, erin) = asking();
+    let (bench, erin) = approved();
     let dave = &bench.dave;
-    dave.run(&REQUEST).assert(0, &[]);
-    decide(&erin, "approve", "production").assert(0, &[]);
     let trap = dave.relay.trap(Fate::HeldBefore, 1, |it| {
         it.records("\"began\":{\"step\":{\"flip\"")
     });
@@ -255,10 +238,8 @@ fn i_11_an_approval_that_ended_while_nobody_carried_it_out_stops_whoever_adopts(
 
 #[test]
 fn an_approved_cutover_whose_worker_was_killed_goes_on_under_the_approval_that_it_began_with() {
-    let (bench, erin) = asking();
+    let (bench, _) = approved();
     let dave = &bench.dave;
-    dave.run(&REQUEST).assert(0, &[]);
-    decide(&erin, "approve", "production").assert(0, &[]);
     let trap = dave.relay.trap(Fate::HeldBefore, 1, |it| {
         it.records("\"began\":{\"step\":{\"flip\"")
     });
@@ -272,10 +253,8 @@ fn an_approved_cutover_whose_worker_was_killed_goes_on_under_the_approval_that_i
 
 #[test]
 fn i_49_an_approval_lifts_no_other_gate_and_none_is_asked_for_while_one_is_closed() {
-    let (bench, erin) = asking();
+    let (bench, erin) = approved();
     let dave = &bench.dave;
-    dave.run(&REQUEST).assert(0, &[]);
-    decide(&erin, "approve", "production").assert(0, &[]);
     let policy = json!({
         "metadata": {"name": "wheelhouse-policy"},
         "data": {"schema": "1", "freeze": r#"{"who":"bob","why":"sale"}"#},
@@ -298,10 +277,8 @@ fn i_49_an_approval_lifts_no_other_gate_and_none_is_asked_for_while_one_is_close
 
 #[test]
 fn i_12_approvals_that_cannot_be_read_close_the_gate() {
-    let (bench, erin) = asking();
+    let (bench, _) = approved();
     let dave = &bench.dave;
-    dave.run(&REQUEST).assert(0, &[]);
-    decide(&erin, "approve", "production").assert(0, &[]);
     let away = dave.relay.ever_after(Fate::Said(503, String::new()), |it| {
         it.method == "GET" && it.path.ends_with("/configmaps")
     });
@@ -330,10 +307,8 @@ fn a_request_of_a_newer_version_is_no_proof_that_nothing_waits() {
 
 #[test]
 fn approvals_that_are_forged_malformed_dated_or_over_do_not_count_and_say_why() {
-    let (bench, erin) = asking();
+    let (bench, _) = approved();
     let dave = &bench.dave;
-    dave.run(&REQUEST).assert(0, &[]);
-    decide(&erin, "approve", "production").assert(0, &[]);
     for (change, code, words) in [
         (
             json!({"author": "demo-operator"}),
@@ -407,10 +382,8 @@ fn the_policy_may_ask_for_more_than_the_configuration_and_github_is_never_asked_
 
 #[test]
 fn an_approval_that_the_servers_clock_has_ended_is_over() {
-    let (bench, erin) = asking();
+    let (bench, _) = approved();
     let dave = &bench.dave;
-    dave.run(&REQUEST).assert(0, &[]);
-    decide(&erin, "approve", "production").assert(0, &[]);
     dave.run(&PLAN).assert(0, &[]);
     // Without the server's time nobody knows.
     let unknown = dave.relay.ever_after(Fate::Said(503, String::new()), |it| {

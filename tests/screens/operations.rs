@@ -564,6 +564,12 @@ fn whether_the_way_back_is_warm_and_until_when_is_on_the_screen_and_l_plans_its_
     let screen = text(&mut state, (160, 50));
     let warm = "R rolls back to it: warm 5/5, until ";
     assert!(screen.contains(warm), "{screen}");
+    // The delay ends by the server's clock alone.
+    press(&mut state, "L");
+    let screen = text(&mut state, (160, 50));
+    assert!(screen.contains("clock is not known"), "{screen}");
+    press(&mut state, "esc");
+    state.environments[at].estate.cluster.skew_ms = Some(0);
     press(&mut state, "L");
     let screen = text(&mut state, (160, 50));
     for said in [

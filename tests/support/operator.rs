@@ -54,8 +54,24 @@ pub const DEPLOY: [&str; 10] = [
     "--image",
     "backend=:v3",
 ];
+/// A request for an approval without questions.
+pub const REQUEST: [&str; 7] = [
+    "approval",
+    "request",
+    "production",
+    "--write",
+    "--yes",
+    "--reason",
+    "v2 is due",
+];
 /// A rollback without questions.
 pub const ROLLBACK: [&str; 3] = ["rollback", "production", "--yes"];
+
+/// `approve` or `reject`, of the one request that waits.
+pub fn decide(who: &Operator, verb: &str, which: &str) -> Said {
+    let reason = ["--write", "--yes", "--reason", "looked at it"];
+    who.run(&[&["approval", verb, which][..], &reason].concat())
+}
 
 /// Somebody at a bastion.
 pub struct Operator {

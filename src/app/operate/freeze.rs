@@ -2,14 +2,14 @@
 
 use jiff::SignedDuration;
 
-use super::{Edit, Field, Input, Proposal, Wish, open, permit};
+use super::{Edit, Field, Input, Proposal, Wish, because, open, permit};
 use crate::app::Ask;
 use crate::app::dialog::{Dialog, Line, Sheet};
 use crate::app::facts::Facts;
 use crate::app::operations;
 use crate::app::state::State;
 use crate::estate::{Freeze, Safe, Standing};
-use crate::ops::freeze::{Because, Draft, Wanted, check, own};
+use crate::ops::freeze::{Draft, Wanted, check, own};
 use crate::ops::{OperationKind, Plan, Refusal};
 
 /// How long a freeze may last from now on: words, minutes; the last has no end.
@@ -87,12 +87,7 @@ fn reason(name: &'static str) -> Field {
 
 /// What would be written, as far as the screen knows; who says so, the API tells when it is done.
 fn draft(state: &State, at: usize, wanted: &Wanted, why: &str) -> Result<Draft, Refusal> {
-    let because = Because {
-        who: "".into(),
-        seat: state.author.clone(),
-        // The dialog itself asks for it.
-        why: if why.is_empty() { "…" } else { why }.into(),
-    };
+    let because = because(state, why);
     check(wanted, &because, &state.environments[at].estate, state.now)
 }
 

@@ -2,14 +2,13 @@
 
 use jiff::SignedDuration;
 
-use super::{Field, Input, Proposal, Wish, open, permit, reason};
+use super::{Field, Input, Proposal, Wish, because, open, permit, reason};
 use crate::app::Ask;
 use crate::app::dialog::{Dialog, Line, Sheet};
 use crate::app::facts::Facts;
 use crate::app::state::State;
 use crate::estate::{Safe, Tier};
 use crate::ops::Refusal;
-use crate::ops::freeze::Because;
 use crate::ops::warm::{Draft, Wanted, check, warmth};
 
 /// What may be said: words, minutes; none: until somebody lets it go.
@@ -43,12 +42,7 @@ pub fn propose_warm(state: &mut State) {
 
 /// What would be written, as far as the screen knows; who says so, the API tells when it is done.
 fn draft(state: &State, at: usize, wanted: Wanted, why: &str) -> Result<Draft, Refusal> {
-    let because = Because {
-        who: "".into(),
-        seat: state.author.clone(),
-        // The dialog itself asks for it.
-        why: if why.is_empty() { "…" } else { why }.into(),
-    };
+    let because = because(state, why);
     check(wanted, &because, &state.environments[at].estate, state.now)
 }
 

@@ -1,26 +1,11 @@
 //! An approval by another certificate, as the shipped Role of release managers allows it and under the admission policy.
 
 use super::Stage;
-use crate::operator::{CUTOVER, Operator, QUICK, ROLLBACK};
+use crate::operator::{CUTOVER, Operator, QUICK, REQUEST, ROLLBACK, decide};
 use crate::relay::Asked;
 use crate::shipped::{MANAGERS, RECORDS};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, ListParams, PostParams};
-
-const REQUEST: [&str; 7] = [
-    "approval",
-    "request",
-    "production",
-    "--write",
-    "--yes",
-    "--reason",
-    "v2 is due",
-];
-
-fn decide(who: &Operator, verb: &str) -> crate::operator::Said {
-    let reason = ["--write", "--yes", "--reason", "looked at it"];
-    who.run(&[&["approval", verb, "production"][..], &reason].concat())
-}
 
 impl Stage<'_> {
     /// Somebody who may see the environment and approve, and nothing else.
@@ -46,7 +31,7 @@ fn i_48_an_approval_by_another_certificate_lets_a_cutover_through_and_a_forged_o
     dave.run(&CUTOVER)
         .assert(4, &["one other person's is needed"]);
     dave.run(&REQUEST).assert(0, &["to GREEN waits"]);
-    decide(&dave, "approve").assert(5, &["dave asked for it and may not approve it"]);
+    decide(&dave, "approve", "production").assert(5, &["dave asked for it and may not approve it"]);
 
     // Past our own checks: the API server itself denies it, whichever name is written there.
     let client = stage.plane.run(stage.plane.client_for("dave"));
@@ -77,7 +62,7 @@ fn i_48_an_approval_by_another_certificate_lets_a_cutover_through_and_a_forged_o
     }
     assert_eq!(dave.relay.count(Asked::is_flip), 0);
 
-    decide(&judith, "approve").assert(0, &["to GREEN is approved until"]);
+    decide(&judith, "approve", "production").assert(0, &["to GREEN is approved until"]);
     let said = dave.run(&CUTOVER);
     said.assert(0, &["done: GREEN is live"]);
     dave.run(&["op", "show", &said.id()])
