@@ -109,6 +109,8 @@ enum Verb {
     Thaw(freeze::Common),
     /// Give the idle colour other images and wait until it is whole; without colours, in place.
     Deploy(operate::Deploy),
+    /// All of it as one: deploy to the idle colour, test it, wait for the approval, cut over, and watch.
+    Release(operate::Deploy),
     /// Ask every ready pod of the idle colour by itself, as the configuration says, and record what was tested.
     Smoke(operate::Arguments),
     /// Scale the colour that traffic left to 0, when it is kept no longer: the end of the fast way back.
@@ -172,7 +174,10 @@ fn run(arguments: &Arguments) -> Exit {
             with(arguments, |loaded| freeze::thaw(loaded, wanted, may_write))
         }
         Some(Verb::Deploy(wanted)) => with(arguments, |loaded| {
-            operate::deploy(loaded, wanted, may_write)
+            operate::deploy(loaded, OperationKind::Deploy, wanted, may_write)
+        }),
+        Some(Verb::Release(wanted)) => with(arguments, |loaded| {
+            operate::deploy(loaded, OperationKind::Release, wanted, may_write)
         }),
         Some(Verb::Smoke(wanted)) => operation(arguments, OperationKind::Smoke, wanted),
         Some(Verb::Cleanup(wanted)) => operation(arguments, OperationKind::Cleanup, wanted),

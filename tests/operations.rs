@@ -31,6 +31,8 @@ mod kept;
 mod operator;
 #[path = "support/relay.rs"]
 mod relay;
+#[path = "operations/release.rs"]
+mod release;
 #[path = "operations/replies.rs"]
 mod replies;
 #[path = "operations/smoke.rs"]

@@ -89,6 +89,8 @@ pub enum Action {
     Deploy,
     /// Plan to ask each of its pods whether it answers.
     Smoke,
+    /// Plan all of it: a deploy, its smoke test, and the cutover.
+    Release,
     /// The operation of this environment, entry by entry.
     Operation,
     /// Plan to have it stopped and undone.
@@ -165,6 +167,7 @@ impl Action {
         Self::Repair,
         Self::Deploy,
         Self::Smoke,
+        Self::Release,
         Self::Operation,
         Self::Abort,
         Self::Adopt,
@@ -231,6 +234,7 @@ impl Action {
             Self::Repair => "repair",
             Self::Deploy => "deploy",
             Self::Smoke => "smoke",
+            Self::Release => "release",
             Self::Operation => "operation",
             Self::Abort => "abort",
             Self::Adopt => "adopt",
@@ -301,6 +305,7 @@ impl Action {
             | Self::Repair
             | Self::Deploy
             | Self::Smoke
+            | Self::Release
             | Self::Abort
             | Self::Adopt
             | Self::Abandon

@@ -159,6 +159,13 @@ pub const BINDINGS: &[Binding] = &[
     ),
     bind(
         Context::Anywhere,
+        &["U"],
+        Release,
+        "plan a release: deploy, smoke test, approval, cutover, as one",
+        "",
+    ),
+    bind(
+        Context::Anywhere,
         &["5"],
         Operation,
         "the operation, entry by entry",

@@ -143,7 +143,10 @@ pub fn propose(state: &mut State, kind: OperationKind) {
     let scope = &state.estate().scope;
     let needs_colours = matches!(
         kind,
-        OperationKind::Cutover | OperationKind::Repair | OperationKind::Cleanup
+        OperationKind::Cutover
+            | OperationKind::Repair
+            | OperationKind::Cleanup
+            | OperationKind::Release
     );
     if scope.traffic.is_none() && needs_colours {
         let said = format!(
@@ -158,7 +161,7 @@ pub fn propose(state: &mut State, kind: OperationKind) {
         OperationKind::Rollback => (Ask::Word("rollback".into()), Vec::new()),
         // It changes nothing.
         OperationKind::Smoke => (Ask::Enter, Vec::new()),
-        OperationKind::Deploy => {
+        OperationKind::Deploy | OperationKind::Release => {
             let mut fields: Vec<Field> = deploy::field(state).into_iter().collect();
             fields.push(reason(tier));
             (Ask::of(tier, word(state, kind)), fields)
@@ -346,11 +349,11 @@ fn request(
     Request {
         images: images.clone(),
         how: match kind {
-            OperationKind::Deploy => environment.how.of(images),
+            OperationKind::Deploy | OperationKind::Release => environment.how.of(images),
             _ => How::Image,
         },
         probes: match kind {
-            OperationKind::Smoke => environment.probes.clone(),
+            OperationKind::Smoke | OperationKind::Release => environment.probes.clone(),
             _ => Vec::new(),
         },
         ..bare(kind, lifted)

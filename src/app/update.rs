@@ -310,6 +310,7 @@ fn act(state: &mut State, action: Action) -> Option<Command> {
         Action::Repair => operate::propose(state, OperationKind::Repair),
         Action::Deploy => operate::propose(state, OperationKind::Deploy),
         Action::Smoke => operate::propose(state, OperationKind::Smoke),
+        Action::Release => operate::propose(state, OperationKind::Release),
         Action::Abort => operate::propose_about(state, operate::Wish::Abort),
         Action::Adopt => operate::propose_about(state, operate::Wish::Adopt),
         Action::Abandon => operate::propose_about(state, operate::Wish::Abandon),

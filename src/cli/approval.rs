@@ -112,6 +112,7 @@ async fn request(loaded: &Loaded, wanted: &Request, may_write: bool) -> Done {
             .map(|(gate, why)| (Safe::new(gate), Safe::new(why)))
             .collect(),
         reason: Safe::new(&wanted.common.reason),
+        within: None,
     };
     let draft = approve::ask(&bastion, &asked).await;
     finish(&bastion, draft, &wanted.common).await

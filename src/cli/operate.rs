@@ -1,4 +1,4 @@
-//! `cutover`, `rollback`, `repair`, `deploy`, `smoke`, `cleanup`: the same engine that the cockpit's workers run, in the foreground.
+//! `cutover`, `rollback`, `repair`, `deploy`, `smoke`, `cleanup`, `release`: the same engine that the cockpit's workers run, in the foreground.
 //!
 //! The same checks as on the screen, the exit codes of the one table, the plan as text or as JSON of the shape
 //! `wheelhouse.plan/v1`. Without `--yes` it asks on the terminal, and without a terminal it refuses.
@@ -74,8 +74,13 @@ pub(super) struct Deploy {
     same: bool,
 }
 
-/// Plans a deploy, asks, and does it.
-pub(super) fn deploy(loaded: &Loaded, wanted: &Deploy, may_write: bool) -> Exit {
+/// Plans a deploy or a release, asks, and does it.
+pub(super) fn deploy(
+    loaded: &Loaded,
+    kind: OperationKind,
+    wanted: &Deploy,
+    may_write: bool,
+) -> Exit {
     let named = place(loaded, &wanted.common.environment).ok();
     let same: Vec<String> = (named.iter().filter(|_| wanted.same))
         .flat_map(|place| &place.scope.workloads)
@@ -83,7 +88,6 @@ pub(super) fn deploy(loaded: &Loaded, wanted: &Deploy, may_write: bool) -> Exit 
         .collect();
     let images = wanted.image.iter().chain(&same);
     let images: Vec<&str> = images.map(String::as_str).collect();
-    let kind = OperationKind::Deploy;
     begin(loaded, kind, &wanted.common, &images, may_write)
 }
 
@@ -130,11 +134,13 @@ fn begin(
         break_glass: arguments.break_glass.as_deref().map(Safe::new),
         // What joins a workflow's operation is the part that the workflow does.
         how: match (kind, &within) {
-            (OperationKind::Deploy, None) => loaded.how(&place.scope.name).of(&images),
+            (OperationKind::Deploy | OperationKind::Release, None) => {
+                loaded.how(&place.scope.name).of(&images)
+            }
             _ => How::Image,
         },
         probes: match kind {
-            OperationKind::Smoke => loaded.probes(&place.scope.name),
+            OperationKind::Smoke | OperationKind::Release => loaded.probes(&place.scope.name),
             _ => Vec::new(),
         },
         images,

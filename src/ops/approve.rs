@@ -11,7 +11,7 @@ use super::bastion::Bastion;
 use super::engine::Refused;
 use super::hook::{Event, Hooks};
 use super::kept::NAMESPACE;
-use super::plan::{Plan, Refusal, RefusalKind, Request, check, target};
+use super::plan::{Plan, Refusal, RefusalKind, Request, Within, check, target};
 use super::policy::{ask_clock, journaled, put, read as read_policy, refusal, words};
 use super::reads::{fresh, tell};
 use super::{OperationKind, kept_selector, marks, monitoring};
@@ -60,6 +60,8 @@ pub struct Wanted {
     pub overrides: BTreeMap<Safe, Safe>,
     /// Why.
     pub reason: Safe,
+    /// The operation under whose Leases the cutover will be, if one asks for itself.
+    pub within: Option<Safe>,
 }
 
 /// All that was asked for and decided here, and the server's time.
@@ -127,7 +129,11 @@ fn cutover(to: Option<Safe>, overrides: BTreeMap<Safe, Safe>) -> Request {
 /// Why not: nobody needs to approve it, or more stands in its way than that nobody did.
 pub async fn ask(bastion: &Bastion, wanted: &Wanted) -> Result<Draft, Refused> {
     let author = author(bastion, &wanted.reason)?;
-    let request = cutover(wanted.to.clone(), wanted.overrides.clone());
+    let within = wanted.within.clone();
+    let request = Request {
+        within: within.map(|operation| Within { operation, run: 0 }),
+        ..cutover(wanted.to.clone(), wanted.overrides.clone())
+    };
     let (mut estate, plan) = planned(bastion, &request).await?;
     askable(&estate, &plan)?;
     let server = server(bastion, &mut estate).await;

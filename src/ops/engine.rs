@@ -10,6 +10,7 @@ mod freeze;
 mod hold;
 mod join;
 mod program;
+mod release;
 mod roll_out;
 mod smoke;
 mod soak;
@@ -259,6 +260,7 @@ impl Run {
             Step::RollOut(name) => self.rolled_out(step, name).await,
             Step::Verify => self.verify().await,
             Step::Smoke => self.smoke(step).await,
+            Step::Plan => self.plan_cutover(step).await,
         }
     }
 
@@ -278,7 +280,8 @@ impl Run {
             | Step::Restore
             | Step::Follow
             | Step::RollOut(_)
-            | Step::Verify => Ok(Found::Known(self.act(step).await?)),
+            | Step::Verify
+            | Step::Plan => Ok(Found::Known(self.act(step).await?)),
         }
     }
 

@@ -31,6 +31,8 @@ pub enum OperationKind {
     Smoke,
     /// The idle colour is scaled to 0.
     Cleanup,
+    /// A deploy, a smoke test, what has to be approved, and a cutover, as one.
+    Release,
 }
 
 impl OperationKind {
@@ -43,7 +45,18 @@ impl OperationKind {
             Self::Deploy => "deploy",
             Self::Smoke => "smoke",
             Self::Cleanup => "cleanup",
+            Self::Release => "release",
         }
+    }
+
+    /// Whether it brings traffic to the other colour with every check of a cutover.
+    pub fn cuts_over(self) -> bool {
+        matches!(self, Self::Cutover | Self::Release)
+    }
+
+    /// Whether it changes the Deployments of the idle colour.
+    pub fn deploys(self) -> bool {
+        matches!(self, Self::Deploy | Self::Cleanup | Self::Release)
     }
 }
 
@@ -81,6 +94,8 @@ pub enum Step {
     Verify,
     /// Each pod is asked each question.
     Smoke,
+    /// The cutover of a release is planned over what was deployed and tested; an approval is waited for.
+    Plan,
 }
 
 impl Step {
@@ -102,6 +117,7 @@ impl Step {
             Self::RollOut(_) => "roll out",
             Self::Verify => "verify",
             Self::Smoke => "smoke",
+            Self::Plan => "plan",
         }
     }
 
@@ -121,7 +137,8 @@ impl Step {
             | Self::Update(_)
             | Self::RollOut(_)
             | Self::Verify
-            | Self::Smoke => None,
+            | Self::Smoke
+            | Self::Plan => None,
         }
     }
 
@@ -218,6 +235,8 @@ pub enum What {
         /// By workload.
         revisions: Revisions,
     },
+    /// This is how a release cuts over: planned over what it deployed and tested.
+    Cutover(Box<Plan>),
     /// A step is done.
     Passed {
         /// Which.

@@ -74,7 +74,11 @@ struct Before {
 
 impl Before {
     fn of(lease: &Lease) -> Self {
-        let kinds = [OperationKind::Deploy, OperationKind::Cleanup];
+        let kinds = [
+            OperationKind::Deploy,
+            OperationKind::Cleanup,
+            OperationKind::Release,
+        ];
         let kind = lease.marks.get(kept::KIND);
         let is_it = |word: &Safe| kinds.iter().any(|kind| kind.word() == word.as_str());
         let was_held = (lease.holder.as_ref()).is_some_and(|holder| !holder.is_empty());

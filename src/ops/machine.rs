@@ -11,6 +11,7 @@
 //!           check ─ run ─ roll out x ─ roll out y ─ verify ─▶ done                    by a program
 //! smoke     check ─ smoke ─▶ done
 //! cleanup   check ─ update x ─ update y ─ verify ─▶ done           nothing undoes it
+//! release   check ─ a deploy's ─ smoke ─ plan ─ a cutover's from hold on ─▶ done, or rolled back as a cutover
 //! ```
 //!
 //! Without colours a rollback updates and rolls out in place of flips and moves.
@@ -28,6 +29,8 @@ use crate::estate::Safe;
 
 /// How a pause begins that only a person ends: whoever takes the operation over holds, too (I-12, I-34).
 pub const HELD: &str = "HELD: ";
+/// How a pause begins that ends when what is waited for comes: an approval, a gate that opens.
+pub const WAITS: &str = "WAITS ";
 /// How a pause begins that ends when it is known again whether all is well.
 pub const UNSURE: &str = "UNKNOWN ";
 
@@ -176,6 +179,12 @@ impl Operation {
                 self.overridden.push((gate.clone(), reason.clone()));
             }
             What::Dispatched { run } => self.run = Some(*run),
+            What::Cutover(next) => {
+                let has_flipped = self.states.keys().any(|step| matches!(step, Step::Flip(_)));
+                if let Some(plan) = self.plan.as_mut().filter(|_| !has_flipped) {
+                    plan.go_on_with(next);
+                }
+            }
             What::Noted { fact } => self.notes.push(fact.clone()),
             What::Paused { reason } => self.paused = Some(reason.clone()),
             What::Resumed => self.paused = None,
@@ -297,7 +306,7 @@ impl Operation {
             .filter(|step| self.states.contains_key(step) && *step != Step::Restore)
             .collect();
         let flipped: Vec<Safe> = match plan.kind {
-            OperationKind::Cutover => (steps.iter().rev())
+            OperationKind::Cutover | OperationKind::Release => (steps.iter().rev())
                 .filter(|step| matches!(step, Step::Flip(_)) && self.has_passed(step))
                 .filter_map(|step| step.service().cloned())
                 .collect(),

@@ -13,6 +13,7 @@ mod gates;
 mod left;
 mod monitoring;
 mod overridden;
+mod release;
 mod restore;
 mod rollback;
 mod smoke;
@@ -24,6 +25,7 @@ pub(in crate::ops) use decisive::digest;
 pub use deploy::{SAME, asked};
 pub use freeze::is_glass;
 pub(in crate::ops) use left::left;
+pub(in crate::ops) use release::Stands;
 pub use smoke::{Probe, Question, Trial};
 pub(in crate::ops) use smoke::{all, ill, pods, port};
 pub use soaked::{Soaked, soaked};
@@ -338,6 +340,13 @@ pub fn check(request: &Request, estate: &Estate, now: Now) -> Result<Plan, Refus
         (OperationKind::Rollback, Some(switch)) => rollback::rollback(request, estate, switch, now),
         (OperationKind::Repair, Some(switch)) => gates::repair(request, estate, switch, now),
         (OperationKind::Cleanup, Some(switch)) => cleanup::cleanup(request, estate, switch, now),
+        (OperationKind::Release, Some(switch)) => release::release(request, estate, switch, now),
+        (OperationKind::Release, None) => {
+            let name = &estate.scope.name;
+            Err(Refusal::invalid(format!(
+                "{name} has no [environment.traffic]: nothing is cut over there; deploy it, then smoke test it"
+            )))
+        }
         (OperationKind::Cutover | OperationKind::Repair | OperationKind::Cleanup, None) => {
             let name = &estate.scope.name;
             Err(Refusal::invalid(format!(
@@ -352,8 +361,10 @@ pub fn check(request: &Request, estate: &Estate, now: Now) -> Result<Plan, Refus
 pub fn target(request: &Request, estate: &Estate) -> Option<Safe> {
     let switch = estate.scope.traffic.as_ref()?;
     let to = match (request.kind, &request.to) {
-        (OperationKind::Cutover, Some(wanted)) => colour(wanted, switch).ok()?,
-        (OperationKind::Cutover, None) => 1 - estate.live_colour()?,
+        (OperationKind::Cutover | OperationKind::Release, Some(wanted)) => {
+            colour(wanted, switch).ok()?
+        }
+        (OperationKind::Cutover | OperationKind::Release, None) => 1 - estate.live_colour()?,
         (
             OperationKind::Rollback
             | OperationKind::Repair
@@ -384,13 +395,17 @@ impl Plan {
         let serves = self.least.keys().cloned();
         match self.kind {
             OperationKind::Cutover => {
-                let mut steps = vec![Step::Check, Step::Hold];
-                for service in flips {
-                    steps.extend([Step::Flip(service.clone()), Step::Move(service)]);
+                let mut steps = vec![Step::Check];
+                steps.extend(self.cuts_over());
+                steps
+            }
+            OperationKind::Release => {
+                let mut steps = self.deploys();
+                if !self.probes.is_empty() {
+                    steps.push(Step::Smoke);
                 }
-                let moved = |s: &Safe| self.flips.iter().any(|f| f.service == *s);
-                steps.extend(serves.filter(|s| !moved(s)).map(Step::Move));
-                steps.extend([Step::Watch, Step::Restore]);
+                steps.push(Step::Plan);
+                steps.extend(self.cuts_over());
                 steps
             }
             OperationKind::Rollback => {
@@ -421,25 +436,37 @@ impl Plan {
                     .chain([Step::Verify])
                     .collect()
             }
-            OperationKind::Deploy => {
-                let mut steps = vec![Step::Check];
-                match self.how {
-                    How::Image => {}
-                    How::Command(_) => steps.push(Step::Run),
-                    How::Workflow(_) => steps.extend([Step::Dispatch, Step::Follow]),
-                }
-                steps.extend(
-                    self.updates
-                        .iter()
-                        .map(|u| Step::Update(u.deployment.clone())),
-                );
-                steps.extend(self.rolls.iter().cloned().map(Step::RollOut));
-                if !self.keeps.is_empty() {
-                    steps.push(Step::Verify);
-                }
-                steps
-            }
+            OperationKind::Deploy => self.deploys(),
         }
+    }
+
+    fn deploys(&self) -> Vec<Step> {
+        let mut steps = vec![Step::Check];
+        match self.how {
+            How::Image => {}
+            How::Command(_) => steps.push(Step::Run),
+            How::Workflow(_) => steps.extend([Step::Dispatch, Step::Follow]),
+        }
+        let updates = self.updates.iter();
+        steps.extend(updates.map(|u| Step::Update(u.deployment.clone())));
+        steps.extend(self.rolls.iter().cloned().map(Step::RollOut));
+        if !self.keeps.is_empty() {
+            steps.push(Step::Verify);
+        }
+        steps
+    }
+
+    fn cuts_over(&self) -> Vec<Step> {
+        let mut steps = vec![Step::Hold];
+        for flip in &self.flips {
+            let service = || flip.service.clone();
+            steps.extend([Step::Flip(service()), Step::Move(service())]);
+        }
+        let moved = |s: &&Safe| self.flips.iter().any(|f| f.service == **s);
+        let serves = self.least.keys().filter(|s| !moved(s));
+        steps.extend(serves.cloned().map(Step::Move));
+        steps.extend([Step::Watch, Step::Restore]);
+        steps
     }
 
     /// Whether a freeze is passed over.
@@ -505,6 +532,7 @@ impl Plan {
             OperationKind::Deploy if self.is_in_place() => format!("deploy to {name}"),
             OperationKind::Deploy => format!("deploy to {to} of {name}"),
             OperationKind::Cleanup => format!("clean up {to} of {name}"),
+            OperationKind::Release => format!("release {name} by {to}"),
             OperationKind::Smoke if self.is_in_place() => format!("smoke test {name}"),
             OperationKind::Smoke => format!("smoke test {to} of {name}"),
         }

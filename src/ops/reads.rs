@@ -118,10 +118,11 @@ pub async fn rights(bastion: &Bastion, estate: &mut Estate, kind: OperationKind)
         .flat_map(|switch| &switch.services)
         .map(|service| right("patch", "", "services", service, here))
         .collect();
-    if matches!(kind, OperationKind::Deploy | OperationKind::Cleanup) {
+    if kind.deploys() {
         wanted.push(right("patch", "apps", "deployments", "", here));
     }
-    if kind == OperationKind::Smoke {
+    let asks_pods = kind == OperationKind::Release && !bastion.probes.is_empty();
+    if kind == OperationKind::Smoke || asks_pods {
         let forward = right("get", "", "pods", "", here);
         wanted.push(Right {
             subresource: "portforward",

@@ -147,6 +147,7 @@ fn headline(kept: &Kept) -> String {
         OperationKind::Repair => String::new(),
         _ if plan.is_in_place() => String::new(),
         OperationKind::Smoke => format!(" of {}", Plan::colour_in_words(&plan.to)),
+        OperationKind::Release => format!(" by {}", Plan::colour_in_words(&plan.to)),
         OperationKind::Cutover | OperationKind::Rollback | OperationKind::Deploy => {
             format!(" to {}", Plan::colour_in_words(&plan.to))
         }
@@ -263,6 +264,7 @@ fn now(state: &State, kept: &Kept, step: &Step) -> String {
         (Step::Update(name), _) => format!("patching {name}"),
         (Step::RollOut(name), StepState::Running { .. }) => rolling(state.estate(), name),
         (Step::Smoke, _) => "asking every pod what is configured".to_owned(),
+        (Step::Plan, _) => "planning the cutover over what is there now".to_owned(),
         (Step::Verify, _) => "reading the live Services once more".to_owned(),
         (Step::Hold, _) => "holding the autoscalers".to_owned(),
         (Step::Restore, _) => "giving the autoscalers back what they had".to_owned(),
@@ -330,7 +332,7 @@ fn moves_nothing(kept: &Kept) -> bool {
     plan.is_some_and(|plan| match plan.kind {
         OperationKind::Rollback | OperationKind::Smoke | OperationKind::Cleanup => true,
         OperationKind::Deploy => !plan.is_in_place(),
-        OperationKind::Cutover | OperationKind::Repair => false,
+        OperationKind::Cutover | OperationKind::Repair | OperationKind::Release => false,
     })
 }
 

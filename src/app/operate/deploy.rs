@@ -147,9 +147,10 @@ fn hash_in(tag: &str) -> Option<&str> {
 
 /// Reads the field anew: other images are another worker's.
 pub fn refill(state: &mut State, proposal: &mut Proposal, dialog: &Dialog) {
-    if proposal.wish != Wish::Start(OperationKind::Deploy) {
+    let (Wish::Start(OperationKind::Deploy) | Wish::Start(OperationKind::Release)) = proposal.wish
+    else {
         return;
-    }
+    };
     let environment = &state.environments[proposal.environment];
     let images = Images::of(environment, &dialog.fields, dialog.focus);
     if images.read != proposal.images.read && proposal.worker != Worker::Absent {

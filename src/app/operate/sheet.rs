@@ -51,6 +51,7 @@ fn planned(state: &State, proposal: &Proposal, kind: OperationKind) -> Sheet {
             OperationKind::Deploy => "deploy",
             OperationKind::Smoke => "smoke test",
             OperationKind::Cleanup => "clean up",
+            OperationKind::Release => "release",
         },
         tag: plan
             .as_ref()
@@ -67,7 +68,8 @@ fn planned(state: &State, proposal: &Proposal, kind: OperationKind) -> Sheet {
             | OperationKind::Rollback
             | OperationKind::Deploy
             | OperationKind::Smoke
-            | OperationKind::Cleanup => "T thaws it.",
+            | OperationKind::Cleanup
+            | OperationKind::Release => "T thaws it.",
         });
     }
     let lacks = plan.as_ref().is_some_and(Plan::lacks_approval_alone);
@@ -78,7 +80,7 @@ fn planned(state: &State, proposal: &Proposal, kind: OperationKind) -> Sheet {
         let said = "a freeze is passed over: it stands red on every screen until somebody closes it with a note (K)";
         sheet.lines.push(Line::Look("BREAK-GLASS", said.to_owned()));
     }
-    if plan.is_none() && kind == OperationKind::Deploy {
+    if plan.is_none() && matches!(kind, OperationKind::Deploy | OperationKind::Release) {
         sheet.lines.extend(deploy::help(state, proposal));
     }
     if let Some(plan) = &plan {
@@ -93,7 +95,8 @@ fn planned(state: &State, proposal: &Proposal, kind: OperationKind) -> Sheet {
             | OperationKind::Repair
             | OperationKind::Deploy
             | OperationKind::Smoke
-            | OperationKind::Cleanup => {
+            | OperationKind::Cleanup
+            | OperationKind::Release => {
                 sheet.lines.extend(deploy::built(state, proposal));
                 if kind == OperationKind::Cutover {
                     sheet.lines.extend(deploy::newer(state, proposal, plan));
@@ -122,6 +125,7 @@ fn title(plan: &Plan) -> String {
         OperationKind::Deploy if plan.is_in_place() => format!("DEPLOY to {name}"),
         OperationKind::Deploy => format!("DEPLOY to {to} of {name}"),
         OperationKind::Cleanup => format!("CLEAN UP {to} of {name}"),
+        OperationKind::Release => format!("RELEASE {name} by {to}"),
         OperationKind::Smoke if plan.is_in_place() => format!("SMOKE TEST {name}"),
         OperationKind::Smoke => format!("SMOKE TEST {to} of {name}"),
     }

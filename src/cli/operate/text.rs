@@ -108,6 +108,7 @@ pub(in crate::cli) fn entry(entry: &Entry) -> String {
         What::Began { step, attempt } => format!("{step} … (try {attempt})"),
         What::Dispatched { run } => format!("dispatched run {run}"),
         What::Noted { fact } => format!("note: {fact}"),
+        What::Cutover(plan) => format!("{}, as planned over what is there", plan.title()),
         What::Tested { revisions } => format!("tested: {}", in_words(revisions)),
         What::Passed { step, evidence } => format!("{step} done: {evidence}"),
         What::Failed { step, reason } => format!("{step} FAILED: {reason}"),

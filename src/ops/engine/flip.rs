@@ -150,7 +150,7 @@ impl Run {
                 approved(plan, &estate, now).map_err(Look::No)?;
             }
             estate.alerts = alerts;
-            if plan.kind == OperationKind::Cutover {
+            if plan.kind.cuts_over() {
                 open(plan, &estate, now).map_err(Look::No)?;
             }
         }
@@ -184,7 +184,7 @@ impl Run {
         let plan = self.plan()?;
         let mut estate = Estate::new(self.bastion.scope.clone(), None);
         estate.alerts = self.eyes.estate.alerts.clone();
-        if plan.kind == OperationKind::Cutover {
+        if plan.kind.cuts_over() {
             monitoring::look(&self.bastion, &mut estate, &plan.to).await;
         }
         estate.alerts

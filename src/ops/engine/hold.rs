@@ -27,7 +27,7 @@ impl Run {
             Ok(estate) => estate,
             Err(fault) => return Ok(vec![failed(&Step::Check, fault.what)]),
         };
-        if plan.kind == OperationKind::Cutover {
+        if plan.kind.cuts_over() {
             estate.alerts = self.eyes.estate.alerts.clone();
             monitoring::look(&self.bastion, &mut estate, &plan.to).await;
         }
@@ -41,6 +41,7 @@ impl Run {
                     | OperationKind::Deploy
                     | OperationKind::Smoke
                     | OperationKind::Cleanup
+                    | OperationKind::Release
             )
             .then(|| plan.to.clone())
             .filter(|to| !to.is_empty()),

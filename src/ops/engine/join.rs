@@ -173,6 +173,7 @@ fn facts(run: u64, entries: &[Entry]) -> Vec<Safe> {
             What::Locked { .. }
             | What::Dispatched { .. }
             | What::Tested { .. }
+            | What::Cutover(_)
             | What::Overridden { .. }
             | What::GlassClosed { .. }
             | What::AbortAsked { .. }

@@ -67,7 +67,8 @@ pub async fn prepare(bastion: &Bastion, request: Request) -> Result<Prepared, Re
         | OperationKind::Repair
         | OperationKind::Deploy
         | OperationKind::Smoke
-        | OperationKind::Cleanup => {
+        | OperationKind::Cleanup
+        | OperationKind::Release => {
             let mut estate = reads::for_plan(bastion, request.kind).await?;
             reads::rights(bastion, &mut estate, request.kind).await;
             estate
@@ -163,7 +164,8 @@ impl Prepared {
             | OperationKind::Repair
             | OperationKind::Deploy
             | OperationKind::Smoke
-            | OperationKind::Cleanup => self.move_forward(confirmed, stop).await,
+            | OperationKind::Cleanup
+            | OperationKind::Release => self.move_forward(confirmed, stop).await,
         }
     }
 
@@ -389,7 +391,7 @@ async fn take_over(
         }
     }
     let mut eyes = Eyes::open(bastion);
-    if plan.kind == OperationKind::Cutover {
+    if plan.kind.cuts_over() {
         eyes.ask_monitoring(&plan.to);
     }
     let mut run = run(bastion.clone(), kept, lock, eyes, journal, stop, soaked);

@@ -6,7 +6,6 @@
 
 use super::{Finding, Flip, Gate, Plan, decisive};
 use crate::estate::{Approver, Currency, Estate, Kind, Now, Safe};
-use crate::ops::OperationKind;
 use crate::ops::approval::{Decision, Paper, Papers, clock, is_program};
 
 /// The gate that says BAD where nobody else approved it, or not any more.
@@ -40,7 +39,7 @@ pub(super) fn approval(to: &Safe, flips: &[Flip], estate: &Estate, now: Now) -> 
 /// # Errors
 /// Why not.
 pub(in crate::ops) fn approved(plan: &Plan, estate: &Estate, now: Now) -> Result<(), Safe> {
-    if plan.kind != OperationKind::Cutover {
+    if !plan.kind.cuts_over() {
         return Ok(());
     }
     // Whoever adopts it may have another configuration: what the plan stood on is asked all the same.

@@ -88,7 +88,7 @@ pub(super) fn deploy(
     };
     updates.retain(changes_something);
     let draft = Draft {
-        kind: OperationKind::Deploy,
+        kind: request.kind,
         updates,
         rolls,
         keeps,

@@ -1,6 +1,6 @@
 //! What is checked before traffic moves forward, and what each check says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::approval::approval;
 use super::freeze::freeze;
@@ -617,24 +617,29 @@ fn others(estate: &Estate, switch: &TrafficSwitch) -> Vec<Safe> {
     words
 }
 
+/// What runs in each colour; a pod that goes just now does not count.
 fn images(estate: &Estate, to: usize) -> Vec<ImageChange> {
-    let of = |colour| estate.colour_view(Some(colour)).images;
-    let (old, new) = (of(1 - to), of(to));
-    let words = |images: &[(Safe, Vec<(crate::estate::Image, u32)>)], workload: &Safe| {
-        let mine = images.iter().find(|(name, _)| name == workload);
-        let one = |(image, _): &(crate::estate::Image, u32)| {
+    let switch = estate.scope.traffic.as_ref();
+    let words = |workload: &crate::estate::WorkloadScope, colour: usize| {
+        let is_of = |pod: &&Pod| {
+            let there = switch.and_then(|switch| switch.colour_of(&pod.labels));
+            workload.labels.selects(&pod.labels) && there == Some(colour) && pod.deleting.is_none()
+        };
+        let pods = estate.pods.value.iter().filter(is_of);
+        let one = |pod: &Pod| {
+            let image = &pod.main_container()?.image;
             let digest = image
                 .short_digest()
                 .map_or_else(String::new, |d| format!(" {d}"));
-            Safe::from(format!("{}{digest}", image.short_tag()))
+            Some(Safe::from(format!("{}{digest}", image.short_tag())))
         };
-        mine.map(|(_, images)| images.iter().map(one).collect())
-            .unwrap_or_default()
+        let all: BTreeSet<Safe> = pods.filter_map(one).collect();
+        all.into_iter().collect()
     };
     let change = |workload: &crate::estate::WorkloadScope| ImageChange {
         workload: workload.name.clone(),
-        from: words(&old, &workload.name),
-        to: words(&new, &workload.name),
+        from: words(workload, 1 - to),
+        to: words(workload, to),
     };
     estate.scope.workloads.iter().map(change).collect()
 }

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Finding, Gate, Plan, all};
 use crate::estate::{Currency, Estate, Kind, Moment, Pod, Record, Safe, TrafficSwitch};
 use crate::ops::kept::{self, Kept};
-use crate::ops::{OperationKind, Outcome, What};
+use crate::ops::machine::StepState;
+use crate::ops::{OperationKind, Outcome, Step, What};
 
 /// The gate.
 const SMOKE: &str = "smoke";
@@ -74,10 +75,11 @@ fn found(estate: &Estate, colour: &Safe, at: Moment) -> Result<Kept, (Finding, S
         let said = "the records of operations are not seen: whether it was tested is not known";
         return Err((Finding::Unknown, said.to_owned()));
     }
+    let kinds = [OperationKind::Smoke, OperationKind::Release].map(OperationKind::word);
     let is_smoke = |record: &&Record| {
         let kind = record.labels.get(kept::KIND).map(|kind| kind.as_str());
         let is_here = kept::namespace(record) == Some(&estate.scope.namespace);
-        is_here && kind == Some(OperationKind::Smoke.word())
+        is_here && kind.is_some_and(|kind| kinds.contains(&kind))
     };
     let mut records: Vec<&Record> = estate.records.value.iter().filter(is_smoke).collect();
     // By the server's clock: an id begins with that of some bastion.
@@ -86,7 +88,8 @@ fn found(estate: &Estate, colour: &Safe, at: Moment) -> Result<Kept, (Finding, S
         // It may be the one that failed.
         let kept = kept::read(record).map_err(|why| (Finding::Unknown, why.to_string()))?;
         let plan = kept.operation.plan.as_ref();
-        if plan.is_some_and(|plan| plan.to == *colour) {
+        let is_of = plan.is_some_and(|plan| plan.to == *colour);
+        if is_of && (!is_release(&kept) || began(&kept)) {
             return Ok(kept);
         }
     }
@@ -106,7 +109,11 @@ fn stands(
         .by
         .as_ref()
         .map_or("somebody", |by| by.as_str());
-    match &kept.operation.closed {
+    let test = match is_release(kept) {
+        true => &of_release(kept),
+        false => &kept.operation.closed,
+    };
+    match test {
         Some((Outcome::Done, _)) => {}
         Some((outcome, why)) => {
             let word = outcome.word();
@@ -138,6 +145,25 @@ fn stands(
             Ok((revisions.clone(), said))
         }
         Some(changed) => Err((Finding::Bad, changed)),
+    }
+}
+
+fn is_release(kept: &Kept) -> bool {
+    let plan = kept.operation.plan.as_ref();
+    plan.is_some_and(|plan| plan.kind == OperationKind::Release)
+}
+
+/// Whether the release came as far as its test.
+fn began(kept: &Kept) -> bool {
+    kept.operation.state(&Step::Smoke) != StepState::Waiting
+}
+
+/// How the test of a release ended, which may go on long after it; none while it is not over.
+fn of_release(kept: &Kept) -> Option<(Outcome, Safe)> {
+    match kept.operation.state(&Step::Smoke) {
+        StepState::Passed { evidence, .. } => Some((Outcome::Done, evidence)),
+        StepState::Failed { reason } => Some((Outcome::Failed, reason)),
+        StepState::Waiting | StepState::Running { .. } | StepState::Unknown { .. } => None,
     }
 }
 

@@ -84,6 +84,10 @@ fn said(entry: &Entry) -> (Mark, String) {
         What::Began { step, attempt } => (Mark::Running, format!("{step}, try {attempt}")),
         What::Dispatched { run } => (Mark::Dot, format!("dispatched run {run}")),
         What::Noted { fact } => (Mark::Dot, fact.to_string()),
+        What::Cutover(plan) => {
+            let said = format!("planned over what is there: {}", plan.title());
+            (Mark::Dot, said)
+        }
         What::Tested { revisions } => (Mark::Dot, format!("tested: {}", in_words(revisions))),
         What::Passed { step, evidence } => (Mark::Ok, format!("{step}: {evidence}")),
         What::Failed { step, reason } => (Mark::Bad, format!("{step}: {reason}")),

@@ -1,0 +1,181 @@
+//! The middle of a release: its cutover, planned over what was deployed and tested.
+//!
+//! An approval is asked for by the release itself, and waited for as long as one lasts; a gate that may open is waited
+//! for as long as somebody else's repair of a selector would be. Nothing is flipped meanwhile, and an abort is heard.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::flip::failed;
+use super::hold::evidence;
+use super::wait::Woken;
+use super::{Ended, Run};
+use crate::estate::{Estate, Safe};
+use crate::ops::approve::{self, Wanted};
+use crate::ops::engine::Refused;
+use crate::ops::entry::{OperationKind, Step, What};
+use crate::ops::machine::WAITS;
+use crate::ops::plan::{How, Plan, Refusal, RefusalKind, Request, Stands, Within, check};
+use crate::ops::{monitoring, reads};
+
+/// The longest between two readings while nothing is seen to change.
+const LOOKS: Duration = Duration::from_secs(10);
+
+/// What is waited for, and until when.
+struct Waiting {
+    /// The gate, or the approval.
+    of: Safe,
+    until: Instant,
+}
+
+impl Run {
+    /// Plans the cutover; waits for what may come.
+    pub(super) async fn plan_cutover(&mut self, step: &Step) -> Result<Vec<What>, Ended> {
+        let mut waiting: Option<Waiting> = None;
+        let (mut seen, mut next) = (None, Instant::now());
+        loop {
+            let sees = self.sees_cutover();
+            if seen.as_ref() != Some(&sees) || next <= Instant::now() {
+                (seen, next) = (Some(sees), Instant::now() + LOOKS);
+                let stands = match self.read_cutover().await {
+                    Ok(Ok(plan)) => return Ok(self.cutover_planned(step, plan)),
+                    Ok(Err(refusal)) => Stands::of(&refusal),
+                    Err(why) => Stands::Waits("unknown".into(), why),
+                };
+                if let Stands::Never(why) = stands {
+                    return Ok(vec![failed(step, why)]);
+                }
+                self.wait_for(stands, &mut waiting).await?;
+            }
+            if let Some(stopped) = self.stopped(step) {
+                return Ok(vec![stopped]);
+            }
+            let until = waiting.as_ref().map(|it| it.until);
+            if let Woken::Late = self.wait(until).await? {
+                let why = self.kept.operation.paused.clone().unwrap_or_default();
+                let why = why.strip_prefix(WAITS).unwrap_or(&why);
+                return Ok(vec![failed(step, format!("waited long enough: {why}"))]);
+            }
+        }
+    }
+
+    fn cutover_planned(&self, step: &Step, plan: Plan) -> Vec<What> {
+        let is_same = self.plan().is_some_and(|own| own.turns() == plan.turns());
+        if !is_same || plan.flips.is_empty() {
+            let said = "the Services are not as they were when the release began: somebody moved traffic meanwhile";
+            return vec![failed(step, said)];
+        }
+        let passed = What::Passed {
+            step: step.clone(),
+            evidence: evidence(&plan.gates).into(),
+        };
+        vec![What::Cutover(Box::new(plan)), passed]
+    }
+
+    /// Says what it waits for, once for each, and asks for an approval that is missing.
+    async fn wait_for(
+        &mut self,
+        stands: Stands,
+        waiting: &mut Option<Waiting>,
+    ) -> Result<(), Ended> {
+        let (of, why, lasts) = match stands {
+            Stands::Approval(why) => {
+                let lasts = Duration::from_secs(u64::from(self.bastion.scope.approval.lasts_s));
+                (Safe::from("approval"), why, lasts)
+            }
+            Stands::Waits(gate, why) => (gate, why, self.bastion.timing.patience),
+            Stands::Never(_) => return Ok(()),
+        };
+        if waiting.as_ref().is_some_and(|it| it.of == of) {
+            return Ok(());
+        }
+        let is_approval = of.as_str() == "approval";
+        let until = Instant::now() + lasts;
+        *waiting = Some(Waiting { of, until });
+        let why = match is_approval {
+            true => self.ask_for_approval().await.unwrap_or(why),
+            false => why,
+        };
+        let reason = format!("{WAITS}{why}");
+        self.write(vec![What::Paused {
+            reason: reason.into(),
+        }])
+        .await
+    }
+
+    /// Asks in the name of whoever carries it out; what came of it, in words. One that waits already is not doubled.
+    async fn ask_for_approval(&mut self) -> Option<Safe> {
+        self.believe().ok()?;
+        let plan = self.plan()?;
+        let title = Safe::from(plan.title());
+        let wanted = Wanted {
+            to: Some(plan.to.clone()),
+            overrides: plan.overridden.clone(),
+            reason: plan.reason.clone().unwrap_or(title),
+            within: Some(self.id().clone()),
+        };
+        let asked = match approve::ask(&self.bastion, &wanted).await {
+            Ok(draft) => approve::carry_out(&self.bastion, &draft).await,
+            Err(refused) => Err(refused),
+        };
+        match asked {
+            Ok(said) => Some(said),
+            Err(Refused::Refusal(refusal)) => Some(refusal.why),
+            Err(Refused::Trouble(why)) => {
+                Some(format!("an approval is needed and could not be asked for: {why}").into())
+            }
+            Err(Refused::Moved(_)) => None,
+        }
+    }
+
+    /// What decides of the cutover by the watches; another word of it is worth a reading.
+    fn sees_cutover(&self) -> (Option<RefusalKind>, Safe) {
+        let Some(request) = self.cutover_wanted() else {
+            return (None, Safe::default());
+        };
+        match check(&request, &self.eyes.estate, self.bastion.clock.now()) {
+            Ok(plan) => (None, plan.hash),
+            Err(refusal) => {
+                let gate = refusal.why.split(':').next().unwrap_or_default();
+                (Some(refusal.kind), gate.into())
+            }
+        }
+    }
+
+    /// The plan over fresh reads, or why there is none; the error is that it could not be read.
+    async fn read_cutover(&self) -> Result<Result<Plan, Refusal>, Safe> {
+        let Some(request) = self.cutover_wanted() else {
+            return Err("there is no plan".into());
+        };
+        let kind = OperationKind::Cutover;
+        let read = reads::for_plan(&self.bastion, kind).await;
+        let mut estate: Estate = read.map_err(|fault| fault.what)?;
+        estate.alerts = self.eyes.estate.alerts.clone();
+        if let Some(to) = &request.to {
+            monitoring::look(&self.bastion, &mut estate, to).await;
+        }
+        // The Leases are ours by now.
+        estate.leases = Default::default();
+        Ok(check(&request, &estate, self.bastion.clock.now()))
+    }
+
+    fn cutover_wanted(&self) -> Option<Request> {
+        let plan = self.plan()?;
+        Some(Request {
+            kind: OperationKind::Cutover,
+            to: Some(plan.to.clone()),
+            reason: plan.reason.clone(),
+            seize: false,
+            overrides: plan.overridden.clone(),
+            break_glass: self.break_glass(),
+            images: Default::default(),
+            how: How::Image,
+            probes: Vec::new(),
+            within: Some(Within {
+                operation: self.id().clone(),
+                run: 0,
+            }),
+        })
+    }
+}

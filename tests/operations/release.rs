@@ -1,0 +1,365 @@
+//! A release: a deploy, its smoke test, an approval and a cutover as one operation with one plan.
+
+use serde_json::{Value, json};
+
+use crate::Bench;
+use crate::operator::{CUTOVER, Operator, QUICK, ROLLBACK, decide, wait};
+use crate::relay::{Asked, Fate};
+
+const RELEASE: [&str; 10] = [
+    "release",
+    "production",
+    "--write",
+    "--yes",
+    "--reason",
+    "v3 is due",
+    "--image",
+    "frontend=:v3",
+    "--image",
+    "backend=:v3",
+];
+const PLAN: [&str; 7] = [
+    "release",
+    "production",
+    "--plan",
+    "--image",
+    "frontend=:v3",
+    "--image",
+    "backend=:v3",
+];
+
+/// An estate whose releases are tested by that script.
+fn testing(script: &str) -> Bench {
+    let bench = Bench::ready();
+    test_by(&bench.dave, script);
+    bench
+}
+
+fn test_by(who: &Operator, script: &str) {
+    let smoke =
+        format!("[[environment.smoke]]\ncommand = [\"sh\", \"-c\", {script:?}]\n[operations]\n");
+    who.edit("[operations]\n", &smoke);
+}
+
+/// One in which another person approves.
+fn asking() -> (Bench, Operator) {
+    let bench = testing("exit 0");
+    let kubeconfig = crate::kubeconfig(&bench.served, "/as/demo-manager");
+    let erin = Operator::new(&kubeconfig, "production", "production", QUICK);
+    test_by(&erin, "exit 0");
+    for who in [&bench.dave, &erin] {
+        gate(who, "approval = \"one other person\"");
+    }
+    (bench, erin)
+}
+
+/// Sets a gate of production.
+fn gate(who: &Operator, line: &str) {
+    let gates = format!("[environment.gates]\n{line}\n[environment.traffic]\n");
+    who.edit("[environment.traffic]\n", &gates);
+}
+
+/// The id of the operation that is under way, once its record says that.
+fn await_said(bench: &Bench, words: &str) -> String {
+    wait(words, || {
+        let said = bench.dave.run(&["op", "list", "production", "--json"]);
+        let line: Value = serde_json::from_str(said.out.lines().next()?).ok()?;
+        let id = line["id"].as_str()?.to_owned();
+        bench.dave.story(&id).contains(words).then_some(id)
+    })
+}
+
+fn tag(bench: &Bench, colour: &str) -> [String; 2] {
+    bench
+        .runs(colour)
+        .map(|(image, _)| image.rsplit(':').next().unwrap_or_default().to_owned())
+}
+
+#[test]
+fn a_release_deploys_tests_cuts_over_and_watches_as_one_operation_with_one_plan() {
+    let bench = testing("exit 0");
+    bench.idle_at_0();
+    let (dave, blue) = (&bench.dave, bench.runs("blue"));
+    let plan = dave.run(&PLAN);
+    plan.assert(
+        0,
+        &[
+            "release production by GREEN",
+            "digital-wall-service  part=frontend  version  blue → green",
+            "replicas 0 → 3",
+            "asked before the flip: ready, capacity, the smoke test",
+            "verify · smoke · plan · hold · flip digital-wall-service",
+            "until the flip none is needed, BLUE stays live",
+        ],
+    );
+
+    let said = dave.run(&RELEASE);
+
+    said.assert(
+        0,
+        &[
+            "roll out digital-wall-green-backend done: 2/2",
+            "tested: backend ",
+            "cut over production to GREEN, as planned over what is there",
+            "watched for 2 s",
+            "done: GREEN is live on digital-wall-api, digital-wall-service",
+        ],
+    );
+    assert_eq!(bench.colours(), ["green", "green"]);
+    assert_eq!(tag(&bench, "green"), ["v3", "v3"]);
+    assert_eq!(bench.runs("blue"), blue, "the live colour was touched");
+    let entries = dave.entries(&said.id());
+    let kinds = |kind: &str| {
+        entries
+            .iter()
+            .filter(|it| !it["what"][kind].is_null())
+            .count()
+    };
+    assert_eq!(
+        (kinds("planned"), kinds("cutover"), kinds("closed")),
+        (1, 1, 1)
+    );
+    assert_eq!(dave.relay.count(Asked::is_flip), 2);
+    // What was done by whom stands on the Service, and the way back is that of a cutover.
+    dave.run(&["status", "production"]).assert(0, &["release"]);
+    dave.run(&ROLLBACK).assert(0, &["done: BLUE is live"]);
+}
+
+#[test]
+fn i_48_a_release_asks_for_the_approval_itself_waits_and_goes_on_when_it_comes() {
+    let (bench, erin) = asking();
+    let release = bench.dave.start(&RELEASE);
+    let id = await_said(
+        &bench,
+        "PAUSED: WAITS a cutover of production to GREEN waits",
+    );
+    assert_eq!(bench.dave.relay.count(Asked::is_flip), 0);
+    erin.run(&["approval", "list"])
+        .assert(4, &["v3 is due", "frontend v3 "]);
+    // I-48: whoever began it is whoever asked.
+    decide(&bench.dave, "approve", "production").assert(5, &["asked for it and may not"]);
+
+    decide(&erin, "approve", "production").assert(0, &["to GREEN is approved until"]);
+
+    release.end().assert(
+        0,
+        &[
+            "plan done: ",
+            "approval by demo-manager",
+            "done: GREEN is live",
+        ],
+    );
+    assert_eq!(bench.colours(), ["green", "green"]);
+    let story = bench.dave.story(&id);
+    assert_eq!(story.matches("PAUSED").count(), 1, "{story}");
+}
+
+#[test]
+fn i_48_a_rejection_ends_a_release_and_nothing_is_flipped() {
+    let (bench, erin) = asking();
+    let release = bench.dave.start(&RELEASE);
+    await_said(&bench, "PAUSED: WAITS");
+    decide(&erin, "reject", "production").assert(0, &["is rejected"]);
+    release.end().assert(
+        1,
+        &[
+            "plan FAILED: rejected: by demo-manager",
+            "failed: plan failed",
+        ],
+    );
+    assert_eq!(bench.dave.relay.count(Asked::is_flip), 0);
+    assert_eq!(bench.colours(), ["blue", "blue"]);
+    assert_eq!(
+        tag(&bench, "green"),
+        ["v3", "v3"],
+        "it is there to be looked at"
+    );
+}
+
+#[test]
+fn i_32_a_release_that_waits_is_aborted_and_nothing_is_flipped() {
+    let (bench, _) = asking();
+    let release = bench.dave.start(&RELEASE);
+    let id = await_said(&bench, "PAUSED: WAITS");
+    let abort = ["op", "abort", &id, "--reason", "not today"];
+    bench.dave.run(&abort).assert(0, &[]);
+    release.end().assert(1, &["aborted by", "not today"]);
+    assert_eq!(bench.dave.relay.count(Asked::is_flip), 0);
+}
+
+#[test]
+fn i_7_a_release_whose_smoke_test_fails_ends_before_the_flip() {
+    let bench = testing("echo no; exit 3");
+    bench.dave.run(&RELEASE).assert(
+        1,
+        &["smoke FAILED: sh: it ended with exit status: 3", "failed"],
+    );
+    assert_eq!(bench.dave.relay.count(Asked::is_flip), 0);
+    assert_eq!(bench.colours(), ["blue", "blue"]);
+}
+
+#[test]
+fn i_40_a_release_whose_pods_do_not_come_up_ends_before_the_flip() {
+    let bench = testing("exit 0");
+    bench
+        .served
+        .act(r#"{"do": "image-pull-failure", "deployment": "digital-wall-green-backend"}"#);
+    bench.dave.run(&RELEASE).assert(
+        1,
+        &["roll out digital-wall-green-", "FAILED", "ImagePullBackOff"],
+    );
+    assert_eq!(bench.dave.relay.count(Asked::is_flip), 0);
+    assert_eq!(bench.colours(), ["blue", "blue"]);
+}
+
+#[test]
+fn i_44_a_freeze_by_another_in_mid_release_is_waited_for_and_a_thaw_lets_it_go_on() {
+    let bench = testing("exit 0");
+    let erin = bench.erin();
+    bench.dave.edit("patience = 5\n", "patience = 60\n");
+    // The freeze comes while it deploys.
+    let trap = bench.dave.relay.trap(Fate::HeldBefore, 1, Asked::is_update);
+    let release = bench.dave.start(&RELEASE);
+    trap.wait("the first patch of a Deployment");
+    let words = ["production", "--write", "--yes", "--reason", "sale"];
+    erin.run(&[&["freeze"][..], &words].concat()).assert(0, &[]);
+    trap.let_go();
+    await_said(&bench, "PAUSED: WAITS freeze: frozen by demo-manager");
+    assert_eq!(bench.dave.relay.count(Asked::is_flip), 0);
+    erin.run(&[&["thaw"][..], &words].concat()).assert(0, &[]);
+    release.end().assert(0, &["done: GREEN is live"]);
+    bench
+        .dave
+        .run(&["freeze", "production", "--write", "--yes", "--reason", "x"])
+        .assert(0, &[]);
+    bench.dave.run(&RELEASE).assert(5, &["refused: freeze"]);
+}
+
+#[test]
+fn i_44_a_freeze_that_is_not_ended_ends_a_release_before_the_flip() {
+    let bench = testing("exit 0");
+    let trap = bench.dave.relay.trap(Fate::HeldBefore, 1, Asked::is_update);
+    let release = bench.dave.start(&RELEASE);
+    trap.wait("the first patch of a Deployment");
+    let words = [
+        "freeze",
+        "production",
+        "--write",
+        "--yes",
+        "--reason",
+        "sale",
+    ];
+    bench.erin().run(&words).assert(0, &[]);
+    trap.let_go();
+    release.end().assert(
+        1,
+        &["plan FAILED: waited long enough: freeze: frozen by demo-manager"],
+    );
+    assert_eq!(bench.colours(), ["blue", "blue"]);
+}
+
+#[test]
+fn i_13_what_was_changed_after_the_smoke_test_is_not_released() {
+    let bench = testing("exit 0");
+    gate(&bench.dave, "smoke = true");
+    // Between the test and the plan of the cutover somebody rolls the colour anew.
+    let trap = (bench.dave.relay).trap(Fate::HeldBefore, 1, |it| {
+        it.records("\"began\":{\"step\":\"plan\"")
+    });
+    let release = bench.dave.start(&RELEASE);
+    trap.wait("the plan of the cutover");
+    let path = "/apis/apps/v1/namespaces/production/deployments/digital-wall-green-backend";
+    let other = json!({"spec": {"template": {"metadata": {"annotations": {"by": "hand"}}}}});
+    let before = bench.deployment("production", "digital-wall-green-backend");
+    bench.ask("PATCH", path, Some(&other));
+    wait("its rollout", || {
+        let now = bench.deployment("production", "digital-wall-green-backend");
+        let is_observed = now["status"]["observedGeneration"] == now["metadata"]["generation"];
+        let is_new = now["metadata"]["generation"] != before["metadata"]["generation"];
+        let whole = now["status"]["availableReplicas"] == now["spec"]["replicas"]
+            && now["status"]["updatedReplicas"] == now["spec"]["replicas"]
+            && now["status"]["replicas"] == now["spec"]["replicas"];
+        (is_new && is_observed && whole).then_some(())
+    });
+    trap.let_go();
+    release
+        .end()
+        .assert(1, &["plan FAILED: smoke: backend changed since the test"]);
+    assert_eq!(bench.dave.relay.count(Asked::is_flip), 0);
+    bench
+        .dave
+        .run(&CUTOVER)
+        .assert(5, &["smoke: backend changed"]);
+}
+
+#[test]
+fn a_cutover_accepts_the_smoke_test_of_a_release_that_ended_before_its_flip() {
+    let (bench, erin) = asking();
+    for who in [&bench.dave, &erin] {
+        who.edit(
+            "[environment.gates]\n",
+            "[environment.gates]\nsmoke = true\n",
+        );
+    }
+    let release = bench.dave.start(&RELEASE);
+    let id = await_said(&bench, "PAUSED: WAITS");
+    let abort = ["op", "abort", &id, "--reason", "not now"];
+    bench.dave.run(&abort).assert(0, &[]);
+    release.end().assert(1, &["aborted by"]);
+    decide(&erin, "approve", "production").assert(0, &[]);
+    bench.dave.run(&CUTOVER).assert(
+        0,
+        &[
+            "smoke passed at ",
+            "for what is there",
+            "done: GREEN is live",
+        ],
+    );
+}
+
+#[test]
+fn p02_a_release_whose_worker_is_killed_while_it_waits_is_adopted_and_asks_for_no_second_approval()
+{
+    let (bench, erin) = asking();
+    let id = bench.dave.detach(&RELEASE);
+    wait("its wait", || {
+        bench
+            .dave
+            .story(&id)
+            .contains("PAUSED: WAITS")
+            .then_some(())
+    });
+    bench.dave.kill_worker();
+    let adopting = bench.dave.start(&["op", "adopt", &id, "--write"]);
+    wait("it goes on", || {
+        (bench.dave.story(&id).matches("PAUSED: WAITS").count() == 2).then_some(())
+    });
+    decide(&erin, "approve", "production").assert(0, &["to GREEN is approved until"]);
+    adopting.end().assert(0, &["done: GREEN is live"]);
+    let path = "/api/v1/namespaces/production/configmaps";
+    let all = bench.ask("GET", path, None);
+    let asked = (all["items"].as_array().unwrap().iter())
+        .filter(|it| it["data"]["decision"] == "asked")
+        .count();
+    assert_eq!(asked, 1);
+    assert_eq!(bench.dave.relay.count(Asked::is_flip), 2);
+}
+
+#[test]
+fn what_cannot_be_released_is_said_with_a_way_on() {
+    let bench = Bench::ready();
+    let dave = &bench.dave;
+    dave.run(&RELEASE[..6])
+        .assert(2, &["which image? Name at least one"]);
+    let to_live = [&RELEASE[..], &["--to", "blue"]].concat();
+    dave.run(&to_live).assert(
+        2,
+        &["BLUE is live: a release goes to the idle colour, GREEN"],
+    );
+    let overriding = [&RELEASE[..], &["--override", "monitoring=x"]].concat();
+    dave.run(&overriding).assert(
+        2,
+        &["nothing that --override could lift stands in the way of a release"],
+    );
+    assert_eq!(dave.relay.count(Asked::is_update), 0);
+}
