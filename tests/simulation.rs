@@ -144,6 +144,29 @@ fn i_35_a_colour_that_becomes_live_is_not_cleaned_up_in_any_seed() {
     );
 }
 
+/// A fifth of as many: a release, with somebody beside it.
+#[test]
+fn what_must_never_happen_does_not_in_any_seed_of_a_release() {
+    let seeds = number("SIM_SEEDS").unwrap_or(300) / 5;
+    let (mut done, mut back) = (0, 0);
+    for seed in 1..=seeds {
+        let played = play(seed, Shape::released(seed), None);
+        assert_eq!(
+            played.broken,
+            [],
+            "SIM_RELEASED={seed}:\n{}",
+            played.log.join("\n")
+        );
+        let ends = |how: &str| played.log.iter().any(|line| line.contains(how));
+        done += usize::from(ends("release: Ended(Closed(Done"));
+        back += usize::from(ends("Ended(Closed(RolledBack"));
+    }
+    println!("{done} of {seeds} were released, {back} came back by themselves");
+    let seeds = usize::try_from(seeds).unwrap();
+    assert!(done * 8 > seeds, "{done} of {seeds} were released");
+    assert!(back * 100 > seeds, "{back} of {seeds} came back");
+}
+
 /// What ten thousand seeds found and three hundred do not: each was a defect of the engine.
 #[test]
 fn what_was_broken_once_is_not_any_more() {

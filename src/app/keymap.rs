@@ -161,7 +161,7 @@ pub const BINDINGS: &[Binding] = &[
         Context::Anywhere,
         &["U"],
         Release,
-        "plan a release: deploy, smoke test, approval, cutover, as one",
+        "plan a release: deploy, test, cut over, as one",
         "",
     ),
     bind(

@@ -281,8 +281,12 @@ fn word(state: &State, kind: OperationKind) -> Safe {
     let service = match judged(state, state.selected, Ok(plain(state, kind))) {
         (Some(plan), _) if !plan.flips.is_empty() => plan.flips.first().map(|f| f.service.clone()),
         _ => {
-            let switch = estate.scope.traffic.as_ref();
-            switch.and_then(|t| t.services.iter().min().cloned())
+            let services = estate.scope.traffic.as_ref().map(|t| t.services.iter());
+            services.and_then(|mut all| match kind {
+                // It flips them all, the first of them first.
+                OperationKind::Release => all.next().cloned(),
+                _ => all.min().cloned(),
+            })
         }
     };
     let name = &estate.scope.name;

@@ -9,6 +9,7 @@ use super::approvals;
 use crate::estate::timeline::{Happening, Source, Weight};
 use crate::estate::{Currency, Estate, Kind, Labels, Lease, Now, Safe};
 use crate::ops::approval::is_approval;
+use crate::ops::machine::WAITS;
 use crate::ops::marks::Flipped;
 use crate::ops::plan::is_glass;
 use crate::ops::{Entry, Kept, Outcome, Step, StepState, What, kept, marks};
@@ -267,6 +268,10 @@ fn told(kept: &Kept) -> Vec<Happening> {
                 format!("abort of the {kind}: {reason}"),
                 format!("by {}", who(&entry.by)),
             ),
+            What::Paused { reason } if reason.starts_with(WAITS) => {
+                let why = reason.trim_start_matches(WAITS).to_owned();
+                (Weight::Look, why, format!("{kind} waits"))
+            }
             What::Paused { reason } => (Weight::Bad, reason.to_string(), format!("{kind} paused")),
             What::Adopted { .. } => (
                 Weight::Look,

@@ -34,6 +34,14 @@ pub const WAITS: &str = "WAITS ";
 /// How a pause begins that ends when it is known again whether all is well.
 pub const UNSURE: &str = "UNKNOWN ";
 
+/// A pause as people are told of it: `WAITS: …`, `PAUSED: …`.
+pub fn pause_in_words(reason: &str) -> String {
+    match reason.strip_prefix(WAITS) {
+        Some(why) => format!("WAITS: {why}"),
+        None => format!("PAUSED: {reason}"),
+    }
+}
+
 /// How far a step is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -274,6 +282,11 @@ impl Operation {
     pub fn is_for_a_person(&self) -> bool {
         let is_so = |why: &Safe| why.starts_with(HELD) || why.starts_with(UNSURE);
         self.paused.as_ref().is_some_and(is_so)
+    }
+
+    /// What it waits for and goes on by itself when that comes: an approval, a gate that opens.
+    pub fn awaits(&self) -> Option<&str> {
+        self.paused.as_ref()?.strip_prefix(WAITS)
     }
 
     /// The step whose intent is written and whose result is not.

@@ -88,7 +88,7 @@ fn under_way(state: &State, kept: &Kept, room: usize, theme: &Theme) -> (Text, V
             Role::Warn,
         ),
     }
-    let steps = steps(kept, theme);
+    let steps = steps(kept, room, theme);
     let elapsed = kept.operation.since.map_or_else(String::new, |since| {
         let at = state.estate().server_time(state.now);
         format!("elapsed {}", exact(at.duration_since(since).as_secs()))
@@ -160,11 +160,27 @@ fn seat(holder: &Safe) -> &str {
     holder.split('/').next().unwrap_or(holder)
 }
 
-/// Every step with its mark.
-fn steps(kept: &Kept, theme: &Theme) -> Text {
-    let mut text = Text::default();
-    for step in kept.operation.steps() {
-        let (mark, role) = match kept.operation.state(&step) {
+/// Every step with its mark; where there is no room for all, those that passed first are counted: `7 ✓  flip ▶  move …`.
+fn steps(kept: &Kept, room: usize, theme: &Theme) -> Text {
+    let all = kept.operation.steps();
+    let passed = all
+        .iter()
+        .take_while(|step| kept.operation.has_passed(step));
+    let most = passed.count().saturating_sub(1);
+    let of = |skipped: usize| {
+        let mut text = Text::default();
+        if skipped > 0 {
+            text.push(format!("{skipped} {}", theme.mark(Mark::Ok)), Role::Plain);
+        }
+        marked(text, &all[skipped..], kept, theme)
+    };
+    let fits = |skipped: &usize| of(*skipped).width() <= room;
+    of((0..most).find(fits).unwrap_or(most))
+}
+
+fn marked(mut text: Text, steps: &[Step], kept: &Kept, theme: &Theme) -> Text {
+    for step in steps {
+        let (mark, role) = match kept.operation.state(step) {
             StepState::Waiting => (Mark::Waiting, Role::Dim),
             StepState::Running { .. } => (Mark::Running, Role::Focus),
             StepState::Passed { .. } => (Mark::Ok, Role::Plain),
@@ -196,6 +212,10 @@ fn awaited(state: &State, kept: &Kept, hold: &Hold, theme: &Theme) -> Text {
             theme.mark(Mark::Bad)
         );
         return Text::default().add(said, Role::Bad);
+    }
+    if let Some(why) = operation.awaits() {
+        let said = format!("{} waits: {why}", theme.mark(Mark::Look));
+        return Text::default().add(said, Role::Warn);
     }
     if let Some(why) = &operation.paused {
         let said = format!("{} paused: {why}", theme.mark(Mark::Bad));
@@ -310,6 +330,7 @@ fn exact(seconds: i64) -> String {
 fn keys(hold: &Hold, kept: &Kept) -> Text {
     let all: &[(&str, &str)] = match (hold, &kept.operation.paused) {
         (Hold::Orphaned { .. }, _) => &[("A", "adopt"), ("R", "roll back"), ("D", "abandon")],
+        (_, Some(_)) if kept.operation.awaits().is_some() => &[("6", "approvals"), ("B", "abort")],
         (_, Some(_)) if kept.operation.is_for_a_person() => {
             &[("B", "abort"), ("R", "roll back"), ("D", "abandon")]
         }
@@ -332,7 +353,12 @@ fn moves_nothing(kept: &Kept) -> bool {
     plan.is_some_and(|plan| match plan.kind {
         OperationKind::Rollback | OperationKind::Smoke | OperationKind::Cleanup => true,
         OperationKind::Deploy => !plan.is_in_place(),
-        OperationKind::Cutover | OperationKind::Repair | OperationKind::Release => false,
+        // Until something is flipped, an abort is the way out.
+        OperationKind::Release => {
+            let mut steps = kept.operation.states.keys();
+            !steps.any(|step| matches!(step, Step::Flip(_)))
+        }
+        OperationKind::Cutover | OperationKind::Repair => false,
     })
 }
 

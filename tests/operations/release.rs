@@ -129,10 +129,7 @@ fn a_release_deploys_tests_cuts_over_and_watches_as_one_operation_with_one_plan(
 fn i_48_a_release_asks_for_the_approval_itself_waits_and_goes_on_when_it_comes() {
     let (bench, erin) = asking();
     let release = bench.dave.start(&RELEASE);
-    let id = await_said(
-        &bench,
-        "PAUSED: WAITS a cutover of production to GREEN waits",
-    );
+    let id = await_said(&bench, "WAITS: a cutover of production to GREEN waits");
     assert_eq!(bench.dave.relay.count(Asked::is_flip), 0);
     erin.run(&["approval", "list"])
         .assert(4, &["v3 is due", "frontend v3 "]);
@@ -151,14 +148,14 @@ fn i_48_a_release_asks_for_the_approval_itself_waits_and_goes_on_when_it_comes()
     );
     assert_eq!(bench.colours(), ["green", "green"]);
     let story = bench.dave.story(&id);
-    assert_eq!(story.matches("PAUSED").count(), 1, "{story}");
+    assert_eq!(story.matches("WAITS: ").count(), 1, "{story}");
 }
 
 #[test]
 fn i_48_a_rejection_ends_a_release_and_nothing_is_flipped() {
     let (bench, erin) = asking();
     let release = bench.dave.start(&RELEASE);
-    await_said(&bench, "PAUSED: WAITS");
+    await_said(&bench, "WAITS:");
     decide(&erin, "reject", "production").assert(0, &["is rejected"]);
     release.end().assert(
         1,
@@ -180,7 +177,7 @@ fn i_48_a_rejection_ends_a_release_and_nothing_is_flipped() {
 fn i_32_a_release_that_waits_is_aborted_and_nothing_is_flipped() {
     let (bench, _) = asking();
     let release = bench.dave.start(&RELEASE);
-    let id = await_said(&bench, "PAUSED: WAITS");
+    let id = await_said(&bench, "WAITS:");
     let abort = ["op", "abort", &id, "--reason", "not today"];
     bench.dave.run(&abort).assert(0, &[]);
     release.end().assert(1, &["aborted by", "not today"]);
@@ -224,7 +221,7 @@ fn i_44_a_freeze_by_another_in_mid_release_is_waited_for_and_a_thaw_lets_it_go_o
     let words = ["production", "--write", "--yes", "--reason", "sale"];
     erin.run(&[&["freeze"][..], &words].concat()).assert(0, &[]);
     trap.let_go();
-    await_said(&bench, "PAUSED: WAITS freeze: frozen by demo-manager");
+    await_said(&bench, "WAITS: freeze: frozen by demo-manager");
     assert_eq!(bench.dave.relay.count(Asked::is_flip), 0);
     erin.run(&[&["thaw"][..], &words].concat()).assert(0, &[]);
     release.end().assert(0, &["done: GREEN is live"]);
@@ -302,7 +299,7 @@ fn a_cutover_accepts_the_smoke_test_of_a_release_that_ended_before_its_flip() {
         );
     }
     let release = bench.dave.start(&RELEASE);
-    let id = await_said(&bench, "PAUSED: WAITS");
+    let id = await_said(&bench, "WAITS:");
     let abort = ["op", "abort", &id, "--reason", "not now"];
     bench.dave.run(&abort).assert(0, &[]);
     release.end().assert(1, &["aborted by"]);
@@ -323,16 +320,12 @@ fn p02_a_release_whose_worker_is_killed_while_it_waits_is_adopted_and_asks_for_n
     let (bench, erin) = asking();
     let id = bench.dave.detach(&RELEASE);
     wait("its wait", || {
-        bench
-            .dave
-            .story(&id)
-            .contains("PAUSED: WAITS")
-            .then_some(())
+        bench.dave.story(&id).contains("WAITS:").then_some(())
     });
     bench.dave.kill_worker();
     let adopting = bench.dave.start(&["op", "adopt", &id, "--write"]);
     wait("it goes on", || {
-        (bench.dave.story(&id).matches("PAUSED: WAITS").count() == 2).then_some(())
+        (bench.dave.story(&id).matches("WAITS:").count() == 2).then_some(())
     });
     decide(&erin, "approve", "production").assert(0, &["to GREEN is approved until"]);
     adopting.end().assert(0, &["done: GREEN is live"]);

@@ -790,3 +790,37 @@ fn i_25_a_soak_that_cannot_be_told_says_that_no_second_counts_and_why() {
     let said = "of 30 s, none counts now: monitoring: connection refused";
     assert!(screen.contains(said), "{screen}");
 }
+
+#[test]
+fn a_release_at_every_size_shows_where_it_is_and_what_it_waits_for() {
+    for size in [(60, 15), (80, 24), (120, 30)] {
+        let mut state = ready();
+        let mut plan = plan_of(&state, OperationKind::Cutover);
+        plan.kind = OperationKind::Release;
+        plan.rolls = vec!["digital-wall-green-frontend".into()];
+        let flips = plan.flips.iter();
+        plan.keeps = flips.map(|f| (f.service.clone(), f.from.clone())).collect();
+        let mut entries = until(&plan, &Step::Plan);
+        let reason = "WAITS a cutover of production to GREEN waits for one other person";
+        let reason = reason.into();
+        entries.push(entry_at(10, What::Paused { reason }));
+        operating(&mut state, &entries, 3);
+        let screen = text(&mut state, size);
+        assert!(screen.contains("waits: a cutover of"), "{screen}");
+        // Nothing is flipped: an abort is the way out.
+        assert!(!screen.contains("R roll back"), "{screen}");
+        if size.0 >= 80 {
+            assert!(screen.contains("6 approvals  B abort"), "{screen}");
+        }
+        seen!(format!("release-waits-{}x{}", size.0, size.1), screen);
+
+        let mut state = ready();
+        operating(&mut state, &until(&plan, &Step::Watch), 3);
+        let screen = text(&mut state, size);
+        // Where there is no room for all steps, the one that it is at is shown.
+        if size.0 >= 80 {
+            assert!(screen.contains("watch ▶"), "{screen}");
+            assert!(screen.contains("R roll back"), "{screen}");
+        }
+    }
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
-use wheelhouse::ops::OperationKind::{Cleanup, Cutover, Deploy, Repair, Rollback};
+use wheelhouse::ops::OperationKind::{Cleanup, Cutover, Deploy, Release, Repair, Rollback};
 use wheelhouse::ops::bastion::Planted;
 use wheelhouse::ops::engine::Ended;
 
@@ -102,6 +102,7 @@ async fn act(world: &Arc<World>, plot: Plot) {
     let kind = match plot {
         Plot::Deployed => Deploy,
         Plot::CleanedUp => Cleanup,
+        Plot::Released => Release,
         _ => Cutover,
     };
     if let Plot::Demanding(what) = plot {
@@ -131,6 +132,7 @@ async fn act(world: &Arc<World>, plot: Plot) {
             _ => None,
         },
         Plot::ThereAndBack => None,
+        Plot::Released => beside(world),
         Plot::CleanedUp => Some(meanwhile(world, soon)),
         Plot::Demanding(_) => {
             pause(soon / 8).await;
@@ -200,6 +202,41 @@ fn meanwhile(world: &Arc<World>, soon: u64) -> JoinHandle<End> {
         }
     };
     begin(world, "bob", soon, what)
+}
+
+/// What the other one does while a release deploys, flips or watches.
+fn beside(world: &Arc<World>) -> Option<JoinHandle<End>> {
+    let soon = world.chance.between(0, 60);
+    let what = match world.chance.between(0, 7) {
+        0 => What::Adopt,
+        1 => What::Abort,
+        2 => What::Abandon,
+        3 => What::Operate(Rollback),
+        4 => What::Operate(Cutover),
+        5 => {
+            let world = world.clone();
+            return Some(tokio::task::spawn_local(async move {
+                pause(soon).await;
+                meddle(&world).await;
+                End::Said
+            }));
+        }
+        6 => {
+            let (world, kind) = (
+                world.clone(),
+                world.chance.one_of(&["readiness-failure", "crash"]),
+            );
+            return Some(tokio::task::spawn_local(async move {
+                pause(soon).await;
+                let ill =
+                    json!({"do": kind, "deployment": "digital-wall-green-backend", "for": "2m"});
+                world.act(ill).await;
+                End::Said
+            }));
+        }
+        _ => return None,
+    };
+    Some(begin(world, "bob", soon, what))
 }
 
 /// Somebody patches the selectors by hand, and perhaps back.

@@ -38,6 +38,9 @@ pub enum Plot {
     /// One cleans the idle colour up; the other one brings traffic to it meanwhile. Not one of `PLOTS`: its seeds are
     /// its own, so that those of the others stay what they are.
     CleanedUp,
+    /// One releases; the other one takes it over, aborts or abandons it, rolls back, meddles, or makes the colour ill.
+    /// Its seeds are its own, too.
+    Released,
     /// A cutover demands a smoke test, or an approval, which is there; the colour gets another revision meanwhile.
     Demanding(Demand),
 }
@@ -155,6 +158,30 @@ impl Shape {
         });
         Self {
             plot: Plot::CleanedUp,
+            aimed,
+            rate: chance.one_of(&[0, 5, 20, 60]),
+            is_loose: chance.permille(400),
+        }
+    }
+}
+
+impl Shape {
+    /// One of those in which all of it is one operation.
+    pub fn released(seed: u64) -> Self {
+        let chance = Chance::of(seed, "released");
+        let stages = [
+            "lock", "update", "roll out", "verify", "plan", "hold", "flip", "move", "watch",
+            "undo", "restore", "close",
+        ];
+        let stage = chance.one_of(&stages);
+        let fault = chance.one_of(&Fault::ALL);
+        let aimed = impossible(fault, stage).is_none().then(|| Aimed {
+            fault,
+            stage,
+            after: chance.between(0, 4),
+        });
+        Self {
+            plot: Plot::Released,
             aimed,
             rate: chance.one_of(&[0, 5, 20, 60]),
             is_loose: chance.permille(400),

@@ -33,7 +33,7 @@ pub fn request(kind: OperationKind) -> Request {
         probes: Vec::new(),
         within: None,
         images: match kind {
-            OperationKind::Deploy => ["frontend", "backend"]
+            OperationKind::Deploy | OperationKind::Release => ["frontend", "backend"]
                 .map(|part| (part.into(), ":v9".into()))
                 .into(),
             _ => Default::default(),

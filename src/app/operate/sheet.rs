@@ -9,7 +9,7 @@ use crate::app::state::State;
 use crate::estate::alerts::Standing;
 use crate::estate::{Estate, Safe};
 use crate::ops::plan::ImageChange;
-use crate::ops::{Finding, Flip, Kept, OperationKind, Plan};
+use crate::ops::{Finding, Flip, Kept, OperationKind, Plan, Step};
 
 /// What the dialog says.
 pub fn sheet(state: &State, proposal: &Proposal, dialog: &Dialog) -> Sheet {
@@ -152,6 +152,11 @@ pub(super) fn full(sheet: &mut Sheet, plan: &Plan, estate: &Estate) {
     lines.extend(plan.images.iter().map(|i| Line::Words(image_words(i))));
     if plan.kind != OperationKind::Smoke {
         lines.push(Line::Fact("back", plan.back.to_string()));
+    }
+    if plan.kind == OperationKind::Release {
+        let mut words: Vec<&str> = plan.steps().iter().map(Step::word).collect();
+        words.dedup();
+        lines.push(Line::Fact("steps", words.join(" · ")));
     }
     lines.push(Line::Blank);
     // What stands in the way or wants a look comes first: a small window hides the rest.

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::estate::Labels;
+use crate::ops::machine::pause_in_words;
 use crate::ops::plan::{Update, in_words};
 use crate::ops::{Entry, Finding, Kept, Next, OperationKind, Plan, What};
 
@@ -116,7 +117,7 @@ pub(in crate::cli) fn entry(entry: &Entry) -> String {
         What::Overridden { gate, reason } => format!("{gate} overridden by {}: {reason}", entry.by),
         What::GlassClosed { note } => format!("broken glass followed up by {}: {note}", entry.by),
         What::AbortAsked { reason } => format!("abort asked by {}: {reason}", entry.by),
-        What::Paused { reason } => format!("PAUSED: {reason}"),
+        What::Paused { reason } => pause_in_words(reason),
         What::Resumed => "goes on".to_owned(),
         What::Adopted { epochs, holder } => {
             format!("taken over by {} ({holder}): {}", entry.by, list(epochs))
@@ -157,7 +158,7 @@ pub(in crate::cli) fn state(kept: &Kept, is_orphaned: bool) -> String {
         return format!("{}: {why}", outcome.word());
     }
     let place = match (&operation.paused, operation.next()) {
-        (Some(why), _) => format!("PAUSED: {why}"),
+        (Some(why), _) => pause_in_words(why),
         (None, Next::Begin(step) | Next::Settle(step)) => format!("at {step}"),
         (None, Next::Close(..) | Next::Nothing) => "about to end".to_owned(),
     };

@@ -31,7 +31,8 @@ pub(crate) fn plan(kind: OperationKind, services: &[&str]) -> Plan {
         replicas: 0,
         to_replicas: 1,
     };
-    let is_deploy = kind == OperationKind::Deploy;
+    let is_release = kind == OperationKind::Release;
+    let is_deploy = kind == OperationKind::Deploy || is_release;
     let names = || services.iter().map(|s| Safe::from(*s));
     Plan {
         kind,
@@ -40,7 +41,7 @@ pub(crate) fn plan(kind: OperationKind, services: &[&str]) -> Plan {
         key: "version".into(),
         from: Some("blue".into()),
         to: "green".into(),
-        flips: match is_deploy {
+        flips: match is_deploy && !is_release {
             true => Vec::new(),
             false => services.iter().map(flip).collect(),
         },
@@ -118,6 +119,7 @@ fn kinds() -> impl Strategy<Value = OperationKind> {
         Just(OperationKind::Repair),
         Just(OperationKind::Deploy),
         Just(OperationKind::Smoke),
+        Just(OperationKind::Release),
     ]
 }
 
@@ -167,6 +169,20 @@ fn play(kind: OperationKind, services: &[&str], answers: &[Answer]) -> Option<Ve
                 reason: "enough".into(),
             });
         }
+        // What was planned over what is there goes before its result.
+        let is_planned = |what: &What| {
+            matches!(
+                what,
+                What::Passed {
+                    step: Step::Plan,
+                    ..
+                }
+            )
+        };
+        if let Some(place) = written.iter().position(is_planned) {
+            let cutover = Box::new(plan(OperationKind::Cutover, services));
+            written.insert(place, What::Cutover(cutover));
+        }
         for what in written {
             let entry = entry(what);
             operation.take(&entry);
@@ -205,6 +221,12 @@ proptest! {
             let moves = |s: &Step| matches!(s, Step::Flip(_) | Step::Undo(_));
             prop_assert!(!operation.states.keys().any(moves));
             return Ok(());
+        }
+        if kind == OperationKind::Release {
+            // Nothing is flipped before all of it is deployed, and its cutover planned over that.
+            let is_planned = operation.has_passed(&Step::Plan) && services.iter().all(|s| deployed(s));
+            let has_begun = services.iter().any(|s| flipped(s) || undone(s));
+            prop_assert!(!has_begun || is_planned);
         }
         match operation.closed.clone().unwrap().0 {
             Outcome::Done => for s in services {

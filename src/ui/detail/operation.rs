@@ -3,6 +3,7 @@
 use super::Page;
 use crate::app::operations::{self, Hold};
 use crate::estate::Safe;
+use crate::ops::machine::WAITS;
 use crate::ops::plan::{in_words, is_glass};
 use crate::ops::{Entry, Kept, Plan, What};
 use crate::ui::canvas::Text;
@@ -104,7 +105,10 @@ fn said(entry: &Entry) -> (Mark, String) {
             (Mark::Look, format!("{gate} overridden by {by}: {reason}"))
         }
         What::AbortAsked { reason } => (Mark::Look, format!("abort asked by {by}: {reason}")),
-        What::Paused { reason } => (Mark::Bad, format!("paused: {reason}")),
+        What::Paused { reason } => match reason.strip_prefix(WAITS) {
+            Some(why) => (Mark::Look, format!("waits: {why}")),
+            None => (Mark::Bad, format!("paused: {reason}")),
+        },
         What::Resumed => (Mark::Running, "goes on".to_owned()),
         What::Adopted { epochs, holder } => (
             Mark::Look,
