@@ -14,10 +14,13 @@ use crate::ops::{OperationKind, Plan};
 pub fn propose_request(state: &mut State) {
     let estate = state.estate();
     if !approvals::is_asked_for(estate) {
-        let said = format!(
-            "a cutover of {} needs nobody's approval here: C cuts over",
-            estate.scope.name
-        );
+        let name = &estate.scope.name;
+        let said = match estate.unread(state.now) {
+            Some(why) => {
+                format!("whether a cutover of {name} needs an approval is not known: {why}")
+            }
+            None => format!("a cutover of {name} needs nobody's approval here: C cuts over"),
+        };
         state.tell(&said);
         return;
     }
