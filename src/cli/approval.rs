@@ -108,6 +108,7 @@ async fn request(loaded: &Loaded, wanted: &Request, may_write: bool) -> Done {
     writable(loaded, &bastion, &wanted.common, may_write)?;
     let asked = approve::Wanted {
         to: wanted.to.as_deref().map(Safe::new),
+        bound: None,
         overrides: (wanted.overrides.iter())
             .map(|(gate, why)| (Safe::new(gate), Safe::new(why)))
             .collect(),

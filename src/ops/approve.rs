@@ -56,6 +56,8 @@ impl Draft {
 pub struct Wanted {
     /// The colour; none: the other one.
     pub to: Option<Safe>,
+    /// The hash of what would go live as somebody saw it ([`Plan::bound`]); none where nobody was shown any yet.
+    pub bound: Option<Safe>,
     /// Gates that the cutover will override, by id, and why.
     pub overrides: BTreeMap<Safe, Safe>,
     /// Why.
@@ -130,6 +132,7 @@ pub async fn ask(bastion: &Bastion, wanted: &Wanted) -> Result<Draft, Refused> {
     let request = cutover(wanted.to.clone(), wanted.overrides.clone());
     let (mut estate, plan) = planned(bastion, &request).await?;
     askable(&estate, &plan, bastion.clock.now())?;
+    as_shown(wanted, &plan)?;
     let server = server(bastion, &mut estate).await;
     let lasts_s = estate.scope.approval.lasts_s;
     let papers = Papers::in_estate(&estate);
@@ -157,6 +160,21 @@ pub async fn ask(bastion: &Bastion, wanted: &Wanted) -> Result<Draft, Refused> {
         plan: Some(Box::new(plan)),
         already: None,
     })
+}
+
+/// What is asked for in somebody's name is what they saw (I-47).
+fn as_shown(wanted: &Wanted, plan: &Plan) -> Result<(), Refused> {
+    match &wanted.bound {
+        Some(bound) if *bound != plan.bound => {
+            let (name, to) = (&plan.environment, Plan::colour_in_words(&plan.to));
+            let said = format!(
+                "what would go live in {name} is not what was shown any more, now {to} with {}: look, and ask again",
+                runs(plan)
+            );
+            Err(refusal(RefusalKind::Held, said))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// An approval lifts its own gate alone: what else is closed is opened first.
