@@ -297,6 +297,42 @@ fn whoever_is_no_job_of_that_run_does_not_join() {
 }
 
 #[test]
+fn a_job_that_is_told_off_in_the_words_of_an_end_goes_on_as_long_as_there_is_none() {
+    let (bench, hub, id) = following(Reply::Told);
+    let job = job(&bench);
+    // The API server's words are anybody's: what ends a job is the record.
+    let words = json!({"kind": "Status", "status": "Failure", "code": 403, "reason": "Forbidden",
+        "message": "the quota of this namespace is over: there is no operation left"});
+    let fate = Fate::Said(403, words.to_string());
+    let trap = job.relay.trap(fate, 1, |it| {
+        it.records("run 77: update digital-wall-green-frontend done")
+    });
+    joins(&job, &id, Some(RUN)).assert(0, &["done: GREEN runs frontend v3, backend v3"]);
+    assert!(trap.is_caught());
+    hub.ends("success");
+    bench
+        .dave
+        .run(&["op", "watch", &id])
+        .assert(0, &["done: GREEN runs"]);
+}
+
+#[test]
+fn k17_a_job_whose_operation_has_no_record_any_more_ends() {
+    let (bench, _hub, id) = following(Reply::Told);
+    let job = job(&bench);
+    let trap = job.relay.trap(Fate::HeldAfter, 1, Asked::is_update);
+    let args = [&DEPLOY[..], &["--within", &id]].concat();
+    let running = job.start_with(&[("GITHUB_RUN_ID", "77")], &args);
+    trap.wait("the patch");
+    bench.ask("DELETE", &Bench::record_path(&id), None);
+    trap.let_go();
+    let said = running.end();
+    assert_ne!(said.code, 0, "{said}");
+    said.assert(said.code, &["there is no operation", &id]);
+    assert_eq!(job.relay.count(Asked::is_update), 1, "{said}");
+}
+
+#[test]
 fn i_43_a_job_whose_operation_is_taken_over_writes_nothing_more() {
     let (bench, _hub, id) = following(Reply::Told);
     let job = job(&bench);
