@@ -278,6 +278,49 @@ fn i_49_an_approval_lifts_no_other_gate_and_none_is_asked_for_while_one_is_close
 }
 
 #[test]
+fn status_names_what_waits_for_an_approval_who_asked_what_would_go_live_and_until_when() {
+    let (bench, erin) = asking();
+    let of_json = || {
+        let said = erin.run(&["status", "production", "--json"]).out;
+        let status: Value = serde_json::from_str(&said).unwrap();
+        status["environments"][0]["approvals"].clone()
+    };
+    assert_eq!(of_json(), json!({"requests": [], "unread": []}));
+    bench.dave.run(&REQUEST).assert(0, &[]);
+    let listed = erin.run(&["approval", "list", "production", "--json"]).out;
+    let request: Value = serde_json::from_str::<Value>(listed.trim()).unwrap()["request"].clone();
+
+    let status = erin.run(&["status", "production"]);
+
+    let runs = request["runs"].as_str().unwrap();
+    let line = format!("approval of a cutover to GREEN ({runs}), asked by demo-operator at ");
+    for part in [
+        &line[..],
+        ": v2 is due; waits until ",
+        "`wheelhouse approval approve production` by one other person",
+    ] {
+        assert!(status.out.contains(part), "{part:?} in {status}");
+    }
+    let waiting = of_json()["requests"][0].clone();
+    for key in ["id", "requester", "seat", "runs", "reason"] {
+        assert_eq!(waiting[key], request[key], "{key}");
+    }
+    assert_eq!(
+        (&waiting["state"], &waiting["to"], &waiting["until"]),
+        (&json!("waits"), &json!("green"), &request["expires"])
+    );
+    decide(&erin, "approve", "production").assert(0, &[]);
+    erin.run(&["status", "production"])
+        .assert(0, &["v2 is due; approved by demo-manager until "]);
+    assert_eq!(of_json()["requests"][0]["state"], "approved");
+    // One of a newer version may wait: it is no proof that nothing does.
+    forge(&bench, "asked", json!({"schema": "9"}));
+    let status = erin.run(&["status", "production"]);
+    assert!(status.out.contains("UNKNOWN approval: "), "{status}");
+    assert!(!of_json()["unread"].as_array().unwrap().is_empty());
+}
+
+#[test]
 fn i_12_approvals_that_cannot_be_read_close_the_gate() {
     let (bench, _) = approved();
     let dave = &bench.dave;
