@@ -27,6 +27,8 @@ mod hook;
 mod input;
 #[path = "operations/kept.rs"]
 mod kept;
+#[path = "operations/killed.rs"]
+mod killed;
 #[path = "support/operator.rs"]
 mod operator;
 #[path = "support/relay.rs"]

@@ -1,5 +1,7 @@
 //! What waits for an approval, in every environment that is watched, and whether it is still what would go live.
 
+use serde::Serialize;
+
 use super::operate::bare;
 use super::state::{Overlay, State};
 use crate::estate::timeline::{Happening, Source, Weight};
@@ -15,44 +17,66 @@ pub struct Listed {
     pub environment: usize,
     /// The request.
     pub asked: Paper,
-    /// How it stands, in words.
+    /// How it stands.
+    pub stands: Stands,
+    /// The same in words.
     pub said: Safe,
-    /// Whether somebody can decide on it still.
-    pub waits: bool,
+}
+
+/// How a request stands that is not over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stands {
+    /// Somebody can decide on it still.
+    Waits,
+    /// Somebody approved it.
+    Approved,
+    /// What was asked for is not what would go live any more.
+    Void,
 }
 
 /// The requests of all environments that are watched, those that wait first; none is dropped for being void.
 pub fn listed(state: &State) -> Vec<Listed> {
     let mut all = Vec::new();
     for (place, environment) in state.environments.iter().enumerate() {
-        let estate = &environment.estate;
-        let papers = Papers::in_estate(estate);
-        let of = |asked: &Paper| {
-            let (said, waits) = standing(asked, &papers, estate, state.now)?;
-            Some(Listed {
-                environment: place,
-                asked: asked.clone(),
-                said: said.into(),
-                waits,
-            })
-        };
-        all.extend(papers.requests().filter_map(of));
+        all.extend(of(&environment.estate, place, state.now));
     }
-    all.sort_by_key(|it| !it.waits);
+    all.sort_by_key(|it| it.stands != Stands::Waits);
     all
 }
 
-fn standing(asked: &Paper, papers: &Papers, estate: &Estate, now: Now) -> Option<(String, bool)> {
+/// The requests of the environment at that place, those that wait first; none is dropped for being void.
+pub fn of(estate: &Estate, environment: usize, now: Now) -> Vec<Listed> {
+    let papers = Papers::in_estate(estate);
+    let of = |asked: &Paper| {
+        let (said, stands) = standing(asked, &papers, estate, now)?;
+        Some(Listed {
+            environment,
+            asked: asked.clone(),
+            stands,
+            said: said.into(),
+        })
+    };
+    let mut all: Vec<Listed> = papers.requests().filter_map(of).collect();
+    all.sort_by_key(|it| it.stands != Stands::Waits);
+    all
+}
+
+fn standing(asked: &Paper, papers: &Papers, estate: &Estate, now: Now) -> Option<(String, Stands)> {
     let lasts_s = estate.scope.approval.lasts_s;
     match papers.standing(asked, lasts_s, estate.server_time(now)) {
         Standing::Over | Standing::Rejected(_) => None,
         Standing::Approved(yes) => {
             let until = clock(yes.ends(lasts_s));
-            Some((format!("approved by {} until {until}", yes.author), false))
+            let said = format!("approved by {} until {until}", yes.author);
+            Some((said, Stands::Approved))
         }
         Standing::Waits => Some(match void(asked, estate, now) {
-            Some(why) => (format!("void: {why}"), false),
-            None => (format!("waits until {}", clock(asked.ends(lasts_s))), true),
+            Some(why) => (format!("void: {why}"), Stands::Void),
+            None => {
+                let said = format!("waits until {}", clock(asked.ends(lasts_s)));
+                (said, Stands::Waits)
+            }
         }),
     }
 }

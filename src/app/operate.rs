@@ -71,7 +71,12 @@ pub enum Wish {
     /// Say how long the idle colour is kept warm.
     Warm(WarmWanted),
     /// Ask for another person's approval of a cutover.
-    AskApproval,
+    AskApproval {
+        /// The colour that the screen showed.
+        to: Safe,
+        /// The hash of what would go live as the screen showed it ([`Plan::bound`]).
+        bound: Safe,
+    },
     /// Decide on what was asked for.
     Decide {
         /// The request.
@@ -201,7 +206,7 @@ pub fn propose_about(state: &mut State, wish: fn(Safe) -> Wish) {
         Wish::Policy { wanted, .. } => wanted.word(),
         Wish::CloseGlass(_) => "close-glass",
         Wish::Warm(wanted) => wanted.word(),
-        Wish::AskApproval | Wish::Decide { .. } => "approval",
+        Wish::AskApproval { .. } | Wish::Decide { .. } => "approval",
     };
     let fields = match &wish {
         Wish::Adopt(_) => Vec::new(),
@@ -223,7 +228,7 @@ fn open(state: &mut State, wish: Wish, ask: Ask, fields: Vec<Field>, glass: bool
         | Wish::Policy { .. }
         | Wish::CloseGlass(_)
         | Wish::Warm(_)
-        | Wish::AskApproval
+        | Wish::AskApproval { .. }
         | Wish::Decide { .. } => Vec::new(),
     };
     let mut proposal = Proposal {
@@ -465,7 +470,7 @@ pub fn facts(state: &State, proposal: &Proposal) -> Facts {
     match &proposal.wish {
         Wish::Policy { .. } => freeze::facts(state, proposal, facts),
         Wish::Warm(_) => warm::facts(state, proposal, facts),
-        Wish::AskApproval | Wish::Decide { .. } => approval::facts(state, proposal, facts),
+        Wish::AskApproval { .. } | Wish::Decide { .. } => approval::facts(state, proposal, facts),
         Wish::Start(kind) => match judged_of(state, proposal, *kind) {
             (Some(plan), _) => decisive(facts, &plan),
             (None, why) => facts.with("the plan", why.unwrap_or_else(|| "".into())),

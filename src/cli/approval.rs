@@ -108,6 +108,7 @@ async fn request(loaded: &Loaded, wanted: &Request, may_write: bool) -> Done {
     writable(loaded, &bastion, &wanted.common, may_write)?;
     let asked = approve::Wanted {
         to: wanted.to.as_deref().map(Safe::new),
+        bound: None,
         overrides: (wanted.overrides.iter())
             .map(|(gate, why)| (Safe::new(gate), Safe::new(why)))
             .collect(),
@@ -173,6 +174,16 @@ async fn only(bastion: &Bastion) -> Result<Safe, (Exit, Safe)> {
             )),
         },
         several => {
+            // One of a flip that nobody would make any more, as a takeover leaves it, is no choice.
+            let mut live = Vec::new();
+            for it in several {
+                if !matches!(approve::void(bastion, it).await, Ok(Some(_))) {
+                    live.push(it);
+                }
+            }
+            if let [one] = live[..] {
+                return Ok(one.id.clone());
+            }
             let ids: Vec<String> = several
                 .iter()
                 .map(|it| format!("{} ({})", it.id, it.words()))

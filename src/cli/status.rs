@@ -3,6 +3,7 @@
 //! The JSON is versioned: `"schema": "wheelhouse.status/v1"`. Fields may be added to v1, none is
 //! renamed or removed; the README documents it.
 
+mod approvals;
 mod json;
 pub(super) mod look;
 mod text;

@@ -314,8 +314,8 @@ impl Estate {
         }
     }
 
-    /// Whose approval a cutover needs: the configuration's, or the policy's where that asks for more. A policy that is
-    /// not known closes a gate of its own.
+    /// Whose approval a cutover needs: the configuration's, or the policy's where that asks for more, as far as it was
+    /// read. Where it was not ([`Estate::unread`]), nobody knows, and the gate of approvals says so.
     pub fn approver(&self) -> Approver {
         let said = match self.terms() {
             Some(Ok(terms)) => terms.approval.unwrap_or_default(),
@@ -347,13 +347,28 @@ impl Estate {
                 }
             }
         }
-        // Missing is not empty: what was not seen is not known to be absent.
+        match self.unseen(now) {
+            None => Standing::Free,
+            Some(why) => Standing::Unseen(why),
+        }
+    }
+
+    /// Why nobody knows what the policy demands now; none where it was read, or is known to be absent.
+    pub fn unread(&self, now: Now) -> Option<Safe> {
+        match self.terms() {
+            Some(Err(why)) => Some(why),
+            Some(Ok(_)) | None => self.unseen(now),
+        }
+    }
+
+    /// Missing is not empty: what was not seen is not known to be absent.
+    fn unseen(&self, now: Now) -> Option<Safe> {
         match self.currency(Kind::Policy, now.at) {
-            Currency::Live => Standing::Free,
-            Currency::Waiting => Standing::Unseen("it was not seen yet".into()),
+            Currency::Live => None,
+            Currency::Waiting => Some("it was not seen yet".into()),
             Currency::Stale => {
                 let fault = self.fault(Kind::Policy).map(|fault| fault.what.clone());
-                Standing::Unseen(fault.unwrap_or_else(|| "no sign of life".into()))
+                Some(fault.unwrap_or_else(|| "no sign of life".into()))
             }
         }
     }

@@ -16,7 +16,7 @@ use super::policy::{ask_clock, journaled, put, read as read_policy, refusal, wor
 use super::reads::{fresh, tell};
 use super::{OperationKind, kept_selector, marks, monitoring};
 use crate::clients::kubernetes::Unwritten;
-use crate::estate::{Approver, Estate, Kind, Record, Safe, Seen, Tier};
+use crate::estate::{Approver, Estate, Kind, Now, Record, Safe, Seen, Tier};
 
 /// The journal of what was asked for and decided.
 const JOURNAL: &str = "approvals";
@@ -56,6 +56,8 @@ impl Draft {
 pub struct Wanted {
     /// The colour; none: the other one.
     pub to: Option<Safe>,
+    /// The hash of what would go live as somebody saw it ([`Plan::bound`]); none where nobody was shown any yet.
+    pub bound: Option<Safe>,
     /// Gates that the cutover will override, by id, and why.
     pub overrides: BTreeMap<Safe, Safe>,
     /// Why.
@@ -135,7 +137,8 @@ pub async fn ask(bastion: &Bastion, wanted: &Wanted) -> Result<Draft, Refused> {
         ..cutover(wanted.to.clone(), wanted.overrides.clone())
     };
     let (mut estate, plan) = planned(bastion, &request).await?;
-    askable(&estate, &plan)?;
+    askable(&estate, &plan, bastion.clock.now())?;
+    as_shown(wanted, &plan)?;
     let server = server(bastion, &mut estate).await;
     let lasts_s = estate.scope.approval.lasts_s;
     let papers = Papers::in_estate(&estate);
@@ -165,22 +168,41 @@ pub async fn ask(bastion: &Bastion, wanted: &Wanted) -> Result<Draft, Refused> {
     })
 }
 
+/// What is asked for in somebody's name is what they saw (I-47).
+fn as_shown(wanted: &Wanted, plan: &Plan) -> Result<(), Refused> {
+    match &wanted.bound {
+        Some(bound) if *bound != plan.bound => {
+            let (name, to) = (&plan.environment, Plan::colour_in_words(&plan.to));
+            let said = format!(
+                "what would go live in {name} is not what was shown any more, now {to} with {}: look, and ask again",
+                runs(plan)
+            );
+            Err(refusal(RefusalKind::Held, said))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// An approval lifts its own gate alone: what else is closed is opened first.
-fn askable(estate: &Estate, plan: &Plan) -> Result<(), Refused> {
+fn askable(estate: &Estate, plan: &Plan, now: Now) -> Result<(), Refused> {
     let name = &plan.environment;
     let invalid = |why: String| Err(Refused::Refusal(Refusal::invalid(why)));
-    match estate.approver() {
-        Approver::Nobody => {
+    match (estate.approver(), estate.unread(now)) {
+        (Approver::Nobody | Approver::Github, Some(why)) => {
+            let said = format!("whether a cutover of {name} needs an approval is not known: {why}");
+            return Err(refusal(RefusalKind::Unknown, said));
+        }
+        (Approver::Nobody, None) => {
             return invalid(format!(
                 "a cutover of {name} needs nobody's approval: cut over"
             ));
         }
-        Approver::Github => {
+        (Approver::Github, None) => {
             return invalid(format!(
                 "GitHub's review of its environment is the approval of {name}: ask there"
             ));
         }
-        Approver::Other => {}
+        (Approver::Other, _) => {}
     }
     let to = Plan::colour_in_words(&plan.to);
     if plan.bound.is_empty() {

@@ -4,6 +4,7 @@
 //! or nothing is sent. What is not known is read, never sent again. A rollback needs neither the record nor the
 //! Lease to be writable: what could not be written is written afterwards.
 
+mod cancel;
 mod dispatch;
 mod flip;
 mod freeze;

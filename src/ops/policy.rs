@@ -269,5 +269,7 @@ pub async fn close_glass(bastion: &Bastion, id: &str, note: Safe) -> Result<Kept
             None => Ok(()),
         },
     };
-    record::amend(bastion, id, TRIES, vec![What::GlassClosed { note }], may).await
+    let closed = vec![What::GlassClosed { note }];
+    let amended = record::amend(bastion, id, TRIES, closed, may).await;
+    amended.map_err(Safe::from)
 }

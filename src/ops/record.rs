@@ -32,6 +32,25 @@ pub enum NotWritten {
     Fault(Fault),
 }
 
+/// Why a record of which nothing was known but its id was not amended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Unamended {
+    /// There is no such record, or not any more.
+    Absent(Safe),
+    /// It is there, and may not be amended so; why.
+    Forbidden(Safe),
+    /// The API refused, or nobody knows: it may be tried again.
+    Failed(Safe),
+}
+
+impl From<Unamended> for Safe {
+    fn from(unamended: Unamended) -> Self {
+        match unamended {
+            Unamended::Absent(why) | Unamended::Forbidden(why) | Unamended::Failed(why) => why,
+        }
+    }
+}
+
 /// Writes the first entries of operation `id`.
 ///
 /// # Errors
@@ -183,14 +202,15 @@ pub async fn append(bastion: &Bastion, kept: &mut Kept, new: Vec<Entry>) -> Resu
 /// # Errors
 /// There is no such record, it is closed, or the API's fault.
 pub async fn add(bastion: &Bastion, id: &str, what: What) -> Result<Kept, Safe> {
-    amend(bastion, id, ADDS, vec![what], is_open).await
+    let added = amend(bastion, id, ADDS, vec![what], is_open).await;
+    added.map_err(Safe::from)
 }
 
 /// Appends notes to the record of an operation that goes on.
 ///
 /// # Errors
 /// There is no such record, it is closed, or the API's fault.
-pub async fn note(bastion: &Bastion, id: &str, facts: Vec<Safe>) -> Result<Kept, Safe> {
+pub async fn note(bastion: &Bastion, id: &str, facts: Vec<Safe>) -> Result<Kept, Unamended> {
     let notes = facts.into_iter().map(|fact| What::Noted { fact });
     amend(bastion, id, NOTES, notes.collect(), is_open).await
 }
@@ -205,12 +225,14 @@ pub async fn amend(
     tries: u32,
     whats: Vec<What>,
     may: fn(&Kept) -> Result<(), Safe>,
-) -> Result<Kept, Safe> {
+) -> Result<Kept, Unamended> {
+    let failed = |fault: Fault| Unamended::Failed(fault.what);
     for _ in 0..tries {
-        let read = read(bastion, id).await.map_err(|fault| fault.what)?;
-        let mut kept =
-            read.ok_or_else(|| Safe::from(format!("there is no operation {id} here")))?;
-        may(&kept)?;
+        let Some(mut kept) = read(bastion, id).await.map_err(failed)? else {
+            let said = format!("there is no operation {id} here");
+            return Err(Unamended::Absent(said.into()));
+        };
+        may(&kept).map_err(Unamended::Forbidden)?;
         let entry = |what: &What| Entry {
             at: bastion.clock.wall(),
             by: bastion.person.words(),
@@ -220,11 +242,15 @@ pub async fn amend(
         match append(bastion, &mut kept, entries).await {
             Ok(()) => return Ok(kept),
             Err(NotWritten::Conflict) => {}
-            Err(NotWritten::Gone) => return Err(format!("the record of {id} was deleted").into()),
-            Err(NotWritten::Fault(fault)) => return Err(fault.what),
+            Err(NotWritten::Gone) => {
+                let said = format!("the record of {id} was deleted");
+                return Err(Unamended::Absent(said.into()));
+            }
+            Err(NotWritten::Fault(fault)) => return Err(failed(fault)),
         }
     }
-    Err(format!("the record of {id} changes faster than it can be written").into())
+    let said = format!("the record of {id} changes faster than it can be written");
+    Err(Unamended::Failed(said.into()))
 }
 
 fn is_open(kept: &Kept) -> Result<(), Safe> {

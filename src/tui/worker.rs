@@ -97,8 +97,8 @@ pub(super) async fn settle(desk: Desk, place: Place, wish: Wish, reason: Safe) {
         Wish::Policy { wanted, before } => change_policy(&place, &wanted, before, reason).await,
         Wish::CloseGlass(id) => close_glass(&place, &id, reason).await,
         Wish::Warm(wanted) => keep_warm(&place, wanted, reason).await,
-        Wish::AskApproval => approve(&place, None, reason).await,
-        Wish::Decide { id, decision } => approve(&place, Some((id, decision)), reason).await,
+        Wish::AskApproval { to, bound } => ask_approval(&place, (to, bound), reason).await,
+        Wish::Decide { id, decision } => decide(&place, (id, decision), reason).await,
         Wish::Start(_) => Err("it is prepared, not settled".into()),
     };
     desk.say(heard.unwrap_or_else(Heard::Refused)).await;
@@ -158,26 +158,42 @@ async fn keep_warm(place: &Place, wanted: warm::Wanted, reason: Safe) -> Result<
     (done.map(Heard::Done)).map_err(|refused| policy::words(&refused))
 }
 
-/// Asks for an approval, or decides on a request, on fresh reads.
-async fn approve(
+/// Asks for an approval on fresh reads, if what would go live is what the screen showed.
+async fn ask_approval(
     place: &Place,
-    decided: Option<(Safe, Decision)>,
+    (to, bound): (Safe, Safe),
     reason: Safe,
 ) -> Result<Heard, Safe> {
     let bastion = Bastion::connect(place).await.map_err(|fault| fault.what)?;
-    let words = |refused| policy::words(&refused);
-    let draft = match decided {
-        Some((id, decision)) => approve::decide(&bastion, &id, decision, &reason).await,
-        None => {
-            let wanted = approve::Wanted {
-                reason,
-                ..Default::default()
-            };
-            approve::ask(&bastion, &wanted).await
-        }
+    let wanted = approve::Wanted {
+        to: Some(to),
+        bound: Some(bound),
+        overrides: Default::default(),
+        reason,
+        within: None,
     };
+    let draft = approve::ask(&bastion, &wanted).await;
+    write_down(&bastion, draft).await
+}
+
+/// Decides on a request, on fresh reads.
+async fn decide(
+    place: &Place,
+    (id, decision): (Safe, Decision),
+    reason: Safe,
+) -> Result<Heard, Safe> {
+    let bastion = Bastion::connect(place).await.map_err(|fault| fault.what)?;
+    let draft = approve::decide(&bastion, &id, decision, &reason).await;
+    write_down(&bastion, draft).await
+}
+
+async fn write_down(
+    bastion: &Bastion,
+    draft: Result<approve::Draft, engine::Refused>,
+) -> Result<Heard, Safe> {
+    let words = |refused| policy::words(&refused);
     let draft = draft.map_err(words)?;
-    let done = approve::carry_out(&bastion, &draft).await;
+    let done = approve::carry_out(bastion, &draft).await;
     done.map(Heard::Done).map_err(words)
 }
 

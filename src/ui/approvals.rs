@@ -4,7 +4,7 @@ use super::canvas::{Canvas, Text, column, fit};
 use super::overlay::list;
 use super::theme::{Mark, Role, Theme};
 use crate::app::State;
-use crate::app::approvals::{self, Listed};
+use crate::app::approvals::{self, Listed, Stands};
 use crate::estate::Kind;
 use crate::ops::Plan;
 
@@ -41,10 +41,10 @@ pub(super) fn draw(state: &State, canvas: &mut Canvas<'_>) {
 /// `‖ production  to GREEN  dave  waits until 15:02Z  v2 is due`
 fn line(state: &State, listed: &Listed, room: usize, theme: &Theme) -> Text {
     let name = &state.environments[listed.environment].estate.scope.name;
-    let mark = match (listed.waits, listed.said.starts_with("void")) {
-        (true, _) => Mark::Approval,
-        (false, true) => Mark::Unknown,
-        (false, false) => Mark::Ok,
+    let mark = match listed.stands {
+        Stands::Waits => Mark::Approval,
+        Stands::Void => Mark::Unknown,
+        Stands::Approved => Mark::Ok,
     };
     let asked = &listed.asked;
     let to = format!("to {}", Plan::colour_in_words(&asked.colour));

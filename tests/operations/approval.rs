@@ -4,8 +4,10 @@ use serde_json::{Value, json};
 
 use crate::Bench;
 use crate::estate::Served;
-use crate::operator::{CUTOVER, Operator, REQUEST, ROLLBACK, decide, wait};
+use crate::operator::{CUTOVER, DEPLOY, Operator, REQUEST, ROLLBACK, SERVICES, decide, wait};
 use crate::relay::{Asked, Fate};
+use wheelhouse::ops::bastion::{Bastion, Place};
+use wheelhouse::ops::{approve, policy};
 
 const CONFIGS: &str = "/api/v1/namespaces/production/configmaps";
 const PLAN: [&str; 3] = ["cutover", "production", "--plan"];
@@ -276,6 +278,49 @@ fn i_49_an_approval_lifts_no_other_gate_and_none_is_asked_for_while_one_is_close
 }
 
 #[test]
+fn status_names_what_waits_for_an_approval_who_asked_what_would_go_live_and_until_when() {
+    let (bench, erin) = asking();
+    let of_json = || {
+        let said = erin.run(&["status", "production", "--json"]).out;
+        let status: Value = serde_json::from_str(&said).unwrap();
+        status["environments"][0]["approvals"].clone()
+    };
+    assert_eq!(of_json(), json!({"requests": [], "unread": []}));
+    bench.dave.run(&REQUEST).assert(0, &[]);
+    let listed = erin.run(&["approval", "list", "production", "--json"]).out;
+    let request: Value = serde_json::from_str::<Value>(listed.trim()).unwrap()["request"].clone();
+
+    let status = erin.run(&["status", "production"]);
+
+    let runs = request["runs"].as_str().unwrap();
+    let line = format!("approval of a cutover to GREEN ({runs}), asked by demo-operator at ");
+    for part in [
+        &line[..],
+        ": v2 is due; waits until ",
+        "`wheelhouse approval approve production` by one other person",
+    ] {
+        assert!(status.out.contains(part), "{part:?} in {status}");
+    }
+    let waiting = of_json()["requests"][0].clone();
+    for key in ["id", "requester", "seat", "runs", "reason"] {
+        assert_eq!(waiting[key], request[key], "{key}");
+    }
+    assert_eq!(
+        (&waiting["state"], &waiting["to"], &waiting["until"]),
+        (&json!("waits"), &json!("green"), &request["expires"])
+    );
+    decide(&erin, "approve", "production").assert(0, &[]);
+    erin.run(&["status", "production"])
+        .assert(0, &["v2 is due; approved by demo-manager until "]);
+    assert_eq!(of_json()["requests"][0]["state"], "approved");
+    // One of a newer version may wait: it is no proof that nothing does.
+    forge(&bench, "asked", json!({"schema": "9"}));
+    let status = erin.run(&["status", "production"]);
+    assert!(status.out.contains("UNKNOWN approval: "), "{status}");
+    assert!(!of_json()["unread"].as_array().unwrap().is_empty());
+}
+
+#[test]
 fn i_12_approvals_that_cannot_be_read_close_the_gate() {
     let (bench, _) = approved();
     let dave = &bench.dave;
@@ -355,6 +400,77 @@ fn approvals_that_are_forged_malformed_dated_or_over_do_not_count_and_say_why() 
         dave.run(&PLAN).assert(code, &[words]);
     }
     assert_eq!(dave.relay.count(Asked::is_flip), 0);
+}
+
+/// What a cockpit sends when `W` is confirmed: what it showed, and by the worker's own fresh reads whether it is so.
+fn asks_as_shown(bench: &Bench, to: &str, bound: &str) -> Result<String, String> {
+    let seconds = |n: u64| json!({"secs": n, "nanos": 0});
+    let place = json!({
+        "kubeconfig": bench.dave.home.path().join("kubeconfig"), "context": null,
+        "records": "production", "selector": "app.kubernetes.io/part-of=digital-wall",
+        "scope": {
+            "name": "production", "tier": "production", "context": "", "namespace": "production",
+            "traffic": {"key": "version", "colours": ["blue", "green"], "services": SERVICES},
+            "workloads": [
+                {"name": "frontend", "labels": [["part", "frontend"]], "deployments": []},
+                {"name": "backend", "labels": [["part", "backend"]], "deployments": []},
+            ],
+            "approval": {"by": "other", "lasts_s": 3600},
+        },
+        "timing": {
+            "lease": seconds(60), "renew": seconds(10), "give_up": seconds(40), "answer": seconds(10),
+            "moved": seconds(60), "watch": seconds(2), "patience": seconds(5), "pause": seconds(1),
+            "jitter": true,
+        },
+        "monitors": null, "journals": null,
+    });
+    let place: Place = serde_json::from_value(place).unwrap();
+    let wanted = approve::Wanted {
+        to: Some(to.into()),
+        bound: Some(bound.into()),
+        reason: "v2 is due".into(),
+        ..Default::default()
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.unwrap().block_on(async {
+        let bastion = Bastion::connect(&place).await.unwrap();
+        let words = |refused| policy::words(&refused).to_string();
+        let draft = approve::ask(&bastion, &wanted).await.map_err(words)?;
+        let done = approve::carry_out(&bastion, &draft).await.map_err(words)?;
+        Ok(done.to_string())
+    })
+}
+
+#[test]
+fn i_47_what_is_asked_for_by_a_key_is_what_was_shown_or_nothing() {
+    let (bench, _) = asking();
+    // What the screen shows is what a plan says of itself.
+    let plan = bench.dave.run(&[&PLAN[..], &["--json"]].concat()).out;
+    let plan: Value = serde_json::from_str(&plan).unwrap();
+    let bound = plan["plan"]["bound"].as_str().unwrap().to_owned();
+    bench
+        .dave
+        .run(&DEPLOY)
+        .assert(0, &["done: GREEN runs frontend v3"]);
+
+    let refused = asks_as_shown(&bench, "green", &bound).unwrap_err();
+
+    assert!(
+        refused.contains("is not what was shown any more, now GREEN with")
+            && refused.contains("v3"),
+        "{refused}"
+    );
+    assert_eq!(papers(&bench).len(), 0);
+    let other = asks_as_shown(&bench, "blue", &bound).unwrap_err();
+    assert!(other.contains("BLUE is live"), "{other}");
+    let plan = bench.dave.run(&[&PLAN[..], &["--json"]].concat()).out;
+    let plan: Value = serde_json::from_str(&plan).unwrap();
+    let now = plan["plan"]["bound"].as_str().unwrap();
+    let done = asks_as_shown(&bench, "green", now).unwrap();
+    assert!(done.contains("waits for one other person"), "{done}");
+    assert_eq!(papers(&bench).len(), 1);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::Bench;
-use crate::operator::{CUTOVER, DEPLOY, ROLLBACK, wait};
+use crate::operator::{CUTOVER, DEPLOY, REQUEST, ROLLBACK, wait};
 use crate::relay::{Asked, Fate};
 
 const POLICY: &str = "/api/v1/namespaces/production/configmaps/wheelhouse-policy";
@@ -17,6 +17,8 @@ const FREEZE: [&str; 6] = [
     "sale",
 ];
 const THAW: [&str; 6] = ["thaw", "production", "--write", "--yes", "--reason", "over"];
+const FORBIDDEN: &str = r#"{"kind": "Status", "status": "Failure", "code": 403, "reason": "Forbidden",
+    "message": "configmaps \"wheelhouse-policy\" is forbidden"}"#;
 const GLASS: [&str; 2] = ["--break-glass", "the till is down"];
 
 /// A freeze of a colleague's.
@@ -242,6 +244,9 @@ fn a_policy_that_is_not_understood_blocks_forward_moves_and_says_what_was_expect
     ] {
         set(&bench, data);
         dave.run(&CUTOVER).assert(3, &["refused: policy: ", words]);
+        // I-12: nor does the glass, which is before a freeze that is known.
+        let glass = dave.run(&[&CUTOVER[..], &GLASS[..]].concat());
+        glass.assert(3, &["passes over a freeze that is known", words]);
         dave.run(&FREEZE).assert(2, &[words]);
     }
     assert_eq!(bench.colours(), ["blue", "blue"]);
@@ -250,18 +255,70 @@ fn a_policy_that_is_not_understood_blocks_forward_moves_and_says_what_was_expect
 #[test]
 fn a_policy_that_may_not_be_read_is_not_an_empty_one() {
     let bench = Bench::ready();
-    let forbidden = json!({"kind": "Status", "status": "Failure", "code": 403, "reason": "Forbidden",
-        "message": "configmaps \"wheelhouse-policy\" is forbidden"});
     let _trap = bench
         .dave
         .relay
-        .ever_after(Fate::Said(403, forbidden.to_string()), |it| {
+        .ever_after(Fate::Said(403, FORBIDDEN.to_owned()), |it| {
             it.path.ends_with("/wheelhouse-policy")
         });
     bench
         .dave
         .run(&CUTOVER)
         .assert(3, &["whether it is frozen is not known", "forbidden"]);
+}
+
+#[test]
+fn i_12_a_policy_that_may_not_be_read_may_ask_for_an_approval_and_no_broken_glass_says_otherwise() {
+    let bench = Bench::ready();
+    let dave = &bench.dave;
+    let _trap = dave
+        .relay
+        .ever_after(Fate::Said(403, FORBIDDEN.to_owned()), |it| {
+            it.path.ends_with("/wheelhouse-policy")
+        });
+    let said = dave.run(&[&CUTOVER[..], &GLASS[..], &["--plan"]].concat());
+    said.assert(
+        3,
+        &[
+            "UNKNOWN  policy",
+            "UNKNOWN  approval     whether the policy asks for one is not known",
+            "put ConfigMap wheelhouse-policy right, or let it be read",
+        ],
+    );
+    dave.run(&[&CUTOVER[..], &GLASS[..]].concat())
+        .assert(3, &["refused: policy", "forbidden"]);
+    dave.run(&REQUEST).assert(
+        3,
+        &["whether a cutover of production needs an approval is not known"],
+    );
+    assert_eq!(bench.colours(), ["blue", "blue"]);
+    assert_eq!(dave.relay.count(Asked::is_flip), 0);
+}
+
+#[test]
+fn i_12_a_policy_that_becomes_unreadable_before_the_first_flip_stops_it_broken_glass_or_not() {
+    let bench = Bench::ready();
+    let dave = &bench.dave;
+    by_bob(&bench, None);
+    let trap = dave.relay.trap(Fate::HeldBefore, 1, |it| {
+        it.records("\"began\":{\"step\":{\"flip\"")
+    });
+    let running = dave.start(&[&CUTOVER[..], &GLASS[..]].concat());
+    trap.wait("the intent of the flip");
+    set(&bench, json!({"schema": "9"}));
+    trap.let_go();
+    running.end().assert(
+        1,
+        &[
+            "flip digital-wall-service FAILED: policy: ",
+            "of a newer version",
+        ],
+    );
+    assert_eq!(dave.relay.count(Asked::is_flip), 0);
+    assert_eq!(bench.colours(), ["blue", "blue"]);
+    // I-24.
+    dave.run(&[&ROLLBACK[..], &["--to", "green"]].concat())
+        .assert(0, &["done: GREEN is live"]);
 }
 
 #[test]

@@ -29,6 +29,20 @@ enum Reply {
     Away,
 }
 
+/// What GitHub does with a cancellation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Cancel {
+    /// It ends the run.
+    Ends,
+    /// It takes it, and the run goes on.
+    GoesOn,
+    /// It has ended by itself a moment before.
+    TooLate,
+    Forbidden,
+    /// It does not even answer sensibly.
+    Away,
+}
+
 /// A GitHub with one workflow.
 struct Hub {
     url: String,
@@ -39,6 +53,8 @@ struct Hub {
 #[derive(Debug)]
 struct Known {
     reply: Reply,
+    cancel: Cancel,
+    cancelled: usize,
     dispatched: Vec<Value>,
     conclusion: Option<&'static str>,
     is_started: bool,
@@ -76,6 +92,31 @@ fn run(known: &Known) -> Value {
     })
 }
 
+async fn cancel(State(state): State<Shared>, Path(id): Path<u64>) -> Response {
+    assert_eq!(id, RUN);
+    let mut known = lock(&state);
+    known.cancelled += 1;
+    let says =
+        |status, words: &str| (status, axum::Json(json!({"message": words}))).into_response();
+    match known.cancel {
+        Cancel::Ends => {
+            known.conclusion = Some("cancelled");
+            (StatusCode::ACCEPTED, "{}").into_response()
+        }
+        Cancel::GoesOn => (StatusCode::ACCEPTED, "{}").into_response(),
+        Cancel::TooLate => {
+            known.conclusion = Some("failure");
+            let words = "Cannot cancel a workflow run that is completed.";
+            says(StatusCode::CONFLICT, words)
+        }
+        Cancel::Forbidden => says(
+            StatusCode::FORBIDDEN,
+            "Must have admin rights to Repository.",
+        ),
+        Cancel::Away => says(StatusCode::BAD_GATEWAY, "away"),
+    }
+}
+
 async fn one(State(state): State<Shared>, Path(id): Path<u64>) -> Response {
     match id {
         RUN => axum::Json(run(&lock(&state))).into_response(),
@@ -99,6 +140,8 @@ impl Hub {
         let runtime = builder.worker_threads(1).enable_all().build().unwrap();
         let state = Arc::new(Mutex::new(Known {
             reply,
+            cancel: Cancel::Ends,
+            cancelled: 0,
             dispatched: Vec::new(),
             conclusion: None,
             is_started: false,
@@ -111,6 +154,7 @@ impl Hub {
             )
             .route(&format!("{actions}/workflows/deploy.yml/runs"), get(all))
             .route(&format!("{actions}/runs/{{id}}"), get(one))
+            .route(&format!("{actions}/runs/{{id}}/cancel"), post(cancel))
             .with_state(state.clone());
         let listener = runtime
             .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
@@ -126,6 +170,10 @@ impl Hub {
 
     fn ends(&self, conclusion: &'static str) {
         lock(&self.state).conclusion = Some(conclusion);
+    }
+
+    fn cancelled(&self) -> usize {
+        lock(&self.state).cancelled
     }
 
     fn dispatched(&self) -> Vec<Value> {
@@ -249,6 +297,42 @@ fn whoever_is_no_job_of_that_run_does_not_join() {
 }
 
 #[test]
+fn a_job_that_is_told_off_in_the_words_of_an_end_goes_on_as_long_as_there_is_none() {
+    let (bench, hub, id) = following(Reply::Told);
+    let job = job(&bench);
+    // The API server's words are anybody's: what ends a job is the record.
+    let words = json!({"kind": "Status", "status": "Failure", "code": 403, "reason": "Forbidden",
+        "message": "the quota of this namespace is over: there is no operation left"});
+    let fate = Fate::Said(403, words.to_string());
+    let trap = job.relay.trap(fate, 1, |it| {
+        it.records("run 77: update digital-wall-green-frontend done")
+    });
+    joins(&job, &id, Some(RUN)).assert(0, &["done: GREEN runs frontend v3, backend v3"]);
+    assert!(trap.is_caught());
+    hub.ends("success");
+    bench
+        .dave
+        .run(&["op", "watch", &id])
+        .assert(0, &["done: GREEN runs"]);
+}
+
+#[test]
+fn k17_a_job_whose_operation_has_no_record_any_more_ends() {
+    let (bench, _hub, id) = following(Reply::Told);
+    let job = job(&bench);
+    let trap = job.relay.trap(Fate::HeldAfter, 1, Asked::is_update);
+    let args = [&DEPLOY[..], &["--within", &id]].concat();
+    let running = job.start_with(&[("GITHUB_RUN_ID", "77")], &args);
+    trap.wait("the patch");
+    bench.ask("DELETE", &Bench::record_path(&id), None);
+    trap.let_go();
+    let said = running.end();
+    assert_ne!(said.code, 0, "{said}");
+    said.assert(said.code, &["there is no operation", &id]);
+    assert_eq!(job.relay.count(Asked::is_update), 1, "{said}");
+}
+
+#[test]
 fn i_43_a_job_whose_operation_is_taken_over_writes_nothing_more() {
     let (bench, _hub, id) = following(Reply::Told);
     let job = job(&bench);
@@ -334,6 +418,82 @@ fn i_53_a_deploy_killed_at_its_dispatch_is_adopted_and_dispatches_once() {
         ],
     );
     assert_eq!(hub.dispatched().len(), 1);
+}
+
+fn abort(bench: &Bench, id: &str) {
+    let reason = ["--reason", "wrong build"];
+    bench
+        .colleague()
+        .run(&[&["op", "abort", id][..], &reason].concat())
+        .assert(0, &["asked; it is"]);
+}
+
+#[test]
+fn i_32_the_run_of_a_deploy_that_is_aborted_is_cancelled_once_and_what_came_of_it_is_said() {
+    for (cancel, words) in [
+        (Cancel::Ends, "note: run 77 ended cancelled: https://"),
+        (
+            Cancel::GoesOn,
+            "note: run 77 goes on: cancel it at GitHub (GitHub took it, and it did not end)",
+        ),
+        (Cancel::TooLate, "note: run 77 ended in failure: https://"),
+        (
+            Cancel::Forbidden,
+            "note: run 77 goes on: cancel it at GitHub (",
+        ),
+        (Cancel::Away, "note: run 77 goes on: cancel it at GitHub ("),
+    ] {
+        let (bench, hub, id) = following(Reply::Told);
+        lock(&hub.state).cancel = cancel;
+        abort(&bench, &id);
+        let said = bench.dave.run(&["op", "watch", &id]);
+        said.assert(1, &["aborted by", "wrong build"]);
+        let story = bench.dave.story(&id);
+        for part in ["note: run 77 is to be cancelled at GitHub", words] {
+            assert!(story.contains(part), "{cancel:?}: {part} in {story}");
+        }
+        assert_eq!(hub.cancelled(), 1, "{cancel:?}");
+        if cancel == Cancel::Forbidden {
+            assert!(story.contains("admin rights"), "{story}");
+        }
+        assert_eq!(bench.colours(), ["blue", "blue"]);
+    }
+}
+
+#[test]
+fn i_32_a_run_whose_worker_was_killed_behind_its_cancellation_is_not_cancelled_again() {
+    let (bench, hub, id) = following(Reply::Told);
+    let trap = bench.dave.relay.trap(Fate::HeldBefore, 1, |it| {
+        it.records(r#""failed":{"step":"follow""#)
+    });
+    abort(&bench, &id);
+    trap.wait("its result");
+    bench.dave.kill_worker();
+    assert_eq!(hub.cancelled(), 1);
+
+    let adopted = bench.dave.run(&["op", "adopt", &id]);
+
+    adopted.assert(1, &["run 77 ended cancelled"]);
+    assert_eq!(hub.cancelled(), 1);
+}
+
+#[test]
+fn i_32_an_abort_while_the_run_is_dispatched_cancels_it_as_soon_as_its_name_is_known() {
+    let bench = Bench::ready();
+    bench.idle_at_0();
+    let hub = Hub::new(Reply::Told);
+    hub.of(&bench.dave);
+    // The abort is there before the result of the dispatch is.
+    let trap = bench.dave.relay.trap(Fate::HeldBefore, 1, |it| {
+        it.records(r#""passed":{"step":"dispatch""#)
+    });
+    let id = bench.dave.detach(&BY_WORKFLOW);
+    trap.wait("its result");
+    bench.dave.kill_worker();
+    abort(&bench, &id);
+    let adopted = bench.dave.run(&["op", "adopt", &id]);
+    adopted.assert(1, &["found by its name", "run 77 ended cancelled"]);
+    assert_eq!((hub.dispatched().len(), hub.cancelled()), (1, 1));
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod approvals;
 mod guarded;
 mod records;
 mod roles;
+mod rules;
 
 use crate::plane::Plane;
 use crate::shipped;

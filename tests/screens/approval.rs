@@ -179,8 +179,8 @@ fn w_plans_a_request_that_needs_a_reason_and_the_typed_name() {
     type_in(&mut state, "production");
     let commands = press(&mut state, "enter");
     assert!(
-        matches!(&commands[..], [Command::Operate { wish: Wish::AskApproval, reason, permit: Some(_), .. }]
-            if reason.as_str() == "v42 is due"),
+        matches!(&commands[..], [Command::Operate { wish: Wish::AskApproval { to, bound }, reason, permit: Some(_), .. }]
+            if reason.as_str() == "v42 is due" && to.as_str() == "green" && !bound.is_empty()),
         "{commands:?}"
     );
 }

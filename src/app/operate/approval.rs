@@ -8,20 +8,33 @@ use crate::app::facts::Facts;
 use crate::app::state::State;
 use crate::estate::Safe;
 use crate::ops::approval::{Decision, Paper, Papers, Standing, clock};
-use crate::ops::{OperationKind, Plan};
+use crate::ops::{OperationKind, Plan, Request};
 
 /// Opens the plan of a request for another person's approval.
 pub fn propose_request(state: &mut State) {
     let estate = state.estate();
     if !approvals::is_asked_for(estate) {
-        let said = format!(
-            "a cutover of {} needs nobody's approval here: C cuts over",
-            estate.scope.name
-        );
+        let name = &estate.scope.name;
+        let said = match estate.unread(state.now) {
+            Some(why) => {
+                format!("whether a cutover of {name} needs an approval is not known: {why}")
+            }
+            None => format!("a cutover of {name} needs nobody's approval here: C cuts over"),
+        };
         state.tell(&said);
         return;
     }
-    propose(state, Wish::AskApproval);
+    // Without a plan there is nothing to ask for, which the dialog says.
+    let (to, bound) = match super::judged(state, state.selected, Ok(cutover(state))) {
+        (Some(plan), _) => (plan.to, plan.bound),
+        (None, _) => Default::default(),
+    };
+    propose(state, Wish::AskApproval { to, bound });
+}
+
+/// The cutover that is asked for, as nothing was said about it yet.
+fn cutover(state: &State) -> Request {
+    super::plain(state, OperationKind::Cutover)
 }
 
 /// Opens the plan of a decision on what the list's cursor is on, in its environment, which must be on the screen.
@@ -59,9 +72,12 @@ fn asked(state: &State, proposal: &Proposal, id: &Safe) -> Option<(Paper, Result
 pub(super) fn misplaced(state: &State, proposal: &Proposal) -> Option<Safe> {
     let estate = &state.environments[proposal.environment].estate;
     match &proposal.wish {
-        Wish::AskApproval => {
+        Wish::AskApproval { bound, .. } => {
             let (plan, why) = super::judged_of(state, proposal, OperationKind::Cutover);
             match (plan, why) {
+                (Some(plan), _) if plan.bound != *bound => {
+                    Some("what would go live changed: look, and ask again".into())
+                }
                 (Some(plan), _) if plan.lacks_approval_alone() => None,
                 (_, Some(why)) => Some(why),
                 (_, None) => Some("it is approved: C cuts over".into()),

@@ -21,7 +21,7 @@ pub fn sheet(state: &State, proposal: &Proposal, dialog: &Dialog) -> Sheet {
         Wish::Policy { wanted, .. } => freeze::sheet(state, proposal, wanted, dialog),
         Wish::CloseGlass(id) => freeze::follow_up(state, proposal, id),
         Wish::Warm(_) => warm::sheet(state, proposal, dialog),
-        Wish::AskApproval => approval::request(state, proposal),
+        Wish::AskApproval { .. } => approval::request(state, proposal),
         Wish::Decide { id, decision } => approval::decision(state, proposal, id, *decision),
     };
     sheet.pending = match &proposal.worker {
@@ -302,7 +302,7 @@ fn consequence(wish: &Wish, kept: &Kept) -> String {
         | Wish::Policy { .. }
         | Wish::CloseGlass(_)
         | Wish::Warm(_)
-        | Wish::AskApproval
+        | Wish::AskApproval { .. }
         | Wish::Decide { .. } => "",
     };
     format!("{done} {then}")

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::approvals;
 use super::look::{self, Looked};
 use crate::app::Operations;
 use crate::app::operations::{self, Hold};
@@ -59,6 +60,7 @@ fn environment(estate: &Estate, runs: Option<&Repository>, now: Now) -> Value {
         "timeline": story(&timeline(estate, runs, Operations::of(estate).happenings(estate))),
         "rollouts": colours.iter().flat_map(|c| rollouts(estate, *c)).collect::<Vec<_>>(),
         "policy": policy(estate, now),
+        "approvals": approvals::json(estate, now),
         "operations": operations(estate, now),
         "checks": look::checks(estate, now).iter().map(Check::to_json).collect::<Vec<_>>(),
     })

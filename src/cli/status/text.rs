@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::approvals;
 use super::look::{self, Looked};
 use crate::app::Operations;
 use crate::app::operations::{self, Hold};
@@ -162,6 +163,9 @@ fn environment(out: &mut String, title: &Safe, estate: &Estate, now: Now) {
         );
     }
     for words in policy(estate, now) {
+        line(out, 1, &words);
+    }
+    for words in approvals::lines(estate, now) {
         line(out, 1, &words);
     }
     for words in operations(estate, now) {

@@ -1,7 +1,8 @@
-//! Starts a run of a workflow, and finds the one that was started: the one thing that is changed at GitHub.
+//! Starts a run of a workflow, finds the one that was started, and cancels it: all that is changed at GitHub.
 //!
 //! A dispatch is sent once. Whoever does not know what became of it looks for the run (I-53).
 //! <https://docs.github.com/rest/actions/workflows#create-a-workflow-dispatch-event>
+//! <https://docs.github.com/rest/actions/workflow-runs#cancel-a-workflow-run>
 
 use std::collections::BTreeMap;
 
@@ -18,12 +19,12 @@ use crate::estate::{Fault, Safe};
 /// Runs that are looked through for one that was dispatched.
 const RECENT: u32 = 50;
 
-/// Why a dispatch is not known to be done.
+/// Why a dispatch, or the cancellation of a run, is not known to be done.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Undispatched {
-    /// Not started, for sure.
+    /// Not started, or not cancelled, for sure.
     Refused(Fault),
-    /// No answer, or one that proves nothing: look for the run.
+    /// No answer, or one that proves nothing: look for the run, or at it.
     Unknown(Fault),
 }
 
@@ -41,9 +42,22 @@ impl Github {
         let name = transport::escaped(workflow);
         let path = self.path(&format!("actions/workflows/{name}/dispatches"));
         let body = json!({ "ref": reference, "inputs": inputs, "return_run_details": true });
+        self.post_once(&path, &body).await
+    }
+
+    /// Has the run `id` cancelled. That GitHub took it (202) is not that the run has ended.
+    ///
+    /// # Errors
+    /// See [`Undispatched`]; one that is over already is refused.
+    pub async fn cancel(&self, id: u64) -> Result<(), Undispatched> {
+        let path = self.path(&format!("actions/runs/{id}/cancel"));
+        self.post_once(&path, &json!({})).await.map(|_| ())
+    }
+
+    async fn post_once(&self, path: &str, body: &Value) -> Result<Option<u64>, Undispatched> {
         let whole = self.0.limits.whole;
         let slow = |_| Err(Undispatched::Unknown(way::slow(self.host(), whole)));
-        (tokio::time::timeout(whole, self.post(&path, &body)).await).unwrap_or_else(slow)
+        (tokio::time::timeout(whole, self.post(path, body)).await).unwrap_or_else(slow)
     }
 
     async fn post(&self, path: &str, body: &Value) -> Result<Option<u64>, Undispatched> {

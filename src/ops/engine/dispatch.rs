@@ -19,7 +19,7 @@ use crate::ops::entry::{Step, What};
 use crate::ops::plan::{How, Workflow};
 
 /// Between two looks at a run.
-const LOOKS: Duration = Duration::from_secs(5);
+pub(super) const LOOKS: Duration = Duration::from_secs(5);
 
 impl Run {
     /// Starts the workflow, once.
@@ -40,7 +40,13 @@ impl Run {
         self.note("sent", sent);
         let sent = github.dispatch(&wanted.file, &wanted.reference, &inputs);
         Ok(match sent.await {
-            Ok(Some(run)) => vec![What::Dispatched { run }, passed(step, format!("run {run}"))],
+            Ok(Some(run)) => {
+                let mut results =
+                    vec![What::Dispatched { run }, passed(step, format!("run {run}"))];
+                // Nobody follows the run of what was aborted meanwhile.
+                results.extend(self.cancelled(run, &github).await?);
+                results
+            }
             Ok(None) => vec![What::Unknown {
                 step: step.clone(),
                 reason: "GitHub took it and did not say which run it is".into(),
@@ -66,7 +72,9 @@ impl Run {
                 Ok(Some(run)) => {
                     let said = format!("run {}, found by its name", run.id);
                     let dispatched = What::Dispatched { run: run.id };
-                    return Ok(Found::Known(vec![dispatched, passed(step, said)]));
+                    let mut results = vec![dispatched, passed(step, said)];
+                    results.extend(self.cancelled(run.id, &github).await?);
+                    return Ok(Found::Known(results));
                 }
                 Ok(None) => Safe::from(format!("no run of {} names operation {id}", wanted.file)),
                 Err(fault) => fault.what,
@@ -119,8 +127,8 @@ impl Run {
                 }
             }
             if let Some(stopped) = self.stopped(step) {
-                let fact = format!("run {id} goes on: cancel it at GitHub").into();
-                return Ok(vec![What::Noted { fact }, stopped]);
+                let noted = self.cancelled(id, &github).await?;
+                return Ok(noted.into_iter().chain([stopped]).collect());
             }
             if let Woken::Late = self.wait(Some(limit)).await? {
                 let said = format!("run {id} not within {} s: {why}", timeout.as_secs());
@@ -163,7 +171,8 @@ impl Run {
     }
 }
 
-fn ended(conclusion: &Conclusion) -> String {
+/// How a run ended, behind `ended`.
+pub(super) fn ended(conclusion: &Conclusion) -> String {
     match conclusion {
         Conclusion::Success => "well".to_owned(),
         Conclusion::Failure => "in failure".to_owned(),

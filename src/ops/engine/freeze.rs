@@ -27,9 +27,12 @@ impl Run {
     /// # Errors
     /// Whether it may could not be read.
     pub(super) fn frozen(&self, estate: &Estate) -> Result<Option<Safe>, Safe> {
-        match self.has_flipped() || self.break_glass().is_some() {
+        match self.has_flipped() {
             true => Ok(None),
-            false => stopped(estate, self.bastion.clock.now()),
+            false => {
+                let is_broken = self.break_glass().is_some();
+                stopped(estate, is_broken, self.bastion.clock.now())
+            }
         }
     }
 

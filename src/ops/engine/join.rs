@@ -15,6 +15,7 @@ use crate::ops::journal::Journal;
 use crate::ops::kept::Kept;
 use crate::ops::machine::{Next, Operation};
 use crate::ops::plan::{Refusal, RefusalKind, Within, check};
+use crate::ops::record::Unamended;
 use crate::ops::{lock, reads, record};
 
 /// How often the record is read for the run's id, which is written there when GitHub has said it.
@@ -111,7 +112,7 @@ impl Prepared {
         let _ = told_to(&mut journal, &bastion, &entries);
         let facts = facts(within.run, &entries);
         let noted = record::note(&bastion, &kept.id, facts).await;
-        noted.map_err(Refused::Trouble)?;
+        noted.map_err(|why| Refused::Trouble(why.into()))?;
         let ours = Kept::unwritten(&kept.id, entries);
         let mut run = run(bastion, ours, lock, self.eyes, journal, stop, 0);
         run.joined = Some(within.run);
@@ -143,14 +144,11 @@ impl Run {
                     }
                     return Ok(());
                 }
-                Err(why)
-                    if ["is over", "there is no operation", "was deleted"]
-                        .iter()
-                        .any(|end| why.contains(end)) =>
-                {
+                // It is over, or there is none any more: nothing is done for nobody.
+                Err(Unamended::Absent(why) | Unamended::Forbidden(why)) => {
                     return Err(Ended::Interrupted(why));
                 }
-                Err(_) => self.pause().await?,
+                Err(Unamended::Failed(_)) => self.pause().await?,
             }
         }
     }

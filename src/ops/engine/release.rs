@@ -114,6 +114,7 @@ impl Run {
             overrides: plan.overridden.clone(),
             reason: plan.reason.clone().unwrap_or(title),
             within: Some(self.id().clone()),
+            bound: None,
         };
         let asked = match approve::ask(&self.bastion, &wanted).await {
             Ok(draft) => approve::carry_out(&self.bastion, &draft).await,

@@ -4,6 +4,7 @@
 //! over nothing. It is asked with the plan, again on fresh reads when the operation starts, and once more before the
 //! first flip, whoever carries it out by then.
 
+use super::freeze::WAY_ON;
 use super::{Finding, Flip, Gate, Plan, decisive};
 use crate::estate::{Approver, Currency, Estate, Kind, Now, Safe};
 use crate::ops::approval::{Decision, Paper, Papers, clock, is_program};
@@ -18,16 +19,23 @@ pub(in crate::ops) fn is_of_approval(name: &str) -> bool {
     matches!(name, APPROVAL | REJECTED)
 }
 
-/// Whether it is approved that `flips` are done; none where nobody asks, or nothing moves.
+/// Whether it is approved that `flips` are done; none where nobody asks, or nothing moves. A policy that nobody could
+/// read may ask for it (I-12).
 pub(super) fn approval(to: &Safe, flips: &[Flip], estate: &Estate, now: Now) -> Option<Gate> {
-    match estate.approver() {
-        _ if flips.is_empty() => None,
-        Approver::Nobody => None,
-        Approver::Github => {
+    if flips.is_empty() {
+        return None;
+    }
+    match (estate.approver(), estate.unread(now)) {
+        (Approver::Nobody | Approver::Github, Some(why)) => {
+            let said = format!("whether the policy asks for one is not known: {why}; {WAY_ON}");
+            Some(Gate::new(APPROVAL, Finding::Unknown, said))
+        }
+        (Approver::Nobody, None) => None,
+        (Approver::Github, None) => {
             let said = "GitHub's review of its environment is the approval here; none is asked for beside it";
             Some(Gate::new(APPROVAL, Finding::Noted, said))
         }
-        Approver::Other => {
+        (Approver::Other, _) => {
             let bound = decisive::bound(to, flips, estate);
             Some(judged(&bound, estate, now))
         }

@@ -1,5 +1,8 @@
 //! A freeze stops whatever moves forward, by key and headless alike (I-44), unless somebody breaks the glass.
 //!
+//! The glass is before a freeze that is known. A policy that cannot be read may demand more than to wait, an approval
+//! above all, and nobody passes over what nobody knows (I-12).
+//!
 //! A repair is stopped too: SAFETY, rule 9 exempts a rollback and nothing else, and what was meant may be the
 //! colour that somebody left by hand as a rescue. During a freeze a rollback brings traffic to either colour.
 
@@ -12,7 +15,11 @@ pub(in crate::ops) const FREEZE: &str = "freeze";
 /// The gate that says UNKNOWN where nobody can tell whether it is.
 pub(in crate::ops) const POLICY: &str = "policy";
 
-/// Whether `gate` is one that breaking the glass passes.
+/// Said of a policy that cannot be read: the way on.
+pub(super) const WAY_ON: &str =
+    "put ConfigMap wheelhouse-policy right, or let it be read (records.yaml); a rollback goes";
+
+/// Whether `gate` is one that breaking the glass may pass.
 pub fn is_glass(gate: &str) -> bool {
     matches!(gate, FREEZE | POLICY)
 }
@@ -29,21 +36,38 @@ pub(super) fn freeze(request: &Request, estate: &Estate, now: Now) -> Option<Gat
         }
     };
     Some(match &request.break_glass {
-        Some(reason) => {
+        Some(reason) if is_known(estate, now) => {
             let said = format!("BREAK-GLASS, {reason}; passed over: {said}");
             Gate::new(name, Finding::Noted, said)
+        }
+        Some(_) => {
+            let said = format!(
+                "{said}; break-glass passes over a freeze that is known and over nothing else: {WAY_ON}"
+            );
+            Gate::new(name, finding, said)
         }
         None => Gate::new(name, finding, said),
     })
 }
 
-/// Why the first patch may not be sent, though the plan could be made: what came in between.
+/// Whether there is a freeze to pass over, be it one whose end nobody knows, and nothing else that may be demanded.
+fn is_known(estate: &Estate, now: Now) -> bool {
+    matches!(estate.standing(now), Standing::Frozen(_)) || estate.unread(now).is_none()
+}
+
+/// Why the first patch may not be sent, though the plan could be made: what came in between. Where the glass is
+/// broken, a freeze does not count.
 ///
 /// # Errors
 /// Whether it is stopped could not be read.
-pub(in crate::ops) fn stopped(estate: &Estate, now: Now) -> Result<Option<Safe>, Safe> {
+pub(in crate::ops) fn stopped(
+    estate: &Estate,
+    is_broken: bool,
+    now: Now,
+) -> Result<Option<Safe>, Safe> {
     match estate.standing(now) {
         Standing::Free => Ok(None),
+        Standing::Frozen(_) | Standing::Unseen(_) if is_broken && is_known(estate, now) => Ok(None),
         Standing::Frozen(freeze) => Ok(Some(format!("{FREEZE}: {}", freeze.words()).into())),
         Standing::Wrong(why) => Ok(Some(format!("{POLICY}: {why}").into())),
         Standing::Unseen(why) => Err(why),

@@ -622,6 +622,66 @@ fn broken_glass_passes_a_freeze_is_loud_and_decides() {
 }
 
 #[test]
+fn i_12_broken_glass_passes_over_no_policy_that_cannot_be_read() {
+    let glass = |kind| Request {
+        break_glass: Some("the till is down".into()),
+        ..request(kind)
+    };
+    let forbidden = || {
+        let mut estate = parts().estate();
+        let fault = crate::estate::Fault {
+            kind: crate::estate::FaultKind::Forbidden,
+            what: "configmaps is forbidden".into(),
+        };
+        estate.apply(Seen::Failed(crate::estate::Kind::Policy, fault), now(AT));
+        estate
+    };
+    let malformed = under(parts(), &[("schema", "1"), ("freeze", "soon")]);
+    let newer = under(parts(), &[("schema", "9")]);
+    for (estate, why) in [
+        (malformed, "key `freeze`"),
+        (newer, "of a newer version"),
+        (forbidden(), "is forbidden"),
+    ] {
+        let refusal = check(&glass(Cutover), &estate, now(AT)).expect_err("it is allowed");
+        assert_eq!(refusal.kind, RefusalKind::Unknown, "{}", refusal.why);
+        let plan = refusal.plan.unwrap();
+        assert!(!plan.breaks_glass());
+        for name in ["policy", "approval"] {
+            let gate = plan.gates.iter().find(|gate| gate.name.as_str() == name);
+            let gate = gate.unwrap_or_else(|| panic!("no gate {name}"));
+            assert_eq!(gate.finding, Finding::Unknown, "{name}");
+            for part in [why, "put ConfigMap wheelhouse-policy right"] {
+                assert!(gate.said.contains(part), "{part:?} in {}", gate.said);
+            }
+        }
+        // I-24: the way back does not even look.
+        check(&request(Rollback), &estate, now(AT)).unwrap();
+    }
+    // What asks for more than anything else is known without it.
+    let mut asking = forbidden();
+    asking.scope.approval.by = crate::estate::Approver::Other;
+    let plan = check(&request(Cutover), &asking, now(AT)).unwrap_err().plan;
+    let gates = plan.unwrap().gates;
+    let approval = gates.iter().find(|gate| gate.name.as_str() == "approval");
+    let said = &approval.unwrap().said;
+    assert!(said.starts_with("whether it is approved"), "{said}");
+}
+
+#[test]
+fn i_44_a_freeze_that_nobody_knows_the_end_of_is_known_and_its_glass_may_be_broken() {
+    let until = format!(r#"{{"who":"al","why":"sale","until":"{}"}}"#, now(1).wall);
+    let estate = under(parts(), &[("schema", "1"), ("freeze", &until)]);
+    let bare = check(&request(Cutover), &estate, now(AT)).unwrap_err();
+    assert_eq!(bare.kind, RefusalKind::Unknown, "{}", bare.why);
+    let glass = Request {
+        break_glass: Some("the till is down".into()),
+        ..request(Cutover)
+    };
+    assert!(check(&glass, &estate, now(AT)).unwrap().breaks_glass());
+}
+
+#[test]
 fn o03_what_the_policy_says_is_among_the_decisive_facts_and_whose_object_it_is_is_not() {
     let hash = |pairs: &[(&str, &str)]| {
         let estate = under(parts(), pairs);

@@ -1,6 +1,6 @@
 //! How soon a confirmed rollback is at the API server, and how soon the endpoints are the other colour's,
 //! side by side with a bare `kubectl patch`. The limits hold for a release build (BUDGETS_BIN); a debug build
-//! on a busy machine only says its figures.
+//! on a busy machine only says its figures. And how much memory a worker takes for it all.
 
 use super::Stage;
 use crate::estate::Home;
@@ -234,4 +234,35 @@ fn a_rollback_is_two_round_trips_all_that_it_asks_at_once_and_then_the_patch() {
         .collect();
     let flip = all.iter().position(Asked::is_flip).unwrap();
     assert_eq!(flip, 7, "{order:#?}");
+}
+
+/// The most that a worker may ever have held in memory, in KiB.
+const MEMORY_KIB: u64 = 40 << 10;
+
+/// The most that a process held in memory so far, in KiB.
+fn peak_kib(pid: rustix::process::Pid) -> u64 {
+    let status = format!("/proc/{}/status", pid.as_raw_nonzero());
+    let status = std::fs::read_to_string(status).unwrap();
+    let line = status.lines().find_map(|it| it.strip_prefix("VmHWM:"));
+    let kib = line.unwrap().trim().trim_end_matches(" kB");
+    kib.parse().unwrap()
+}
+
+#[test]
+fn a_worker_holds_little_memory_through_a_whole_cutover() {
+    let stage = Stage::new("ops-memory");
+    let dave = stage.operator("dave");
+    let trap = dave
+        .relay
+        .trap(Fate::HeldBefore, 1, |it| it.records("\"closed\""));
+    let id = dave.detach(&CUTOVER);
+    trap.wait("the end of the cutover");
+    // Everything is behind it: its watches, its patches, its soak.
+    let peak = peak_kib(wait("the worker", || dave.worker()));
+    trap.let_go();
+    dave.await_no_worker();
+    let story = dave.story(&id);
+    assert!(story.contains("done: GREEN is live"), "{story}");
+    println!("a worker's most, through a cutover: {peak} KiB");
+    assert!(!is_release() || peak < MEMORY_KIB, "{peak} KiB");
 }

@@ -1,0 +1,80 @@
+//! A run that a deploy started and that nobody wants any more: cancelled once, and looked at until it has ended.
+//!
+//! GitHub takes a cancellation and does it later, or not at all where a job refuses to end: what it said is not what
+//! came of it. Whatever the run left in the cluster takes no traffic, and the next deploy puts it right.
+
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::dispatch::{LOOKS, ended};
+use super::{Ended, Run};
+use crate::clients::github::{Github, Undispatched};
+use crate::estate::Safe;
+use crate::estate::runs::Progress;
+use crate::ops::entry::What;
+
+impl Run {
+    /// Cancels run `id` if the operation is aborted; what came of it, to be noted. None where nobody asked to abort.
+    pub(super) async fn cancelled(
+        &mut self,
+        id: u64,
+        github: &Github,
+    ) -> Result<Option<What>, Ended> {
+        self.hear();
+        if self.kept.operation.abort.is_none() {
+            return Ok(None);
+        }
+        let intent = Safe::from(format!("run {id} is to be cancelled at GitHub"));
+        let sent = match self.kept.operation.notes.contains(&intent) {
+            // Whoever was here before may have sent it: it is looked at, and not sent again.
+            true => Ok(()),
+            false => {
+                self.write(vec![What::Noted { fact: intent }]).await?;
+                self.believe()?;
+                self.note("sent", json!({ "cancel": id }));
+                github.cancel(id).await
+            }
+        };
+        let (why, limit) = match sent {
+            Ok(()) => {
+                let limit = Instant::now() + self.bastion.timing.moved;
+                (Safe::from("GitHub took it, and it did not end"), limit)
+            }
+            // It may be over, which is why it was refused: one look.
+            Err(Undispatched::Refused(fault) | Undispatched::Unknown(fault)) => {
+                (fault.what, Instant::now())
+            }
+        };
+        let fact = match self.ended_by(id, github, limit).await? {
+            Some(said) => said,
+            None => format!("run {id} goes on: cancel it at GitHub ({why})").into(),
+        };
+        Ok(Some(What::Noted { fact }))
+    }
+
+    /// How run `id` ended, if it has by then.
+    async fn ended_by(
+        &mut self,
+        id: u64,
+        github: &Github,
+        limit: Instant,
+    ) -> Result<Option<Safe>, Ended> {
+        let mut next = Instant::now();
+        loop {
+            let now = Instant::now();
+            if next <= now || limit <= now {
+                next = now + LOOKS;
+                if let Ok(run) = github.run(id).await
+                    && let Progress::Done(conclusion) = &run.progress
+                {
+                    let said = format!("run {id} ended {}: {}", ended(conclusion), run.url);
+                    return Ok(Some(said.into()));
+                }
+            }
+            if limit <= Instant::now() {
+                return Ok(None);
+            }
+            self.wait(Some(limit)).await?;
+        }
+    }
+}
