@@ -76,12 +76,17 @@ pub async fn endpoints(
 /// Waits until the frontends of one colour, all three and no others, get the traffic of
 /// `digital-wall-service`.
 pub fn await_traffic(plane: &Plane, namespace: &str, colour: &str) {
+    await_traffic_of(plane, namespace, colour, 3);
+}
+
+/// The same with so many pods.
+pub fn await_traffic_of(plane: &Plane, namespace: &str, colour: &str, many: usize) {
     let start = format!("digital-wall-{colour}-frontend-");
     let client = plane.client();
     plane.until(&format!("traffic to {colour}"), || async {
         let pods = endpoints(&client, namespace, "digital-wall-service").await;
         let pods = pods.ok()?;
-        (pods.len() == 3 && pods.iter().all(|name| name.starts_with(&start))).then_some(())
+        (pods.len() == many && pods.iter().all(|name| name.starts_with(&start))).then_some(())
     });
 }
 

@@ -7,6 +7,7 @@ mod deploy;
 mod freeze;
 mod gates;
 mod killed;
+mod release;
 mod speed;
 mod there_and_back;
 mod trouble;
@@ -81,7 +82,12 @@ impl<'a> Stage<'a> {
 
     /// Waits until both Services send their traffic to that colour alone.
     pub fn await_live(&self, colour: &str) {
-        fleet::await_traffic(self.plane, self.namespace, colour);
+        self.await_live_with(colour, 3);
+    }
+
+    /// The same with so many pods of the frontend.
+    pub fn await_live_with(&self, colour: &str, frontends: usize) {
+        fleet::await_traffic_of(self.plane, self.namespace, colour, frontends);
         let client = self.plane.client();
         let start = format!("digital-wall-{colour}-backend-");
         self.plane.until(&format!("the API on {colour}"), || async {

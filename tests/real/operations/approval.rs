@@ -9,7 +9,7 @@ use kube::api::{Api, ListParams, PostParams};
 
 impl Stage<'_> {
     /// Somebody who may see the environment and approve, and nothing else.
-    fn approver(&self, name: &str) -> Operator {
+    pub(super) fn approver(&self, name: &str) -> Operator {
         let viewer = include_str!("../../../assets/kubernetes/viewer.yaml");
         let viewer = viewer.replace("release-watch", MANAGERS);
         self.plane.apply_yaml(self.namespace, &viewer);

@@ -27,17 +27,21 @@ impl Stage<'_> {
     /// Patches each Deployment of a colour past Wheelhouse.
     fn patch_colour(&self, colour: &str, patch: &Value) {
         for part in PARTS {
-            let name = format!("digital-wall-{colour}-{part}");
-            let (deployments, params) = (self.deployments(), PatchParams::default());
-            let patch = Patch::Merge(patch);
-            self.plane
-                .run(async { deployments.patch(&name, &params, &patch).await })
-                .unwrap();
+            self.patch_deployment(&format!("digital-wall-{colour}-{part}"), patch);
         }
     }
 
+    /// The same of one.
+    pub(super) fn patch_deployment(&self, name: &str, patch: &Value) {
+        let (deployments, params) = (self.deployments(), PatchParams::default());
+        let patch = Patch::Merge(patch);
+        self.plane
+            .run(async { deployments.patch(name, &params, &patch).await })
+            .unwrap();
+    }
+
     /// The image of each part of a colour.
-    fn images(&self, colour: &str) -> [String; 2] {
+    pub(super) fn images(&self, colour: &str) -> [String; 2] {
         PARTS.map(|part| {
             let spec = self.deployment(colour, part).spec.unwrap();
             let pod = spec.template.spec.unwrap();

@@ -22,7 +22,7 @@ const THAW: [&str; 6] = ["thaw", "production", "--write", "--yes", "--reason", "
 
 impl Stage<'_> {
     /// Somebody who may freeze and thaw, and nothing else.
-    fn manager(&self, name: &str) -> Operator {
+    pub(super) fn manager(&self, name: &str) -> Operator {
         let kubeconfig = self.plane.identity(name, MANAGERS);
         Operator::new(&kubeconfig, self.namespace, RECORDS, QUICK)
     }

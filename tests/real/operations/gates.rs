@@ -35,7 +35,7 @@ min_requests = 20
 "#;
 
 /// GREEN as it is scraped: a hundred requests between two scrapes, of which some fail when it is ill.
-struct Green {
+pub(super) struct Green {
     port: u16,
     is_ill: Arc<AtomicBool>,
 }
@@ -70,13 +70,13 @@ impl Green {
         Self { port, is_ill }
     }
 
-    fn falls_ill(&self) {
+    pub(super) fn falls_ill(&self) {
         self.is_ill.store(true, SeqCst);
     }
 }
 
 /// Prometheus that scrapes GREEN, and an operator who asks it every second.
-fn watched(stage: &Stage<'_>, name: &str, gates: &str) -> (Operator, Monitoring, Green) {
+pub(super) fn watched(stage: &Stage<'_>, name: &str, gates: &str) -> (Operator, Monitoring, Green) {
     let green = Green::start();
     let scrapes = format!(
         "- {{job_name: green, static_configs: [{{targets: ['127.0.0.1:{}']}}]}}\n",
@@ -99,7 +99,7 @@ fn watched(stage: &Stage<'_>, name: &str, gates: &str) -> (Operator, Monitoring,
 }
 
 /// Waits until the watch of the operation on this stage has begun.
-fn await_soak(stage: &Stage<'_>, operator: &Operator) -> String {
+pub(super) fn await_soak(stage: &Stage<'_>, operator: &Operator) -> String {
     wait("the soak", || {
         let id = stage.operations().pop()?;
         operator.story(&id).contains("watch …").then_some(id)
