@@ -1400,6 +1400,31 @@ fn what_is_wrong_with_gates_is_told_with_its_place() {
 }
 
 #[test]
+fn a_release_of_helm_is_of_a_colour_only_where_there_are_colours() {
+    let helm = "[environment.deployment]\nstrategy = \"helm\"\nchart = \"oci://registry.example/wall\"\n\
+                release = \"wall-{colour}\"\nset = { \"image.tag\" = \"{tag:web}\" }\n";
+    let text = format!("{SMALL}{helm}");
+    let (config, _) = accepted(&text);
+    let Some(wheelhouse::config::Deployment::Helm(read)) = &config.environments[0].deployment
+    else {
+        panic!("no helm: {config:?}");
+    };
+    assert_eq!((read.program.as_str(), read.timeout), ("helm", 1_800));
+    assert_eq!(read.set["image.tag"], "{tag:web}");
+    let (from, to) = (
+        text.find("[environment.traffic]").unwrap(),
+        text.find("[[environment.workload]]").unwrap(),
+    );
+    let without = format!("{}{}", &text[..from], &text[to..]);
+    let problems = refused(&without).to_string();
+    assert!(
+        problems.contains("environment[0].deployment.release")
+            && problems.contains("without {colour}: there is no [environment.traffic]"),
+        "{problems}"
+    );
+}
+
+#[test]
 fn how_an_environment_is_deployed_and_tested_is_checked_with_its_place() {
     let image = "[environment.deployment]\nstrategy = \"image\"\n";
     assert_eq!(
@@ -1442,11 +1467,6 @@ fn how_an_environment_is_deployed_and_tested_is_checked_with_its_place() {
             "[environment.deployment]\nstrategy = \"helm\"\nchart = \"/srv/wall\"\n",
             "environment[0].deployment.release",
             "missing",
-        ),
-        (
-            "[environment.deployment]\nstrategy = \"helm\"\nchart = \"/srv/wall\"\nrelease = \"wall-{colour}\"\n",
-            "environment[0].deployment.release",
-            "without {colour}: there is no [environment.traffic]",
         ),
         (
             "[environment.deployment]\nstrategy = \"helm\"\nchart = \"/srv/wall\"\nrelease = \"--wall\"\n",
