@@ -5,7 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use crate::Bench;
-use crate::operator::{Operator, wait};
+use crate::kubeconfig;
+use crate::operator::{Operator, QUICK, ROLLBACK, wait};
 
 const DEPLOY: [&str; 8] = [
     "deploy",
@@ -38,6 +39,8 @@ echo "$*" >>"$at/calls"
 case "$1" in
   version) cat "$at/version" ;;
   history)
+    # What another helm did since the plan, which asks twice.
+    [ -f "$at/later" ] && [ "$(grep -c ^history "$at/calls")" -ge 3 ] && exec cat "$at/later"
     [ -s "$at/history" ] && exec cat "$at/history"
     echo "Error: release: not found" 1>&2; exit 1 ;;
   template) cat "$at/template" ;;
@@ -430,4 +433,100 @@ fn doctor_says_whether_helm_and_its_chart_are_there() {
     for part in ["v3.19.0", "/srv/wall is not there"] {
         assert!(said.out.contains(part), "{part} in {said}");
     }
+}
+
+#[test]
+fn i_45_what_somebody_elses_helm_did_since_the_plan_is_not_upgraded_over() {
+    let bench = Bench::ready();
+    let helm = Helm::of(&bench.dave, 60);
+    helm.says("later", &history(&[revision(8, "deployed", "")]));
+    bench.dave.run(&DEPLOY).assert(
+        1,
+        &["run FAILED: somebody else's helm was at wall-green since the plan: it is at revision 8 deployed"],
+    );
+    assert!(helm.calls("upgrade").is_empty());
+}
+
+#[test]
+fn i_32_an_abort_in_mid_upgrade_asks_helm_to_end_so_that_it_can_mark_its_release() {
+    let bench = Bench::ready();
+    let dave = &bench.dave;
+    let helm = Helm::of(dave, 60);
+    let (pending, failed) = (becomes("pending-upgrade"), becomes("failed"));
+    let script =
+        format!("ended() {{\n{failed}exit 1\n}}\ntrap 'ended \"$said\"' TERM\n{pending}sleep 30\n");
+    helm.says("upgrade", &script);
+    let running = dave.start(&DEPLOY);
+    helm.await_pending();
+    let id = wait("its id", || {
+        let said = running.so_far();
+        let named = said.lines().find_map(|it| it.strip_prefix("operation "))?;
+        (named.len() == 26).then(|| named.to_owned())
+    });
+
+    dave.run(&["op", "abort", &id, "--reason", "wrong tag"])
+        .assert(0, &[]);
+
+    running.end().assert(
+        1,
+        &[
+            "note: wall-green is at revision 8 failed: the next deploy upgrades over it",
+            "run FAILED: aborted by",
+        ],
+    );
+}
+
+#[test]
+fn without_colours_helm_upgrades_in_place_and_a_rollback_says_who_knows_the_way_back() {
+    let bench = Bench::new();
+    let erin = Operator::new(&kubeconfig(&bench.served, ""), "staging", "staging", QUICK);
+    let helm = Helm::of(&erin, 60);
+    let config = fs::read_to_string(erin.home.path().join("config.toml")).unwrap();
+    let from = config.find("[environment.traffic]").unwrap();
+    let to = config.find("[[environment.workload]]").unwrap();
+    erin.edit(&config[from..to], "");
+    erin.edit("wall-{colour}", "wall");
+    wait("a quiet estate", || {
+        (erin.run(&PLAN).code == 0).then_some(())
+    });
+    erin.run(&PLAN).assert(
+        0,
+        &[
+            "deploy to production",
+            "`helm rollback wall 7`",
+            "is of deploys by images",
+        ],
+    );
+
+    erin.run(&DEPLOY).assert(
+        0,
+        &["run done: revision 8 deployed", "done: production runs"],
+    );
+
+    assert!(helm.calls("upgrade")[0].contains("--namespace staging"));
+    erin.run(&ROLLBACK).assert(
+        2,
+        &["`helm rollback digital-wall-staging` goes back a revision"],
+    );
+}
+
+#[test]
+fn in_the_demo_a_deploy_by_helm_says_that_it_needs_a_cluster() {
+    let bench = Bench::ready();
+    let dave = &bench.dave;
+    let helm = Helm::of(dave, 60);
+    let home = dave.home.path();
+    let of_demo = home.join("demo/4000");
+    fs::create_dir_all(&of_demo).unwrap();
+    fs::copy(home.join("kubeconfig"), of_demo.join("kubeconfig.yaml")).unwrap();
+    let from = home.join("kubeconfig").display().to_string();
+    dave.edit(
+        &format!("{from:?}"),
+        &format!("\"{}/kubeconfig.yaml\"", of_demo.display()),
+    );
+    dave.run(&PLAN).assert(
+        5,
+        &["helm: the demo's estate is simulated, and keeps no releases"],
+    );
+    assert!(helm.calls("").is_empty());
 }
