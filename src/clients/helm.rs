@@ -140,6 +140,23 @@ impl Helm {
         }
     }
 
+    /// Whether `release` is applied by the API server, as Helm 4 does it: then fields have owners, and an owner in the way is a
+    /// conflict.
+    ///
+    /// # Errors
+    /// It cannot be started, does not answer, or says something else.
+    pub async fn is_server_side(&self, release: &Safe, limit: Duration) -> Result<bool, Fault> {
+        let words = ["get", "metadata", release, "--output", "json"].map(Safe::from);
+        let output = self.start(&words)?.output(HISTORY, limit).await;
+        let output = output.map_err(|fault| said("get metadata", fault))?;
+        if !output.status.success() {
+            return Err(failed("get metadata", &output));
+        }
+        let read: Metadata = (serde_json::from_slice(&output.out))
+            .map_err(|error| malformed("get metadata", error))?;
+        Ok(read.apply_method.as_deref() == Some("ssa"))
+    }
+
     /// The objects that `words` print: `template …` or `get manifest …`.
     ///
     /// # Errors
@@ -189,6 +206,15 @@ struct Line {
     chart: String,
     #[serde(default)]
     description: String,
+}
+
+/// What Helm 4 says of a release, as far as it matters.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    #[serde(default)]
+    /// `ssa` or `csa`; left out by older ones.
+    apply_method: Option<String>,
 }
 
 fn read_history(json: &[u8]) -> Result<Vec<Revision>, Fault> {

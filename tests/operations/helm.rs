@@ -44,7 +44,7 @@ case "$1" in
     [ -s "$at/history" ] && exec cat "$at/history"
     echo "Error: release: not found" 1>&2; exit 1 ;;
   template) cat "$at/template" ;;
-  get) cat "$at/manifest" ;;
+  get) cat "$at/$2" ;;
   upgrade|rollback) export AT="$at"; . "$at/$1" ;;
 esac
 "#;
@@ -159,6 +159,27 @@ fn i_3_a_deploy_by_helm_is_told_what_to_deploy_and_what_runs_is_judged_afterward
     }
     for word in ["--wait", "--atomic"] {
         assert!(!upgrade.contains(word), "{upgrade}");
+    }
+}
+
+#[test]
+fn helm_4_writes_over_fields_of_others_where_the_server_applies_as_helm_3_does() {
+    for (method, forces) in [("ssa", true), ("csa", false)] {
+        let bench = Bench::ready();
+        let helm = Helm::of(&bench.dave, 60);
+        helm.says("version", "v4.3.1\n");
+        let metadata = format!(r#"{{"name":"wall-green","revision":7,"applyMethod":"{method}"}}"#);
+        helm.says("metadata", &metadata);
+        bench
+            .dave
+            .run(&DEPLOY)
+            .assert(0, &["run done: revision 8 deployed"]);
+        let upgrades = helm.calls("upgrade");
+        assert_eq!(
+            upgrades[0].contains("--force-conflicts"),
+            forces,
+            "{upgrades:?}"
+        );
     }
 }
 

@@ -76,9 +76,9 @@ impl Run {
         let limit = self.bastion.timing.answer;
         let history = helm.history(&release.name, limit).await;
         is_as_found(&release, wanted, &history.map_err(|fault| fault.what)?)?;
-        let words = match (wanted.recovers, release.back_to) {
+        let version = helm.version(limit).await.map_err(|fault| fault.what)?;
+        let mut words = match (wanted.recovers, release.back_to) {
             (false, _) => {
-                let version = helm.version(limit).await.map_err(|fault| fault.what)?;
                 let about = About {
                     operation: Some(self.id()),
                     environment: &plan.environment,
@@ -91,6 +91,13 @@ impl Run {
             (true, Some(revision)) => wanted.rollback(&release.name, revision),
             (true, None) => return Err("its plan names no revision to go back to".into()),
         };
+        if version.is_at_least(4, 0) && release.before.is_some() {
+            let asked = helm.is_server_side(&release.name, limit).await;
+            if asked.map_err(|fault| fault.what)? {
+                // A colour that was cleaned up has its replicas from us: Helm 3 writes over them, and so may 4.
+                words.push("--force-conflicts".into());
+            }
+        }
         Ok((helm, release, words))
     }
 

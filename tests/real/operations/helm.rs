@@ -7,8 +7,9 @@ use std::process::{Command, Stdio};
 use super::Stage;
 use crate::operator::{Operator, wait};
 use k8s_openapi::api::apps::v1::Deployment;
-use kube::api::{Api, DeleteParams, ListParams};
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
 
 const INSTALL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/real/helm/install");
 const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/wall");
@@ -70,6 +71,23 @@ fn uninstalled(stage: &Stage<'_>) {
             .is_empty()
             .then_some(())
     });
+}
+
+/// Scales GREEN to nothing as Wheelhouse's clean-up does.
+fn scaled_to_0(stage: &Stage<'_>) {
+    let deployments: Api<Deployment> = Api::namespaced(stage.plane.client(), stage.namespace);
+    let params = PatchParams {
+        field_manager: Some("wheelhouse".into()),
+        ..PatchParams::default()
+    };
+    for part in ["frontend", "backend"] {
+        let name = format!("digital-wall-green-{part}");
+        let patch = Patch::Merge(json!({"spec": {"replicas": 0}}));
+        stage
+            .plane
+            .run(async { deployments.patch(&name, &params, &patch).await })
+            .unwrap();
+    }
 }
 
 /// What helm itself says of GREEN's release.
@@ -162,6 +180,8 @@ fn there_and_back(namespace: &'static str, who: &str, major: u32) {
     ];
     dave.run(&recover)
         .assert(0, &["run done: revision 4 deployed", "verify done"]);
+    // As a clean-up leaves an idle colour: the replicas are Wheelhouse's by now.
+    scaled_to_0(&stage);
     deploy(&dave, "frontend=:v6").assert(0, &["run done: revision 5 deployed", "done: 3/3"]);
     stage.await_live("blue");
     assert_eq!(stage.colours(), ["blue", "blue"]);
