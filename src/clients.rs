@@ -6,6 +6,7 @@
 pub mod alertmanager;
 pub mod demo;
 pub mod github;
+pub mod helm;
 pub mod http;
 pub mod kubernetes;
 pub mod program;

@@ -23,6 +23,7 @@ mod find;
 mod gates;
 mod github;
 mod grammar;
+mod helm;
 mod hook;
 mod load;
 mod monitoring;
@@ -235,6 +236,8 @@ pub enum Deployment {
     Command(Command),
     /// A workflow is started, and its run followed.
     Workflow(Workflow),
+    /// A release is upgraded by helm.
+    Helm(Helm),
 }
 
 /// A program that deploys or tests.
@@ -287,6 +290,25 @@ pub struct Workflow {
     /// Its inputs, with `{operation}` and the like in them.
     pub inputs: BTreeMap<String, String>,
     /// Seconds after which its run is given up on.
+    pub timeout: u32,
+}
+
+/// A release that helm upgrades.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Helm {
+    /// The program: a name that is looked for on PATH, or an absolute path.
+    pub program: String,
+    /// The chart: an absolute path, or `oci://…`.
+    pub chart: String,
+    /// The release, with `{colour}` and the like in it.
+    pub release: String,
+    /// The chart's version.
+    pub version: Option<String>,
+    /// Files of values, absolute; the last one counts.
+    pub values: Vec<PathBuf>,
+    /// Values by path, with `{colour}`, `{tag:WORKLOAD}` and the like in them. They are in the argument list: no secrets.
+    pub set: BTreeMap<String, String>,
+    /// Seconds after which it is ended.
     pub timeout: u32,
 }
 

@@ -9,6 +9,7 @@ pub mod chart;
 pub mod feed;
 pub mod gates;
 pub mod health;
+pub mod helm;
 pub mod kept;
 pub mod link;
 pub mod observation;

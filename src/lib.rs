@@ -46,6 +46,9 @@
 //! What a smoke test proves, and for how long: its record names the templates and digests that it was about
 //! ([`ops::What::Tested`]); a cutover that demands a test compares them with what is there, in its plan and before each patch.
 //!
+//! What helm may do: a worker has the user's own helm say how a release stands and what a chart renders ([`ops::helm`]),
+//! one gate of [`ops::check`] each judges that, and the engine asks once more before the upgrade, or of what became of one.
+//!
 //! What is forbidden: the policy beside the target ([`estate::policy`]) freezes what moves forward; one gate of
 //! [`ops::plan`] asks it, for keys and headless alike, and the engine once more before the first patch.
 //!

@@ -17,6 +17,7 @@ pub mod engine;
 pub mod entry;
 pub mod eyes;
 pub mod freeze;
+pub mod helm;
 pub mod hook;
 pub mod journal;
 pub mod kept;

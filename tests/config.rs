@@ -176,6 +176,12 @@ fn the_example_shows_every_key_that_is_known() {
         "within",
         "contains",
         "strategy",
+        "chart",
+        "release",
+        "version",
+        "values",
+        "set",
+        "program",
         "command",
         "ref",
         "inputs",
@@ -1394,6 +1400,31 @@ fn what_is_wrong_with_gates_is_told_with_its_place() {
 }
 
 #[test]
+fn a_release_of_helm_is_of_a_colour_only_where_there_are_colours() {
+    let helm = "[environment.deployment]\nstrategy = \"helm\"\nchart = \"oci://registry.example/wall\"\n\
+                release = \"wall-{colour}\"\nset = { \"image.tag\" = \"{tag:web}\" }\n";
+    let text = format!("{SMALL}{helm}");
+    let (config, _) = accepted(&text);
+    let Some(wheelhouse::config::Deployment::Helm(read)) = &config.environments[0].deployment
+    else {
+        panic!("no helm: {config:?}");
+    };
+    assert_eq!((read.program.as_str(), read.timeout), ("helm", 1_800));
+    assert_eq!(read.set["image.tag"], "{tag:web}");
+    let (from, to) = (
+        text.find("[environment.traffic]").unwrap(),
+        text.find("[[environment.workload]]").unwrap(),
+    );
+    let without = format!("{}{}", &text[..from], &text[to..]);
+    let problems = refused(&without).to_string();
+    assert!(
+        problems.contains("environment[0].deployment.release")
+            && problems.contains("without {colour}: there is no [environment.traffic]"),
+        "{problems}"
+    );
+}
+
+#[test]
 fn how_an_environment_is_deployed_and_tested_is_checked_with_its_place() {
     let image = "[environment.deployment]\nstrategy = \"image\"\n";
     assert_eq!(
@@ -1426,6 +1457,36 @@ fn how_an_environment_is_deployed_and_tested_is_checked_with_its_place() {
             "[environment.deployment]\nstrategy = \"workflow\"\nworkflow = \"d.yml\"\nref = \"main\"\ninputs = { a = \"b\" }\n",
             "environment[0].deployment.inputs",
             "holds {operation}",
+        ),
+        (
+            "[environment.deployment]\nstrategy = \"helm\"\nchart = \"charts/wall\"\nrelease = \"wall\"\n",
+            "environment[0].deployment.chart",
+            "an absolute path of a chart, or `oci://…`",
+        ),
+        (
+            "[environment.deployment]\nstrategy = \"helm\"\nchart = \"/srv/wall\"\n",
+            "environment[0].deployment.release",
+            "missing",
+        ),
+        (
+            "[environment.deployment]\nstrategy = \"helm\"\nchart = \"/srv/wall\"\nrelease = \"--wall\"\n",
+            "environment[0].deployment.release",
+            "the name of a release",
+        ),
+        (
+            "[environment.deployment]\nstrategy = \"helm\"\nchart = \"/srv/wall\"\nrelease = \"wall\"\nvalues = [\"v.yaml\"]\n",
+            "environment[0].deployment.values[0]",
+            "an absolute path",
+        ),
+        (
+            "[environment.deployment]\nstrategy = \"helm\"\nchart = \"/srv/wall\"\nrelease = \"wall\"\nset = { tag = \"{tag:wbe}\" }\n",
+            "environment[0].deployment.set.tag",
+            "found \"wbe\"",
+        ),
+        (
+            "[environment.deployment]\nstrategy = \"helm\"\nchart = \"/srv/wall\"\nrelease = \"wall\"\nset = { \"a=b\" = \"c\" }\n",
+            "environment[0].deployment.set.\"a=b\"",
+            "the path of a value",
         ),
         (
             &smoke.replace("\"web\"", "\"wbe\""),

@@ -21,6 +21,8 @@ mod estate;
 mod freeze;
 #[path = "operations/gates.rs"]
 mod gates;
+#[path = "operations/helm.rs"]
+mod helm;
 #[path = "operations/hook.rs"]
 mod hook;
 #[path = "operations/input.rs"]

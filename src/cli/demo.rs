@@ -331,6 +331,17 @@ mod tests {
     use crate::config::Approval;
 
     #[test]
+    fn helm_knows_the_kubeconfig_of_the_demo() {
+        let is_of_demo = |file: &str| crate::clients::demo::is_kubeconfig(Path::new(file));
+        // As `publish` names it.
+        assert!(is_of_demo(
+            "/home/dave/.local/state/wheelhouse/demo/4000/kubeconfig.yaml"
+        ));
+        assert!(!is_of_demo("/home/dave/demo/kubeconfig.yaml"));
+        assert!(!is_of_demo("/home/dave/.kube/config"));
+    }
+
+    #[test]
     fn whoever_tries_the_demo_needs_nobody_else_but_where_that_is_the_story() {
         for (asks, wanted) in [(false, Approval::None), (true, Approval::Other)] {
             let paths = (Path::new("/k"), Path::new("/t"));

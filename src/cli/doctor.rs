@@ -8,6 +8,7 @@ mod access;
 mod cluster;
 mod finding;
 mod github;
+mod helm;
 mod json;
 mod machine;
 mod monitoring;
@@ -136,6 +137,13 @@ async fn environment(loaded: &Loaded, place: usize, limit: Duration) -> Section 
                 None => Vec::new(),
             }
         };
+        let how = loaded.scopes().nth(place).map(|it| loaded.how(&it.name));
+        let helm = async {
+            match (&cluster, &how) {
+                (Some(it), Some(how)) => helm::findings(how, it, limit).await,
+                _ => Vec::new(),
+            }
+        };
         let alerts = async {
             match &loaded.alert_scopes()[place] {
                 Some(scope) => {
@@ -144,8 +152,9 @@ async fn environment(loaded: &Loaded, place: usize, limit: Duration) -> Section 
                 None => Vec::new(),
             }
         };
-        let (api, alerts) = futures::join!(api, alerts);
+        let (api, alerts, helm) = futures::join!(api, alerts, helm);
         findings.extend(api);
+        findings.extend(helm);
         (findings, alerts)
     };
     let (estates, (mut findings, alerts)) = futures::join!(looked, asked);

@@ -6,6 +6,7 @@
 pub(super) mod ask;
 pub(super) mod text;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
@@ -72,6 +73,10 @@ pub(super) struct Deploy {
     /// The images that it has: brings a colour that was cleaned up back as it was.
     #[arg(long, conflicts_with = "image")]
     same: bool,
+    /// Have helm bring a release that is stuck (`pending-…`) or failed back to the last revision that was applied in full:
+    /// where the environment is deployed by helm.
+    #[arg(long, conflicts_with_all = ["image", "same", "within"])]
+    recover: bool,
 }
 
 /// Plans a deploy or a release, asks, and does it.
@@ -88,7 +93,40 @@ pub(super) fn deploy(
         .collect();
     let images = wanted.image.iter().chain(&same);
     let images: Vec<&str> = images.map(String::as_str).collect();
-    begin(loaded, kind, &wanted.common, &images, may_write)
+    if wanted.recover && kind != OperationKind::Deploy {
+        return usage("--recover is of a deploy: recover first, then release");
+    }
+    let what = match wanted.recover {
+        true => What::Recovery,
+        false => What::Images(&images),
+    };
+    begin(loaded, kind, &wanted.common, what, may_write)
+}
+
+/// What of a deploy is wanted.
+#[derive(Clone, Copy)]
+enum What<'a> {
+    /// These images; none where it is no deploy.
+    Images(&'a [&'a str]),
+    /// A release of helm as it was.
+    Recovery,
+}
+
+/// How it is done: by the configuration.
+fn how(
+    loaded: &Loaded,
+    place: &Place,
+    what: What<'_>,
+    images: &BTreeMap<Safe, Safe>,
+) -> Result<How, String> {
+    let name = &place.scope.name;
+    match (what, loaded.how(name)) {
+        (What::Images(_), how) => Ok(how.of(images)),
+        (What::Recovery, How::Helm(helm)) => Ok(How::Helm(helm.recovering())),
+        (What::Recovery, How::Image | How::Command(_) | How::Workflow(_)) => Err(format!(
+            "--recover is for releases of helm, and {name} is not deployed by it: its [environment.deployment] says so"
+        )),
+    }
 }
 
 /// Plans, asks, and does it.
@@ -98,14 +136,14 @@ pub(super) fn run(
     arguments: &Arguments,
     may_write: bool,
 ) -> Exit {
-    begin(loaded, kind, arguments, &[], may_write)
+    begin(loaded, kind, arguments, What::Images(&[]), may_write)
 }
 
 fn begin(
     loaded: &Loaded,
     kind: OperationKind,
     arguments: &Arguments,
-    images: &[&str],
+    what: What<'_>,
     may_write: bool,
 ) -> Exit {
     let place = match place(loaded, &arguments.environment) {
@@ -115,13 +153,27 @@ fn begin(
     if let Err(words) = admissible(loaded, kind, arguments, &place, may_write) {
         return usage(&words);
     }
-    let images = match plan::asked(images, &place.scope) {
+    let words = match what {
+        What::Images(words) => words,
+        What::Recovery => &[],
+    };
+    let images = match plan::asked(words, &place.scope) {
         Ok(images) => images,
         Err(words) => return usage(&format!("--image: {words}")),
     };
     let within = match within(arguments) {
         Ok(within) => within,
         Err(words) => return usage(&words),
+    };
+    let how = match (kind, &within) {
+        (OperationKind::Deploy | OperationKind::Release, None) => {
+            match how(loaded, &place, what, &images) {
+                Ok(how) => how,
+                Err(words) => return usage(&words),
+            }
+        }
+        // What joins a workflow's operation is the part that the workflow does.
+        _ => How::Image,
     };
     let request = Request {
         kind,
@@ -132,13 +184,7 @@ fn begin(
             .map(|(gate, why)| (Safe::new(gate), Safe::new(why)))
             .collect(),
         break_glass: arguments.break_glass.as_deref().map(Safe::new),
-        // What joins a workflow's operation is the part that the workflow does.
-        how: match (kind, &within) {
-            (OperationKind::Deploy | OperationKind::Release, None) => {
-                loaded.how(&place.scope.name).of(&images)
-            }
-            _ => How::Image,
-        },
+        how,
         probes: match kind {
             OperationKind::Smoke | OperationKind::Release => loaded.probes(&place.scope.name),
             _ => Vec::new(),

@@ -20,7 +20,7 @@ use crate::ops::bastion::{Place, Timing, seat};
 use crate::ops::hook::{self, Hook};
 use crate::ops::monitoring::Monitors;
 use crate::ops::placement::{self, Placement};
-use crate::ops::plan::{Command, How, Probe, Question, Trial, Workflow};
+use crate::ops::plan::{self, Command, How, Probe, Question, Trial, Workflow};
 use crate::sources::alerts;
 use crate::tui::{Outside, Wire};
 
@@ -289,6 +289,20 @@ fn how(environment: &Environment) -> How {
                 .map(|(name, value)| (Safe::new(name), Safe::new(value)))
                 .collect(),
             timeout_s: said.timeout,
+        }),
+        Some(Deployment::Helm(said)) => How::Helm(plan::Helm {
+            program: Safe::new(&said.program),
+            chart: Safe::new(&said.chart),
+            release: Safe::new(&said.release),
+            version: said.version.as_deref().map(Safe::new),
+            values: (said.values.iter())
+                .map(|file| Safe::new(&file.to_string_lossy()))
+                .collect(),
+            set: (said.set.iter())
+                .map(|(path, value)| (Safe::new(path), Safe::new(value)))
+                .collect(),
+            timeout_s: said.timeout,
+            recovers: false,
         }),
     }
 }

@@ -1,5 +1,6 @@
 //! The control of the demo's estate: what it can break, and please break it. Plain HTTP on loopback.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -8,6 +9,14 @@ use crate::estate::{Fault, FaultKind, Safe};
 
 /// How long the estate may take to answer.
 const LIMIT: Duration = Duration::from_secs(5);
+
+/// Whether `file` is the kubeconfig that the demo publishes for its simulated estate: `…/demo/PORT/kubeconfig.yaml`.
+pub fn is_kubeconfig(file: &Path) -> bool {
+    let mut parts = file.iter().rev().map(|part| part.to_string_lossy());
+    let is_named = parts.next().is_some_and(|it| it == "kubeconfig.yaml");
+    let is_of_port = parts.next().is_some_and(|it| it.parse::<u16>().is_ok());
+    is_named && is_of_port && parts.next().is_some_and(|it| it == "demo")
+}
 
 /// Before the name of a scenario.
 const PLAY: &str = "play ";

@@ -27,7 +27,7 @@ mod watch;
 mod wire;
 mod write;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -96,6 +96,7 @@ impl Default for Limits {
 pub struct Cluster {
     client: kube::Client,
     line: Arc<Line>,
+    kubeconfig: Option<PathBuf>,
     context: Option<String>,
     namespace: String,
     records: String,
@@ -137,6 +138,7 @@ pub async fn connect_within(target: &Target, limits: Limits) -> Result<Cluster, 
     let line = Arc::new(Line::open(target.clone(), limits).await?);
     let records = target.records.as_deref();
     let mut cluster = Cluster::on(line, &target.namespace, records);
+    cluster.kubeconfig = target.kubeconfig;
     cluster.context = target.context;
     Ok(cluster)
 }
@@ -160,6 +162,7 @@ impl Cluster {
         Self {
             client: kube::Client::new(line::Carrier(line.clone()), namespace),
             line,
+            kubeconfig: None,
             context: None,
             namespace: namespace.to_owned(),
             records: records.unwrap_or(namespace).to_owned(),
@@ -174,6 +177,12 @@ impl Cluster {
     /// What people call it: its context or, inside a pod, its server.
     pub fn context(&self) -> String {
         self.context.clone().unwrap_or_else(|| self.host())
+    }
+
+    /// The kubeconfig and the context that lead there, as they were when it was connected: for programs that are to act on
+    /// the same cluster. No context: inside a pod.
+    pub fn way(&self) -> (Option<&Path>, Option<&str>) {
+        (self.kubeconfig.as_deref(), self.context.as_deref())
     }
 
     /// The namespace that is looked at.

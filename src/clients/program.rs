@@ -18,6 +18,8 @@ const TAIL: usize = 8 << 10;
 const READ: usize = 4 << 10;
 /// How long its pipes are read after its end: something that it started may hold them.
 const DRAIN: Duration = Duration::from_secs(1);
+/// How long it is given to end when it is asked to.
+const GRACE: Duration = Duration::from_secs(10);
 /// The variables that are passed on: what a program needs to find its files, and the cluster.
 const PASSED: [&str; 8] = [
     "PATH",
@@ -38,6 +40,19 @@ pub struct Program {
     err: Option<ChildStderr>,
     tail: Vec<u8>,
     leader: Option<u32>,
+    /// Whether it is asked to end, before it is killed.
+    is_asked: bool,
+}
+
+/// What a program printed, and how it ended.
+#[derive(Debug)]
+pub struct Output {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// Its standard output, whole.
+    pub out: Vec<u8>,
+    /// The tail of its complaints, cleaned.
+    pub complaints: Vec<Safe>,
 }
 
 /// Starts `argv` with `variables` beside those that are passed on.
@@ -45,6 +60,18 @@ pub struct Program {
 /// # Errors
 /// It cannot be started.
 pub fn start(argv: &[Safe], variables: &[(String, Safe)]) -> Result<Program, Fault> {
+    start_with(argv, variables, |_| false)
+}
+
+/// As [`start`]; the variables whose names `also` accepts are passed on, too.
+///
+/// # Errors
+/// As [`start`].
+pub fn start_with(
+    argv: &[Safe],
+    variables: &[(String, Safe)],
+    also: fn(&str) -> bool,
+) -> Result<Program, Fault> {
     let config = |what: String| Fault {
         kind: FaultKind::Config,
         what: what.into(),
@@ -56,11 +83,13 @@ pub fn start(argv: &[Safe], variables: &[(String, Safe)]) -> Result<Program, Fau
         let value: OsString = std::env::var_os(name)?;
         Some((*name, value))
     });
+    let more = std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(also));
     let mut command = Command::new(name.as_str());
     command
         .args(rest.iter().map(Safe::as_str))
         .env_clear()
         .envs(passed)
+        .envs(more)
         .envs(variables.iter().map(|(name, value)| (name, value.as_str())))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -74,11 +103,74 @@ pub fn start(argv: &[Safe], variables: &[(String, Safe)]) -> Result<Program, Fau
         err: child.stderr.take(),
         leader: child.id(),
         tail: Vec::new(),
+        is_asked: false,
         child,
     })
 }
 
 impl Program {
+    /// The same, but asked to end before it is killed: what it began it may put in order.
+    #[must_use]
+    pub fn that_is_asked(mut self) -> Self {
+        self.is_asked = true;
+        self
+    }
+
+    /// Asks it to end, if it is to be asked, and waits for a moment. Dropped afterwards, it is killed.
+    pub async fn end(&mut self) {
+        if self.is_asked {
+            self.signal(rustix::process::Signal::TERM);
+            let _ = tokio::time::timeout(GRACE, self.ended()).await;
+        }
+    }
+
+    /// Waits for its end and for all that it prints, but for no more than `most` bytes and not longer than `limit`.
+    ///
+    /// # Errors
+    /// It prints more, takes longer, or how it ended is not known.
+    pub async fn output(mut self, most: usize, limit: Duration) -> Result<Output, Fault> {
+        let fault = |kind, what: String| Fault {
+            kind,
+            what: what.into(),
+        };
+        let mut out = Vec::new();
+        let read = async {
+            let (mut chunk, mut err) = ([0; READ], [0; READ]);
+            while self.out.is_some() || self.err.is_some() {
+                tokio::select! {
+                    read = some(&mut self.out, &mut chunk) => out.extend_from_slice(&chunk[..read]),
+                    read = some(&mut self.err, &mut err) => keep(&mut self.tail, &err[..read]),
+                }
+                if out.len() > most {
+                    let said = format!("it printed more than {} KiB", most >> 10);
+                    return Err(fault(FaultKind::Malformed, said));
+                }
+            }
+            let status = self.child.wait().await;
+            status.map_err(|e| fault(FaultKind::Server, format!("how it ended is not known: {e}")))
+        };
+        let slow = || {
+            fault(
+                FaultKind::Slow,
+                format!("no answer within {} s", limit.as_secs()),
+            )
+        };
+        let status = (tokio::time::timeout(limit, read).await).unwrap_or_else(|_| Err(slow()))?;
+        Ok(Output {
+            status,
+            out,
+            complaints: self.tail(),
+        })
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
+        let leader = self.leader.and_then(|id| i32::try_from(id).ok());
+        if let Some(leader) = leader.and_then(rustix::process::Pid::from_raw) {
+            // All of its group may have ended by itself.
+            let _ = rustix::process::kill_process_group(leader, signal);
+        }
+    }
+
     /// Waits for its end. May be given up on and called again.
     ///
     /// # Errors
@@ -115,11 +207,7 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        let leader = self.leader.and_then(|id| i32::try_from(id).ok());
-        if let Some(leader) = leader.and_then(rustix::process::Pid::from_raw) {
-            // All of its group may have ended by itself.
-            let _ = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);
-        }
+        self.signal(rustix::process::Signal::KILL);
     }
 }
 

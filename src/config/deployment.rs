@@ -6,10 +6,10 @@ use super::github::WORKFLOW;
 use super::grammar::LINE;
 use super::problem::quoted;
 use super::walk::{Node, Section, Walk};
-use super::{Command, Deployment, Workflow};
+use super::{Command, Deployment, Workflow, Workload, helm};
 
 /// Seconds after which a run is given up on, or a program killed, where nothing is said.
-const TIMEOUT: u32 = 1_800;
+pub(super) const TIMEOUT: u32 = 1_800;
 /// By this the run is found again when GitHub's answer got lost.
 const OPERATION: &str = "{operation}";
 
@@ -18,17 +18,24 @@ enum Strategy {
     Image,
     Command,
     Workflow,
+    Helm,
 }
 
-/// Reads `[environment.deployment]`.
-pub(super) fn read(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Deployment> {
+/// Reads `[environment.deployment]` of an environment of those workloads, with two colours or without.
+pub(super) fn read(
+    walk: &mut Walk<'_>,
+    node: &Node<'_>,
+    workloads: &[Workload],
+    has_colours: bool,
+) -> Option<Deployment> {
     let section = walk.section(node, "a table")?;
     let choices = [
         ("image", Strategy::Image),
         ("command", Strategy::Command),
         ("workflow", Strategy::Workflow),
+        ("helm", Strategy::Helm),
     ];
-    let expected = "one of image, command, workflow";
+    let expected = "one of image, command, workflow, helm";
     let strategy = section.required(walk, "strategy", expected, |walk, node| {
         walk.choice(node, &choices)
     })?;
@@ -39,6 +46,7 @@ pub(super) fn read(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Deployment> {
         }
         Strategy::Command => command(walk, &section),
         Strategy::Workflow => workflow(walk, &section),
+        Strategy::Helm => helm::read(walk, &section, workloads, has_colours).map(Deployment::Helm),
     }
 }
 

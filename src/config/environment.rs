@@ -82,7 +82,6 @@ fn environment(walk: &mut Walk<'_>, node: &Node<'_>, general: &General) -> Optio
     let records = section.optional(walk, "records", |walk, node| walk.text(node, NAME));
     let read_only = section.optional(walk, "read_only", |walk, node| walk.truth(node));
     let deploy = section.optional(walk, "deploy", github::deploy);
-    let deployment = section.optional(walk, "deployment", deployment::read);
     let traffic = section.optional(walk, "traffic", traffic::read);
     let switch = traffic.as_ref().and_then(Option::as_ref);
     let selector = section.optional(walk, "selector", |walk, node| watched(walk, node, switch));
@@ -93,6 +92,9 @@ fn environment(walk: &mut Walk<'_>, node: &Node<'_>, general: &General) -> Optio
         |walk, node| workload::all(walk, node, switch),
     );
     let known = workloads.as_deref().unwrap_or_default();
+    let deployment = section.optional(walk, "deployment", |walk, node| {
+        deployment::read(walk, node, known, switch.is_some())
+    });
     let smoke = section.optional(walk, "smoke", |walk, node| smoke::all(walk, node, known));
     let hooks = section.optional(walk, "hook", hook::all);
     let prometheus = section.optional(walk, "prometheus", |walk, node| {

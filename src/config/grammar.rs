@@ -65,6 +65,37 @@ pub(super) const PATH: Grammar = Grammar {
     accepts: |text| text.starts_with('/') && is_line(text, 4095),
 };
 
+/// A Helm chart: never a name of a repository, which another machine may know as another one.
+pub(super) const CHART: Grammar = Grammar {
+    expected: "an absolute path of a chart, or `oci://…`",
+    accepts: |text| {
+        (PATH.accepts)(text) || (text.len() > 6 && text.starts_with("oci://") && is_line(text, 253))
+    },
+};
+
+/// A program that is found on PATH, or an absolute path.
+pub(super) const PROGRAM: Grammar = Grammar {
+    expected: "the name of a program on PATH, such as `helm`, or an absolute path",
+    accepts: |text| (PATH.accepts)(text) || (is_line(text, 253) && !text.contains('/')),
+};
+
+/// A Helm release: what is filled in aside, as Helm wants it. It begins no option.
+pub(super) const RELEASE: Grammar = Grammar {
+    expected: "the name of a release, at most 53 lower-case letters, digits and `-`, with `{colour}`, `{environment}` or `{namespace}` in it as needed",
+    accepts: |text| {
+        let filled = ["{colour}", "{environment}", "{namespace}"]
+            .iter()
+            .fold(text.to_owned(), |text, word| text.replace(word, "x"));
+        filled.len() <= 53 && is_dns_label(&filled)
+    },
+};
+
+/// Where a value of a chart is: `image.tag`. What `--set-string` reads is not in it.
+pub(super) const VALUE_PATH: Grammar = Grammar {
+    expected: "the path of a value, such as `image.tag`, without spaces, `=` and `,`",
+    accepts: |text| is_line(text, 253) && !text.contains(['=', ',', ' ']) && !text.starts_with('-'),
+};
+
 pub(super) const LINK: Grammar = Grammar {
     expected: "a scheme and host, such as `https://github.com`, without a path",
     accepts: is_origin,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::alerts::{AlertScope, Alerts};
 use super::feed::{Currency, Fault, Feed, Moment, Now};
+use super::helm::AskedHelm;
 use super::{
     Autoscaler, Check, Deployment, Event, Kind, Lease, Pod, PodIndex, Policy, Record, ReplicaSet,
     Safe, Scope, Seen, Service, Slice, Table,
@@ -40,6 +41,8 @@ pub struct Estate {
     pub cluster: Cluster,
     /// Alerts; none where no Prometheus is configured.
     pub alerts: Option<Alerts>,
+    /// What helm said of the release that a deploy is about; none where nobody asked.
+    pub helm: Option<AskedHelm>,
     /// What we may do, by access reviews; empty where nobody asked.
     pub rights: Vec<Check>,
     /// Who we are to the API: empty where it does not say; none where nobody asked.
@@ -80,6 +83,7 @@ impl Estate {
             index: PodIndex::default(),
             cluster: Cluster::default(),
             alerts: alerts.map(Alerts::new),
+            helm: None,
             rights: Vec::new(),
             user: None,
             open: BTreeSet::new(),

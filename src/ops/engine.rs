@@ -8,6 +8,7 @@ mod cancel;
 mod dispatch;
 mod flip;
 mod freeze;
+mod helm;
 mod hold;
 mod join;
 mod program;
@@ -254,7 +255,7 @@ impl Run {
             }
             Step::Watch => self.watch().await,
             Step::Restore => self.restore().await,
-            Step::Run => self.command(step).await,
+            Step::Run => self.run_program(step).await,
             Step::Dispatch => self.dispatch(step).await,
             Step::Follow => self.followed(step).await,
             Step::Update(name) => self.update(step, name).await,
@@ -268,7 +269,7 @@ impl Run {
     async fn settle(&mut self, step: &Step) -> Result<Found, Ended> {
         match step {
             Step::Flip(service) | Step::Undo(service) => self.settle_flip(step, service).await,
-            Step::Run => self.settle_command(step).await,
+            Step::Run => self.settle_program(step).await,
             Step::Dispatch => self.settle_dispatch(step).await,
             Step::Update(name) => self.settle_update(step, name).await,
             Step::Smoke => self.settle_smoke(step).await,

@@ -10,6 +10,7 @@ mod decisive;
 mod deploy;
 pub(in crate::ops) mod freeze;
 mod gates;
+pub(in crate::ops) mod helm;
 mod left;
 mod monitoring;
 mod overridden;
@@ -22,8 +23,10 @@ mod still;
 mod tested;
 
 pub(in crate::ops) use decisive::digest;
+pub(in crate::ops) use deploy::told;
 pub use deploy::{SAME, asked};
 pub use freeze::is_glass;
+pub use helm::{Helm, Release};
 pub(in crate::ops) use left::left;
 pub(in crate::ops) use release::Stands;
 pub use smoke::{Probe, Question, Trial};
@@ -83,6 +86,8 @@ pub enum How {
     Command(Command),
     /// A workflow is started.
     Workflow(Workflow),
+    /// A release is upgraded by helm.
+    Helm(Helm),
 }
 
 /// A program that deploys or tests.
@@ -166,6 +171,9 @@ pub struct Plan {
     /// What every pod is asked, and the programs that are run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub probes: Vec<Probe>,
+    /// The release of a deploy by helm, as helm told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<Release>,
     /// The images as they were asked for.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub wanted: BTreeMap<Safe, Safe>,
@@ -444,7 +452,7 @@ impl Plan {
         let mut steps = vec![Step::Check];
         match self.how {
             How::Image => {}
-            How::Command(_) => steps.push(Step::Run),
+            How::Command(_) | How::Helm(_) => steps.push(Step::Run),
             How::Workflow(_) => steps.extend([Step::Dispatch, Step::Follow]),
         }
         let updates = self.updates.iter();
@@ -485,6 +493,11 @@ impl Plan {
     /// Whether nothing is to be patched: it is verified only.
     pub fn is_only_verified(&self) -> bool {
         self.flips.is_empty() && self.updates.is_empty() && self.how == How::Image
+    }
+
+    /// Whether it brings a release of helm back to where it was.
+    pub fn recovers(&self) -> bool {
+        matches!(&self.how, How::Helm(helm) if helm.recovers)
     }
 
     /// Whether there are no colours: what is changed takes traffic.
@@ -529,6 +542,10 @@ impl Plan {
             }
             OperationKind::Rollback => format!("roll back {name} to {to}"),
             OperationKind::Repair => format!("repair the selectors of {name}"),
+            OperationKind::Deploy if self.recovers() => {
+                let release = self.release.as_ref().map_or("", |it| it.name.as_str());
+                format!("recover release {release} of {name}")
+            }
             OperationKind::Deploy if self.is_in_place() => format!("deploy to {name}"),
             OperationKind::Deploy => format!("deploy to {to} of {name}"),
             OperationKind::Cleanup => format!("clean up {to} of {name}"),

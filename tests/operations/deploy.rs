@@ -308,7 +308,10 @@ fn without_colours_a_deploy_is_in_place_and_its_rollback_needs_nothing_but_the_a
     ];
     erin.run(&ROLLBACK).assert(
         2,
-        &["Wheelhouse deployed nothing there", "kubectl rollout undo"],
+        &[
+            "Wheelhouse deployed nothing there by images",
+            "`helm rollback digital-wall-staging` goes back a revision",
+        ],
     );
     wait("a quiet estate", || {
         let plan = [&deploy[..2], &["--plan"], &deploy[6..]].concat();

@@ -6,6 +6,7 @@ mod clash;
 mod deploy;
 mod freeze;
 mod gates;
+mod helm;
 mod killed;
 mod release;
 mod speed;

@@ -61,6 +61,9 @@ pub(super) fn field(state: &State) -> Option<Field> {
         How::Image => true,
         How::Command(_) => false,
         How::Workflow(_) => return None,
+        // It says by `set` which images it is told.
+        How::Helm(ref helm) if helm.wanted().is_empty() => return None,
+        How::Helm(_) => true,
     };
     let mut edit = Edit::default();
     edit.set(&newest(state).unwrap_or_default());

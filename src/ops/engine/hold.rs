@@ -12,7 +12,7 @@ use crate::ops::entry::{OperationKind, Step, What};
 use crate::ops::marks::{self, Colour, Held, Verified};
 use crate::ops::patch::{Draft, Must};
 use crate::ops::plan::{Request, check};
-use crate::ops::{Kept, monitoring, reads, record};
+use crate::ops::{Kept, helm, monitoring, reads, record};
 
 /// How often an object that moves meanwhile is tried.
 const TRIES: u32 = 4;
@@ -54,6 +54,7 @@ impl Run {
             probes: plan.probes.clone(),
             within: None,
         };
+        helm::look(&self.bastion, &mut estate, &request).await;
         Ok(vec![
             match check(&request, &estate, self.bastion.clock.now()) {
                 Ok(again) if again.hash == plan.hash => {

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::flip::{failed, passed};
 use super::wait::Woken;
 use super::{Ended, Found, Run};
-use crate::clients::program;
+use crate::clients::program::{self, Program};
 use crate::estate::Safe;
 use crate::ops::entry::{Step, What};
 use crate::ops::machine::StepState;
@@ -30,8 +30,24 @@ pub(super) enum Ran {
 }
 
 impl Run {
-    /// Runs it, once.
-    pub(super) async fn command(&mut self, step: &Step) -> Result<Vec<What>, Ended> {
+    /// Runs what deploys, once: a command, or helm.
+    pub(super) async fn run_program(&mut self, step: &Step) -> Result<Vec<What>, Ended> {
+        match self.plan().map(|plan| plan.how.clone()) {
+            Some(How::Helm(wanted)) => self.helm(step, &wanted).await,
+            _ => self.command(step).await,
+        }
+    }
+
+    /// What became of it, when its worker is gone.
+    pub(super) async fn settle_program(&mut self, step: &Step) -> Result<Found, Ended> {
+        match self.plan().map(|plan| plan.how.clone()) {
+            Some(How::Helm(wanted)) => self.settle_helm(step, &wanted).await,
+            _ => self.settle_command(step).await,
+        }
+    }
+
+    /// Runs a command, once.
+    async fn command(&mut self, step: &Step) -> Result<Vec<What>, Ended> {
         let command = match self.configured() {
             Ok(command) => command,
             Err(why) => return Ok(vec![failed(step, why)]),
@@ -58,11 +74,20 @@ impl Run {
         // The last look at the Lease: nothing but the start lies behind it.
         self.believe()?;
         self.note("sent", json!({ "run": argv }));
-        let mut running = match program::start(&argv, variables) {
-            Ok(running) => running,
-            Err(fault) => return Ok((Ran::Not(failed(step, fault.what)), Vec::new())),
-        };
-        let timeout = Duration::from_secs(u64::from(command.timeout_s));
+        match program::start(&argv, variables) {
+            Ok(running) => self.ran(step, running, command.timeout_s).await,
+            Err(fault) => Ok((Ran::Not(failed(step, fault.what)), Vec::new())),
+        }
+    }
+
+    /// Waits for the end of what was started, as [`Self::run`] does.
+    pub(super) async fn ran(
+        &mut self,
+        step: &Step,
+        mut running: Program,
+        timeout_s: u32,
+    ) -> Result<(Ran, Vec<Safe>), Ended> {
+        let timeout = Duration::from_secs(u64::from(timeout_s));
         let limit = Instant::now() + timeout;
         let ran = loop {
             let woken = tokio::select! {
@@ -75,9 +100,11 @@ impl Run {
             };
             if let Woken::Late = woken {
                 let said = format!("not within {} s: it was killed", timeout.as_secs());
+                running.end().await;
                 break Ran::Not(failed(step, said));
             }
             if let Some(stopped) = self.stopped(step) {
+                running.end().await;
                 break Ran::Not(stopped);
             }
         };
@@ -85,7 +112,7 @@ impl Run {
     }
 
     /// Its worker is gone: whether it still runs nobody can tell, so it gets the time that it had.
-    pub(super) async fn settle_command(&mut self, step: &Step) -> Result<Found, Ended> {
+    async fn settle_command(&mut self, step: &Step) -> Result<Found, Ended> {
         let seconds = match self.plan().map(|plan| &plan.how) {
             Some(How::Command(command)) => i64::from(command.timeout_s),
             _ => 0,

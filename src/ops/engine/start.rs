@@ -21,7 +21,7 @@ use crate::ops::plan::{
     Flip, Gate, Plan, Refusal, RefusalKind, Request, Update, check, is_glass, left, target,
 };
 use crate::ops::record::{self, NotWritten};
-use crate::ops::{marks, monitoring, reads};
+use crate::ops::{helm, marks, monitoring, reads};
 
 /// Why there is no worker.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,6 +71,7 @@ pub async fn prepare(bastion: &Bastion, request: Request) -> Result<Prepared, Re
         | OperationKind::Release => {
             let mut estate = reads::for_plan(bastion, request.kind).await?;
             reads::rights(bastion, &mut estate, request.kind).await;
+            helm::look(bastion, &mut estate, &request).await;
             estate
         }
     };
@@ -180,6 +181,7 @@ impl Prepared {
             estate.alerts = self.eyes.estate.alerts.clone();
             monitoring::look(bastion, &mut estate, &colour).await;
         }
+        helm::look(bastion, &mut estate, &self.request).await;
         let plan = check(&self.request, &estate, bastion.clock.now()).map_err(Refused::Refusal)?;
         if let Some(gate) =
             (plan.overridden.iter()).find_map(|(id, why)| why.trim().is_empty().then_some(id))

@@ -61,6 +61,7 @@ pub(crate) fn plan(kind: OperationKind, services: &[&str]) -> Plan {
         tested: None,
         how: Default::default(),
         probes: Vec::new(),
+        release: None,
         wanted: BTreeMap::new(),
         updates: match is_deploy {
             true => services.iter().map(update).collect(),

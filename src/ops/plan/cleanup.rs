@@ -59,6 +59,7 @@ pub(super) fn cleanup(
         gates,
         others: Vec::new(),
         back: cold(estate, to),
+        release: None,
     };
     Ok(draft.finish(request, estate, target.switch, target.to))
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::approval::is_of_approval;
+use super::deploy::is_of_helm;
 use super::{Finding, Flip, Gate, Hold};
 use crate::estate::{Estate, Labels, Safe};
 use crate::ops::OperationKind;
@@ -103,10 +104,12 @@ fn running<'a>(flips: &[Flip], estate: &'a Estate) -> (BTreeSet<&'a Safe>, BTree
     (templates, digests)
 }
 
-/// Whether the hash holds a gate's verdict: who holds the Leases, how old a feed is and who approved decide for
-/// themselves, each time anew.
+/// Whether the hash holds a gate's verdict: who holds the Leases, how old a feed is, who approved and what helm
+/// found decide for themselves, each time anew.
 fn decides(gate: &Gate) -> bool {
-    !matches!(gate.name.as_str(), "lock" | "current" | "rights") && !is_of_approval(&gate.name)
+    !matches!(gate.name.as_str(), "lock" | "current" | "rights")
+        && !is_of_approval(&gate.name)
+        && !is_of_helm(&gate.name)
 }
 
 /// The hash of any facts.

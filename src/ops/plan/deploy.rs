@@ -4,6 +4,7 @@
 //! what is live: an older one would come back with the next cutover.
 
 mod gates;
+mod helm;
 mod images;
 
 use std::collections::BTreeMap;
@@ -13,14 +14,16 @@ use serde::Serialize;
 use super::freeze::freeze;
 use super::gates::{current, lock, rights, services};
 use super::{
-    Finding, Gate, How, ImageChange, Plan, Probe, Refusal, Request, Update, colour, decisive,
+    Finding, Gate, How, ImageChange, Plan, Probe, Refusal, Release, Request, Update, colour,
+    decisive,
 };
 use crate::estate::{Deployment, Estate, Group, Image, Labels, Now, Safe, TrafficSwitch};
 use crate::ops::{OperationKind, marks};
-use gates::{dispatches, missing, noted, owned, runs, scaled};
-pub(super) use gates::{unfit, unselected};
+use gates::{dispatches, missing, noted, runs, scaled};
+pub(super) use gates::{owned, unfit, unselected};
+pub(super) use helm::is_of_helm;
 pub use images::SAME;
-use images::Wanted;
+use images::{Wanted, resolved};
 
 pub use images::asked;
 
@@ -40,10 +43,15 @@ pub(super) fn deploy(
 ) -> Result<Plan, Refusal> {
     let target = target(request, estate, switch)?;
     let parts = parts(estate, target);
+    let installs = match &request.how {
+        How::Helm(_) => helm::installs(estate, target),
+        How::Image | How::Command(_) | How::Workflow(_) => Vec::new(),
+    };
     let mut updates = Vec::new();
     let mut gates = vec![current(estate, now)];
+    let mut release = None;
     gates.extend(unselected(estate, target));
-    gates.extend(missing(estate, target));
+    gates.extend(missing(estate, target, &installs));
     gates.extend(parts.iter().filter_map(|(_, d)| unfit(d, target)));
     match &request.how {
         How::Image => {
@@ -62,22 +70,38 @@ pub(super) fn deploy(
             gates.push(runs(command));
         }
         How::Workflow(workflow) => gates.push(dispatches(request, workflow)?),
+        How::Helm(by) => {
+            if !request.images.is_empty() {
+                Wanted::read(&request.images, estate)?.none_is_same()?;
+            }
+            let images = helm::images(request, by, estate, target)?;
+            let words = helm::about(estate, target, &images);
+            let found = helm::release(by, estate, images.clone());
+            gates.push(helm::runs(by, &words, found.as_ref()));
+            gates.extend(helm::gates(by, estate, target, now));
+            release = found;
+        }
     }
     let keeps = keeps(estate, switch)?;
     let locks = match switch {
         Some(switch) => switch.services.clone(),
-        None => parts
-            .iter()
-            .map(|(_, d)| marks::lock_of_deployment(&d.name))
+        None => (parts.iter().map(|(_, d)| &d.name))
+            .chain(installs.iter().map(|(_, name)| name))
+            .map(|name| marks::lock_of_deployment(name))
             .collect(),
     };
     gates.extend(freeze(request, estate, now));
     gates.extend(lock(request, estate, &locks, now));
     gates.extend(rights(estate));
     gates.extend(parts.iter().filter_map(|(_, d)| owned(d)));
-    let rolls = parts.iter().map(|(_, d)| d.name.clone()).collect();
+    let rolls = (parts.iter().map(|(_, d)| d.name.clone()))
+        .chain(installs.into_iter().map(|(_, name)| name))
+        .collect();
     let others = parts.iter().filter_map(|(_, d)| before(d)).collect();
-    let back = back(estate, target, &updates);
+    let back = match &request.how {
+        How::Helm(by) => helm::back(by, estate, target, release.as_ref()),
+        How::Image | How::Command(_) | How::Workflow(_) => back(estate, target, &updates),
+    };
     let images = match &request.how {
         How::Image => changes(&updates),
         How::Command(command) => {
@@ -85,6 +109,7 @@ pub(super) fn deploy(
             decided_by(&parts, estate, name)
         }
         How::Workflow(workflow) => decided_by(&parts, estate, &workflow.file),
+        How::Helm(by) => decided_by(&parts, estate, &by.chart),
     };
     updates.retain(changes_something);
     let draft = Draft {
@@ -97,8 +122,21 @@ pub(super) fn deploy(
         others,
         images,
         back,
+        release,
     };
     Ok(draft.finish(request, estate, target.switch, target.to))
+}
+
+/// What helm is asked about before `request` is planned: how, and the words that say it; none where it is not by helm, or
+/// cannot be planned anyway.
+pub(in crate::ops) fn told(request: &Request, estate: &Estate) -> Option<(Safe, Vec<Safe>)> {
+    let How::Helm(by) = &request.how else {
+        return None;
+    };
+    let target = target(request, estate, estate.scope.traffic.as_ref()).ok()?;
+    let images = helm::images(request, by, estate, target).ok()?;
+    let about = helm::about(estate, target, &images);
+    Some((by.name(&about), by.template(&about)))
 }
 
 /// The idle colour, by the Services as they are.
@@ -287,6 +325,7 @@ pub(super) struct Draft {
     pub(super) others: Vec<Safe>,
     pub(super) images: Vec<ImageChange>,
     pub(super) back: Safe,
+    pub(super) release: Option<Release>,
 }
 
 /// What decides (SAFETY, rule 7).
@@ -301,6 +340,9 @@ struct Decisive<'a> {
     probes: &'a [Probe],
     images: &'a [ImageChange],
     gates: Vec<(Safe, Finding)>,
+    /// Which revision a recovery goes back to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    back_to: Option<u32>,
     /// What the policy says; left out where it says nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     policy: Option<Safe>,
@@ -333,6 +375,7 @@ impl Draft {
                 _ => &[],
             },
             gates: decides,
+            back_to: self.release.as_ref().and_then(|it| it.back_to),
             policy: match self.kind {
                 OperationKind::Smoke => None,
                 kind => super::freeze::terms(kind, estate),
@@ -356,6 +399,7 @@ impl Draft {
             tested: None,
             how: request.how.clone(),
             probes: request.probes.clone(),
+            release: self.release,
             wanted: request.images.clone(),
             updates: self.updates,
             rolls: self.rolls,

@@ -215,6 +215,7 @@ impl Draft {
             tested: None,
             how: super::How::Image,
             probes: Vec::new(),
+            release: None,
             wanted: BTreeMap::new(),
             updates: Vec::new(),
             rolls: Vec::new(),

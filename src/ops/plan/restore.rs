@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::deploy::{Draft, changes};
+use super::deploy::{Draft, changes, owned};
 use super::{ContainerImage, Finding, Gate, Plan, Refusal, Request, Update};
 use crate::estate::{Deployment, Estate, Now, Safe};
 use crate::ops::OperationKind;
@@ -20,7 +20,7 @@ pub(super) fn restore(request: &Request, estate: &Estate, now: Now) -> Result<Pl
         .filter(|d| estate.deployment_group(d).workload.is_some())
         .filter_map(|d| Some((d, marks::deployed(d)?)))
         .collect();
-    let last = last(&known, &estate.scope.name)?;
+    let last = last(&known, estate)?;
     let mut gates = Vec::new();
     let mut updates = Vec::new();
     for (deployment, deployed) in known.iter().filter(|(_, d)| d.operation == last.operation) {
@@ -55,17 +55,22 @@ pub(super) fn restore(request: &Request, estate: &Estate, now: Now) -> Result<Pl
         ],
         images,
         back: "a deploy of the newer images, with all its checks".into(),
+        release: None,
     };
     Ok(draft.finish(request, estate, None, None))
 }
 
 /// The last deploy that Wheelhouse did there.
-fn last<'a>(known: &'a [(&Deployment, Deployed)], name: &Safe) -> Result<&'a Deployed, Refusal> {
+fn last<'a>(
+    known: &'a [(&Deployment, Deployed)],
+    estate: &Estate,
+) -> Result<&'a Deployed, Refusal> {
+    let name = &estate.scope.name;
     let last = known.iter().map(|(_, deployed)| deployed);
     let Some(last) = last.max_by_key(|deployed| deployed.at) else {
         return Err(Refusal::invalid(format!(
-            "what ran in {name} before is not known: Wheelhouse deployed nothing there; `kubectl rollout undo` goes \
-             back a revision"
+            "what ran in {name} before is not known: Wheelhouse deployed nothing there by images; {}",
+            elsewhere(estate)
         )));
     };
     // A second rollback by a tired hand would bring back what the first one took away (O06).
@@ -75,6 +80,18 @@ fn last<'a>(known: &'a [(&Deployment, Deployed)], name: &Safe) -> Result<&'a Dep
             last.by, last.at
         ))),
         false => Ok(last),
+    }
+}
+
+/// Who else knows a way back.
+fn elsewhere(estate: &Estate) -> String {
+    let ours =
+        (estate.deployments.value.iter()).filter(|d| estate.deployment_group(d).workload.is_some());
+    let mut owners = ours.flat_map(|d| &d.owners);
+    let release = owners.find_map(|owner| owner.strip_prefix("Helm release "));
+    match release {
+        Some(release) => format!("`helm rollback {release}` goes back a revision"),
+        None => "`kubectl rollout undo` goes back a revision".to_owned(),
     }
 }
 
@@ -111,6 +128,8 @@ fn worth(deployment: &Deployment, deployed: &Deployed) -> Vec<Gate> {
         let said = format!("{name} was changed by somebody else since the deploy");
         gates.push(Gate::new("images", Finding::Noted, said));
     }
+    // Rule 9: it is brought back past whoever owns it, who may not know.
+    gates.extend(owned(deployment));
     if deployment.paused {
         let said = format!("{name} is paused: `kubectl rollout resume` it, or nothing rolls");
         gates.push(Gate::new("rollout", Finding::Noted, said));

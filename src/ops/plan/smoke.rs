@@ -98,6 +98,7 @@ pub(super) fn smoke(
         others: Vec::new(),
         images: running(estate, target),
         back: "nothing is changed".into(),
+        release: None,
     };
     Ok(draft.finish(request, estate, target.switch, target.to))
 }

@@ -2,6 +2,7 @@
 
 mod approval;
 mod deploy;
+mod helm;
 mod tested;
 
 use super::*;

@@ -30,7 +30,12 @@ pub(in crate::ops::plan) fn unselected(estate: &Estate, target: Target<'_>) -> V
     gates
 }
 
-pub(super) fn missing(estate: &Estate, target: Target<'_>) -> Vec<Gate> {
+/// The workloads that have no Deployment, those aside that helm `installs`.
+pub(super) fn missing(
+    estate: &Estate,
+    target: Target<'_>,
+    installs: &[(usize, Safe)],
+) -> Vec<Gate> {
     let lacks = |(place, workload): (usize, &crate::estate::WorkloadScope)| {
         let group = Group {
             workload: Some(place),
@@ -43,11 +48,19 @@ pub(super) fn missing(estate: &Estate, target: Target<'_>) -> Vec<Gate> {
             }
             _ => String::new(),
         };
-        let said = format!(
-            "there is no Deployment of {}{of}: install it first",
-            workload.name
-        );
-        (!is_there).then(|| Gate::new("deployments", Finding::Bad, said))
+        let none = format!("there is no Deployment of {}{of}", workload.name);
+        let mut new = installs.iter().filter(|(of, _)| *of == place);
+        let gate = match new.next() {
+            Some((_, name)) => {
+                let said = format!("{none}: helm installs {name}");
+                Gate::new("deployments", Finding::Noted, said)
+            }
+            None => {
+                let said = format!("{none}: install it first");
+                Gate::new("deployments", Finding::Bad, said)
+            }
+        };
+        (!is_there).then_some(gate)
     };
     let workloads = estate.scope.workloads.iter().enumerate();
     workloads.filter_map(lacks).collect()
@@ -115,7 +128,8 @@ pub(super) fn scaled(updates: &[Update]) -> Option<Gate> {
     (!words.is_empty()).then(|| Gate::new("replicas", Finding::Noted, said))
 }
 
-pub(super) fn owned(deployment: &Deployment) -> Option<Gate> {
+/// Who else would have it otherwise.
+pub(in crate::ops::plan) fn owned(deployment: &Deployment) -> Option<Gate> {
     let owner = deployment.owners.first()?;
     let said = format!(
         "{owner} manages {}: its next sync or upgrade may put the image back",

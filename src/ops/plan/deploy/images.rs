@@ -182,7 +182,7 @@ fn is_reference(text: &str) -> bool {
 }
 
 /// `reference`, or that tag or digest of the repository of `image`.
-fn resolved(image: &str, reference: &Safe) -> Safe {
+pub(super) fn resolved(image: &str, reference: &Safe) -> Safe {
     if reference.as_str() == SAME {
         return image.into();
     }

@@ -1,0 +1,129 @@
+//! What helm said of a release: its revisions, and what its chart renders.
+
+use jiff::Timestamp;
+
+use super::{Labels, Safe};
+
+/// What came of asking helm, before a deploy by it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AskedHelm {
+    /// It answered.
+    Said(Box<Helm>),
+    /// It cannot be used: it is not there, or too old.
+    Unfit(Safe),
+    /// It did not answer.
+    Silent(Safe),
+}
+
+/// What helm said of a release.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Helm {
+    /// Its version, such as `v3.19.0`.
+    pub version: Safe,
+    /// The release.
+    pub release: Safe,
+    /// The release's revisions, the oldest first; empty where there is no such release.
+    pub history: Vec<Revision>,
+    /// What would be applied, as far as it matters here; or why that is not known.
+    pub renders: Result<Vec<Rendered>, Safe>,
+}
+
+/// A revision of a release.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Revision {
+    /// Its number, from 1.
+    pub number: u32,
+    /// How it stands.
+    pub status: ReleaseStatus,
+    /// When that was written.
+    pub updated: Option<Timestamp>,
+    /// The chart and its version.
+    pub chart: Safe,
+    /// What helm noted of it.
+    pub description: Safe,
+}
+
+/// How a revision of a release stands, in helm's words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReleaseStatus {
+    /// It is what was applied last, in full.
+    Deployed,
+    /// A newer one took its place.
+    Superseded,
+    /// It was applied in part, or not at all.
+    Failed,
+    /// `pending-install`, `pending-upgrade` or `pending-rollback`: a helm is at it, or died at it.
+    Pending(Safe),
+    /// It is being removed.
+    Uninstalling,
+    /// It was removed, and its history kept.
+    Uninstalled,
+    /// A word that this version does not know, or `unknown`.
+    Other(Safe),
+}
+
+impl ReleaseStatus {
+    /// By helm's word.
+    pub fn of(word: &str) -> Self {
+        match word {
+            "deployed" => Self::Deployed,
+            "superseded" => Self::Superseded,
+            "failed" => Self::Failed,
+            "pending-install" | "pending-upgrade" | "pending-rollback" => {
+                Self::Pending(Safe::new(word))
+            }
+            "uninstalling" => Self::Uninstalling,
+            "uninstalled" => Self::Uninstalled,
+            other => Self::Other(Safe::new(other)),
+        }
+    }
+
+    /// Helm's word.
+    pub fn word(&self) -> &str {
+        match self {
+            Self::Deployed => "deployed",
+            Self::Superseded => "superseded",
+            Self::Failed => "failed",
+            Self::Uninstalling => "uninstalling",
+            Self::Uninstalled => "uninstalled",
+            Self::Pending(word) | Self::Other(word) => word,
+        }
+    }
+}
+
+/// An object that a chart renders.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rendered {
+    /// What it is.
+    pub kind: RenderedKind,
+    /// Its name.
+    pub name: Safe,
+    /// Its namespace; none for the release's.
+    pub namespace: Option<Safe>,
+    /// The selector of a Service, the labels of a Deployment's pods.
+    pub labels: Labels,
+}
+
+/// The kinds of objects that matter to a deploy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RenderedKind {
+    /// It may be one that takes traffic.
+    Service,
+    /// It may be a part of a colour.
+    Deployment,
+}
+
+impl Helm {
+    /// The newest revision.
+    pub fn last(&self) -> Option<&Revision> {
+        self.history.last()
+    }
+
+    /// The newest revision that was applied in full, before the last one.
+    pub fn good(&self) -> Option<&Revision> {
+        let before = self.history.iter().rev().skip(1);
+        let of = |status| move |it: &&Revision| it.status == status;
+        (before.clone().find(of(ReleaseStatus::Deployed)))
+            .or_else(|| before.clone().find(of(ReleaseStatus::Superseded)))
+    }
+}

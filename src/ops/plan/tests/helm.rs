@@ -1,0 +1,166 @@
+//! The plan of a deploy by helm: what helm found, what it renders, and what its gates decide.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::estate::helm::{AskedHelm, Helm, ReleaseStatus, Rendered, RenderedKind, Revision};
+use crate::ops::OperationKind::Deploy;
+
+fn by_helm(recovers: bool) -> Request {
+    Request {
+        how: How::Helm(crate::ops::plan::Helm {
+            program: "helm".into(),
+            chart: "/srv/wall".into(),
+            release: "wall-{colour}".into(),
+            version: None,
+            values: Vec::new(),
+            set: BTreeMap::new(),
+            timeout_s: 60,
+            recovers,
+        }),
+        ..request(Deploy)
+    }
+}
+
+fn revision(number: u32, status: &str) -> Revision {
+    Revision {
+        number,
+        status: ReleaseStatus::of(status),
+        updated: "2026-11-27T08:00:00Z".parse().ok(),
+        chart: "wall-1".into(),
+        description: "".into(),
+    }
+}
+
+fn said(history: &[Revision], renders: Result<Vec<Rendered>, Safe>) -> AskedHelm {
+    AskedHelm::Said(Box::new(Helm {
+        version: "v3.19.0".into(),
+        release: "wall-green".into(),
+        history: history.to_vec(),
+        renders,
+    }))
+}
+
+fn rendered(kind: RenderedKind, name: &str, pairs: &[(&str, &str)]) -> Rendered {
+    Rendered {
+        kind,
+        name: name.into(),
+        namespace: None,
+        labels: labels(pairs),
+    }
+}
+
+fn planned(parts: Parts, asked: Option<AskedHelm>, recovers: bool) -> Result<Plan, Refusal> {
+    let mut estate = parts.estate();
+    estate.helm = asked;
+    check(&by_helm(recovers), &estate, now(AT))
+}
+
+fn finding(plan: &Plan, name: &str) -> Option<Finding> {
+    let gate = plan.gates.iter().find(|gate| gate.name.as_str() == name);
+    gate.map(|gate| gate.finding)
+}
+
+#[test]
+fn what_helm_finds_is_no_part_of_the_hash_that_is_confirmed() {
+    let screen = planned(parts(), None, false).unwrap();
+    assert_eq!(finding(&screen, "helm"), Some(Finding::Noted));
+    assert_eq!(screen.release, None);
+    let asked = said(&[revision(7, "deployed")], Ok(Vec::new()));
+    let worker = planned(parts(), Some(asked), false).unwrap();
+    assert_eq!(finding(&worker, "helm"), Some(Finding::Ok));
+    assert_eq!(worker.hash, screen.hash);
+    let release = worker.release.unwrap();
+    assert_eq!(
+        (release.name.as_str(), release.before),
+        ("wall-green", Some(7))
+    );
+    // Which revision a recovery goes back to is confirmed.
+    let recovery = |good| {
+        let history = [revision(good, "deployed"), revision(9, "pending-upgrade")];
+        planned(parts(), Some(said(&history, Ok(Vec::new()))), true).unwrap()
+    };
+    assert_ne!(recovery(7).hash, recovery(8).hash);
+    assert_eq!(recovery(7).release.unwrap().back_to, Some(7));
+}
+
+#[test]
+fn i_51_only_a_release_that_stands_is_upgraded_and_only_one_that_does_not_is_recovered() {
+    for (status, upgraded, recovered) in [
+        ("deployed", true, false),
+        ("failed", true, true),
+        ("uninstalled", true, false),
+        ("pending-upgrade", false, true),
+        ("pending-rollback", false, true),
+        ("pending-install", false, true),
+        ("uninstalling", false, false),
+        ("unknown", false, false),
+    ] {
+        let history = [revision(6, "deployed"), revision(7, status)];
+        let may = |recovers| {
+            let asked = said(&history, Ok(Vec::new()));
+            planned(parts(), Some(asked), recovers).is_ok()
+        };
+        assert_eq!((may(false), may(true)), (upgraded, recovered), "{status}");
+    }
+    for asked in [
+        AskedHelm::Unfit("no helm".into()),
+        AskedHelm::Silent("no answer".into()),
+        said(&[revision(1, "deployed")], Err("no chart".into())),
+    ] {
+        assert!(planned(parts(), Some(asked), false).is_err());
+    }
+}
+
+#[test]
+fn i_52_a_service_that_helm_would_delete_or_reselect_stops_it() {
+    let may = |parts: Parts, rendered: &[Rendered]| {
+        let asked = said(&[revision(1, "deployed")], Ok(rendered.to_vec()));
+        planned(parts, Some(asked), false)
+            .map(drop)
+            .map_err(|it| it.why.to_string())
+    };
+    let name = parts().services[0].name.to_string();
+    let selector = parts().services[0].selector.clone();
+    let mut same = rendered(RenderedKind::Service, &name, &[]);
+    same.labels = selector.clone();
+    assert_eq!(may(parts(), &[same.clone()]), Ok(()));
+    let mut other = same.clone();
+    other.labels = selector.with(&"version".into(), &"green".into());
+    assert!(
+        may(parts(), &[other.clone()])
+            .unwrap_err()
+            .contains("version=green")
+    );
+    // Another namespace's is another Service.
+    other.namespace = Some("elsewhere".into());
+    assert_eq!(may(parts(), &[other]), Ok(()));
+    let mut owned = parts();
+    owned.services[0].owners = vec!["Helm release wall-green".into()];
+    assert!(
+        may(owned, &[])
+            .unwrap_err()
+            .contains("helm would delete it")
+    );
+}
+
+#[test]
+fn a_deployment_that_is_missing_is_installed_if_the_chart_renders_it() {
+    let without = || {
+        let mut parts = parts();
+        parts
+            .deployments
+            .retain(|d| !d.name.contains("green-frontend"));
+        parts
+    };
+    let asked = |rendered: Vec<Rendered>| Some(said(&[], Ok(rendered)));
+    let labels = [("part", "frontend"), ("version", "green")];
+    let new = rendered(RenderedKind::Deployment, "brand-new", &labels);
+    let plan = planned(without(), asked(vec![new]), false).unwrap();
+    assert_eq!(finding(&plan, "deployments"), Some(Finding::Noted));
+    assert!(plan.rolls.contains(&"brand-new".into()), "{:?}", plan.rolls);
+    for asked in [asked(Vec::new()), None] {
+        let refusal = planned(without(), asked, false).unwrap_err();
+        assert!(refusal.why.contains("install it first"), "{}", refusal.why);
+    }
+}
