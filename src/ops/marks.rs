@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::OperationKind;
 pub use crate::estate::mark::{
     EPOCH, FLIP, LEASE, MANAGER, MEANT, OF_APPROVAL, OF_OPERATION, OPERATION, RECORD, VERIFIED,
 };
@@ -34,7 +35,7 @@ pub struct Flipped {
     pub from: Option<Safe>,
     /// The colour after.
     pub to: Safe,
-    /// `cutover`, `rollback`, `repair`, or the compensation of one.
+    /// `cutover`, `release`, `rollback`, `repair`, or the compensation of one.
     pub what: Safe,
     /// Why.
     pub why: Option<Safe>,
@@ -42,6 +43,14 @@ pub struct Flipped {
     pub operation: Safe,
     /// Tag and digest that the colour runs, by workload.
     pub images: Vec<Safe>,
+}
+
+impl Flipped {
+    /// Whether it brought a new colour live, so that the way back is to the one that it left.
+    pub fn cut_over(&self) -> bool {
+        let kinds = [OperationKind::Cutover, OperationKind::Release];
+        kinds.iter().any(|kind| kind.word() == self.what.as_str())
+    }
 }
 
 /// Which colour was seen to serve, and which one before.

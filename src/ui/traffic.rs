@@ -348,7 +348,7 @@ fn way(
     let switch = estate.scope.traffic.as_ref()?;
     let left_it = |v: &ServiceView<'_>| {
         let flip = v.service.and_then(marks::flipped);
-        flip.is_some_and(|f| f.to == switch.colours[live] && f.what.as_str() == "cutover")
+        flip.is_some_and(|f| f.to == switch.colours[live] && f.cut_over())
     };
     let is_meant = |v: &ServiceView<'_>| {
         let meant = v.service.filter(|_| v.reverted().is_some())?.meant()?;

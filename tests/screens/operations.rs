@@ -187,6 +187,11 @@ pub(super) fn over(mut entries: Vec<Entry>, outcome: Outcome, reason: &str) -> V
 
 /// Traffic is on GREEN, as carol's cutover meant it.
 fn flipped(state: &mut State, selector: &str, manager: &str) {
+    flipped_by(state, selector, manager, "cutover");
+}
+
+/// The same by an operation of that kind.
+fn flipped_by(state: &mut State, selector: &str, manager: &str, what: &str) {
     let changes = [
         ("digital-wall-service", "frontend"),
         ("digital-wall-api", "backend"),
@@ -198,7 +203,7 @@ fn flipped(state: &mut State, selector: &str, manager: &str) {
             by: "carol (carol@bastion-2)".into(),
             from: Some("blue".into()),
             to: "green".into(),
-            what: "cutover".into(),
+            what: what.into(),
             why: Some("release 42".into()),
             operation: ID.into(),
             images: vec!["9b1e07d".into()],
@@ -603,6 +608,14 @@ fn who_flipped_last_from_what_to_what_and_why_is_on_the_screen() {
     assert!(screen.contains("R rolls back to it: warm 5/5"), "{screen}");
     press(&mut state, "0 enter");
     seen!("service-flipped-80x24", text(&mut state, (80, 24)));
+}
+
+#[test]
+fn after_a_release_the_way_back_is_on_the_screen_as_after_a_cutover() {
+    let mut state = ready();
+    flipped_by(&mut state, "green", "wheelhouse", "release");
+    let screen = text(&mut state, (160, 50));
+    assert!(screen.contains("R rolls back to it: warm 5/5"), "{screen}");
 }
 
 #[test]
