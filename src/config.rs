@@ -189,6 +189,8 @@ pub struct Environment {
     pub deployment: Option<Deployment>,
     /// What a smoke test asks, in the order of the file.
     pub smoke: Vec<Smoke>,
+    /// What is asked when the soak of a cutover is over, in the order of the file.
+    pub verify: Vec<Smoke>,
     /// The programs that are told of its operations, in the order of the file.
     pub hooks: Vec<Hook>,
     /// How traffic is switched between two colours; absent where deploys are in place.
@@ -254,6 +256,8 @@ pub struct Command {
 pub enum Smoke {
     /// A question to every pod of a workload.
     Ask(Question),
+    /// A question to an address.
+    Fetch(Page),
     /// A program.
     Run {
         /// Which.
@@ -261,6 +265,19 @@ pub enum Smoke {
         /// The address that it is told; `{colour}` and the like are filled in.
         url: Option<String>,
     },
+}
+
+/// A question to an address, as a user would ask it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Page {
+    /// The address; `{colour}` and the like are filled in.
+    pub url: String,
+    /// The status that the answer must have.
+    pub status: u16,
+    /// Milliseconds that it may take.
+    pub within: u32,
+    /// What its body must hold.
+    pub contains: Vec<String>,
 }
 
 /// A question to every pod of a workload.

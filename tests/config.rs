@@ -170,6 +170,8 @@ fn the_example_shows_every_key_that_is_known() {
         "rollout",
         "deployment",
         "smoke",
+        "verify",
+        "url",
         "port",
         "path",
         "status",
@@ -1522,6 +1524,26 @@ fn how_an_environment_is_deployed_and_tested_is_checked_with_its_place() {
             "[[environment.smoke]]\ncommand = [\"x\"]\nurl = \"preview\"\n",
             "environment[0].smoke[0].url",
             "begins with https://",
+        ),
+        (
+            "[[environment.smoke]]\nurl = \"https://preview.example\"\nport = 80\n",
+            "environment[0].smoke[0].port",
+            "unknown key",
+        ),
+        (
+            "[[environment.verify]]\nstatus = 200\n",
+            "environment[0].verify[0].url",
+            "the address that is asked, or `command`",
+        ),
+        (
+            "[[environment.verify]]\nurl = \"ftp://x\"\n",
+            "environment[0].verify[0].url",
+            "begins with https://",
+        ),
+        (
+            "[[environment.verify]]\nworkload = \"web\"\nport = 80\npath = \"/\"\n",
+            "environment[0].verify[0].workload",
+            "unknown key",
         ),
     ] {
         let problems = refused(&format!("{SMALL}{said}")).to_string();

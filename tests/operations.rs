@@ -43,6 +43,8 @@ mod replies;
 mod smoke;
 #[path = "operations/stopped.rs"]
 mod stopped;
+#[path = "operations/verify.rs"]
+mod verify;
 #[path = "operations/workflow.rs"]
 mod workflow;
 

@@ -362,7 +362,9 @@ fn request(
             _ => How::Image,
         },
         probes: match kind {
-            OperationKind::Smoke | OperationKind::Release => environment.probes.clone(),
+            OperationKind::Smoke | OperationKind::Release | OperationKind::Cutover => {
+                environment.probes.clone()
+            }
             _ => Vec::new(),
         },
         ..bare(kind, lifted)

@@ -186,7 +186,9 @@ fn begin(
         break_glass: arguments.break_glass.as_deref().map(Safe::new),
         how,
         probes: match kind {
-            OperationKind::Smoke | OperationKind::Release => loaded.probes(&place.scope.name),
+            OperationKind::Smoke | OperationKind::Release | OperationKind::Cutover => {
+                loaded.probes(&place.scope.name)
+            }
             _ => Vec::new(),
         },
         images,

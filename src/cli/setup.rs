@@ -20,6 +20,7 @@ use crate::ops::bastion::{Place, Timing, seat};
 use crate::ops::hook::{self, Hook};
 use crate::ops::monitoring::Monitors;
 use crate::ops::placement::{self, Placement};
+use crate::ops::plan::Fetch;
 use crate::ops::plan::{self, Command, How, Probe, Question, Trial, Workflow};
 use crate::sources::alerts;
 use crate::tui::{Outside, Wire};
@@ -239,22 +240,37 @@ fn timing(said: &Operations) -> Timing {
     }
 }
 
+/// What is asked before traffic goes there, and then what is asked when it was there for the soak.
 fn probes(environment: &Environment) -> Vec<Probe> {
-    let probe = |said: &Smoke| match said {
+    let before = environment.smoke.iter().map(|said| probe(said, false));
+    let after = environment.verify.iter().map(|said| probe(said, true));
+    before.chain(after).collect()
+}
+
+fn probe(said: &Smoke, after: bool) -> Probe {
+    let texts = |all: &[String]| all.iter().map(|text| Safe::new(text)).collect();
+    match said {
         Smoke::Ask(said) => Probe::Ask(Question {
             workload: Safe::new(&said.workload),
             port: Safe::new(&said.port),
             path: Safe::new(&said.path),
             status: said.status,
             within_ms: said.within,
-            contains: said.contains.iter().map(|text| Safe::new(text)).collect(),
+            contains: texts(&said.contains),
+        }),
+        Smoke::Fetch(said) => Probe::Fetch(Fetch {
+            url: Safe::new(&said.url),
+            status: said.status,
+            within_ms: said.within,
+            contains: texts(&said.contains),
+            after,
         }),
         Smoke::Run { command, url } => Probe::Run(Trial {
             command: program(command),
             url: url.as_deref().map(Safe::new),
+            after,
         }),
-    };
-    environment.smoke.iter().map(probe).collect()
+    }
 }
 
 fn hooks(environment: &Environment) -> Vec<Hook> {

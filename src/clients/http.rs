@@ -2,6 +2,7 @@
 //! resolve `alertmanager:9093`. One [`Site`] is one replica.
 
 mod direct;
+mod page;
 mod refusal;
 
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use super::kubernetes::{Cluster, fault};
 use crate::estate::{Fault, FaultKind, Safe};
 use direct::Direct;
 
+pub use page::{Page, page};
 pub(super) use refusal::{partly, refusal};
 
 /// Bytes of one answer: the rules of a large installation, with their alerts, are a few MiB.

@@ -21,7 +21,7 @@ const TIERS: [(&str, Tier); 3] = [
 
 const ONE_TIER: &str = "one of development, staging, production";
 
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 18] = [
     "name",
     "tier",
     "context",
@@ -33,6 +33,7 @@ const KEYS: [&str; 17] = [
     "deploy",
     "deployment",
     "smoke",
+    "verify",
     "hook",
     "traffic",
     "workload",
@@ -96,6 +97,7 @@ fn environment(walk: &mut Walk<'_>, node: &Node<'_>, general: &General) -> Optio
         deployment::read(walk, node, known, switch.is_some())
     });
     let smoke = section.optional(walk, "smoke", |walk, node| smoke::all(walk, node, known));
+    let verify = section.optional(walk, "verify", smoke::verify);
     let hooks = section.optional(walk, "hook", hook::all);
     let prometheus = section.optional(walk, "prometheus", |walk, node| {
         monitoring::of_environment(walk, node, general)
@@ -128,6 +130,7 @@ fn environment(walk: &mut Walk<'_>, node: &Node<'_>, general: &General) -> Optio
         deploy: deploy?,
         deployment: deployment?,
         smoke: smoke?.unwrap_or_default(),
+        verify: verify?.unwrap_or_default(),
         hooks: hooks?.unwrap_or_default(),
         traffic: traffic?,
         workloads: workloads?,

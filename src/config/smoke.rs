@@ -4,7 +4,7 @@ use super::deployment::program;
 use super::grammar::{LINE, NAME};
 use super::problem::quoted;
 use super::walk::{Node, Section, Walk};
-use super::{Question, Smoke, Workload};
+use super::{Page, Question, Smoke, Workload};
 
 /// The status, and the milliseconds, where nothing is said.
 const STATUS: u32 = 200;
@@ -29,33 +29,89 @@ pub(super) fn all(
     all.into_iter().collect()
 }
 
+/// Reads every `[[environment.verify]]`: programs and addresses, as the pods were asked before.
+pub(super) fn verify(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Vec<Smoke>> {
+    let items = walk.items(
+        node,
+        "[[environment.verify]], in two brackets, for each question",
+    )?;
+    let one = |item: &Node<'_>| {
+        let section = walk.section(item, "a table")?;
+        match has(&section, "command") {
+            true => run(walk, &section),
+            false => page(walk, &section).map(Smoke::Fetch),
+        }
+    };
+    let all: Vec<_> = items.iter().map(one).collect();
+    all.into_iter().collect()
+}
+
 fn one(walk: &mut Walk<'_>, node: &Node<'_>, workloads: &[Workload]) -> Option<Smoke> {
     let section = walk.section(node, "a table")?;
-    match section.entries().iter().any(|(key, ..)| *key == "command") {
-        true => run(walk, &section),
-        false => question(walk, &section, workloads).map(Smoke::Ask),
+    match (has(&section, "command"), has(&section, "url")) {
+        (true, _) => run(walk, &section),
+        (false, true) => page(walk, &section).map(Smoke::Fetch),
+        (false, false) => question(walk, &section, workloads).map(Smoke::Ask),
     }
+}
+
+fn has(section: &Section<'_>, name: &str) -> bool {
+    section.entries().iter().any(|(key, ..)| *key == name)
 }
 
 fn run(walk: &mut Walk<'_>, section: &Section<'_>) -> Option<Smoke> {
     section.only(walk, &["command", "timeout", "url"]);
-    let url = section.optional(walk, "url", |walk, node| {
-        let url = walk.text(node, LINE)?;
-        let fits = |c: char| c.is_ascii_graphic();
-        let is_web = url.starts_with("https://") || url.starts_with("http://");
-        if !is_web || !url.chars().all(fits) {
-            walk.mismatch(
-                node,
-                "an address that begins with https:// or http://, without blanks",
-            );
-            return None;
-        }
-        Some(url)
-    });
+    let url = section.optional(walk, "url", address);
     Some(Smoke::Run {
         command: program(walk, section, TIMEOUT)?,
         url: url?,
     })
+}
+
+fn page(walk: &mut Walk<'_>, section: &Section<'_>) -> Option<Page> {
+    section.only(walk, &["url", "status", "within", "contains"]);
+    let expected = "the address that is asked, or `command`, a program";
+    let url = section.required(walk, "url", expected, address);
+    let (status, within, contains) = answer(walk, section);
+    Some(Page {
+        url: url?,
+        status: status?,
+        within: within?,
+        contains: contains?,
+    })
+}
+
+fn address(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<String> {
+    let url = walk.text(node, LINE)?;
+    let fits = |c: char| c.is_ascii_graphic();
+    let is_web = url.starts_with("https://") || url.starts_with("http://");
+    if !is_web || !url.chars().all(fits) {
+        walk.mismatch(
+            node,
+            "an address that begins with https:// or http://, without blanks",
+        );
+        return None;
+    }
+    Some(url)
+}
+
+/// What an answer must be: its status, the milliseconds that it may take, what it must hold.
+fn answer(
+    walk: &mut Walk<'_>,
+    section: &Section<'_>,
+) -> (Option<u16>, Option<u32>, Option<Vec<String>>) {
+    let status = section.optional(walk, "status", |walk, node| walk.number(node, 100, 599));
+    let within = section.optional(walk, "within", |walk, node| walk.number(node, 1, 60_000));
+    let contains = section.optional(walk, "contains", |walk, node| {
+        let items = walk.items(node, "an array of texts")?;
+        let texts: Vec<_> = items.iter().map(|item| walk.text(item, LINE)).collect();
+        texts.into_iter().collect::<Option<Vec<_>>>()
+    });
+    (
+        status.map(|said| u16::try_from(said.unwrap_or(STATUS)).unwrap_or(200)),
+        within.map(|said| said.unwrap_or(WITHIN)),
+        contains.map(Option::unwrap_or_default),
+    )
 }
 
 fn question(
@@ -103,20 +159,14 @@ fn question(
             Some(path)
         },
     );
-    let status = section.optional(walk, "status", |walk, node| walk.number(node, 100, 599));
-    let within = section.optional(walk, "within", |walk, node| walk.number(node, 1, 60_000));
-    let contains = section.optional(walk, "contains", |walk, node| {
-        let items = walk.items(node, "an array of texts")?;
-        let texts: Vec<_> = items.iter().map(|item| walk.text(item, LINE)).collect();
-        texts.into_iter().collect::<Option<Vec<_>>>()
-    });
+    let (status, within, contains) = answer(walk, section);
     Some(Question {
         workload: workload?,
         port: port?,
         path: path?,
-        status: u16::try_from(status?.unwrap_or(STATUS)).unwrap_or(200),
-        within: within?.unwrap_or(WITHIN),
-        contains: contains?.unwrap_or_default(),
+        status: status?,
+        within: within?,
+        contains: contains?,
     })
 }
 

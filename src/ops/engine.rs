@@ -18,6 +18,7 @@ mod smoke;
 mod soak;
 mod start;
 mod update;
+mod verify;
 mod wait;
 
 use std::any::Any;

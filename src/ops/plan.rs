@@ -29,7 +29,7 @@ pub use freeze::is_glass;
 pub use helm::{Helm, Release};
 pub(in crate::ops) use left::left;
 pub(in crate::ops) use release::Stands;
-pub use smoke::{Probe, Question, Trial};
+pub use smoke::{Fetch, Probe, Question, Trial};
 pub(in crate::ops) use smoke::{all, ill, pods, port};
 pub use soaked::{Soaked, soaked};
 pub use still::{open, still};
@@ -409,7 +409,7 @@ impl Plan {
             }
             OperationKind::Release => {
                 let mut steps = self.deploys();
-                if !self.probes.is_empty() {
+                if self.probes.iter().any(|probe| !probe.is_after()) {
                     steps.push(Step::Smoke);
                 }
                 steps.push(Step::Plan);
@@ -563,7 +563,8 @@ impl Plan {
                 false => Self::colour_in_words(&self.to),
             };
             let is_asked = |probe: &Probe| matches!(probe, Probe::Ask(_));
-            return match self.probes.iter().all(is_asked) {
+            let mut before = self.probes.iter().filter(|probe| !probe.is_after());
+            return match before.all(is_asked) {
                 true => format!("every ready pod of {who} answered as it should"),
                 false => format!("{who} passed its smoke test"),
             };

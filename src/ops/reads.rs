@@ -121,7 +121,8 @@ pub async fn rights(bastion: &Bastion, estate: &mut Estate, kind: OperationKind)
     if kind.deploys() {
         wanted.push(right("patch", "apps", "deployments", "", here));
     }
-    let asks_pods = kind == OperationKind::Release && !bastion.probes.is_empty();
+    let asks_pods =
+        kind == OperationKind::Release && bastion.probes.iter().any(|probe| !probe.is_after());
     if kind == OperationKind::Smoke || asks_pods {
         let forward = right("get", "", "pods", "", here);
         wanted.push(Right {

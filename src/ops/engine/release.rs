@@ -172,7 +172,7 @@ impl Run {
             break_glass: self.break_glass(),
             images: Default::default(),
             how: How::Image,
-            probes: Vec::new(),
+            probes: plan.probes.clone(),
             within: Some(Within {
                 operation: self.id().clone(),
                 run: 0,

@@ -21,15 +21,17 @@ const LEFT: usize = 1_000;
 
 /// What was tried so far.
 #[derive(Debug, Default)]
-struct Tried {
+pub(super) struct Tried {
     /// Answers that were as they should be.
     answers: usize,
+    /// Pages that were as they should be.
+    pages: usize,
     /// Programs that ended well.
     programs: usize,
     /// The pods that answered.
     pods: BTreeSet<Safe>,
     /// What the programs printed.
-    notes: Vec<What>,
+    pub(super) notes: Vec<What>,
 }
 
 impl Run {
@@ -50,7 +52,7 @@ impl Run {
         let mut tried = Tried::default();
         let why = ill(&before, colour(&plan, &before));
         let mut result = why.map(|why| failed(step, format!("the colour is not whole: {why}")));
-        for probe in &plan.probes {
+        for probe in plan.probes.iter().filter(|probe| !probe.is_after()) {
             if result.is_some() {
                 break;
             }
@@ -58,6 +60,11 @@ impl Run {
                 Probe::Ask(question) => {
                     self.question(step, &plan, question, &before, &mut tried)
                         .await?
+                }
+                Probe::Fetch(fetch) => {
+                    let why = self.fetched(fetch).await.err();
+                    tried.pages += usize::from(why.is_none());
+                    why.map(|why| failed(step, why.words()))
                 }
                 Probe::Run(trial) => self.trial(step, &plan, trial, &before, &mut tried).await?,
             };
@@ -115,7 +122,7 @@ impl Run {
     }
 
     /// A program, run to its end; what is wrong, if anything.
-    async fn trial(
+    pub(super) async fn trial(
         &mut self,
         step: &Step,
         plan: &Plan,
@@ -178,7 +185,7 @@ impl Run {
         Ok(passed(step, evidence(tried, &was)))
     }
 
-    async fn looked(&mut self, step: &Step) -> Result<Result<Estate, What>, Ended> {
+    pub(super) async fn looked(&mut self, step: &Step) -> Result<Result<Estate, What>, Ended> {
         for _ in 0..5 {
             match reads::fresh(&self.bastion).await {
                 Ok(estate) => return Ok(Ok(estate)),
@@ -237,7 +244,7 @@ fn filled(wanted: &Safe, plan: &Plan, pod: &Pod) -> String {
 }
 
 /// Every ready pod of the colour, as it was: its uid, its restarts, and what it runs.
-fn tested(plan: &Plan, estate: &Estate) -> BTreeMap<Safe, (Safe, u32, Vec<Safe>)> {
+pub(super) fn tested(plan: &Plan, estate: &Estate) -> BTreeMap<Safe, (Safe, u32, Vec<Safe>)> {
     let of = |(_, pod): (usize, &Pod)| {
         let digests = pod.containers.iter().filter(|c| !c.init);
         let digests = digests.map(|c| match &c.image.digest {
@@ -255,7 +262,7 @@ fn tested(plan: &Plan, estate: &Estate) -> BTreeMap<Safe, (Safe, u32, Vec<Safe>)
 
 /// Whether programs are a part of it.
 fn runs(plan: &Plan) -> bool {
-    let is_run = |probe: &Probe| matches!(probe, Probe::Run(_));
+    let is_run = |probe: &Probe| matches!(probe, Probe::Run(trial) if !trial.after);
     plan.probes.iter().any(is_run)
 }
 
@@ -303,11 +310,16 @@ fn evidence(tried: &Tried, tested: &BTreeMap<Safe, (Safe, u32, Vec<Safe>)>) -> S
             "{programs} program{many} ended well beside {pods} pods"
         ));
     }
+    if tried.pages > 0 {
+        let pages = tried.pages;
+        let many = if pages == 1 { "" } else { "es" };
+        words.push(format!("{pages} address{many} answered"));
+    }
     let digests: BTreeSet<&str> = (tested.values())
         .flat_map(|(_, _, digests)| digests.iter().map(Safe::as_str))
         .collect();
     words.push(digests.into_iter().collect::<Vec<_>>().join(", "));
-    if tried.programs == 0 {
+    if tried.programs == 0 && tried.pages == 0 {
         words.push("not proved: Service, NetworkPolicy, Ingress".to_owned());
     }
     words.join("; ")

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::flip::{failed, passed};
+use super::verify::{End, Verified};
 use super::wait::{TICK, starved};
 use super::{Ended, Run};
 use crate::estate::{Moment, OnFailure, Safe};
@@ -32,6 +33,8 @@ struct Soak {
     is_held: bool,
     /// It waits for monitoring, and said so.
     is_called: bool,
+    /// What the questions at its end found.
+    end: End,
 }
 
 impl Run {
@@ -45,6 +48,8 @@ impl Run {
         loop {
             self.announce_freeze().await?;
             let seen = soaked(&plan, &self.eyes.estate, self.bastion.clock.now());
+            let is_due = matches!(seen, Soaked::Well(_)) && soak.end.is_due();
+            let seen = soak.end.over(seen);
             let is_known = matches!(seen, Soaked::Well(_));
             self.count(&mut soak, is_known);
             if let Some(why) = self.moved_away(&plan, &mut soak).await? {
@@ -69,9 +74,24 @@ impl Run {
             if let Some(stopped) = self.stopped(&step) {
                 return Ok(vec![stopped]);
             }
-            if soak.watched >= 1_000 * plan.soak.watch_s && self.is_well(&soak) {
-                let words = format!("watched for {} s: it stayed; {said}", soak.watched / 1_000);
-                return Ok(vec![passed(&step, words)]);
+            if soak.watched >= 1_000 * plan.soak.watch_s && (is_due || self.is_well(&soak)) {
+                let seconds = soak.watched / 1_000;
+                if let End::Well(verified) = &soak.end {
+                    let words = format!("watched for {seconds} s: it stayed; {said}{verified}");
+                    return Ok(vec![passed(&step, words)]);
+                }
+                soak.end = match (self.verified(&step, &plan).await?, plan.soak.on_failure) {
+                    (Verified::Ended(result), _) => return Ok(vec![result]),
+                    (Verified::No(why), OnFailure::Return) => return Ok(vec![failed(&step, why)]),
+                    (Verified::No(why), OnFailure::Hold) => {
+                        self.hold_still(&mut soak, &why).await?;
+                        End::Open
+                    }
+                    (Verified::Unknown(why), _) => End::unknown(why),
+                    (Verified::Well(words), _) => End::Well(words),
+                };
+                // What came meanwhile is looked at before it ends well.
+                continue;
             }
             self.wait(None).await?;
         }
@@ -89,6 +109,7 @@ impl Run {
             unsure_since: None,
             is_held: paused.is_some_and(|why| why.starts_with(HELD)),
             is_called: paused.is_some_and(|why| !why.starts_with(HELD)),
+            end: End::Open,
         }
     }
 

@@ -6,6 +6,7 @@ use super::approval::approval;
 use super::freeze::freeze;
 use super::left::is_left;
 use super::overridden::overridden;
+use super::smoke::verified;
 use super::{
     Finding, Flip, Gate, Hold, ImageChange, Plan, Refusal, Request, colour, decisive, monitoring,
     tested,
@@ -68,6 +69,7 @@ pub(super) fn cutover(
     gates.push(capacity(estate, to));
     gates.extend(held(&holds));
     gates.extend(monitoring::gates(estate, switch, to, now));
+    gates.extend(verified(request));
     gates.extend(approval(value, &flips, estate, now));
     gates.extend(lock(request, estate, &switch.services, now));
     gates.extend(rights(estate));
@@ -214,7 +216,10 @@ impl Draft {
             bound,
             tested: None,
             how: super::How::Image,
-            probes: Vec::new(),
+            probes: match is_cutover {
+                true => request.probes.clone(),
+                false => Vec::new(),
+            },
             release: None,
             wanted: BTreeMap::new(),
             updates: Vec::new(),

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use super::approval::is_of_approval;
 use super::gates::{flips, services};
 use super::monitoring::is_of_monitoring;
+use super::smoke::verified;
 use super::{Finding, Gate, Plan, Refusal, RefusalKind, Request, deploy, monitoring};
 use crate::estate::{Approver, Estate, Now, Safe, TrafficSwitch};
 
@@ -25,6 +26,7 @@ pub(super) fn release(
     let to = plan.to.clone();
     let services = services(estate, switch)?;
     plan.flips = flips(&services, |s| s.selector.with(&switch.key, &to));
+    plan.gates.extend(verified(request));
     plan.gates.push(later(request, estate, switch, &to, now));
     plan.back = back(&plan);
     Ok(plan)
@@ -33,7 +35,7 @@ pub(super) fn release(
 /// What the cutover will ask, and what of it would stand in its way at this moment.
 fn later(request: &Request, estate: &Estate, switch: &TrafficSwitch, to: &Safe, now: Now) -> Gate {
     let mut asked = vec!["ready", "capacity"];
-    if !request.probes.is_empty() {
+    if request.probes.iter().any(|probe| !probe.is_after()) {
         asked.push("the smoke test");
     }
     let place = switch.colour(to);

@@ -20,8 +20,37 @@ use crate::ops::{OperationKind, marks};
 pub enum Probe {
     /// A question to every pod of a workload.
     Ask(Question),
+    /// A question to an address.
+    Fetch(Fetch),
     /// A program.
     Run(Trial),
+}
+
+/// A question to an address, asked once, from where the worker is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fetch {
+    /// The address; `{colour}` and the like are filled in.
+    pub url: Safe,
+    /// The status that it must have.
+    pub status: u16,
+    /// Milliseconds that it may take.
+    pub within_ms: u32,
+    /// What its body must hold; `{colour}` is filled in.
+    pub contains: Vec<Safe>,
+    /// Whether it is asked at the end of a soak, and not before traffic goes there.
+    #[serde(default)]
+    pub after: bool,
+}
+
+impl Probe {
+    /// Whether it is of the end of a soak, and not of the test before traffic goes there.
+    pub fn is_after(&self) -> bool {
+        match self {
+            Self::Ask(_) => false,
+            Self::Fetch(fetch) => fetch.after,
+            Self::Run(trial) => trial.after,
+        }
+    }
 }
 
 /// A program that tests.
@@ -33,6 +62,9 @@ pub struct Trial {
     /// The address that it is told; `{colour}` and the like are filled in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<Safe>,
+    /// Whether it is run at the end of a soak, and not before traffic goes there.
+    #[serde(default)]
+    pub after: bool,
 }
 
 /// A question to every pod of a workload.
@@ -58,7 +90,8 @@ pub(super) fn smoke(
     switch: Option<&TrafficSwitch>,
     now: Now,
 ) -> Result<Plan, Refusal> {
-    if request.probes.is_empty() {
+    let probes = || request.probes.iter().filter(|probe| !probe.is_after());
+    if probes().next().is_none() {
         return Err(Refusal::invalid(format!(
             "nothing to ask: {} has no [[environment.smoke]]",
             estate.scope.name
@@ -67,15 +100,16 @@ pub(super) fn smoke(
     let target = target(request, estate, switch)?;
     let mut gates = vec![current(estate, now)];
     gates.extend(whole(estate, target.to));
-    gates.extend(request.probes.iter().map(|probe| match probe {
+    gates.extend(probes().map(|probe| match probe {
         Probe::Ask(question) => asked(estate, target, question),
+        Probe::Fetch(fetch) => fetched("asks", fetch),
         Probe::Run(trial) => runs(trial),
     }));
     let is_asked = |probe: &Probe| matches!(probe, Probe::Ask(_));
-    let proves = match request.probes.iter().all(is_asked) {
+    let proves = match probes().all(is_asked) {
         true => "it does not prove the Service, the NetworkPolicy or the Ingress",
         false => {
-            "of the Service, the NetworkPolicy and the Ingress it proves what its programs ask of them"
+            "of the Service, the NetworkPolicy and the Ingress it proves what its programs and addresses ask of them"
         }
     };
     gates.push(Gate::new("proves", Finding::Noted, proves));
@@ -149,6 +183,28 @@ fn runs(trial: &Trial) -> Gate {
         trial.command.timeout_s
     );
     Gate::new("runs", Finding::Noted, said)
+}
+
+fn fetched(name: &str, fetch: &Fetch) -> Gate {
+    let said = format!(
+        "GET {} once, {} within {} ms, from where the worker is",
+        fetch.url, fetch.status, fetch.within_ms
+    );
+    Gate::new(name, Finding::Noted, said)
+}
+
+/// What is asked when the soak is over, before it is called done (I-28).
+pub(super) fn verified(request: &Request) -> Vec<Gate> {
+    let probes = request.probes.iter().filter(|probe| probe.is_after());
+    let gates = probes.filter_map(|probe| match probe {
+        Probe::Ask(_) => None,
+        Probe::Fetch(fetch) => Some(fetched("verify", fetch)),
+        Probe::Run(trial) => Some(Gate {
+            name: "verify".into(),
+            ..runs(trial)
+        }),
+    });
+    gates.collect()
 }
 
 fn asked(estate: &Estate, target: Target<'_>, probe: &Question) -> Gate {
