@@ -130,6 +130,15 @@ impl Bench {
         Operator::new(&kubeconfig, "production", "production", QUICK)
     }
 
+    /// Patches a Deployment of production by a JSON Patch, past everything.
+    fn patch_json(&self, name: &str, patch: &Value) {
+        let path = format!("/apis/apps/v1/namespaces/production/deployments/{name}");
+        let kind = "application/json-patch+json";
+        let body = patch.to_string();
+        let answer = estate::request(self.served.addr, "PATCH", &path, kind, &body).unwrap();
+        assert!(answer.contains(" 200"), "{answer}");
+    }
+
     fn deployment(&self, namespace: &str, name: &str) -> Value {
         let path = format!("/apis/apps/v1/namespaces/{namespace}/deployments/{name}");
         self.ask("GET", &path, None)

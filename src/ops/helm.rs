@@ -104,10 +104,13 @@ fn looking_up(mut words: Vec<Safe>, version: &helm::Version) -> Vec<Safe> {
     words
 }
 
+/// What keeps the chart's notes from being printed.
+pub(super) const HIDE_NOTES: &str = "--hide-notes";
+
 /// `upgrade`, without the chart's notes where that helm can.
 pub(super) fn without_notes(mut words: Vec<Safe>, version: &helm::Version) -> Vec<Safe> {
     if version.is_at_least(HIDES_NOTES.0, HIDES_NOTES.1) {
-        words.push("--hide-notes".into());
+        words.push(HIDE_NOTES.into());
     }
     words
 }

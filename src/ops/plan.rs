@@ -28,6 +28,7 @@ pub use deploy::{SAME, asked};
 pub use freeze::is_glass;
 pub use helm::{Helm, Release};
 pub(in crate::ops) use left::left;
+pub use release::Demands;
 pub(in crate::ops) use release::Stands;
 pub use smoke::{Fetch, Probe, Question, Trial};
 pub(in crate::ops) use smoke::{all, ill, pods, port};
@@ -171,6 +172,9 @@ pub struct Plan {
     /// What every pod is asked, and the programs that are run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub probes: Vec<Probe>,
+    /// What a release will ask, and what stood there when it began, whoever carries it out by then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub demands: Option<Demands>,
     /// The release of a deploy by helm, as helm told it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<Release>,

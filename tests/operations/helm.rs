@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
+use serde_json::json;
+
 use crate::Bench;
 use crate::kubeconfig;
 use crate::operator::{Operator, QUICK, ROLLBACK, wait};
@@ -163,25 +165,65 @@ fn i_3_a_deploy_by_helm_is_told_what_to_deploy_and_what_runs_is_judged_afterward
 }
 
 #[test]
-fn a_release_deploys_by_helm_too_and_recovers_by_a_deploy_alone() {
+fn i_49_a_release_by_helm_goes_live_only_if_helm_changed_what_was_asked_for() {
     let bench = Bench::ready();
     let helm = Helm::of(&bench.dave, 60);
     let release = [&["release"][..], &DEPLOY[1..]].concat();
     bench.dave.run(&release).assert(
-        0,
+        1,
         &[
             "run done: revision 8 deployed",
-            "plan done: ",
-            "done: GREEN is live",
+            "plan FAILED: its deploy changed nothing: GREEN runs what it ran before",
         ],
     );
-    assert_eq!(helm.calls("upgrade").len(), 1);
+    assert_eq!(bench.colours(), ["blue", "blue"]);
+    for (tag, code, words) in [
+        ("v2", 1, "frontend does not run :v3, which was asked for"),
+        ("v3", 0, "done: GREEN is live"),
+    ] {
+        helm.says("history", &history(&[revision(7, "deployed", "by hand")]));
+        let waits = "while [ ! -e \"$AT/go\" ]; do sleep 0.05; done\n";
+        helm.says("upgrade", &format!("{waits}{}", becomes("deployed")));
+        let releasing = bench.dave.start(&release);
+        let upgrades = helm.calls("upgrade").len();
+        wait("the upgrade", || {
+            (helm.calls("upgrade").len() > upgrades).then_some(())
+        });
+        // As the chart would.
+        let image = format!("ghcr.io/acme/digitalwall-frontend:{tag}");
+        let containers = json!([{ "op": "replace", "path": "/spec/template/spec/containers/0/image", "value": image }]);
+        bench.patch_json("digital-wall-green-frontend", &containers);
+        helm.says("go", "");
+        releasing.end().assert(code, &[words]);
+        fs::remove_file(helm.at.join("go")).unwrap();
+    }
     assert_eq!(bench.colours(), ["green", "green"]);
     let recover = [&["release"][..], &RECOVER[1..]].concat();
     bench
         .dave
         .run(&recover)
         .assert(2, &["--recover is of a deploy"]);
+}
+
+#[test]
+fn i_6_a_release_of_helm_that_the_live_colour_is_of_too_is_never_upgraded() {
+    let bench = Bench::ready();
+    let helm = Helm::of(&bench.dave, 60);
+    // The chart renders GREEN alone: what BLUE is made of helm would delete.
+    bench.dave.edit(
+        "release = \"wall-{colour}\"",
+        "release = \"digital-wall-blue\"",
+    );
+    for args in [&PLAN[..], &DEPLOY] {
+        bench.dave.run(args).assert(
+            5,
+            &[
+                "renders: Deployment digital-wall-blue-",
+                "is of release digital-wall-blue too: helm would change or delete it",
+            ],
+        );
+    }
+    assert!(helm.calls("upgrade").is_empty());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::Bench;
-use crate::operator::{CUTOVER, Operator, QUICK, ROLLBACK, decide, wait};
+use crate::operator::{CUTOVER, Operator, QUICK, ROLLBACK, Said, decide, wait};
 use crate::relay::{Asked, Fate};
 
 const RELEASE: [&str; 10] = [
@@ -259,7 +259,26 @@ fn i_44_a_freeze_that_is_not_ended_ends_a_release_before_the_flip() {
 fn i_13_what_was_changed_after_the_smoke_test_is_not_released() {
     let bench = testing("exit 0");
     gate(&bench.dave, "smoke = true");
-    // Between the test and the plan of the cutover somebody rolls the colour anew.
+    let release = changed_after_its_test(&bench);
+    release.assert(1, &["plan FAILED: smoke: backend changed since the test"]);
+    bench
+        .dave
+        .run(&CUTOVER)
+        .assert(5, &["smoke: backend changed"]);
+}
+
+#[test]
+fn i_13_a_releases_own_test_binds_it_though_no_cutover_demands_one() {
+    let bench = testing("exit 0");
+    let release = changed_after_its_test(&bench);
+    release.assert(
+        1,
+        &["plan FAILED: smoke: what is there changed since its test"],
+    );
+}
+
+/// A release between whose test and whose plan of the cutover somebody rolls the colour anew.
+fn changed_after_its_test(bench: &Bench) -> Said {
     let trap = (bench.dave.relay).trap(Fate::HeldBefore, 1, |it| {
         it.records("\"began\":{\"step\":\"plan\"")
     });
@@ -279,14 +298,9 @@ fn i_13_what_was_changed_after_the_smoke_test_is_not_released() {
         (is_new && is_observed && whole).then_some(())
     });
     trap.let_go();
-    release
-        .end()
-        .assert(1, &["plan FAILED: smoke: backend changed since the test"]);
+    let said = release.end();
     assert_eq!(bench.dave.relay.count(Asked::is_flip), 0);
-    bench
-        .dave
-        .run(&CUTOVER)
-        .assert(5, &["smoke: backend changed"]);
+    said
 }
 
 #[test]
@@ -337,6 +351,38 @@ fn p02_a_release_whose_worker_is_killed_while_it_waits_is_adopted_and_asks_for_t
 }
 
 #[test]
+fn i_30_a_release_that_flipped_nothing_is_no_reason_to_go_to_what_it_deploys() {
+    let (bench, _) = asking();
+    let release = bench.dave.start(&RELEASE);
+    let id = await_said(&bench, "WAITS:");
+    bench.dave.run(&ROLLBACK).assert(
+        2,
+        &["has flipped nothing, and BLUE is live as before; abort it"],
+    );
+    assert_eq!(bench.colours(), ["blue", "blue"]);
+    // Whoever means it names the colour, and nothing is in their way.
+    let to_green = [&ROLLBACK[..], &["--to", "green"]].concat();
+    bench
+        .dave
+        .run(&to_green)
+        .assert(0, &["done: GREEN is live"]);
+    release.end();
+    assert!(bench.dave.story(&id).contains("cut off by rollback"));
+}
+
+#[test]
+fn i_49_a_program_that_deploys_nothing_is_no_release() {
+    let bench = testing("exit 0");
+    let deployment = "[environment.deployment]\nstrategy = \"command\"\ncommand = [\"true\"]\n[environment.traffic]\n";
+    bench.dave.edit("[environment.traffic]\n", deployment);
+    bench
+        .dave
+        .run(&RELEASE[..6])
+        .assert(1, &["run done", "plan FAILED: its deploy changed nothing"]);
+    assert_eq!(bench.colours(), ["blue", "blue"]);
+}
+
+#[test]
 fn what_cannot_be_released_is_said_with_a_way_on() {
     let bench = Bench::ready();
     let dave = &bench.dave;
@@ -347,6 +393,9 @@ fn what_cannot_be_released_is_said_with_a_way_on() {
         2,
         &["BLUE is live: a release goes to the idle colour, GREEN"],
     );
+    let glass = [&RELEASE[..], &["--break-glass", "the till is down"]].concat();
+    dave.run(&glass)
+        .assert(2, &["a release may wait for hours"]);
     let overriding = [&RELEASE[..], &["--override", "monitoring=x"]].concat();
     dave.run(&overriding).assert(
         2,

@@ -212,11 +212,11 @@ impl Run {
     /// The flips of a rollback are the Services' fence; whoever it cut off may still mean to scale what takes traffic
     /// now. Traffic was flipped by then: nothing waits for it.
     pub(super) async fn fence_the_rest(&mut self) -> Result<(), Ended> {
-        let is_due = self.is_rollback() && self.lock.was_seized;
-        match is_due && !std::mem::replace(&mut self.is_fenced, is_due) {
-            true => self.fence().await,
-            false => Ok(()),
+        if self.is_rollback() && self.lock.was_seized && !self.is_fenced {
+            self.fence().await?;
+            self.is_fenced = true;
         }
+        Ok(())
     }
 
     /// A deploy or a clean-up that is cut off may have a patch of a Deployment under way, of the very colour that traffic

@@ -96,7 +96,15 @@ impl Run {
                     Ok(status) => Ran::Not(failed(step, format!("it ended with {status}"))),
                     Err(error) => Ran::Not(failed(step, format!("how it ended is not known: {error}"))),
                 },
-                woken = self.wait(Some(limit)) => woken?,
+                woken = self.wait(Some(limit)) => woken,
+            };
+            let woken = match woken {
+                Ok(woken) => woken,
+                // Whatever ends the worker: what it started is asked to end first.
+                Err(ended) => {
+                    running.end().await;
+                    return Err(ended);
+                }
             };
             if let Woken::Late = woken {
                 let said = format!("not within {} s: it was killed", timeout.as_secs());
@@ -121,13 +129,24 @@ impl Run {
             StepState::Running { since, .. } => since,
             _ => self.bastion.clock.wall(),
         };
-        let left = |now: jiff::Timestamp| seconds - now.duration_since(since).as_secs();
+        self.until_over(since, u32::try_from(seconds).unwrap_or(0))
+            .await?;
+        let said = "its worker is gone, and what became of it is not known: look at what it left, and deploy anew";
+        Ok(Found::Known(vec![failed(step, said)]))
+    }
+
+    /// Waits until what began at `since` had its time, or somebody wants it stopped.
+    pub(super) async fn until_over(
+        &mut self,
+        since: jiff::Timestamp,
+        seconds: u32,
+    ) -> Result<(), Ended> {
+        let left = |now: jiff::Timestamp| i64::from(seconds) - now.duration_since(since).as_secs();
         while left(self.bastion.clock.wall()) > 0 && self.kept.operation.abort.is_none() {
             self.wait(None).await?;
             self.hear();
         }
-        let said = "its worker is gone, and what became of it is not known: look at what it left, and deploy anew";
-        Ok(Found::Known(vec![failed(step, said)]))
+        Ok(())
     }
 
     /// The command of the plan, if it is the one that is configured here.

@@ -16,31 +16,56 @@ use crate::ops::approve::{self, Wanted};
 use crate::ops::engine::Refused;
 use crate::ops::entry::{OperationKind, Step, What};
 use crate::ops::machine::WAITS;
-use crate::ops::plan::{How, Plan, Refusal, RefusalKind, Request, Stands, Within, check};
+use crate::ops::plan::{
+    How, Plan, Refusal, RefusalKind, Request, Revisions, Stands, Within, check, revisions,
+};
 use crate::ops::{monitoring, reads};
 
 /// The longest between two readings while nothing is seen to change.
 const LOOKS: Duration = Duration::from_secs(10);
 
+/// How often it says anew what it waits for: a record has no room for every flutter.
+const SAYS: u32 = 20;
+
+/// What is waited for.
+#[derive(PartialEq)]
+enum For {
+    Gate(Safe),
+    /// The approval of what has this hash.
+    Approval(Safe),
+}
+
 /// What is waited for, and until when.
 struct Waiting {
-    /// The gate, or the approval.
-    of: Safe,
+    what: For,
     until: Instant,
+    /// Whatever comes and goes: the end of all waiting.
+    end: Instant,
+    said: u32,
 }
 
 impl Run {
     /// Plans the cutover; waits for what may come.
     pub(super) async fn plan_cutover(&mut self, step: &Step) -> Result<Vec<What>, Ended> {
         let mut waiting: Option<Waiting> = None;
+        let mut tested = self.own_test();
         let (mut seen, mut next) = (None, Instant::now());
         loop {
             let sees = self.sees_cutover();
             if seen.as_ref() != Some(&sees) || next <= Instant::now() {
                 (seen, next) = (Some(sees), Instant::now() + LOOKS);
                 let stands = match self.read_cutover().await {
-                    Ok(Ok(plan)) => return Ok(self.cutover_planned(step, plan)),
-                    Ok(Err(refusal)) => Stands::of(&refusal),
+                    Ok((estate, Ok(plan))) => {
+                        return Ok(self.cutover_planned(step, plan, &estate, tested.as_ref()));
+                    }
+                    Ok((estate, Err(refusal))) => {
+                        // Without a test of its own, what was there first is what it goes on with.
+                        let stands = Stands::of(&refusal);
+                        if let Stands::Approval(..) = stands {
+                            tested.get_or_insert_with(|| self.runs_there(&estate));
+                        }
+                        stands
+                    }
                     Err(why) => Stands::Waits("unknown".into(), why),
                 };
                 if let Stands::Never(why) = stands {
@@ -51,7 +76,7 @@ impl Run {
             if let Some(stopped) = self.stopped(step) {
                 return Ok(vec![stopped]);
             }
-            let until = waiting.as_ref().map(|it| it.until);
+            let until = waiting.as_ref().map(|it| it.until.min(it.end));
             if let Woken::Late = self.wait(until).await? {
                 let why = self.kept.operation.paused.clone().unwrap_or_default();
                 let why = why.strip_prefix(WAITS).unwrap_or(&why);
@@ -60,15 +85,40 @@ impl Run {
         }
     }
 
-    fn cutover_planned(&self, step: &Step, plan: Plan) -> Vec<What> {
-        let is_same = self.plan().is_some_and(|own| own.turns() == plan.turns());
-        if !is_same || plan.flips.is_empty() {
-            let said = "the Services are not as they were when the release began: somebody moved traffic meanwhile";
-            return vec![failed(step, said)];
+    /// What its own smoke test was about.
+    fn own_test(&self) -> Option<Revisions> {
+        let mut entries = self.kept.entries.iter().rev();
+        entries.find_map(|entry| match &entry.what {
+            What::Tested { revisions } => Some(revisions.clone()),
+            _ => None,
+        })
+    }
+
+    fn runs_there(&self, estate: &Estate) -> Revisions {
+        let to = self.plan().map(|plan| &plan.to);
+        let switch = estate.scope.traffic.as_ref();
+        revisions(estate, to.and_then(|to| switch?.colour(to)))
+    }
+
+    fn cutover_planned(
+        &self,
+        step: &Step,
+        plan: Plan,
+        estate: &Estate,
+        tested: Option<&Revisions>,
+    ) -> Vec<What> {
+        let own = self.plan();
+        if let Some(why) = own.and_then(|own| own.breaks_promise(&plan, estate, tested)) {
+            return vec![failed(step, why)];
         }
         let passed = What::Passed {
             step: step.clone(),
             evidence: evidence(&plan.gates).into(),
+        };
+        // The flips are held to what was tested, whether or not a cutover by itself would demand a test.
+        let plan = Plan {
+            tested: tested.cloned().or(plan.tested),
+            ..plan
         };
         vec![What::Cutover(Box::new(plan)), passed]
     }
@@ -79,24 +129,35 @@ impl Run {
         stands: Stands,
         waiting: &mut Option<Waiting>,
     ) -> Result<(), Ended> {
-        let (of, why, lasts) = match stands {
-            Stands::Approval(why) => {
-                let lasts = Duration::from_secs(u64::from(self.bastion.scope.approval.lasts_s));
-                (Safe::from("approval"), why, lasts)
-            }
-            Stands::Waits(gate, why) => (gate, why, self.bastion.timing.patience),
+        let patience = self.bastion.timing.patience;
+        let approval = Duration::from_secs(u64::from(self.bastion.scope.approval.lasts_s));
+        let (what, why, lasts) = match stands {
+            Stands::Approval(bound, why) => (For::Approval(bound), why, approval),
+            Stands::Waits(gate, why) => (For::Gate(gate), why, patience),
             Stands::Never(_) => return Ok(()),
         };
-        if waiting.as_ref().is_some_and(|it| it.of == of) {
+        if waiting.as_ref().is_some_and(|it| it.what == what) {
             return Ok(());
         }
-        let is_approval = of.as_str() == "approval";
-        let until = Instant::now() + lasts;
-        *waiting = Some(Waiting { of, until });
-        let why = match is_approval {
+        let now = Instant::now();
+        let asks = matches!(what, For::Approval(_));
+        let (end, said) = (waiting.as_ref()).map_or((now + patience, 0), |it| (it.end, it.said));
+        *waiting = Some(Waiting {
+            what,
+            until: now + lasts,
+            end: match asks {
+                true => end.max(now + approval + patience),
+                false => end,
+            },
+            said: said + 1,
+        });
+        let why = match asks {
             true => self.ask_for_approval().await.unwrap_or(why),
             false => why,
         };
+        if said >= SAYS {
+            return Ok(());
+        }
         let reason = format!("{WAITS}{why}");
         self.write(vec![What::Paused {
             reason: reason.into(),
@@ -145,7 +206,7 @@ impl Run {
     }
 
     /// The plan over fresh reads, or why there is none; the error is that it could not be read.
-    async fn read_cutover(&self) -> Result<Result<Plan, Refusal>, Safe> {
+    async fn read_cutover(&self) -> Result<(Estate, Result<Plan, Refusal>), Safe> {
         let Some(request) = self.cutover_wanted() else {
             return Err("there is no plan".into());
         };
@@ -158,7 +219,8 @@ impl Run {
         }
         // The Leases are ours by now.
         estate.leases = Default::default();
-        Ok(check(&request, &estate, self.bastion.clock.now()))
+        let plan = check(&request, &estate, self.bastion.clock.now());
+        Ok((estate, plan))
     }
 
     fn cutover_wanted(&self) -> Option<Request> {

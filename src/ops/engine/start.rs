@@ -276,7 +276,11 @@ impl Prepared {
             epochs: run.lock.epochs.clone(),
             holder: bastion.person.holder.clone(),
         });
-        if run.lock.was_deploying {
+        if run.lock.was_deploying
+            && !known
+                .values()
+                .any(|it| is_past_deploy(it, &run.eyes.estate))
+        {
             run.void_the_deploy().await;
         }
         Ok(run)
@@ -594,6 +598,16 @@ fn next_epochs(
         )
     };
     plan.locks().iter().map(next).collect()
+}
+
+/// Whether the release that holds `lease` has planned its cutover by all that was seen: its deploy is over.
+fn is_past_deploy(lease: &Lease, estate: &Estate) -> bool {
+    let Some(id) = marks::operation(&lease.marks) else {
+        return false;
+    };
+    let record = estate.records.value.get(marks::record_name(&id).as_str());
+    let kept = record.and_then(|record| kept::read(record).ok());
+    kept.is_some_and(|kept| kept.operation.has_passed(&Step::Plan))
 }
 
 /// An operation of these Services that was left unfinished stands in the way of another one.

@@ -62,6 +62,7 @@ pub(crate) fn plan(kind: OperationKind, services: &[&str]) -> Plan {
         how: Default::default(),
         probes: Vec::new(),
         release: None,
+        demands: None,
         wanted: BTreeMap::new(),
         updates: match is_deploy {
             true => services.iter().map(update).collect(),

@@ -400,6 +400,7 @@ impl Draft {
             how: request.how.clone(),
             probes: request.probes.clone(),
             release: self.release,
+            demands: None,
             wanted: request.images.clone(),
             updates: self.updates,
             rolls: self.rolls,

@@ -221,6 +221,7 @@ impl Draft {
                 false => Vec::new(),
             },
             release: None,
+            demands: None,
             wanted: BTreeMap::new(),
             updates: Vec::new(),
             rolls: Vec::new(),

@@ -6,12 +6,14 @@
 
 use std::collections::BTreeMap;
 
-use super::approval::is_of_approval;
+use super::approval::{APPROVAL, is_of_approval};
 use super::gates::{flips, services};
 use super::monitoring::is_of_monitoring;
 use super::smoke::verified;
-use super::{Finding, Gate, Plan, Refusal, RefusalKind, Request, deploy, monitoring};
-use crate::estate::{Approver, Estate, Now, Safe, TrafficSwitch};
+use super::tested::{Revisions, revisions};
+use super::{Finding, Gate, How, Plan, Refusal, RefusalKind, Request, deploy, monitoring};
+use crate::estate::{Approver, Estate, Group, Now, Safe, TrafficSwitch};
+use serde::{Deserialize, Serialize};
 
 /// The gate that says what is asked later.
 const LATER: &str = "cutover";
@@ -22,6 +24,12 @@ pub(super) fn release(
     switch: &TrafficSwitch,
     now: Now,
 ) -> Result<Plan, Refusal> {
+    if request.break_glass.is_some() {
+        return Err(Refusal::invalid(
+            "a release may wait for hours, and a freeze that comes meanwhile is another one: break the glass for a deploy, and \
+             for the cutover when it is due",
+        ));
+    }
     let mut plan = deploy::deploy(request, estate, Some(switch), now)?;
     let to = plan.to.clone();
     let services = services(estate, switch)?;
@@ -29,7 +37,119 @@ pub(super) fn release(
     plan.gates.extend(verified(request));
     plan.gates.push(later(request, estate, switch, &to, now));
     plan.back = back(&plan);
+    plan.demands = Some(Demands::of(&plan, estate));
     Ok(plan)
+}
+
+/// What a release will ask before its flip, by the configuration and the policy that it began under, and what stood there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Demands {
+    /// One other person's approval.
+    pub approval: bool,
+    /// Monitoring.
+    pub monitoring: bool,
+    /// The revision of each Deployment, where what deploys is not told which images it gives them: one of them is to
+    /// change (I-49).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub revisions: BTreeMap<Safe, Safe>,
+}
+
+impl Demands {
+    fn of(plan: &Plan, estate: &Estate) -> Self {
+        let revision = |name: &Safe| {
+            let deployment = estate.deployments.value.get(name)?;
+            Some((name.clone(), deployment.revision.clone()?))
+        };
+        Self {
+            approval: estate.approver() == Approver::Other,
+            monitoring: estate.alerts.is_some(),
+            revisions: match plan.how.is_image() {
+                true => BTreeMap::new(),
+                false => plan.rolls.iter().filter_map(revision).collect(),
+            },
+        }
+    }
+}
+
+impl Plan {
+    /// Why `cutover`, planned over `estate`, is not what this release promised; none where it is (I-13, I-49).
+    pub(in crate::ops) fn breaks_promise(
+        &self,
+        cutover: &Self,
+        estate: &Estate,
+        tested: Option<&Revisions>,
+    ) -> Option<Safe> {
+        if cutover.flips.is_empty() || self.turns() != cutover.turns() {
+            let said = "the Services are not as they were when the release began: somebody moved traffic meanwhile";
+            return Some(said.into());
+        }
+        if let Some(demands) = &self.demands {
+            let has = |name: &str| cutover.gates.iter().any(|gate| gate.name.as_str() == name);
+            if demands.approval && !has(APPROVAL) {
+                let said = "one other person's approval was demanded when it began, and nothing here asks for it: whoever began it goes on, or cut over";
+                return Some(said.into());
+            }
+            if demands.monitoring && estate.alerts.is_none() {
+                let said = "monitoring was to be asked when it began, and none is configured here: whoever began it goes on, or cut over";
+                return Some(said.into());
+            }
+            let revision = |name: &Safe| estate.deployments.value.get(name)?.revision.clone();
+            let is_same = |(name, was): (&Safe, &Safe)| revision(name).as_ref() == Some(was);
+            if !demands.revisions.is_empty() && demands.revisions.iter().all(is_same) {
+                let to = Self::colour_in_words(&self.to);
+                let said = format!(
+                    "its deploy changed nothing: {to} runs what it ran before; if that is what is meant, cut over"
+                );
+                return Some(said.into());
+            }
+        }
+        if let Some(why) = self.unasked(estate) {
+            return Some(why);
+        }
+        let place = estate
+            .scope
+            .traffic
+            .as_ref()
+            .and_then(|s| s.colour(&self.to));
+        let changed = tested.is_some_and(|was| *was != revisions(estate, place));
+        changed.then(|| "smoke: what is there changed since its test, by template or digest: release anew, or test and cut over".into())
+    }
+
+    /// An image that was asked for and does not run, where somebody else's program was told of it.
+    fn unasked(&self, estate: &Estate) -> Option<Safe> {
+        let is_told = matches!(self.how, How::Helm(_) | How::Command(_));
+        let place = estate
+            .scope
+            .traffic
+            .as_ref()
+            .and_then(|s| s.colour(&self.to));
+        for (of, wanted) in self.wanted.iter().filter(|_| is_told) {
+            let (workload, container) = match of.split_once('/') {
+                Some((workload, container)) => (workload, Some(container)),
+                None => (of.as_str(), None),
+            };
+            let mut workloads = estate.scope.workloads.iter();
+            let group = Group {
+                workload: workloads.position(|w| w.name.as_str() == workload),
+                colour: place,
+            };
+            let deployments = estate.deployments_of(group);
+            let mut images = deployments
+                .flat_map(|d| &d.images)
+                .filter(|(name, _)| container.is_none_or(|c| name.as_str() == c));
+            let is_it = |name: &str| match wanted.starts_with([':', '@']) {
+                true => name.ends_with(wanted.as_str()),
+                false => name == wanted.as_str(),
+            };
+            if !images.any(|(_, image)| is_it(&image.name)) {
+                let said = format!(
+                    "{of} does not run {wanted}, which was asked for: whatever deploys it was not told, or did not listen"
+                );
+                return Some(said.into());
+            }
+        }
+        None
+    }
 }
 
 /// What the cutover will ask, and what of it would stand in its way at this moment.
@@ -75,8 +195,8 @@ fn back(plan: &Plan) -> Safe {
 pub(in crate::ops) enum Stands {
     /// It may come to be allowed by itself, or by somebody: which gate, and why.
     Waits(Safe, Safe),
-    /// Nothing but another person's approval is missing.
-    Approval(Safe),
+    /// Nothing but another person's approval of this hash is missing.
+    Approval(Safe, Safe),
     /// It will not be.
     Never(Safe),
 }
@@ -91,7 +211,7 @@ impl Stands {
             };
         };
         if refusal.kind == RefusalKind::Approval {
-            return Self::Approval(why);
+            return Self::Approval(plan.bound.clone(), why);
         }
         let closed = (plan.gates.iter()).filter(|g| g.is_closed() && !plan.is_overridden(&g.id()));
         // An approval is asked for when nothing else is in the way.

@@ -4,6 +4,7 @@ use super::gates::{Draft, flips, least, matching, services};
 use super::{Finding, Gate, Hold, Plan, Refusal, Request, colour};
 use crate::estate::{Deployment, Estate, Group, Labels, Live, Now, Safe, Service, TrafficSwitch};
 use crate::ops::OperationKind;
+use crate::ops::kept;
 use crate::ops::marks::{self, Flipped};
 
 pub(super) fn rollback(
@@ -63,7 +64,10 @@ fn target(
             .find_map(|s| returned(s, &switch.colours[live]))
         {
             Some(flipped) => Err(already_back(&flipped, switch, live)),
-            None => Ok(1 - live),
+            None => match unflipped(estate, switch, services) {
+                Some(refusal) => Err(refusal),
+                None => Ok(1 - live),
+            },
         };
     }
     // A way back that got half-way is gone on with, whoever presses R again.
@@ -91,6 +95,32 @@ fn target(
                 "roll back to which colour? No Service names one, and none was verified: name it with --to",
             )
         })
+}
+
+/// A release that has not flipped anything: the other colour is what it deploys, and no way back (I-30).
+fn unflipped(estate: &Estate, switch: &TrafficSwitch, services: &[&Service]) -> Option<Refusal> {
+    let held = switch.services.iter().find_map(|service| {
+        let lease = (estate.leases.value).get(marks::lease_name(service).as_str())?;
+        let is_held = lease
+            .holder
+            .as_ref()
+            .is_some_and(|holder| !holder.is_empty());
+        let kind = lease.marks.get(kept::KIND)?;
+        let is_release = kind.as_str() == OperationKind::Release.word();
+        marks::operation(&lease.marks).filter(|_| is_held && is_release)
+    })?;
+    let has_flipped = |s: &&Service| marks::operation(&s.marks).as_ref() == Some(&held);
+    if services.iter().any(has_flipped) {
+        return None;
+    }
+    let live = estate.live_colour()?;
+    let word = |c: usize| Plan::colour_in_words(&switch.colours[c]);
+    Some(Refusal::invalid(format!(
+        "nothing is to be rolled back: release {held} has flipped nothing, and {} is live as before; abort it (B, or `op abort`), \
+         and to bring traffic to {} all the same name it with --to",
+        word(live),
+        word(1 - live)
+    )))
 }
 
 /// Where our last flip of a Service says that back is, while it stands as that flip left it.

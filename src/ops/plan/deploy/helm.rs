@@ -293,6 +293,20 @@ fn renders(
         );
         gates.push(Gate::new(RENDERS, Finding::Bad, said));
     }
+    // Helm deletes what a release had and its chart renders no more, whatever it renders now.
+    let ours = format!("Helm release {release}");
+    let shared = (estate.deployments.value.iter()).find(|d| {
+        let colour = estate.deployment_group(d).colour;
+        let is_live = colour.is_some() && colour != target.to;
+        is_live && d.owners.iter().any(|owner| owner.as_str() == ours)
+    });
+    if let Some(live) = shared {
+        let said = format!(
+            "Deployment {}, which is live, is of release {release} too: helm would change or delete it; each colour needs a release of its own",
+            live.name
+        );
+        gates.push(Gate::new(RENDERS, Finding::Bad, said));
+    }
     if gates.is_empty() {
         let said = "what it renders leaves the Services of the switch as they are";
         gates.push(Gate::new(RENDERS, Finding::Ok, said));
