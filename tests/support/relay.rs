@@ -98,6 +98,21 @@ impl Trap {
         }
     }
 
+    /// The same, unless all is over before it: then there is no such request, and false is the answer.
+    pub fn wait_unless(&self, what: &str, is_over: impl Fn() -> bool) -> bool {
+        let mut looks = 0_u32;
+        let limit = Instant::now() + Duration::from_secs(60);
+        while !self.is_caught() {
+            assert!(Instant::now() < limit, "no such request: {what}");
+            std::thread::park_timeout(Duration::from_millis(5));
+            looks += 1;
+            if looks.is_multiple_of(400) && is_over() {
+                return self.is_caught();
+            }
+        }
+        true
+    }
+
     pub fn is_caught(&self) -> bool {
         *self.caught.borrow()
     }
