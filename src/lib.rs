@@ -18,7 +18,7 @@
 //! | [`config`] | a file, checked at once: every problem with its line, column and key | everything but serde and toml |
 //! | [`estate`] | pure: the world as observed, with ages; traffic, health, why a pod is not ready | clocks, I/O, ratatui |
 //! | [`clients`] | the only place that names the network crates; every error is a `Fault` in words; a write is done, refused or not known to be either | tasks, app, ui |
-//! | [`ops`] | operations (deploy, smoke, cutover, rollback, repair): plan, machine and entries are pure; engine, lock, journal do | app, ui, sources |
+//! | [`ops`] | operations (deploy, smoke, release, cutover, rollback, repair, clean-up): plan, machine and entries are pure; engine, lock, journal do | app, ui, sources |
 //! | [`sources`] | what is watched and how often; sends `Observation`s through a bounded channel | app, ui |
 //! | [`app`] | pure: the one state, its fold, the one table of keys and commands | tokio, ratatui, clocks |
 //! | [`ui`] | pure: `draw(&State)`; one file a panel, a theme | tokio, clients, clocks |

@@ -163,6 +163,28 @@ fn i_3_a_deploy_by_helm_is_told_what_to_deploy_and_what_runs_is_judged_afterward
 }
 
 #[test]
+fn a_release_deploys_by_helm_too_and_recovers_by_a_deploy_alone() {
+    let bench = Bench::ready();
+    let helm = Helm::of(&bench.dave, 60);
+    let release = [&["release"][..], &DEPLOY[1..]].concat();
+    bench.dave.run(&release).assert(
+        0,
+        &[
+            "run done: revision 8 deployed",
+            "plan done: ",
+            "done: GREEN is live",
+        ],
+    );
+    assert_eq!(helm.calls("upgrade").len(), 1);
+    assert_eq!(bench.colours(), ["green", "green"]);
+    let recover = [&["release"][..], &RECOVER[1..]].concat();
+    bench
+        .dave
+        .run(&recover)
+        .assert(2, &["--recover is of a deploy"]);
+}
+
+#[test]
 fn helm_4_writes_over_fields_of_others_where_the_server_applies_as_helm_3_does() {
     for (method, forces) in [("ssa", true), ("csa", false)] {
         let bench = Bench::ready();
