@@ -103,8 +103,10 @@ impl Telling {
 
     /// Reads on until `is` holds of what was told last.
     pub async fn until(&mut self, is: impl Fn(&Seen) -> bool) -> Seen {
+        // Of the whole wait: what fails is tried and told again, and each time would begin it anew.
+        let limit = tokio::time::Instant::now() + LIMIT;
         loop {
-            let next = tokio::time::timeout(LIMIT, self.stream.next()).await;
+            let next = tokio::time::timeout_at(limit, self.stream.next()).await;
             let seen = next
                 .unwrap_or_else(|_| panic!("only: {:#?}", self.seen))
                 .unwrap();
@@ -165,8 +167,10 @@ impl Source {
     }
 
     pub async fn until(&mut self, is: impl Fn(&Seen) -> bool) -> Seen {
+        // Of the whole wait: pulses come all the time, and each would begin it anew.
+        let limit = tokio::time::Instant::now() + LIMIT;
         loop {
-            let next = tokio::time::timeout(LIMIT, self.out.recv()).await;
+            let next = tokio::time::timeout_at(limit, self.out.recv()).await;
             let next = next.unwrap_or_else(|_| panic!("only: {:#?}", self.seen));
             let observation = next.expect("the source ended");
             assert_eq!(observation.environment, 7);
