@@ -173,6 +173,16 @@ impl Bench {
         })
     }
 
+    /// The id of the newest operation, once its story says that.
+    fn await_said(&self, words: &str) -> String {
+        wait(words, || {
+            let said = self.dave.run(&["op", "list", "production", "--json"]);
+            let line: Value = serde_json::from_str(said.out.lines().next()?).ok()?;
+            let id = line["id"].as_str()?.to_owned();
+            self.dave.story(&id).contains(words).then_some(id)
+        })
+    }
+
     fn record_path(id: &str) -> String {
         format!("/api/v1/namespaces/production/configmaps/wheelhouse-{id}")
     }

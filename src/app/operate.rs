@@ -374,18 +374,11 @@ fn request(
 /// The same without what a deploy and a smoke test need.
 pub(super) fn bare(kind: OperationKind, lifted: &Lifted) -> Request {
     Request {
-        kind,
-        to: None,
-        reason: None,
-        seize: false,
         overrides: (lifted.overrides.iter())
             .map(|gate| (gate.clone(), "".into()))
             .collect(),
         break_glass: (lifted.glass).then(|| "for the reason below".into()),
-        images: BTreeMap::new(),
-        how: How::Image,
-        probes: Vec::new(),
-        within: None,
+        ..Request::new(kind)
     }
 }
 

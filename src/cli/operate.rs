@@ -176,10 +176,8 @@ fn begin(
         _ => How::Image,
     };
     let request = Request {
-        kind,
         to: arguments.to.as_deref().map(Safe::new),
         reason: arguments.reason.as_deref().map(Safe::new),
-        seize: false,
         overrides: (arguments.overrides.iter())
             .map(|(gate, why)| (Safe::new(gate), Safe::new(why)))
             .collect(),
@@ -193,6 +191,7 @@ fn begin(
         },
         images,
         within,
+        ..Request::new(kind)
     };
     let runtime = match runtime(2) {
         Ok(runtime) => runtime,

@@ -20,8 +20,7 @@ use crate::ops::bastion::{Place, Timing, seat};
 use crate::ops::hook::{self, Hook};
 use crate::ops::monitoring::Monitors;
 use crate::ops::placement::{self, Placement};
-use crate::ops::plan::Fetch;
-use crate::ops::plan::{self, Command, How, Probe, Question, Trial, Workflow};
+use crate::ops::plan::{self, Command, Fetch, How, Probe, Question, Trial, Workflow};
 use crate::sources::alerts;
 use crate::tui::{Outside, Wire};
 

@@ -17,7 +17,7 @@ use super::kubernetes::{Cluster, fault};
 use crate::estate::{Fault, FaultKind, Safe};
 use direct::Direct;
 
-pub use page::{Page, page};
+pub use page::page;
 pub(super) use refusal::{partly, refusal};
 
 /// Bytes of one answer: the rules of a large installation, with their alerts, are a few MiB.

@@ -112,16 +112,9 @@ async fn planned(bastion: &Bastion, request: &Request) -> Result<(Estate, Plan),
 
 fn cutover(to: Option<Safe>, overrides: BTreeMap<Safe, Safe>) -> Request {
     Request {
-        kind: OperationKind::Cutover,
         to,
-        reason: None,
-        seize: false,
         overrides,
-        break_glass: None,
-        images: BTreeMap::new(),
-        how: Default::default(),
-        probes: Vec::new(),
-        within: None,
+        ..Request::new(OperationKind::Cutover)
     }
 }
 

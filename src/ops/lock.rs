@@ -74,17 +74,12 @@ struct Before {
 
 impl Before {
     fn of(lease: &Lease) -> Self {
-        let kinds = [
-            OperationKind::Deploy,
-            OperationKind::Cleanup,
-            OperationKind::Release,
-        ];
         let kind = lease.marks.get(kept::KIND);
-        let is_it = |word: &Safe| kinds.iter().any(|kind| kind.word() == word.as_str());
+        let kind = kind.and_then(|word| OperationKind::of(word));
         let was_held = (lease.holder.as_ref()).is_some_and(|holder| !holder.is_empty());
         Self {
             was_held,
-            was_deploying: was_held && kind.is_some_and(is_it),
+            was_deploying: was_held && kind.is_some_and(OperationKind::deploys),
         }
     }
 

@@ -48,8 +48,7 @@ pub struct Flipped {
 impl Flipped {
     /// Whether it brought a new colour live, so that the way back is to the one that it left.
     pub fn cut_over(&self) -> bool {
-        let kinds = [OperationKind::Cutover, OperationKind::Release];
-        kinds.iter().any(|kind| kind.word() == self.what.as_str())
+        OperationKind::of(&self.what).is_some_and(OperationKind::cuts_over)
     }
 }
 

@@ -76,6 +76,24 @@ pub struct Request {
     pub within: Option<Within>,
 }
 
+impl Request {
+    /// One of that kind, of which nothing else is said.
+    pub fn new(kind: OperationKind) -> Self {
+        Self {
+            kind,
+            to: None,
+            reason: None,
+            seize: false,
+            overrides: BTreeMap::new(),
+            break_glass: None,
+            images: BTreeMap::new(),
+            how: How::Image,
+            probes: Vec::new(),
+            within: None,
+        }
+    }
+}
+
 /// How a deploy is done.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -401,6 +419,11 @@ fn colour(wanted: &Safe, switch: &TrafficSwitch) -> Result<usize, Refusal> {
 }
 
 impl Plan {
+    /// The place of the colour that traffic will go to, in the switch of `estate`.
+    pub(in crate::ops) fn place(&self, estate: &Estate) -> Option<usize> {
+        estate.scope.traffic.as_ref()?.colour(&self.to)
+    }
+
     /// The steps on the way forward, in order.
     pub fn steps(&self) -> Vec<Step> {
         let flips = self.flips.iter().map(|flip| flip.service.clone());

@@ -59,16 +59,6 @@ fn gate(who: &Operator, line: &str) {
     who.edit("[environment.traffic]\n", &gates);
 }
 
-/// The id of the operation that is under way, once its record says that.
-fn await_said(bench: &Bench, words: &str) -> String {
-    wait(words, || {
-        let said = bench.dave.run(&["op", "list", "production", "--json"]);
-        let line: Value = serde_json::from_str(said.out.lines().next()?).ok()?;
-        let id = line["id"].as_str()?.to_owned();
-        bench.dave.story(&id).contains(words).then_some(id)
-    })
-}
-
 fn tag(bench: &Bench, colour: &str) -> [String; 2] {
     bench
         .runs(colour)
@@ -129,7 +119,7 @@ fn a_release_deploys_tests_cuts_over_and_watches_as_one_operation_with_one_plan(
 fn i_48_a_release_asks_for_the_approval_itself_waits_and_goes_on_when_it_comes() {
     let (bench, erin) = asking();
     let release = bench.dave.start(&RELEASE);
-    let id = await_said(&bench, "WAITS: a cutover of production to GREEN waits");
+    let id = bench.await_said("WAITS: a cutover of production to GREEN waits");
     assert_eq!(bench.dave.relay.count(Asked::is_flip), 0);
     erin.run(&["approval", "list"])
         .assert(4, &["v3 is due", "frontend v3 "]);
@@ -155,7 +145,7 @@ fn i_48_a_release_asks_for_the_approval_itself_waits_and_goes_on_when_it_comes()
 fn i_48_a_rejection_ends_a_release_and_nothing_is_flipped() {
     let (bench, erin) = asking();
     let release = bench.dave.start(&RELEASE);
-    await_said(&bench, "WAITS:");
+    bench.await_said("WAITS:");
     decide(&erin, "reject", "production").assert(0, &["is rejected"]);
     release.end().assert(
         1,
@@ -177,7 +167,7 @@ fn i_48_a_rejection_ends_a_release_and_nothing_is_flipped() {
 fn i_32_a_release_that_waits_is_aborted_and_nothing_is_flipped() {
     let (bench, _) = asking();
     let release = bench.dave.start(&RELEASE);
-    let id = await_said(&bench, "WAITS:");
+    let id = bench.await_said("WAITS:");
     let abort = ["op", "abort", &id, "--reason", "not today"];
     bench.dave.run(&abort).assert(0, &[]);
     release.end().assert(1, &["aborted by", "not today"]);
@@ -221,7 +211,7 @@ fn i_44_a_freeze_by_another_in_mid_release_is_waited_for_and_a_thaw_lets_it_go_o
     let words = ["production", "--write", "--yes", "--reason", "sale"];
     erin.run(&[&["freeze"][..], &words].concat()).assert(0, &[]);
     trap.let_go();
-    await_said(&bench, "WAITS: freeze: frozen by demo-manager");
+    bench.await_said("WAITS: freeze: frozen by demo-manager");
     assert_eq!(bench.dave.relay.count(Asked::is_flip), 0);
     erin.run(&[&["thaw"][..], &words].concat()).assert(0, &[]);
     release.end().assert(0, &["done: GREEN is live"]);
@@ -313,7 +303,7 @@ fn a_cutover_accepts_the_smoke_test_of_a_release_that_ended_before_its_flip() {
         );
     }
     let release = bench.dave.start(&RELEASE);
-    let id = await_said(&bench, "WAITS:");
+    let id = bench.await_said("WAITS:");
     let abort = ["op", "abort", &id, "--reason", "not now"];
     bench.dave.run(&abort).assert(0, &[]);
     release.end().assert(1, &["aborted by"]);
@@ -354,7 +344,7 @@ fn p02_a_release_whose_worker_is_killed_while_it_waits_is_adopted_and_asks_for_t
 fn i_30_a_release_that_flipped_nothing_is_no_reason_to_go_to_what_it_deploys() {
     let (bench, _) = asking();
     let release = bench.dave.start(&RELEASE);
-    let id = await_said(&bench, "WAITS:");
+    let id = bench.await_said("WAITS:");
     bench.dave.run(&ROLLBACK).assert(
         2,
         &["has flipped nothing, and BLUE is live as before; abort it"],

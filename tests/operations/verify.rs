@@ -6,8 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering::SeqCst};
 use std::thread;
 
-use serde_json::Value;
-
 use crate::Bench;
 use crate::operator::{CUTOVER, wait};
 
@@ -48,16 +46,6 @@ fn verifying(port: u16, more: &str) -> Bench {
     );
     bench.dave.edit("[operations]\n", &table);
     bench
-}
-
-/// The story of the operation that is under way, once it contains `words`.
-fn await_said(bench: &Bench, words: &str) -> String {
-    wait(words, || {
-        let said = bench.dave.run(&["op", "list", "production", "--json"]);
-        let line: Value = serde_json::from_str(said.out.lines().next()?).ok()?;
-        let id = line["id"].as_str()?.to_owned();
-        bench.dave.story(&id).contains(words).then_some(id)
-    })
 }
 
 #[test]
@@ -108,7 +96,7 @@ fn i_34_with_hold_an_answer_that_is_wrong_calls_a_person_and_traffic_stays() {
     let gates = "[environment.gates]\non_failure = \"hold\"\n[environment.traffic]\n";
     bench.dave.edit("[environment.traffic]\n", gates);
     let cutover = bench.dave.start(&CUTOVER);
-    let id = await_said(&bench, "PAUSED: HELD: GET http://127.0.0.1:");
+    let id = bench.await_said("PAUSED: HELD: GET http://127.0.0.1:");
     assert_eq!(bench.colours(), ["green", "green"]);
     bench
         .dave
@@ -124,7 +112,7 @@ fn no_answer_at_the_end_of_the_soak_holds_and_moves_nothing_until_there_is_one()
     drop(listener);
     let bench = verifying(port, "");
     let cutover = bench.dave.start(&CUTOVER);
-    await_said(&bench, "PAUSED: UNKNOWN");
+    bench.await_said("PAUSED: UNKNOWN");
     assert_eq!(bench.colours(), ["green", "green"]);
     let _site = Site::on(TcpListener::bind(("127.0.0.1", port)).unwrap());
     cutover.end().assert(
@@ -155,7 +143,7 @@ fn i_28_what_was_verified_while_pods_changed_is_verified_again() {
         .served
         .act(r#"{"do": "delete-pod", "deployment": "digital-wall-green-backend", "count": 1}"#);
     std::fs::write(&go, "").unwrap();
-    await_said(&bench, "PAUSED: UNKNOWN");
+    bench.await_said("PAUSED: UNKNOWN");
     cutover.end().assert(
         0,
         &[

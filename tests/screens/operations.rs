@@ -81,16 +81,8 @@ fn is_open(state: &State) -> bool {
 
 pub(super) fn plan_of(state: &State, kind: OperationKind) -> Plan {
     let request = Request {
-        kind,
-        to: None,
         reason: Some("release 42".into()),
-        seize: false,
-        overrides: Default::default(),
-        break_glass: None,
-        images: Default::default(),
-        how: Default::default(),
-        probes: Vec::new(),
-        within: None,
+        ..Request::new(kind)
     };
     check(&request, state.estate(), state.now).unwrap()
 }

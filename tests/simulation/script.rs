@@ -23,21 +23,14 @@ pub enum End {
 
 pub fn request(kind: OperationKind) -> Request {
     Request {
-        kind,
-        to: None,
         reason: Some("simulated".into()),
-        seize: false,
-        overrides: Default::default(),
-        break_glass: None,
-        how: Default::default(),
-        probes: Vec::new(),
-        within: None,
         images: match kind {
             OperationKind::Deploy | OperationKind::Release => ["frontend", "backend"]
                 .map(|part| (part.into(), ":v9".into()))
                 .into(),
             _ => Default::default(),
         },
+        ..Request::new(kind)
     }
 }
 

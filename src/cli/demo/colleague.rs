@@ -2,7 +2,6 @@
 //!
 //! Everything is done as any person does it, by the API as `demo-manager`: the estate itself knows nothing of it.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ use crate::ops::approval::{Decision, Papers, Standing};
 use crate::ops::approve::{self, Wanted};
 use crate::ops::bastion::{Bastion, Place};
 use crate::ops::engine::{self, Refused};
-use crate::ops::plan::{How, Request};
+use crate::ops::plan::Request;
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_secs(3);
@@ -109,16 +108,8 @@ async fn ask(bastion: &Bastion) -> Result<(), Refused> {
 
 async fn cut_over(bastion: &Bastion) -> Result<(), Refused> {
     let request = Request {
-        kind: OperationKind::Cutover,
-        to: None,
         reason: Some("v42 is due: faster search".into()),
-        seize: false,
-        overrides: BTreeMap::new(),
-        break_glass: None,
-        images: BTreeMap::new(),
-        how: How::Image,
-        probes: Vec::new(),
-        within: None,
+        ..Request::new(OperationKind::Cutover)
     };
     let prepared = engine::prepare(bastion, request).await?;
     let (_never, stop) = watch::channel(false);

@@ -6,24 +6,14 @@ use tokio::time::Instant;
 
 use super::direct::{Direct, take};
 use super::{Target, fault};
+use crate::clients::kubernetes::Said;
 use crate::estate::{Fault, FaultKind};
-
-/// What was answered.
-#[derive(Clone, Debug)]
-pub struct Page {
-    /// The HTTP status.
-    pub status: u16,
-    /// The body, at most 32 MiB.
-    pub body: Vec<u8>,
-    /// From the request to the end of the body, the connection included.
-    pub took: Duration,
-}
 
 /// Gets `url` once. A redirect is followed nowhere and is a fault: a login page is no answer.
 ///
 /// # Errors
 /// What is wrong with the address, the way or the server, or that it took longer than `limit`.
-pub async fn page(url: &str, limit: Duration) -> Result<Page, Fault> {
+pub async fn page(url: &str, limit: Duration) -> Result<Said, Fault> {
     let direct = Direct::new(url, &Target::default());
     let client = direct.client().await?;
     if url.parse::<http::Uri>().is_err() {
@@ -33,7 +23,7 @@ pub async fn page(url: &str, limit: Duration) -> Result<Page, Fault> {
     let began = Instant::now();
     let sent = client.get(url).send();
     let reply = take(&direct.host(), limit, sent).await?;
-    Ok(Page {
+    Ok(Said {
         status: reply.status,
         body: reply.body,
         took: began.elapsed(),

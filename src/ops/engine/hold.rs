@@ -6,12 +6,12 @@ use tokio::time::Instant;
 use super::flip::{failed, passed, text};
 use super::{Ended, Run};
 use crate::clients::kubernetes::Unwritten;
-use crate::estate::{Autoscaler, FaultKind, Safe, Service};
+use crate::estate::{Autoscaler, Estate, FaultKind, Safe, Service};
 use crate::ops::bastion::{Bastion, Planted};
 use crate::ops::entry::{OperationKind, Step, What};
 use crate::ops::marks::{self, Colour, Held, Verified};
 use crate::ops::patch::{Draft, Must};
-use crate::ops::plan::{Request, check};
+use crate::ops::plan::{Plan, Request, check};
 use crate::ops::{Kept, helm, monitoring, reads, record};
 
 /// How often an object that moves meanwhile is tried.
@@ -23,18 +23,11 @@ impl Run {
         let Some(plan) = self.plan().cloned() else {
             return Ok(vec![failed(&Step::Check, "there is no plan")]);
         };
-        let mut estate = match reads::for_plan(&self.bastion, plan.kind).await {
+        let mut estate = match self.read_for(&plan).await {
             Ok(estate) => estate,
-            Err(fault) => return Ok(vec![failed(&Step::Check, fault.what)]),
+            Err(why) => return Ok(vec![failed(&Step::Check, why)]),
         };
-        if plan.kind.cuts_over() {
-            estate.alerts = self.eyes.estate.alerts.clone();
-            monitoring::look(&self.bastion, &mut estate, &plan.to).await;
-        }
-        // The Leases are ours by now.
-        estate.leases = Default::default();
         let request = Request {
-            kind: plan.kind,
             to: matches!(
                 plan.kind,
                 OperationKind::Cutover
@@ -46,13 +39,12 @@ impl Run {
             .then(|| plan.to.clone())
             .filter(|to| !to.is_empty()),
             reason: plan.reason.clone(),
-            seize: false,
             overrides: plan.overridden.clone(),
             break_glass: self.break_glass(),
             images: plan.wanted.clone(),
             how: plan.how.clone(),
             probes: plan.probes.clone(),
-            within: None,
+            ..Request::new(plan.kind)
         };
         helm::look(&self.bastion, &mut estate, &request).await;
         Ok(vec![
@@ -70,6 +62,19 @@ impl Run {
                 Err(refusal) => failed(&Step::Check, refusal.why),
             },
         ])
+    }
+
+    /// What `plan` is asked over, read now; the error is why it could not be.
+    pub(super) async fn read_for(&self, plan: &Plan) -> Result<Estate, Safe> {
+        let read = reads::for_plan(&self.bastion, plan.kind).await;
+        let mut estate = read.map_err(|fault| fault.what)?;
+        if plan.kind.cuts_over() {
+            estate.alerts = self.eyes.estate.alerts.clone();
+            monitoring::look(&self.bastion, &mut estate, &plan.to).await;
+        }
+        // The Leases are ours by now.
+        estate.leases = Default::default();
+        Ok(estate)
     }
 
     /// Raises `minReplicas` of both colours' autoscalers to what is needed.

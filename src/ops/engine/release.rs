@@ -17,9 +17,8 @@ use crate::ops::engine::Refused;
 use crate::ops::entry::{OperationKind, Step, What};
 use crate::ops::machine::WAITS;
 use crate::ops::plan::{
-    How, Plan, Refusal, RefusalKind, Request, Revisions, Stands, Within, check, revisions,
+    Plan, Refusal, RefusalKind, Request, Revisions, Stands, Within, check, revisions,
 };
-use crate::ops::{monitoring, reads};
 
 /// The longest between two readings while nothing is seen to change.
 const LOOKS: Duration = Duration::from_secs(10);
@@ -95,9 +94,7 @@ impl Run {
     }
 
     fn runs_there(&self, estate: &Estate) -> Revisions {
-        let to = self.plan().map(|plan| &plan.to);
-        let switch = estate.scope.traffic.as_ref();
-        revisions(estate, to.and_then(|to| switch?.colour(to)))
+        revisions(estate, self.plan().and_then(|plan| plan.place(estate)))
     }
 
     fn cutover_planned(
@@ -207,18 +204,10 @@ impl Run {
 
     /// The plan over fresh reads, or why there is none; the error is that it could not be read.
     async fn read_cutover(&self) -> Result<(Estate, Result<Plan, Refusal>), Safe> {
-        let Some(request) = self.cutover_wanted() else {
+        let (Some(own), Some(request)) = (self.plan(), self.cutover_wanted()) else {
             return Err("there is no plan".into());
         };
-        let kind = OperationKind::Cutover;
-        let read = reads::for_plan(&self.bastion, kind).await;
-        let mut estate: Estate = read.map_err(|fault| fault.what)?;
-        estate.alerts = self.eyes.estate.alerts.clone();
-        if let Some(to) = &request.to {
-            monitoring::look(&self.bastion, &mut estate, to).await;
-        }
-        // The Leases are ours by now.
-        estate.leases = Default::default();
+        let estate = self.read_for(own).await?;
         let plan = check(&request, &estate, self.bastion.clock.now());
         Ok((estate, plan))
     }
@@ -226,19 +215,16 @@ impl Run {
     fn cutover_wanted(&self) -> Option<Request> {
         let plan = self.plan()?;
         Some(Request {
-            kind: OperationKind::Cutover,
             to: Some(plan.to.clone()),
             reason: plan.reason.clone(),
-            seize: false,
             overrides: plan.overridden.clone(),
             break_glass: self.break_glass(),
-            images: Default::default(),
-            how: How::Image,
             probes: plan.probes.clone(),
             within: Some(Within {
                 operation: self.id().clone(),
                 run: 0,
             }),
+            ..Request::new(OperationKind::Cutover)
         })
     }
 }

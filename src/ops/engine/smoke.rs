@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::flip::{failed, passed};
 use super::program::{Ran, noted, variable};
 use super::{Ended, Found, Run};
+use crate::clients::kubernetes::Said;
 use crate::estate::{Estate, Pod, Safe};
 use crate::ops::entry::{Step, What};
 use crate::ops::plan::{Plan, Probe, Question, Trial, all, ill, pods, port, revisions};
@@ -50,7 +51,7 @@ impl Run {
             Err(gone) => return Ok(vec![gone]),
         };
         let mut tried = Tried::default();
-        let why = ill(&before, colour(&plan, &before));
+        let why = ill(&before, plan.place(&before));
         let mut result = why.map(|why| failed(step, format!("the colour is not whole: {why}")));
         for probe in plan.probes.iter().filter(|probe| !probe.is_after()) {
             if result.is_some() {
@@ -98,7 +99,7 @@ impl Run {
         before: &Estate,
         tried: &mut Tried,
     ) -> Result<Option<What>, Ended> {
-        let targets: Vec<Pod> = (pods(before, colour(plan, before), &question.workload))
+        let targets: Vec<Pod> = (pods(before, plan.place(before), &question.workload))
             .into_iter()
             .cloned()
             .collect();
@@ -166,7 +167,7 @@ impl Run {
             Ok(estate) => estate,
             Err(gone) => return Ok(gone),
         };
-        if let Some(why) = ill(&after, colour(plan, &after)) {
+        if let Some(why) = ill(&after, plan.place(&after)) {
             let said = format!("the colour is not whole any more: {why}; test again when it is");
             return Ok(failed(step, said));
         }
@@ -180,7 +181,7 @@ impl Run {
             return Ok(failed(step, said));
         }
         // I-13: a cutover that demands a test compares this with what is there by then.
-        let revisions = revisions(before, colour(plan, before));
+        let revisions = revisions(before, plan.place(before));
         tried.notes.push(What::Tested { revisions });
         Ok(passed(step, evidence(tried, &was)))
     }
@@ -208,32 +209,35 @@ impl Run {
             .ask_pod(name, port, &probe.path, limit)
             .await;
         let said = said.map_err(|fault| Safe::from(format!("{what}: {}", fault.what)))?;
-        if said.status != probe.status {
-            let body: String = String::from_utf8_lossy(&said.body)
-                .chars()
-                .take(SHOWN)
-                .collect();
-            let wanted = probe.status;
-            return Err(format!("{what}: {} in place of {wanted}: {body}", said.status).into());
-        }
-        if said.took > within {
-            let took = said.took.as_millis();
-            return Err(format!("{what}: {took} ms, more than {}", probe.within_ms).into());
-        }
-        let body = String::from_utf8_lossy(&said.body);
-        for wanted in &probe.contains {
-            let wanted = filled(wanted, plan, pod);
-            if !body.contains(wanted.as_str()) {
-                return Err(format!("{what}: {wanted} is not in its answer").into());
-            }
-        }
-        Ok(())
+        let wanted = probe.contains.iter().map(|text| filled(text, plan, pod));
+        let limits = (probe.status, probe.within_ms);
+        judged(&said, limits, wanted).map_err(|why| format!("{what}: {why}").into())
     }
 }
 
-/// The colour's place in the switch.
-fn colour(plan: &Plan, estate: &Estate) -> Option<usize> {
-    estate.scope.traffic.as_ref()?.colour(&plan.to)
+/// Whether an answer has that status, came within so many milliseconds, and holds all that is `wanted`.
+///
+/// # Errors
+/// What of it is otherwise.
+pub(super) fn judged(
+    said: &Said,
+    (status, within_ms): (u16, u32),
+    wanted: impl Iterator<Item = String>,
+) -> Result<(), String> {
+    let body = String::from_utf8_lossy(&said.body);
+    if said.status != status {
+        let body: String = body.chars().take(SHOWN).collect();
+        return Err(format!("{} in place of {status}: {body}", said.status));
+    }
+    if said.took > Duration::from_millis(u64::from(within_ms)) {
+        let took = said.took.as_millis();
+        return Err(format!("{took} ms, more than {within_ms}"));
+    }
+    let mut wanted = wanted.filter(|wanted| !body.contains(wanted));
+    match wanted.next() {
+        Some(wanted) => Err(format!("{wanted} is not in its answer")),
+        None => Ok(()),
+    }
 }
 
 /// What a body must hold, with what is known of the pod.
@@ -256,7 +260,7 @@ pub(super) fn tested(plan: &Plan, estate: &Estate) -> BTreeMap<Safe, (Safe, u32,
             (pod.uid.clone(), pod.restarts(), digests.collect()),
         )
     };
-    let pods = all(estate, colour(plan, estate)).into_iter();
+    let pods = all(estate, plan.place(estate)).into_iter();
     pods.map(of).collect()
 }
 
@@ -268,7 +272,7 @@ fn runs(plan: &Plan) -> bool {
 
 /// What runs there, for programs: `WHEELHOUSE_IMAGE_FRONTEND` and `WHEELHOUSE_DIGEST_FRONTEND`.
 fn images(plan: &Plan, estate: &Estate) -> BTreeMap<String, Safe> {
-    let pods = all(estate, colour(plan, estate)).into_iter();
+    let pods = all(estate, plan.place(estate)).into_iter();
     let of = |(place, pod): (usize, &Pod)| {
         let workload = &estate.scope.workloads[place].name;
         let image = pod.main_container().map(|container| &container.image);

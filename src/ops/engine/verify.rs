@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::smoke::{Tried, tested};
+use super::smoke::{Tried, judged, tested};
 use super::{Ended, Run};
 use crate::clients::http;
 use crate::estate::Safe;
@@ -16,8 +16,6 @@ use crate::ops::plan::{Fetch, Plan, Probe, Soaked};
 
 /// Between two tries at what gave no answer.
 const AGAIN: Duration = Duration::from_secs(5);
-/// The most of a body that is shown.
-const SHOWN: usize = 120;
 
 /// What the questions at the end of a soak found so far.
 #[derive(Debug)]
@@ -139,26 +137,13 @@ impl Run {
         let said = http::page(&url, within + self.bastion.timing.answer).await;
         let said =
             said.map_err(|fault| Unfetched::Silent(format!("GET {url}: {}", fault.what).into()))?;
-        let wrong = |why: String| Err(Unfetched::Wrong(format!("GET {url}: {why}").into()));
-        let body = String::from_utf8_lossy(&said.body);
-        if said.status != fetch.status {
-            let body: String = body.chars().take(SHOWN).collect();
-            return wrong(format!(
-                "{} in place of {}: {body}",
-                said.status, fetch.status
-            ));
-        }
-        if said.took > within {
-            let took = said.took.as_millis();
-            return wrong(format!("{took} ms, more than {}", fetch.within_ms));
-        }
-        let wanted = fetch.contains.iter().map(|text| self.filled(text));
-        for wanted in wanted {
-            if !body.contains(wanted.as_str()) {
-                return wrong(format!("{wanted} is not in its answer"));
-            }
-        }
-        Ok(())
+        let wanted = fetch
+            .contains
+            .iter()
+            .map(|text| self.filled(text).to_string());
+        let limits = (fetch.status, fetch.within_ms);
+        judged(&said, limits, wanted)
+            .map_err(|why| Unfetched::Wrong(format!("GET {url}: {why}").into()))
     }
 }
 

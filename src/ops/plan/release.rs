@@ -106,11 +106,7 @@ impl Plan {
         if let Some(why) = self.unasked(estate) {
             return Some(why);
         }
-        let place = estate
-            .scope
-            .traffic
-            .as_ref()
-            .and_then(|s| s.colour(&self.to));
+        let place = self.place(estate);
         let changed = tested.is_some_and(|was| *was != revisions(estate, place));
         changed.then(|| "smoke: what is there changed since its test, by template or digest: release anew, or test and cut over".into())
     }
@@ -118,16 +114,9 @@ impl Plan {
     /// An image that was asked for and does not run, where somebody else's program was told of it.
     fn unasked(&self, estate: &Estate) -> Option<Safe> {
         let is_told = matches!(self.how, How::Helm(_) | How::Command(_));
-        let place = estate
-            .scope
-            .traffic
-            .as_ref()
-            .and_then(|s| s.colour(&self.to));
+        let place = self.place(estate);
         for (of, wanted) in self.wanted.iter().filter(|_| is_told) {
-            let (workload, container) = match of.split_once('/') {
-                Some((workload, container)) => (workload, Some(container)),
-                None => (of.as_str(), None),
-            };
+            let (workload, container) = deploy::part(of);
             let mut workloads = estate.scope.workloads.iter();
             let group = Group {
                 workload: workloads.position(|w| w.name.as_str() == workload),

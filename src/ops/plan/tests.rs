@@ -127,16 +127,8 @@ impl Parts {
 
 fn request(kind: OperationKind) -> Request {
     Request {
-        kind,
-        to: None,
         reason: Some("release 42".into()),
-        seize: false,
-        overrides: Default::default(),
-        break_glass: None,
-        images: Default::default(),
-        how: Default::default(),
-        probes: Vec::new(),
-        within: None,
+        ..Request::new(kind)
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Target, parts, resolved};
+use super::{Target, part, parts, resolved};
 use crate::estate::helm::{AskedHelm, ReleaseStatus, Rendered, RenderedKind, Revision};
 use crate::estate::{Deployment, Estate, Group, Now, Safe, Service};
 use crate::ops::plan::helm::{About, Helm, Release, tag};
@@ -69,10 +69,7 @@ fn whole(of: &str, reference: &Safe, estate: &Estate, target: Target<'_>) -> Res
     if !reference.starts_with([':', '@']) {
         return Ok(reference.clone());
     }
-    let (workload, container) = match of.split_once('/') {
-        Some((workload, container)) => (workload, Some(container)),
-        None => (of, None),
-    };
+    let (workload, container) = part(of);
     let place = (estate.scope.workloads.iter()).position(|it| it.name.as_str() == workload);
     let colours = [target.to, target.to.map(|to| 1 - to)];
     let there = colours.into_iter().flat_map(|colour| {

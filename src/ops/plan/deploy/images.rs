@@ -68,10 +68,7 @@ impl Wanted {
         }
         let mut wanted = BTreeMap::new();
         for (key, reference) in images {
-            let (workload, container) = match key.split_once('/') {
-                Some((workload, container)) => (workload, Some(container.to_owned())),
-                None => (key.as_str(), None),
-            };
+            let (workload, container) = part(key);
             if !known.contains(&workload) {
                 return Err(Refusal::invalid(format!(
                     "there is no workload {workload}; there are {}",
@@ -83,6 +80,7 @@ impl Wanted {
                     "{reference} is no image: REPOSITORY:TAG, REPOSITORY@DIGEST, :TAG or @DIGEST is expected"
                 )));
             }
+            let container = container.map(ToOwned::to_owned);
             wanted.insert((workload.to_owned(), container), reference.clone());
         }
         Ok(Self(wanted))
@@ -166,6 +164,14 @@ impl Wanted {
             }
         }
         Ok(())
+    }
+}
+
+/// The workload that a name is of, and the container where it names one: `backend`, `backend/app`.
+pub(in crate::ops::plan) fn part(of: &str) -> (&str, Option<&str>) {
+    match of.split_once('/') {
+        Some((workload, container)) => (workload, Some(container)),
+        None => (of, None),
     }
 }
 
