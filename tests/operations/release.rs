@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::Bench;
-use crate::operator::{CUTOVER, Operator, QUICK, ROLLBACK, Said, decide, wait};
+use crate::operator::{CUTOVER, Operator, QUICK, REQUEST, ROLLBACK, Said, decide, wait};
 use crate::relay::{Asked, Fate};
 
 const RELEASE: [&str; 10] = [
@@ -139,6 +139,21 @@ fn i_48_a_release_asks_for_the_approval_itself_waits_and_goes_on_when_it_comes()
     assert_eq!(bench.colours(), ["green", "green"]);
     let story = bench.dave.story(&id);
     assert_eq!(story.matches("WAITS: ").count(), 1, "{story}");
+}
+
+#[test]
+fn i_48_a_release_asks_beside_another_who_asked_for_the_same_and_may_not_approve_that() {
+    let (bench, erin) = asking();
+    erin.run(&REQUEST).assert(0, &["to GREEN waits"]);
+    let same = [&RELEASE[..6], &["--same"]].concat();
+    let release = bench.dave.start(&same);
+    let id = bench.await_said("WAITS: a cutover of production to GREEN waits");
+    // Two requests wait for one cutover: which is meant is said, and erin may approve dave's.
+    decide(&erin, "approve", "production").assert(2, &["several requests wait"]);
+    let story = bench.dave.story(&id);
+    let asked = story.split("approval approve ").nth(1).unwrap();
+    decide(&erin, "approve", &asked[..26]).assert(0, &["to GREEN is approved until"]);
+    release.end().assert(0, &["done: GREEN is live"]);
 }
 
 #[test]

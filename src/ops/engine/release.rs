@@ -180,6 +180,9 @@ impl Run {
         };
         match asked {
             Ok(said) => Some(said),
+            Err(Refused::Refusal(refusal)) if refusal.kind == RefusalKind::Approval => {
+                Some(format!("an approval is waited for: {}", refusal.why).into())
+            }
             Err(Refused::Refusal(refusal)) => Some(refusal.why),
             Err(Refused::Trouble(why)) => {
                 Some(format!("an approval is needed and could not be asked for: {why}").into())
