@@ -14,8 +14,12 @@ use pairs::ByPair;
 /// What is known of an environment's alerts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alerts {
-    /// How it is asked, by configuration.
+    /// How it is asked, by configuration; the gates are also those that the policy demands.
     pub scope: AlertScope,
+    /// The gates by configuration alone.
+    pub configured: GateScope,
+    /// They stay as they are, whatever the policy comes to say.
+    pub is_settled: bool,
     /// What Prometheus says.
     pub rules: Feed<RulesSeen>,
     /// What Alertmanager says.
@@ -220,6 +224,8 @@ impl Alerts {
     /// Alerts of which nothing was seen yet.
     pub fn new(scope: AlertScope) -> Self {
         Self {
+            configured: scope.gates.clone(),
+            is_settled: false,
             scope,
             rules: Feed::default(),
             handling: Feed::default(),

@@ -135,6 +135,7 @@ impl Estate {
             Seen::Policies(delta) => {
                 let ended = self.policies.value.apply(delta, |_, _| ());
                 self.took(Kind::Policy, ended, at);
+                self.tighten();
             }
             Seen::Opened(kind) => {
                 self.open.insert(kind);

@@ -8,15 +8,20 @@
 //! | `freeze` | JSON: `{"who": …, "seat": …, "why": …, "since": …, "until": …}`; `who` and `why` must be there |
 //! | `tier` | the least tier: `development`, `staging` or `production` |
 //! | `approval` | the least approval of a cutover: `none`, `github review` or `one other person` |
+//! | `gates` | JSON, the least gates of a cutover: [`Demanded`] |
 //! | `last` | JSON, who changed it last and why; it decides nothing |
 //!
 //! Several environments may keep their records in one namespace: `freeze.shop` is for what is in namespace
-//! `shop` alone, `freeze` for all of them. The same goes for `tier`, `approval` and `last`.
+//! `shop` alone, `freeze` for all of them. The same goes for `tier`, `approval`, `gates` and `last`.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+mod gates;
+
+pub use gates::Demanded;
 
 use super::{Approver, Currency, Estate, Keyed, Kind, Now, Safe, Tier};
 
@@ -32,6 +37,8 @@ pub const FREEZE: &str = "freeze";
 pub const TIER: &str = "tier";
 /// The key of the least approval.
 pub const APPROVAL: &str = "approval";
+/// The key of the least gates.
+pub const GATES: &str = "gates";
 /// The key of who changed it last.
 pub const LAST: &str = "last";
 
@@ -58,6 +65,7 @@ struct Said {
     freeze: Option<Freeze>,
     tier: Option<Tier>,
     approval: Option<Approver>,
+    gates: Option<Demanded>,
     last: Option<LastChange>,
 }
 
@@ -71,6 +79,9 @@ pub struct Terms {
     /// The least approval.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approval: Option<Approver>,
+    /// The least gates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gates: Option<Demanded>,
     /// Who changed it last. Not among the terms that a plan is bound to.
     #[serde(skip)]
     pub last: Option<LastChange>,
@@ -188,6 +199,10 @@ impl Policy {
             freezes: own.freeze.into_iter().chain(all.freeze).collect(),
             tier: own.tier.max(all.tier),
             approval: own.approval.max(all.approval),
+            gates: match (own.gates, all.gates) {
+                (Some(own), Some(all)) => Some(own.and(all)),
+                (own, all) => own.or(all),
+            },
             last: own.last.or(all.last),
         })
     }
@@ -228,11 +243,12 @@ impl Said {
             FREEZE => self.freeze = Some(freeze(key, value)?),
             TIER => self.tier = Some(tier(key, value)?),
             APPROVAL => self.approval = Some(approval(key, value)?),
+            GATES => self.gates = Some(gates::read(key, value)?),
             // It decides nothing: whatever it is, it stands in nobody's way.
             LAST => self.last = serde_json::from_str(value).ok(),
             _ => {
                 let said = format!(
-                    "key `{key}` of ConfigMap {NAME} is not known: expected {SCHEMA_KEY}, {FREEZE}, {TIER}, {APPROVAL} or {LAST}, or one of them with .NAMESPACE behind it"
+                    "key `{key}` of ConfigMap {NAME} is not known: expected {SCHEMA_KEY}, {FREEZE}, {TIER}, {APPROVAL}, {GATES} or {LAST}, or one of them with .NAMESPACE behind it"
                 );
                 return Err(said.into());
             }
@@ -435,7 +451,7 @@ mod tests {
                 &[("schema", "1"), ("freeeze", "")],
                 [
                     "`freeeze`",
-                    "expected schema, freeze, tier, approval or last",
+                    "expected schema, freeze, tier, approval, gates or last",
                 ],
             ),
             (

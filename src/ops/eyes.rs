@@ -5,8 +5,11 @@ use std::time::Duration;
 use futures::stream::{self, BoxStream, SelectAll, StreamExt as _};
 
 use super::bastion::Bastion;
+use tokio::sync::watch;
+
 use super::monitoring;
 use crate::clients::kubernetes::{self, Watch};
+use crate::estate::gates::Query;
 use crate::estate::{Currency, Estate, Kind, Moment, Now, Safe, Seen};
 
 /// The kinds that an operation looks at.
@@ -33,6 +36,8 @@ pub struct Eyes {
     bastion: Bastion,
     /// With the moment of the question, where the answer may have taken its time.
     seen: SelectAll<BoxStream<'static, (Option<Moment>, Seen)>>,
+    /// The queries that are gates, by configuration and policy.
+    queries: watch::Sender<Vec<Query>>,
     /// What they saw.
     pub estate: Estate,
 }
@@ -54,6 +59,7 @@ impl Eyes {
         Self {
             estate: Estate::new(bastion.scope.clone(), None),
             bastion: bastion.clone(),
+            queries: watch::Sender::new(Vec::new()),
             seen,
         }
     }
@@ -62,10 +68,13 @@ impl Eyes {
     /// later where the estate knows it already.
     pub(super) fn ask_monitoring(&mut self, colour: &Safe) {
         let is_known = self.estate.alerts.is_some();
-        let asking = monitoring::watch(&self.bastion, colour.clone(), !is_known);
         if let (false, Some(monitoring)) = (is_known, &self.bastion.monitoring) {
             self.estate.alerts = Some(monitoring.unseen());
+            self.estate.tighten();
         }
+        self.tell_queries();
+        let queries = self.queries.subscribe();
+        let asking = monitoring::asked_for_ever(&self.bastion, colour.clone(), queries, !is_known);
         self.seen.extend(asking);
     }
 
@@ -76,10 +85,26 @@ impl Eyes {
                 let now = self.bastion.clock.now();
                 let at = asked.unwrap_or(now.at);
                 self.estate.apply(seen, Now { at, ..now });
+                self.tell_queries();
             }
             // The watches have no end.
             None => std::future::pending().await,
         }
+    }
+
+    /// The policy may have made others of them.
+    fn tell_queries(&self) {
+        let Some(alerts) = &self.estate.alerts else {
+            return;
+        };
+        let now = &alerts.scope.gates.queries;
+        self.queries.send_if_modified(|told| {
+            let is_other = told != now;
+            if is_other {
+                told.clone_from(now);
+            }
+            is_other
+        });
     }
 
     /// Whether what a soak hangs on is current.

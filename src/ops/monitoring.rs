@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures::future::{self, BoxFuture, FutureExt as _};
 use futures::stream::{self, BoxStream, StreamExt as _};
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 use super::bastion::{Bastion, Planted};
 use crate::clients::alertmanager::{Alertmanager, Handling};
@@ -188,8 +189,8 @@ impl Monitoring {
     }
 
     /// Everything that is a gate of traffic to `colour`, asked once and at once.
-    async fn ask(&self, bastion: &Bastion, colour: &Safe) -> Vec<AlertsSeen> {
-        let queries = self.scope.gates.queries.iter();
+    async fn ask(&self, bastion: &Bastion, queries: &[Query], colour: &Safe) -> Vec<AlertsSeen> {
+        let queries = queries.iter();
         let queries = queries.map(|query| self.query(bastion, query, colour));
         let (rules, handling, read) = future::join3(
             self.rules(bastion),
@@ -209,7 +210,7 @@ fn misfit() -> Fault {
 }
 
 /// Asks monitoring what the gates of traffic to `colour` stand on, and puts it down in `estate`. What was
-/// asked within an interval is not asked again.
+/// asked within an interval is not asked again, unless the policy that was read since makes other gates.
 pub(super) async fn look(bastion: &Bastion, estate: &mut Estate, colour: &Safe) {
     let Some(monitoring) = &bastion.monitoring else {
         return;
@@ -221,33 +222,45 @@ pub(super) async fn look(bastion: &Bastion, estate: &mut Estate, colour: &Safe) 
             .age(now)
             .filter(|_| alerts.rules.fault.is_none())
     });
-    if age.is_some_and(|age| age <= 1_000 * monitoring.scope.gates.interval_s) {
+    let is_recent = age.is_some_and(|age| age <= 1_000 * monitoring.scope.gates.interval_s);
+    let known = std::mem::take(&mut estate.alerts);
+    let was = known.as_ref().map(|alerts| alerts.scope.gates.clone());
+    estate.alerts = known.or_else(|| Some(monitoring.unseen()));
+    estate.tighten();
+    let Some(seen) = &estate.alerts else { return };
+    if is_recent && was.as_ref() == Some(&seen.scope.gates) {
         return;
     }
     let asked = bastion.clock.now();
     let mut alerts = monitoring.unseen();
-    for seen in monitoring.ask(bastion, colour).await {
+    alerts.scope.gates = seen.scope.gates.clone();
+    for seen in monitoring
+        .ask(bastion, &alerts.scope.gates.queries, colour)
+        .await
+    {
         alerts.apply(seen, asked.at);
     }
     estate.alerts = Some(alerts);
 }
 
-/// The same for ever, once an interval, from now on or an interval later.
-pub(super) fn watch(
+/// The same for ever, once an interval, from now on or an interval later; `queries` are those that are gates then.
+pub(super) fn asked_for_ever(
     bastion: &Bastion,
     colour: Safe,
+    queries: watch::Receiver<Vec<Query>>,
     is_at_once: bool,
 ) -> Option<BoxStream<'static, (Option<Moment>, Seen)>> {
     let monitoring = bastion.monitoring.clone()?;
     let pause = Duration::from_secs(monitoring.scope.gates.interval_s);
     let ask = move |(bastion, is_at_once): (Bastion, bool)| {
-        let (monitoring, colour) = (monitoring.clone(), colour.clone());
+        let (monitoring, colour, queries) = (monitoring.clone(), colour.clone(), queries.clone());
         async move {
             if !is_at_once {
                 tokio::time::sleep(pause).await;
             }
             let at = bastion.clock.boot();
-            let seen = monitoring.ask(&bastion, &colour).await;
+            let queries = queries.borrow().clone();
+            let seen = monitoring.ask(&bastion, &queries, &colour).await;
             let seen = seen
                 .into_iter()
                 .map(move |seen| (Some(at), Seen::Alerts(seen)));

@@ -193,6 +193,9 @@ pub struct Plan {
     /// What a release will ask, and what stood there when it began, whoever carries it out by then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub demands: Option<Demands>,
+    /// The policy allows to pass over no closed gate.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_strict: bool,
     /// The release of a deploy by helm, as helm told it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<Release>,

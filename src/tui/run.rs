@@ -189,6 +189,11 @@ impl Cockpit {
     fn turn(&mut self, tty: &Tty, guard: &Guard) -> Result<(), HangUp> {
         self.tick();
         self.tasks.chart(chart::wanted(&self.state));
+        for (place, environment) in self.state.environments.iter().enumerate() {
+            if let Some(alerts) = &environment.estate.alerts {
+                self.tasks.ask(place, &alerts.scope.gates.queries);
+            }
+        }
         let now = self.now();
         if self.is_background {
             return self.resume(tty, guard);

@@ -19,6 +19,7 @@ use crate::clients::github;
 use crate::clients::kubernetes::Target;
 use crate::estate::act::{Doing, Outcome};
 use crate::estate::alerts::AlertsSeen;
+use crate::estate::gates::Query;
 use crate::estate::runs::{RunLog, RunsSeen};
 use crate::estate::{Fault, FaultKind, LogTarget, Moment, Observation, Safe, Seen};
 use crate::ops::bastion::Place;
@@ -176,6 +177,20 @@ impl Tasks {
         self.sources
             .insert(handle.id(), Source::Alerts(environment));
         self.alerting.insert(environment, handle);
+    }
+
+    /// The queries that are gates of an environment: those that the policy demands came to be known, or changed.
+    pub(super) fn ask(&mut self, environment: usize, queries: &[Query]) {
+        let Some(target) = self.outside.monitoring.get_mut(environment) else {
+            return;
+        };
+        if target.queries == queries {
+            return;
+        }
+        target.queries = queries.to_vec();
+        if self.alerting.contains_key(&environment) {
+            self.watch_alerts(environment, None);
+        }
     }
 
     /// Starts watching the repository's runs, if there is one.

@@ -312,6 +312,45 @@ fn i_25_a_prometheus_that_is_away_in_the_soak_holds_and_calls_and_moves_nothing(
 }
 
 #[test]
+fn rule_13_a_query_that_only_the_policy_makes_a_gate_is_asked_and_brings_traffic_back() {
+    let (bench, prometheus) = bench("soak = 30");
+    let policy = json!({
+        "metadata": {"name": "wheelhouse-policy"},
+        "data": {
+            "schema": "1",
+            "gates.production": json!({
+                "queries": [{"name": "errors", "query": "errors{colour=\"$colour\"}", "below": 0.05}],
+                "overrides": false,
+            }).to_string(),
+        },
+    });
+    bench.ask(
+        "POST",
+        "/api/v1/namespaces/production/configmaps",
+        Some(&policy),
+    );
+    prometheus.says().value = Some("0.31");
+    let refused = bench.dave.run(&CUTOVER);
+    refused.assert(5, &["query:errors: 0.31, to be below 0.05"]);
+    assert!(!refused.err.contains("--override"), "{}", refused.err);
+    let overriding = [&CUTOVER[..], &["--override", "query:errors=known"]].concat();
+    bench
+        .dave
+        .run(&overriding)
+        .assert(2, &["query:errors may not be overridden"]);
+
+    prometheus.says().value = Some("0.01");
+    let cutover = bench.dave.start(&CUTOVER);
+    let _id = await_soak(&bench);
+    prometheus.says().value = Some("0.31");
+
+    cutover
+        .end()
+        .assert(8, &["watch FAILED: query:errors is 0.31"]);
+    assert_eq!(bench.colours(), ["blue", "blue"]);
+}
+
+#[test]
 fn i_9_nan_nothing_and_silence_are_exit_code_3_and_a_bound_is_5() {
     let (bench, prometheus) = bench(QUERY);
     for (value, code, said) in [

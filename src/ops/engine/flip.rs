@@ -183,6 +183,7 @@ impl Run {
     async fn asked_monitoring(&self) -> Option<Alerts> {
         let plan = self.plan()?;
         let mut estate = Estate::new(self.bastion.scope.clone(), None);
+        estate.policies = self.eyes.estate.policies.clone();
         estate.alerts = self.eyes.estate.alerts.clone();
         if plan.kind.cuts_over() {
             monitoring::look(&self.bastion, &mut estate, &plan.to).await;

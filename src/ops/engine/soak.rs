@@ -44,6 +44,10 @@ impl Run {
         let Some(plan) = self.plan().cloned() else {
             return Ok(vec![failed(&step, "there is no plan")]);
         };
+        // I-27: an alert that becomes a gate only now may have fired all along.
+        if let Some(alerts) = &mut self.eyes.estate.alerts {
+            alerts.is_settled = true;
+        }
         let mut soak = self.soak();
         loop {
             self.announce_freeze().await?;

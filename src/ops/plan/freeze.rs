@@ -82,6 +82,7 @@ pub(super) fn terms(kind: OperationKind, estate: &Estate) -> Option<Safe> {
             freezes,
             tier: None,
             approval: None,
+            gates: None,
             ..
         }) if freezes.is_empty() => return None,
         Ok(terms) => serde_json::to_vec::<Terms>(&terms).unwrap_or_default(),

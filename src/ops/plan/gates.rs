@@ -61,7 +61,7 @@ pub(super) fn cutover(
     gates.push(ready(estate, to));
     gates.extend(ports(estate, &services, &targets));
     // Where nothing is flipped nobody is sent to what was not tested.
-    let is_demanded = estate.scope.needs_smoke && !flips.is_empty();
+    let is_demanded = estate.needs_smoke() && !flips.is_empty();
     let (smoke, tested) = is_demanded
         .then(|| tested::smoke(estate, switch, to, now.at))
         .unzip();
@@ -206,8 +206,8 @@ impl Draft {
             flips: self.flips,
             least: self.least,
             holds: self.holds,
-            overridden: overridden(request, &self.gates)?,
-            soak: estate.scope.soak,
+            overridden: overridden(request, estate, &self.gates)?,
+            soak: estate.soak(),
             fired: alerts.map(monitoring::fired),
             gates: self.gates,
             back: self.back,
@@ -222,6 +222,7 @@ impl Draft {
             },
             release: None,
             demands: None,
+            is_strict: estate.demanded().is_strict,
             wanted: BTreeMap::new(),
             updates: Vec::new(),
             rolls: Vec::new(),

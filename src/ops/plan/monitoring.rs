@@ -26,6 +26,10 @@ pub(super) fn is_of_monitoring(name: &str) -> bool {
 /// Every gate that monitoring is asked for, of a cutover to the colour `to`.
 pub(super) fn gates(estate: &Estate, switch: &TrafficSwitch, to: usize, now: Now) -> Vec<Gate> {
     let Some(alerts) = &estate.alerts else {
+        if estate.demanded().asks_monitoring() {
+            let said = "the policy makes gates of alerts or queries, and no Prometheus is configured here to ask";
+            return vec![Gate::new(MONITORING, Finding::Unknown, said)];
+        }
         let said = "no Prometheus is configured: no alert stops this cutover, none brings it back";
         return vec![Gate::new(MONITORING, Finding::Noted, said)];
     };
@@ -38,7 +42,7 @@ pub(super) fn gates(estate: &Estate, switch: &TrafficSwitch, to: usize, now: Now
     gates.extend(firing(alerts, switch, to));
     let queries = alerts.scope.gates.queries.iter();
     gates.extend(queries.map(|query| queried(query, alerts, &switch.colours[to], now).gate(query)));
-    gates.push(soak(alerts, estate.scope.soak.watch_s));
+    gates.push(soak(alerts, estate.soak().watch_s));
     gates
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Finding, Gate, Plan, Refusal, Request, monitoring};
-use crate::estate::Safe;
+use crate::estate::{Estate, Safe};
 
 impl Gate {
     /// Whether somebody may override it (SAFETY, rule 6): what monitoring says, and how large a colour is. Never
@@ -27,7 +27,8 @@ impl Plan {
     /// The gates that stand in the way, if all of them may be overridden.
     pub fn overridable(&self) -> Option<Vec<Safe>> {
         let closed = || self.gates.iter().filter(|gate| gate.is_closed());
-        let may = closed().next().is_some() && closed().all(Gate::may_be_overridden);
+        let may =
+            closed().next().is_some() && closed().all(Gate::may_be_overridden) && !self.is_strict;
         may.then(|| closed().map(Gate::id).collect())
     }
 }
@@ -38,6 +39,7 @@ impl Plan {
 /// One of them may not be overridden.
 pub(super) fn overridden(
     request: &Request,
+    estate: &Estate,
     gates: &[Gate],
 ) -> Result<BTreeMap<Safe, Safe>, Refusal> {
     let mut overridden = BTreeMap::new();
@@ -50,6 +52,11 @@ pub(super) fn overridden(
             return Err(Refusal::invalid(format!(
                 "{id} may not be overridden: {}",
                 gate.said
+            )));
+        }
+        if estate.demanded().is_strict {
+            return Err(Refusal::invalid(format!(
+                "{id} may not be overridden: the policy beside the target allows it of no gate (\"overrides\": false)"
             )));
         }
         overridden.insert(id, reason.clone());

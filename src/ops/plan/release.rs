@@ -144,7 +144,12 @@ impl Plan {
 /// What the cutover will ask, and what of it would stand in its way at this moment.
 fn later(request: &Request, estate: &Estate, switch: &TrafficSwitch, to: &Safe, now: Now) -> Gate {
     let mut asked = vec!["ready", "capacity"];
-    if request.probes.iter().any(|probe| !probe.is_after()) {
+    let is_tested = request.probes.iter().any(|probe| !probe.is_after());
+    if estate.needs_smoke() && !is_tested {
+        let said = "a smoke test is demanded, and no [[environment.smoke]] is configured here: its flip would never be allowed";
+        return Gate::new(LATER, Finding::Bad, said);
+    }
+    if is_tested {
         asked.push("the smoke test");
     }
     let place = switch.colour(to);

@@ -145,6 +145,7 @@ fn refused(kind: OperationKind, parts: Parts) -> (RefusalKind, String) {
 use OperationKind::{Cutover, Repair, Rollback};
 
 mod monitoring;
+mod policy;
 
 #[test]
 fn i_15_a_cutover_changes_the_colour_key_alone() {

@@ -10,7 +10,7 @@ use crate::estate::alerts::{
 use crate::estate::gates::{GateScope, Query, Quiet, Reading, Traffic};
 use crate::ops::plan::{Soaked, open, soaked};
 
-fn scope() -> AlertScope {
+pub(super) fn scope() -> AlertScope {
     AlertScope {
         watchdog: Some("Watchdog".into()),
         colour_label: Some("colour".into()),
@@ -71,7 +71,7 @@ fn watchdog() -> Rule {
 }
 
 /// Alerts as seen: the Watchdog and these rules.
-fn seen(scope: AlertScope, rules: Vec<Rule>) -> Alerts {
+pub(super) fn seen(scope: AlertScope, rules: Vec<Rule>) -> Alerts {
     let mut alerts = Alerts::new(scope);
     let rules = [vec![watchdog()], rules].concat();
     let rules = RulesSeen {
@@ -100,9 +100,29 @@ fn cutover(alerts: Alerts) -> Result<Plan, Refusal> {
     check(&request(Cutover), &estate(alerts), now(AT))
 }
 
+/// A critical alert about GREEN.
+pub(super) fn errors_fire() -> Rule {
+    errors("critical", &[("colour", "green")])
+}
+
+/// A cutover under a policy that says so, with a soak of 120 s by configuration.
+pub(super) fn cutover_under(
+    alerts: Option<Alerts>,
+    pairs: &[(&str, &str)],
+) -> Result<Plan, Refusal> {
+    let mut estate = match pairs {
+        [] => parts().estate(),
+        pairs => under(parts(), pairs),
+    };
+    estate.scope.soak.watch_s = 120;
+    estate.alerts = alerts;
+    estate.tighten();
+    check(&request(Cutover), &estate, now(AT))
+}
+
 /// What the gate of that id found, and its words.
 #[track_caller]
-fn gate(plan: &Plan, id: &str) -> (Finding, String) {
+pub(super) fn gate(plan: &Plan, id: &str) -> (Finding, String) {
     let gate = plan.gates.iter().find(|gate| gate.id().as_str() == id);
     let gate = gate.unwrap_or_else(|| panic!("no {id} in {:#?}", plan.gates));
     (gate.finding, gate.said.to_string())
