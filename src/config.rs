@@ -340,6 +340,8 @@ pub struct Traffic {
     pub services: Vec<String>,
     /// Seconds for which the colour that traffic left is kept as it is; none: nobody said.
     pub keep_warm: Option<u32>,
+    /// Whether a clean-up follows a release or a cutover that ended well, when that is over.
+    pub clean_up: bool,
 }
 
 /// A part of the product: its Deployments and pods.

@@ -10,6 +10,7 @@
 //! next is a function of it. [`engine`] and what it uses do it, with clock, chance and journal as
 //! arguments. The contract is SAFETY.md's; `tests/invariants.md` names the test of each rule.
 
+pub mod after;
 pub mod approval;
 pub mod approve;
 pub mod bastion;

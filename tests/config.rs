@@ -188,6 +188,7 @@ fn the_example_shows_every_key_that_is_known() {
         "ref",
         "inputs",
         "keep_warm",
+        "clean_up",
         "hook",
         "on",
         "timeout",
@@ -1551,4 +1552,20 @@ fn how_an_environment_is_deployed_and_tested_is_checked_with_its_place() {
             assert!(problems.contains(part), "{part} in {problems}");
         }
     }
+}
+
+#[test]
+fn a_clean_up_that_follows_needs_to_be_told_for_how_long_the_colour_is_kept() {
+    let services = "services = [\"shop\"]";
+    let with = |more: &str| SMALL.replace(services, &format!("{services}\n{more}"));
+    let lines = refused(&with("clean_up = true")).to_string();
+    assert!(
+        lines.contains("traffic.keep_warm: missing, expected for how many seconds"),
+        "{lines}"
+    );
+    let (kept, _) = accepted(&with("keep_warm = 0\nclean_up = true"));
+    let traffic = kept.environments[0].traffic.clone().unwrap();
+    assert_eq!((traffic.keep_warm, traffic.clean_up), (Some(0), true));
+    let lines = refused(&with("keep_warm = 0\nclean_up = \"yes\"")).to_string();
+    assert!(lines.contains("traffic.clean_up: found \"yes\""), "{lines}");
 }

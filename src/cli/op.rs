@@ -110,9 +110,11 @@ async fn perform(loaded: &Loaded, verb: &Verb) -> Done {
         }
         Verb::Adopt(one) => {
             let (bastion, _) = find(loaded, &one.id).await?;
+            let place = operate::place(loaded, &bastion.scope.name)
+                .map_err(|why| (Exit::Usage, why.into()))?;
             let (asked, stop) = watch::channel(false);
             match engine::adopt(&bastion, &one.id, stop).await {
-                Ok(run) => Ok(carry_out(run, asked, one.json).await),
+                Ok(run) => Ok(carry_out(place, run, asked, one.json).await),
                 Err(refused) => Ok(operate::told(refused, one.json)),
             }
         }

@@ -339,7 +339,7 @@ async fn operate(place: Place, request: Request, arguments: &Arguments) -> Exit 
     }
     match arguments.detach {
         true => detach(place, request, &plan, placement).await,
-        false => foreground(prepared, &plan, arguments.json).await,
+        false => foreground(place, prepared, &plan, arguments.json).await,
     }
 }
 
@@ -379,19 +379,24 @@ async fn detach(place: Place, request: Request, plan: &Plan, placement: Placemen
     }
 }
 
-async fn foreground(prepared: Prepared, plan: &Plan, as_json: bool) -> Exit {
+async fn foreground(place: Place, prepared: Prepared, plan: &Plan, as_json: bool) -> Exit {
     let (asked, stop) = watch::channel(false);
     let started = prepared.start(Some(&plan.hash), stop).await;
     let run = match started {
         Ok(run) => run,
         Err(refused) => return told(refused, as_json),
     };
-    carry_out(run, asked, as_json).await
+    carry_out(place, run, asked, as_json).await
 }
 
 /// Carries an operation out in the foreground, telling what happens as it does.
-pub(super) async fn carry_out(run: Run, asked: watch::Sender<bool>, as_json: bool) -> Exit {
-    let id = run.id().clone();
+pub(super) async fn carry_out(
+    place: Place,
+    run: Run,
+    asked: watch::Sender<bool>,
+    as_json: bool,
+) -> Exit {
+    let (id, is_followed) = (run.id().clone(), run.is_followed());
     let run = run.told_by(move |entry| tell(entry, as_json));
     if !as_json {
         say(&format!("operation {id}\n"));
@@ -403,7 +408,44 @@ pub(super) async fn carry_out(run: Run, asked: watch::Sender<bool>, as_json: boo
             return Exit::Signal(number);
         }
     };
-    ending(&id, ended)
+    let exit = ending(&id, ended);
+    if is_followed && exit == Exit::Ok {
+        follow_up(place, &id).await;
+    }
+    exit
+}
+
+/// Leaves the clean-up that follows to a worker; the operation itself is over, whatever comes of this.
+async fn follow_up(place: Place, id: &Safe) {
+    let by_hand = "`wheelhouse cleanup` does it when the colour is kept no longer";
+    let placement = placement::here();
+    if placement == Placement::EndsWithLogout {
+        complain(&format!(
+            "no clean-up follows by itself: a worker would end with your logout here; {by_hand}\n"
+        ));
+        return;
+    }
+    let wanted = Wanted::CleanUp(id.clone());
+    let spawned = async {
+        let program = std::env::current_exe()?;
+        worker::spawn(&program, placement, &Job { place, wanted }).await
+    };
+    let why = match spawned.await {
+        Ok(mut worker) => match worker.listen().await {
+            Said::Began(_) => {
+                complain(
+                    "a worker waits to clean up the colour that traffic left, when it is kept no longer; `wheelhouse warm hold` keeps it\n",
+                );
+                return;
+            }
+            Said::Ready(_) => "it asks for a confirmation".into(),
+            Said::Refused { why, .. } => why,
+        },
+        Err(error) => error.to_string().into(),
+    };
+    complain(&format!(
+        "no clean-up follows by itself: the worker did not begin ({why}); {by_hand}\n"
+    ));
 }
 
 /// What the end of a worker says, and its exit code.

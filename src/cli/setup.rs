@@ -380,6 +380,7 @@ fn scope(environment: &Environment, operations: &Operations) -> Scope {
         colours: [Safe::new(&t.colours[0]), Safe::new(&t.colours[1])],
         services: t.services.iter().map(|s| Safe::new(s)).collect(),
         keep_warm: t.keep_warm,
+        clean_up: t.clean_up,
     });
     Scope {
         name: Safe::new(&environment.name),

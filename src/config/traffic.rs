@@ -11,7 +11,10 @@ const LONGEST_WARM: u32 = 31 * 86_400;
 /// Reads `[environment.traffic]`.
 pub(super) fn read(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Traffic> {
     let section = walk.section(node, "a table")?;
-    section.only(walk, &["key", "colours", "services", "keep_warm"]);
+    section.only(
+        walk,
+        &["key", "colours", "services", "keep_warm", "clean_up"],
+    );
     let key = section.required(
         walk,
         "key",
@@ -36,8 +39,17 @@ pub(super) fn read(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Traffic> {
     let keep_warm = section.optional(walk, "keep_warm", |walk, node| {
         walk.number(node, 0, LONGEST_WARM)
     });
+    let clean_up = section.optional(walk, "clean_up", |walk, node| walk.truth(node));
+    let (keep_warm, clean_up) = (keep_warm?, clean_up?.unwrap_or(false));
+    if clean_up && keep_warm.is_none() {
+        let path = format!("{}.keep_warm", section.path);
+        let expected = "for how many seconds the colour is kept, where clean_up ends that by itself (0: not at all)";
+        walk.missing(&path, &section.span, expected);
+        return None;
+    }
     Some(Traffic {
-        keep_warm: keep_warm?,
+        keep_warm,
+        clean_up,
         key: key?,
         colours: colours?,
         services: services?,

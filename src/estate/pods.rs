@@ -209,6 +209,7 @@ pub(crate) mod tests {
                 colours: ["blue".into(), "green".into()],
                 services: vec!["digital-wall-service".into()],
                 keep_warm: None,
+                clean_up: false,
             }),
             soak: crate::estate::Soak::default(),
             approval: Default::default(),

@@ -136,6 +136,9 @@ pub struct TrafficSwitch {
     /// Seconds for which the colour that traffic left is kept as it is; none: nobody said.
     #[serde(default)]
     pub keep_warm: Option<u32>,
+    /// Whether a clean-up follows a release or a cutover that ended well, when that is over.
+    #[serde(default)]
+    pub clean_up: bool,
 }
 
 impl TrafficSwitch {

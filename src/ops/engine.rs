@@ -117,6 +117,21 @@ impl Run {
         &self.kept
     }
 
+    /// Where it is done.
+    pub fn bastion(&self) -> &Bastion {
+        &self.bastion
+    }
+
+    /// Whether a clean-up follows it where it ends well: it brings traffic to the other colour, by itself, and the
+    /// configuration says so.
+    pub fn is_followed(&self) -> bool {
+        let is_forward = |plan: &Plan| plan.kind.cuts_over() && !plan.flips.is_empty();
+        let switch = self.bastion.scope.traffic.as_ref();
+        self.joined.is_none()
+            && self.plan().is_some_and(is_forward)
+            && switch.is_some_and(|switch| switch.clean_up)
+    }
+
     /// Has `tell` told of each entry that was written, those before included.
     #[must_use]
     pub fn told_by(mut self, tell: impl Fn(&Entry) + Send + Sync + 'static) -> Self {

@@ -100,6 +100,11 @@ pub fn warmth(estate: &Estate, now: Option<Timestamp>) -> Option<Warmth> {
     })
 }
 
+/// The operation that changed traffic last, if it was one.
+pub(super) fn last_operation(estate: &Estate) -> Option<Safe> {
+    last(estate).operation
+}
+
 /// Who changed traffic last, of all its Services; somebody who went round Wheelhouse counts too.
 fn last(estate: &Estate) -> Last {
     let key = estate.scope.traffic.as_ref().map_or("", |s| s.key.as_str());

@@ -20,9 +20,10 @@ use tokio::net::unix::pipe;
 use tokio::process::{ChildStdin, ChildStdout, Command};
 use tokio::sync::watch;
 
+use super::after::{self, Followed};
 use super::bastion::{Bastion, Place};
 use super::engine::{self, Ended, Refused, Run};
-use super::entry::OperationKind;
+use super::entry::{OperationKind, Outcome};
 use super::placement::Placement;
 use super::plan::{Plan, RefusalKind, Request};
 use crate::estate::{Fault, Safe};
@@ -44,6 +45,8 @@ pub enum Wanted {
     Start(Box<Request>),
     /// An operation that somebody else began.
     Adopt(Safe),
+    /// The clean-up that follows that operation.
+    CleanUp(Safe),
 }
 
 /// What a worker says.
@@ -52,7 +55,7 @@ pub enum Wanted {
 pub enum Said {
     /// It is connected and waits for the confirmation of this plan.
     Ready(Box<Plan>),
-    /// The operation's id: it is under way.
+    /// The operation's id: it is under way; of a clean-up that follows, the id of what it follows.
     Began(Safe),
     /// There will be no operation.
     Refused {
@@ -203,26 +206,46 @@ pub async fn serve(stop: watch::Receiver<bool>) -> Option<Ended> {
     let (stdin, mut stdout) = pipes().ok()?;
     let mut told = BufReader::new(stdin).lines();
     let line = told.next_line().await.ok().flatten()?;
-    let run = match begin(&line, &mut told, &mut stdout, stop).await {
-        Ok(run) => run?,
+    let task = match begin(&line, &mut told, &mut stdout, stop.clone()).await {
+        Ok(task) => task?,
         Err(said) => {
             say(&mut stdout, &said).await;
             return None;
         }
     };
-    say(&mut stdout, &Said::Began(run.id().clone())).await;
+    let (bastion, id, is_followed) = match &task {
+        Task::Carry(run) => (run.bastion().clone(), run.id().clone(), run.is_followed()),
+        Task::Follow(bastion, id) => ((**bastion).clone(), id.clone(), true),
+    };
+    say(&mut stdout, &Said::Began(id.clone())).await;
     drop((told, stdout));
     forget_streams();
-    Some(run.carry_out().await)
+    let ended = match task {
+        Task::Carry(run) => Some(run.carry_out().await),
+        Task::Follow(..) => None,
+    };
+    if is_followed && matches!(ended, None | Some(Ended::Closed(Outcome::Done, _))) {
+        match after::clean_up(&bastion, &id, stop).await {
+            Followed::Cleaned(ended) => return Some(ended),
+            Followed::Not(why) => tracing::info!(%id, %why, "no clean-up follows"),
+        }
+    }
+    ended
 }
 
-/// From the job to a run; none where nobody confirmed.
+/// What a worker does once it is on its own.
+enum Task {
+    Carry(Box<Run>),
+    Follow(Box<Bastion>, Safe),
+}
+
+/// From the job to a task; none where nobody confirmed.
 async fn begin(
     line: &str,
     told: &mut Lines<BufReader<pipe::Receiver>>,
     stdout: &mut pipe::Sender,
     stop: watch::Receiver<bool>,
-) -> Result<Option<Run>, Said> {
+) -> Result<Option<Task>, Said> {
     let job: Job = serde_json::from_str(line)
         .map_err(|error| Said::trouble(format!("the worker was given no job: {error}").into()))?;
     let trouble = |fault: Fault| Said::trouble(fault.what);
@@ -230,8 +253,9 @@ async fn begin(
     let request = match job.wanted {
         Wanted::Adopt(id) => {
             let run = engine::adopt(&bastion, &id, stop).await;
-            return run.map(Some).map_err(Said::of);
+            return run.map(carry).map_err(Said::of);
         }
+        Wanted::CleanUp(id) => return Ok(Some(Task::Follow(Box::new(bastion), id))),
         Wanted::Start(request) => *request,
     };
     let is_rollback = request.kind == OperationKind::Rollback;
@@ -270,8 +294,12 @@ async fn begin(
     prepared
         .start(Some(&hash), stop)
         .await
-        .map(Some)
+        .map(carry)
         .map_err(Said::of)
+}
+
+fn carry(run: Run) -> Option<Task> {
+    Some(Task::Carry(Box::new(run)))
 }
 
 /// One line on standard output. Nobody may be there to read it, which changes nothing.

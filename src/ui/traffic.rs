@@ -7,6 +7,7 @@ use super::theme::{Mark, Role, Theme, colour_role};
 use super::words;
 use crate::app::{Panel, State, operations};
 use crate::estate::{ColourView, Currency, Estate, FieldManager, Kind, Live, ServiceView};
+use crate::ops::after::follower;
 use crate::ops::marks;
 use crate::ops::warm::{Warmth, warmth};
 
@@ -430,7 +431,10 @@ fn way(
 /// `, until 15:10Z`, where the idle colour is kept.
 fn kept(state: &State, estate: &Estate) -> String {
     match warmth(estate, Some(estate.server_time(state.now))) {
-        Some(Warmth::Kept(Some(end), _)) => format!(", until {}", words::soon(end, state)),
+        Some(Warmth::Kept(Some(end), _)) => {
+            let then = follower(estate).map_or("", |_| ", then cleaned up");
+            format!(", until {}{then}", words::soon(end, state))
+        }
         Some(Warmth::Kept(None, Some(word))) => format!(", held by {}", operations::who(&word.by)),
         Some(Warmth::Kept(None, None) | Warmth::Free(..) | Warmth::Unknown(_)) | None => {
             String::new()

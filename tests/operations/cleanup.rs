@@ -37,6 +37,20 @@ fn keeping(seconds: &str) -> Bench {
     bench
 }
 
+/// The same, and then a clean-up follows by itself.
+fn followed(seconds: &str) -> Bench {
+    let bench = keeping(seconds);
+    let keep = format!("keep_warm = {seconds}\n");
+    bench.dave.edit(&keep, &format!("{keep}clean_up = true\n"));
+    bench
+}
+
+/// The line of the newest operation.
+fn newest(bench: &Bench) -> serde_json::Value {
+    let said = bench.dave.run(&["op", "list", "production", "--json"]);
+    serde_json::from_str(said.out.lines().next().unwrap()).unwrap()
+}
+
 fn replicas(bench: &Bench, colour: &str) -> [i64; 2] {
     bench.runs(colour).map(|(_, replicas)| replicas)
 }
@@ -270,4 +284,87 @@ fn p02_a_clean_up_that_is_killed_at_its_patch_is_adopted_and_patches_once() {
         assert_eq!(replicas(&bench, "green"), [0, 0]);
         assert_eq!(replicas(&bench, "blue"), [3, 2]);
     }
+}
+
+#[test]
+fn a_clean_up_follows_a_cutover_by_itself_when_the_colour_is_kept_no_longer() {
+    let bench = followed("6");
+    let dave = &bench.dave;
+    dave.run(&["cutover", "production", "--plan"]).assert(
+        0,
+        &["NOTE     cleanup      when all went well and BLUE was kept for 6 s, it is scaled to 0"],
+    );
+    let said = dave.run(&CUTOVER);
+    said.assert(0, &["done: GREEN is live", "a worker waits to clean up"]);
+    wait("who waits on the Service", || {
+        let said = dave.run(&["status", "production"]).out;
+        said.contains(", then cleaned up by ").then_some(())
+    });
+    assert_eq!(replicas(&bench, "blue"), [3, 2], "it is kept");
+
+    wait("the clean-up", || {
+        (replicas(&bench, "blue") == [0, 0]).then_some(())
+    });
+
+    dave.await_no_worker();
+    assert_eq!(bench.colours(), ["green", "green"]);
+    assert_eq!(replicas(&bench, "green"), [3, 2]);
+    let line = newest(&bench);
+    let story = dave.story(line["id"].as_str().unwrap());
+    assert!(story.contains("clean up BLUE of production"), "{story}");
+    assert!(story.contains(&format!("follows {}", said.id())), "{story}");
+}
+
+#[test]
+fn what_is_held_is_not_cleaned_up_by_itself_until_it_is_let_go() {
+    let bench = followed("4");
+    let dave = &bench.dave;
+    // The worker of a key goes on itself.
+    let id = dave.detach(&CUTOVER);
+    wait("the end of the soak", || {
+        dave.story(&id)
+            .contains("done: GREEN is live")
+            .then_some(())
+    });
+    dave.run(&warm("hold", &[]))
+        .assert(0, &["held until somebody lets it go"]);
+    let left = std::time::Instant::now();
+    wait("twice as long as it is kept without a word", || {
+        assert_eq!(replicas(&bench, "blue"), [3, 2]);
+        (left.elapsed().as_secs() >= 8).then_some(())
+    });
+
+    dave.run(&warm("release", &[]))
+        .assert(0, &["BLUE of production is not kept"]);
+
+    wait("the clean-up", || {
+        (replicas(&bench, "blue") == [0, 0]).then_some(())
+    });
+    dave.await_no_worker();
+}
+
+#[test]
+fn whatever_comes_between_ends_the_waiting_and_nothing_is_cleaned_up() {
+    let bench = followed("3600");
+    let dave = &bench.dave;
+    dave.run(&CUTOVER)
+        .assert(0, &["a worker waits to clean up"]);
+    assert!(dave.worker().is_some());
+    dave.run(&ROLLBACK).assert(0, &["done: BLUE is live"]);
+    dave.await_no_worker();
+
+    // The next release is on its way to the colour that was left.
+    wait("GREEN to drain", || {
+        (dave.run(&CUTOVER).code == 0).then_some(())
+    });
+    assert!(dave.worker().is_some());
+    wait("BLUE to drain", || {
+        (dave.run(&DEPLOY).code == 0).then_some(())
+    });
+    dave.await_no_worker();
+
+    assert_eq!(replicas(&bench, "green"), [3, 2]);
+    assert_eq!(replicas(&bench, "blue"), [3, 2]);
+    let kinds = dave.run(&["op", "list", "production", "--json"]).out;
+    assert!(!kinds.contains(r#""kind":"cleanup""#));
 }

@@ -269,6 +269,7 @@ pub fn scope(name: &str) -> Scope {
             colours: ["blue".into(), "green".into()],
             services: SERVICES.map(Into::into).to_vec(),
             keep_warm: None,
+            clean_up: false,
         }),
         // Shorter than in production: it only makes a seed longer.
         soak: Soak {

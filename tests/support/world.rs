@@ -52,6 +52,7 @@ pub fn scope(name: &str, tier: Tier) -> Scope {
             colours: ["blue".into(), "green".into()],
             services: vec!["digital-wall-service".into(), "digital-wall-api".into()],
             keep_warm: None,
+            clean_up: false,
         }),
         soak: Soak::default(),
         approval: Default::default(),

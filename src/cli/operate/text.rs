@@ -103,7 +103,10 @@ fn words(labels: &Labels, key: &str) -> String {
 pub(in crate::cli) fn entry(entry: &Entry) -> String {
     let at = entry.at.strftime("%H:%M:%SZ");
     let words = match &entry.what {
-        What::Planned(plan) => format!("{}, by {}", plan.title(), entry.by),
+        What::Planned(plan) => {
+            let why = (plan.reason.as_ref()).map_or_else(String::new, |why| format!(": {why}"));
+            format!("{}, by {}{why}", plan.title(), entry.by)
+        }
         What::Locked { epochs, .. } => format!("locked: {}", list(epochs)),
         What::Began { step, attempt: 1 } => format!("{step} …"),
         What::Began { step, attempt } => format!("{step} … (try {attempt})"),

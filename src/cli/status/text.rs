@@ -12,7 +12,8 @@ use crate::estate::{
     Check, ColourView, Estate, Fault, Kind, Live, Now, Safe, ServiceView, Standing, Verdict, why,
 };
 use crate::ops::Plan;
-use crate::ops::warm::warmth;
+use crate::ops::after::follower;
+use crate::ops::warm::{Warmth, warmth};
 
 /// All of it.
 pub(super) fn render(title: &Safe, looked: &Looked, now: Now) -> String {
@@ -371,7 +372,11 @@ fn colour_line(estate: &Estate, colour: Option<usize>, now: Now) -> String {
             .live_colour()
             .is_some_and(|live| colour != Some(live));
     let kept = kept.filter(|_| is_idle);
-    let kept = kept.map_or_else(String::new, |warmth| format!("; {}", warmth.words()));
+    let follower = follower(estate).filter(|_| matches!(kept, Some(Warmth::Kept(..))));
+    let follows = follower.map_or_else(String::new, |it| format!(", then cleaned up by {}", it.by));
+    let kept = kept.map_or_else(String::new, |warmth| {
+        format!("; {}{follows}", warmth.words())
+    });
     said + &format!(", restarts {restarts}, {images}, since {since}{kept}")
 }
 

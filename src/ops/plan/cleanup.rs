@@ -9,6 +9,7 @@ use super::gates::{current, lock, ready, rights};
 use super::{ContainerImage, Finding, Gate, ImageChange, Plan, Refusal, Request, Update};
 use crate::estate::{Deployment, Estate, Now, Safe, TrafficSwitch};
 use crate::ops::OperationKind;
+use crate::ops::after::follower;
 use crate::ops::warm::{Warmth, warmth};
 
 /// The gate that says BAD while the colour is kept.
@@ -90,13 +91,27 @@ fn pods(update: &Update) -> ImageChange {
     }
 }
 
+/// What follows a flip, where the configuration says so.
+pub(super) fn follows(switch: &TrafficSwitch, to: usize) -> Option<Gate> {
+    let seconds = switch.keep_warm.filter(|_| switch.clean_up)?;
+    let left = Plan::colour_in_words(&switch.colours[1 - to]);
+    let said = format!(
+        "when all went well and {left} was kept for {seconds} s, it is scaled to 0 by an operation of its own, unless \
+         somebody holds it or anything else comes between"
+    );
+    Some(Gate::new("cleanup", Finding::Noted, said))
+}
+
 /// I-36, I-39: whether it is kept, since the last change of traffic.
 pub(in crate::ops) fn kept(estate: &Estate, now: Now) -> Gate {
     let way = "`wheelhouse warm release` lets it go";
     match warmth(estate, estate.told_time(now)) {
         Some(Warmth::Unknown(why)) => Gate::new(WARM, Finding::Unknown, format!("{why}; {way}")),
         Some(warmth @ Warmth::Kept(..)) => {
-            let said = format!("{}; {way}", warmth.words());
+            let follows = follower(estate).map_or_else(String::new, |it| {
+                format!("; {} waits to clean it up then", it.by)
+            });
+            let said = format!("{}{follows}; {way}", warmth.words());
             Gate::new(WARM, Finding::Bad, said)
         }
         Some(warmth @ Warmth::Free(..)) => Gate::new(WARM, Finding::Ok, warmth.words()),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::approval::approval;
+use super::cleanup;
 use super::freeze::freeze;
 use super::left::is_left;
 use super::overridden::overridden;
@@ -70,6 +71,9 @@ pub(super) fn cutover(
     gates.extend(held(&holds));
     gates.extend(monitoring::gates(estate, switch, to, now));
     gates.extend(verified(request));
+    if !flips.is_empty() {
+        gates.extend(cleanup::follows(switch, to));
+    }
     gates.extend(approval(value, &flips, estate, now));
     gates.extend(lock(request, estate, &switch.services, now));
     gates.extend(rights(estate));

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::approval::{APPROVAL, is_of_approval};
+use super::cleanup;
 use super::gates::{flips, services};
 use super::monitoring::is_of_monitoring;
 use super::smoke::verified;
@@ -35,6 +36,11 @@ pub(super) fn release(
     let services = services(estate, switch)?;
     plan.flips = flips(&services, |s| s.selector.with(&switch.key, &to));
     plan.gates.extend(verified(request));
+    plan.gates.extend(
+        switch
+            .colour(&to)
+            .and_then(|to| cleanup::follows(switch, to)),
+    );
     plan.gates.push(later(request, estate, switch, &to, now));
     plan.back = back(&plan);
     plan.demands = Some(Demands::of(&plan, estate));

@@ -1,0 +1,228 @@
+//! The clean-up that follows a release or a cutover, when the colour that traffic left is kept no longer: an operation
+//! of its own, with a plan, a record and Leases of its own, after all that any clean-up asks.
+//!
+//! Whoever waits for it holds nothing meanwhile, and an annotation on the first Service of the switch says who that is.
+//! Anything that comes between ends the waiting: another operation, other templates of that colour, somebody who
+//! scaled it to 0. If the process ends, nothing is cleaned up, and the screen says so.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use super::bastion::Bastion;
+use super::engine::{self, Ended};
+use super::entry::OperationKind;
+use super::eyes::Eyes;
+use super::patch::{Draft as Patch, Must};
+use super::plan::Request;
+use super::policy::words;
+use super::warm::{Warmth, last_operation, warmth};
+use super::{kept, marks};
+use crate::estate::{Estate, Group, Kind, Now, Record, Safe, Service};
+
+/// On the first Service of a switch: who waits to clean up the idle colour, JSON of [`Follower`].
+pub const CLEANUP: &str = "wheelhouse.dev/cleanup";
+
+/// The longest between two looks: a machine that slept does not oversleep.
+const LOOKS: Duration = Duration::from_secs(30);
+/// After a refusal, such as endpoints that still drain, or a freeze; the longest after many.
+const RETRY: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(60)];
+
+/// Who waits to clean up, and after which operation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Follower {
+    /// The operation whose flip it follows: after another one it means nothing.
+    pub operation: Safe,
+    /// OS user and host.
+    pub by: Safe,
+    /// Since when, by that bastion's clock.
+    pub since: Timestamp,
+}
+
+/// Who waits to clean up after the last change of traffic, as far as the Services say.
+pub fn follower(estate: &Estate) -> Option<Follower> {
+    let switch = estate.scope.traffic.as_ref()?;
+    let services = switch.services.iter();
+    let read = |name: &Safe| {
+        let mark = estate.services.value.get(name)?.marks.get(CLEANUP)?;
+        serde_json::from_str::<Follower>(mark).ok()
+    };
+    let newest = services.filter_map(read).max_by_key(|it| it.since)?;
+    (last_operation(estate).as_ref() == Some(&newest.operation)).then_some(newest)
+}
+
+/// What came of the waiting.
+#[derive(Debug)]
+pub enum Followed {
+    /// An operation of its own.
+    Cleaned(Ended),
+    /// None; why.
+    Not(Safe),
+}
+
+/// What is to be done at a moment.
+#[derive(Debug, PartialEq)]
+enum Due {
+    Now,
+    /// The colour is kept, or not all is known.
+    Later,
+    /// Never; why.
+    Never(Safe),
+}
+
+/// Waits until the colour that operation `after` moved traffic away from is kept no longer, and cleans it up. `stop` ends
+/// the waiting, and asks the operation to end at its next step.
+pub async fn clean_up(bastion: &Bastion, after: &Safe, stop: watch::Receiver<bool>) -> Followed {
+    let mut eyes = Eyes::open(bastion);
+    let (mut found, mut not_before) = (None, Instant::now());
+    let (mut is_said, mut rest) = (false, RETRY[0]);
+    let mut asked = stop.clone();
+    loop {
+        if *stop.borrow() {
+            return Followed::Not("the worker was asked to end".into());
+        }
+        let now = bastion.clock.now();
+        match due(&eyes.estate, after, &mut found, now) {
+            Due::Never(why) => return Followed::Not(why),
+            Due::Later if !is_said && eyes.has_seen() => {
+                is_said = true;
+                say(bastion, after).await;
+            }
+            Due::Now if not_before <= Instant::now() => {
+                match begin(bastion, after, stop.clone()).await {
+                    Ok(ended) => return Followed::Cleaned(ended),
+                    Err(why) => {
+                        tracing::info!(%why, "the clean-up that follows is refused for now")
+                    }
+                }
+                not_before = Instant::now() + rest;
+                rest = RETRY[1].min(2 * rest);
+            }
+            Due::Later | Due::Now => {}
+        }
+        let next = Instant::now() + LOOKS.min(soon(&eyes.estate, now)).min(rest);
+        tokio::select! {
+            () = eyes.next() => {}
+            () = sleep_until(next) => {}
+            _ = asked.changed() => {}
+        }
+    }
+}
+
+/// How long until the colour is kept no longer, as far as that is known.
+fn soon(estate: &Estate, now: Now) -> Duration {
+    let told = estate.told_time(now);
+    let end = match warmth(estate, told) {
+        Some(Warmth::Kept(Some(end), _)) => end,
+        _ => return LOOKS,
+    };
+    let left = told.map(|told| end.duration_since(told));
+    let left = left.and_then(|left| Duration::try_from(left).ok());
+    left.unwrap_or(LOOKS).max(Duration::from_millis(100))
+}
+
+/// `found` is what ran there when it was first seen, by Deployment.
+fn due(estate: &Estate, after: &Safe, found: &mut Option<BTreeMap<Safe, Safe>>, now: Now) -> Due {
+    let kinds = [Kind::Services, Kind::Deployments, Kind::Records];
+    if !kinds.iter().all(|kind| estate.is_listed(*kind)) {
+        return Due::Later;
+    }
+    let (Some(switch), Some(live)) = (&estate.scope.traffic, estate.live_colour()) else {
+        return Due::Never("the Services do not agree on one colour any more".into());
+    };
+    if last_operation(estate).as_ref() != Some(after) {
+        return Due::Never("traffic was moved since".into());
+    }
+    if let Some(newer) = newer(estate, after) {
+        return Due::Never(format!("{newer} came since: whoever runs that decides").into());
+    }
+    let idle = |place| Group {
+        workload: Some(place),
+        colour: Some(1 - live),
+    };
+    let all =
+        (0..estate.scope.workloads.len()).flat_map(|place| estate.deployments_of(idle(place)));
+    let all: Vec<_> = all.collect();
+    let word = switch.colours[1 - live].to_uppercase();
+    if all.iter().all(|deployment| deployment.desired == 0) {
+        return Due::Never(format!("{word} is at 0 already").into());
+    }
+    let revision = |it: &&crate::estate::Deployment| {
+        (it.name.clone(), it.revision.clone().unwrap_or_default())
+    };
+    let there: BTreeMap<Safe, Safe> = all.iter().copied().map(|it| revision(&it)).collect();
+    if *found.get_or_insert_with(|| there.clone()) != there {
+        return Due::Never(format!("{word} was deployed to since").into());
+    }
+    match warmth(estate, estate.told_time(now)) {
+        Some(Warmth::Free(..)) => Due::Now,
+        Some(Warmth::Kept(..) | Warmth::Unknown(_)) | None => Due::Later,
+    }
+}
+
+/// An operation in this namespace that began after that one, by the server's clock.
+fn newer<'a>(estate: &'a Estate, after: &Safe) -> Option<&'a Safe> {
+    let here = |it: &&Record| kept::namespace(it) == Some(&estate.scope.namespace);
+    let records: Vec<&Record> = estate.records.value.iter().filter(here).collect();
+    let name = marks::record_name(after);
+    let own = records.iter().find(|it| it.name.as_str() == name)?;
+    let order = |it: &Record| (it.created, it.name.clone());
+    let newer = records.iter().find(|it| order(it) > order(own))?;
+    Some(&newer.name)
+}
+
+async fn begin(
+    bastion: &Bastion,
+    after: &Safe,
+    stop: watch::Receiver<bool>,
+) -> Result<Ended, Safe> {
+    let request = Request {
+        reason: Some(format!("follows {after}: the colour that it left is kept no longer").into()),
+        ..Request::new(OperationKind::Cleanup)
+    };
+    let prepared = engine::prepare(bastion, request).await;
+    let prepared = prepared.map_err(|refused| words(&refused))?;
+    if let Err(refusal) = prepared.plan() {
+        return Err(refusal.why.clone());
+    }
+    let run = prepared.start(None, stop).await;
+    let run = run.map_err(|refused| words(&refused))?;
+    Ok(run.carry_out().await)
+}
+
+/// Says on the first Service who waits. Where that cannot be written, nobody reads it, and nothing else follows.
+async fn say(bastion: &Bastion, after: &Safe) {
+    let Some(name) = (bastion.scope.traffic.as_ref()).and_then(|switch| switch.services.first())
+    else {
+        return;
+    };
+    let (cluster, answer) = (&bastion.cluster, bastion.timing.answer);
+    let Ok(Some(service)) = cluster.get::<Service>(name, answer).await else {
+        return;
+    };
+    let mut patch = Patch::of(&Must {
+        uid: &service.uid,
+        epoch: marks::epoch(&service.marks),
+        version: &service.resource_version,
+        is_strict: true,
+        has_annotations: service.has_annotations,
+        is_careless: false,
+    });
+    let follower = Follower {
+        operation: after.clone(),
+        by: bastion.person.seat.clone(),
+        since: bastion.clock.wall(),
+    };
+    patch.mark(CLEANUP, &json!(follower).to_string());
+    let sent = cluster
+        .patch::<Service>(name, &patch.finish(), answer)
+        .await;
+    if let Err(why) = sent {
+        tracing::info!(why = %why.fault().what, "who waits to clean up could not be written");
+    }
+}
