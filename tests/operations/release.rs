@@ -287,6 +287,8 @@ fn changed_after_its_test(bench: &Bench) -> Said {
     let trap = (bench.dave.relay).trap(Fate::HeldBefore, 1, |it| {
         it.records("\"began\":{\"step\":\"plan\"")
     });
+    // The write is given up and comes again before the rollout is over: then it waits for what rolls.
+    bench.dave.edit("patience = 5\n", "patience = 60\n");
     let release = bench.dave.start(&RELEASE);
     trap.wait("the plan of the cutover");
     let path = "/apis/apps/v1/namespaces/production/deployments/digital-wall-green-backend";

@@ -43,8 +43,8 @@ fn k06_i_16_a_patch_answered_by_an_error_of_the_server_is_read_back_applied_or_n
 fn n03_a_patch_whose_answer_never_comes_is_done_once() {
     let bench = Bench::ready();
     let dave = &bench.dave;
-    dave.edit("lease = 3", "lease = 60");
-    dave.edit("give_up = 2", "give_up = 40");
+    dave.edit("lease = 6", "lease = 60");
+    dave.edit("give_up = 4", "give_up = 40");
     let trap = dave.relay.trap(Fate::HeldAfter, 1, Asked::is_flip);
     let running = dave.start(&CUTOVER);
     trap.wait("the flip");

@@ -38,6 +38,7 @@ impl Cockpit {
     pub fn on_digital_wall(plane: &Plane, namespace: &str) -> Self {
         fleet::digital_wall(plane, namespace);
         fleet::wait_available(plane, namespace);
+        fleet::await_all_traffic(plane, namespace);
         let cockpit = Self::start(&plane.kubeconfig_admin(), namespace);
         cockpit.wait_whole();
         cockpit

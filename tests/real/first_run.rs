@@ -57,6 +57,7 @@ fn init_finds_digital_wall_for_an_administrator_and_doctor_finds_it_well() {
     let (plane, home) = (Plane::shared(), Home::new());
     fleet::digital_wall(plane, "first-run-live");
     fleet::wait_available(plane, "first-run-live");
+    fleet::await_all_traffic(plane, "first-run-live");
     let kubeconfig = placed(&home, &plane.kubeconfig_admin(), "first-run-live");
     let out = run(&home, &kubeconfig, &["init"]);
     assert_eq!(out.status.code(), Some(0), "{}", said(&out));

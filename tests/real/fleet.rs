@@ -79,6 +79,19 @@ pub fn await_traffic(plane: &Plane, namespace: &str, colour: &str) {
     await_traffic_of(plane, namespace, colour, 3);
 }
 
+/// Waits until both Services of a new Digital Wall have the endpoints of BLUE: a Deployment is available before its pods
+/// are endpoints.
+pub fn await_all_traffic(plane: &Plane, namespace: &str) {
+    await_traffic(plane, namespace, "blue");
+    let client = plane.client();
+    plane.until("the API's endpoints", || async {
+        let pods = endpoints(&client, namespace, "digital-wall-api")
+            .await
+            .ok()?;
+        (pods.len() == 2).then_some(())
+    });
+}
+
 /// The same with so many pods.
 pub fn await_traffic_of(plane: &Plane, namespace: &str, colour: &str, many: usize) {
     let start = format!("digital-wall-{colour}-frontend-");

@@ -28,6 +28,7 @@ impl Watcher {
         let plane = Plane::shared();
         fleet::digital_wall(plane, namespace);
         fleet::wait_available(plane, namespace);
+        fleet::await_all_traffic(plane, namespace);
         plane.apply_yaml(
             namespace,
             "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: watcher}\n",

@@ -27,6 +27,12 @@ pub fn program() -> PathBuf {
     named.unwrap_or_else(|| env!("CARGO_BIN_EXE_wheelhouse").into())
 }
 
+/// Whether it is a release build, whose figures count: a debug build on a busy machine is held to none.
+#[allow(dead_code, reason = "not every test measures")]
+pub fn is_measured() -> bool {
+    !cfg!(debug_assertions) || std::env::var_os("BUDGETS_BIN").is_some()
+}
+
 /// A home directory in which nobody's settings lie.
 pub struct Home(TempDir);
 

@@ -26,7 +26,7 @@ use crate::relay::Relay;
 pub const LONG: Duration = Duration::from_secs(60);
 /// Seconds that are short enough for tests, and long enough for a busy machine.
 pub const QUICK: &str =
-    "[operations]\nlease = 3\nrenew = 1\ngive_up = 2\nmoved = 20\nwatch = 2\npatience = 5\n";
+    "[operations]\nlease = 6\nrenew = 1\ngive_up = 4\nmoved = 20\nwatch = 2\npatience = 5\n";
 /// For tests in which the API server or the machine is away for a while and nobody takes over.
 pub const PATIENT: &str =
     "[operations]\nlease = 60\nrenew = 1\ngive_up = 40\nmoved = 40\nwatch = 2\npatience = 5\n";

@@ -1,5 +1,6 @@
 //! What happened while the cockpit could not look, and the server no longer has as history (K04).
 
+use super::truth::is_ready;
 use super::{Cockpit, LONG, SERVICES, line_of, names_of, row_of, switch};
 use crate::fleet;
 use crate::plane::Plane;
@@ -42,6 +43,11 @@ fn k04_a_history_that_is_lost_is_listed_anew_and_leaves_no_phantom() {
     plane.until("the pod's end", || async {
         pods.get_opt(&gone).await.ok()?.is_none().then_some(())
     });
+    // The Deployment's status may still be that from before.
+    plane.until("the successor to be ready", || async {
+        let all = pods.list(&ListParams::default()).await.ok()?.items;
+        (all.len() == 10 && all.iter().all(is_ready)).then_some(())
+    });
     fleet::wait_available(&plane, here);
     // A new server keeps no history from before its start.
     plane.stop_api_server();
@@ -51,16 +57,17 @@ fn k04_a_history_that_is_lost_is_listed_anew_and_leaves_no_phantom() {
         "the history is still there"
     );
     cockpit.pty.signal(Signal::CONT);
+    let names = names_of(&plane, here, "digital-wall-");
 
     cockpit.wait("the present", LONG, |text| {
         let green = line_of(text, "GREEN");
-        text.contains("k8s live") && green.contains("● LIVE") && row_of(text, &gone).is_empty()
+        let is_ready = |name: &String| row_of(text, name).contains("ready");
+        text.contains("k8s live")
+            && green.contains("● LIVE")
+            && row_of(text, &gone).is_empty()
+            && text.contains("10 pods")
+            && names.iter().all(is_ready)
     });
-    let text = cockpit.pty.text();
-    assert!(text.contains("10 pods"), "{text}");
-    for name in names_of(&plane, here, "digital-wall-") {
-        assert!(row_of(&text, &name).contains("ready"), "{name} in {text}");
-    }
     cockpit.wait("nothing of the trouble", LONG, |text| {
         !text.contains("STALE") && !text.contains("lost the history")
     });

@@ -4,7 +4,7 @@
 //! for a release build (or what BUDGETS_BIN names); a debug build only prints its figures.
 
 use super::{Cockpit, LONG};
-use crate::estate::Home;
+use crate::estate::{Home, is_measured};
 use crate::fleet;
 use crate::plane::Plane;
 use crate::proxy::Proxy;
@@ -85,8 +85,7 @@ fn median(mut times: Vec<Duration>) -> Duration {
 /// Says a figure, and holds the release build to its limit.
 fn limit(name: &str, figure: f64, most: f64, unit: &str) {
     println!("{name}: {figure:.2} {unit} (limit {most} {unit})");
-    let is_release = !cfg!(debug_assertions) || std::env::var_os("BUDGETS_BIN").is_some();
-    assert!(!is_release || figure <= most, "{name}: {figure} {unit}");
+    assert!(!is_measured() || figure <= most, "{name}: {figure} {unit}");
 }
 
 #[test]

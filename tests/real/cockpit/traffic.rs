@@ -1,6 +1,7 @@
 //! Who is live, and who says so: the screen against what the plane's own controllers make of it.
 
 use super::{Cockpit, LONG, SERVICES, line_of, names_of, row_of, switch};
+use crate::estate::is_measured;
 use crate::plane::Plane;
 use crate::pty::SOON;
 use std::time::{Duration, Instant};
@@ -62,7 +63,7 @@ fn a_selector_patch_by_another_flips_the_screen_and_names_the_manager() {
     });
     let took = flipped.elapsed();
     println!("a flip was on the screen after {took:?}");
-    assert!(took < Duration::from_secs(2), "{took:?}");
+    assert!(!is_measured() || took < Duration::from_secs(2), "{took:?}");
     let text = cockpit.pty.text();
     assert!(line_of(&text, "BLUE").contains("○ idle"), "{text}");
     for service in SERVICES {

@@ -3,7 +3,7 @@
 use super::{Cockpit, LONG, line_of, names_of, row_of};
 use crate::plane::Plane;
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{Api, DeleteParams, Patch, PatchParams};
+use kube::api::{Api, DeleteParams, LogParams, Patch, PatchParams};
 use serde_json::json;
 use std::io::Write;
 
@@ -125,7 +125,12 @@ fn the_log_of_a_pod_is_read_and_followed() {
     let name = names_of(plane, here, "digital-wall-blue-frontend-").remove(0);
     plane.pod_says(here, &name, &["one line", "only this pod says this"]);
     cockpit.select_pod(&name);
-    // kwok takes a moment to learn of the words.
+    // kwok takes a moment to learn of the words, and follows what it knew when it was asked.
+    let pods: Api<Pod> = Api::namespaced(plane.client(), here);
+    plane.until("the words", || async {
+        let said = pods.logs(&name, &LogParams::default()).await.ok()?;
+        said.contains("only this pod says this").then_some(())
+    });
     cockpit.pty.send("o");
     let title = format!("─ Log  {name}");
     cockpit.wait_words(&[&title, "only this pod says this", "following"]);

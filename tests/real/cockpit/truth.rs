@@ -9,7 +9,7 @@ use kube::api::Api;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-fn is_ready(pod: &Pod) -> bool {
+pub fn is_ready(pod: &Pod) -> bool {
     let status = pod.status.as_ref().unwrap();
     let mut conditions = status.conditions.iter().flatten();
     conditions.any(|it| it.type_ == "Ready" && it.status == "True")

@@ -6,6 +6,7 @@ use crate::fleet;
 use crate::operator::{CUTOVER, DEPLOY, Operator, PATIENT, wait};
 use crate::relay::{Asked, Fate};
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::ResourceQuota;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::{Value, json};
 
@@ -118,6 +119,12 @@ fn i_2_a_deploy_that_the_quota_refuses_ends_early_in_the_words_of_the_api_server
     fleet::wait_available(stage.plane, stage.namespace);
     let quota = "apiVersion: v1\nkind: ResourceQuota\nmetadata: {name: small}\nspec: {hard: {pods: \"6\"}}\n";
     stage.plane.apply_yaml(stage.namespace, quota);
+    // Until its controller has counted, admission says that nobody knows.
+    let quotas: Api<ResourceQuota> = Api::namespaced(stage.plane.client(), stage.namespace);
+    stage.plane.until("the quota to be counted", || async {
+        let used = quotas.get("small").await.ok()?.status?.used?;
+        used.contains_key("pods").then_some(())
+    });
 
     let said = stage.operator("dave").run(&DEPLOY);
 

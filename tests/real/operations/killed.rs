@@ -2,6 +2,7 @@
 //! itself under way until somebody else has gone on. One act, whatever was killed, and a way on.
 
 use super::Stage;
+use super::release::tested;
 use crate::operator::{CUTOVER, Operator, PATIENT, QUICK, ROLLBACK, SERVICES, Said, wait};
 use crate::relay::{Asked, Fate, Trap};
 use rustix::process::Signal;
@@ -274,6 +275,138 @@ fn p02_a_rollback_killed_at_any_write_is_gone_on_with_and_no_act_is_done_twice()
 #[test]
 fn p02_a_first_cutover_killed_while_it_fences_is_gone_on_with() {
     every_write(&["ops-killed-7", "ops-killed-8"], &CUTOVER, true);
+}
+
+/// A release of that tag.
+fn release(tag: &str) -> [String; 8] {
+    let image = format!(":{tag}");
+    let words = [
+        "release",
+        "production",
+        "--write",
+        "--yes",
+        "--reason",
+        "due",
+    ];
+    let mut all = words.into_iter().chain(["--image", &image]);
+    std::array::from_fn(|_| all.next().unwrap_or_default().to_owned())
+}
+
+impl Play {
+    /// Kills dave's worker at write number `nth` of a release to `to`, has erin go on, and looks at what came of it. False
+    /// where there is no such write.
+    fn kill_release(&self, tag: &str, to: &str, nth: usize, death: Death) -> bool {
+        let what = format!("release {tag} killed at write {nth} ({death:?})");
+        let words = release(tag);
+        let args: Vec<&str> = words.iter().map(String::as_str).collect();
+        let live = self.stage.colours();
+        let known = self.stage.operations();
+        let before = SERVICES.map(|it| self.stage.flips(it).len());
+        let update = |it: &Asked| it.is_update() && it.status == 200;
+        let updates = || self.dave.relay.count(update) + self.erin.relay.count(update);
+        let were = updates();
+        let fate = match death {
+            Death::Before | Death::Late => Fate::HeldBefore,
+            Death::After => Fate::HeldAfter,
+        };
+        let trap = self.dave.relay.trap(fate, nth, is_act);
+        let launcher = self.dave.start(&[&args[..], &["--detach"]].concat());
+        let new = |it: &String| !known.contains(it);
+        let is_done = |id: &String| new(id) && self.erin.story(id).contains("  done: ");
+        let is_over =
+            || self.dave.worker().is_none() && self.stage.operations().iter().any(is_done);
+        if !trap.wait_unless(&what, is_over) {
+            trap.let_go();
+            launcher.end();
+            return false;
+        }
+        self.dave.kill_worker();
+        launcher.end();
+        let held = (death == Death::Late).then_some(trap);
+        let id = self.stage.operations().into_iter().find(new);
+        let mut by = String::new();
+        if let Some(id) = id {
+            let story = self.erin.story(&id);
+            let is_cut = story.contains("smoke …") && !story.contains("smoke done");
+            let is_over = story.contains("  done: ");
+            let said = (!is_over).then(|| self.erin.run(&["op", "adopt", &id]));
+            match (said, is_cut) {
+                // I-7: nobody knows what it would have said, and nothing was flipped.
+                (Some(said), true) => {
+                    let cut = "a test that was cut short is no pass";
+                    assert!(said.code == 1 && said.err.contains(cut), "{what}: {said}");
+                    assert_eq!(self.stage.colours(), live, "{what}");
+                }
+                (Some(said), false) => {
+                    assert!(
+                        said.code == 0 && said.err.contains("done: "),
+                        "{what}: {said}"
+                    );
+                    by = id;
+                }
+                (None, _) => by = id,
+            }
+        }
+        if by.is_empty() {
+            by = self.until_done(&args, &what).id();
+        }
+        if let Some(trap) = held {
+            self.arrive(trap, &known, &by, &what);
+        }
+        self.stage.await_live(to);
+        for (service, before) in SERVICES.iter().zip(before) {
+            assert_eq!(self.stage.flips(service).len() - before, 1, "{what}");
+            assert_eq!(self.stage.flips_to(service, &by).len(), 1, "{what}");
+        }
+        // A release that begins anew finds the images there, and says so of its own patch.
+        let patched = updates() - were;
+        assert!((2..=4).contains(&patched), "{what}: {patched} patches");
+        let images = self.stage.images(to);
+        assert!(
+            images.iter().all(|it| it.ends_with(tag)),
+            "{what}: {images:?}"
+        );
+        self.stage.assert_autoscalers_restored(&what);
+        true
+    }
+}
+
+#[test]
+fn p02_a_release_killed_at_any_write_is_gone_on_with_and_no_act_is_done_twice() {
+    let stages = ["ops-killed-9", "ops-killed-10", "ops-killed-11"];
+    let (turn, missed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for namespace in stages {
+            let (turn, missed) = (&turn, &missed);
+            scope.spawn(move || {
+                let play = Play::new(namespace);
+                for who in [&play.dave, &play.erin] {
+                    tested(who);
+                }
+                let words = release("r0");
+                let first: Vec<&str> = words.iter().map(String::as_str).collect();
+                let writes = play.writes(&first).len();
+                let deaths = [Death::Before, Death::After, Death::Late];
+                let mut to = ["blue", "green"].into_iter().cycle();
+                loop {
+                    let nth = 1 + turn.fetch_add(1, Ordering::Relaxed);
+                    if nth > writes {
+                        break;
+                    }
+                    let (tag, to) = (format!("r{nth}"), to.next().unwrap_or_default());
+                    if !play.kill_release(&tag, to, nth, deaths[nth % 3]) {
+                        missed.fetch_add(1, Ordering::Relaxed);
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    let missed = missed.into_inner();
+    assert!(
+        missed <= 2,
+        "{missed} of the writes that were counted did not come"
+    );
 }
 
 #[test]

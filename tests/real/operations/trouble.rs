@@ -25,7 +25,7 @@ fn i_21_all_new_pods_crash_after_the_promotion_and_the_rollback_goes_through() {
 fn i_17_a_patch_that_was_accepted_is_not_traffic_that_moved() {
     let stage = Stage::new("ops-i17");
     let dave = stage.operator("dave");
-    dave.edit("moved = 20", "moved = 3");
+    dave.edit("moved = 20", "moved = 10");
     // An endpoint that nobody knows, beside those of the controller.
     stage.plane.apply_yaml(
         stage.namespace,
@@ -39,7 +39,7 @@ fn i_17_a_patch_that_was_accepted_is_not_traffic_that_moved() {
     said.assert(
         1,
         &[
-            "move digital-wall-service FAILED: not within 3 s: 3 ready endpoints of GREEN",
+            "move digital-wall-service FAILED: not within 10 s: 3 ready endpoints of GREEN",
             "1 of no colour",
         ],
     );

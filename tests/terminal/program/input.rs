@@ -60,6 +60,8 @@ fn t11_an_arrow_torn_at_its_escape_is_at_most_one_escape() {
         });
         pty.send("[A");
         wait_heard(pty);
+        // A machine that was elsewhere meanwhile made a longer pause of it.
+        let was_long = typed.elapsed() > Duration::from_millis(50);
         // Still in the Pod, or one level back in the Deployment; never two, and nothing opened.
         let at = |title: &str| pty.text().contains(title);
         escape(pty);
@@ -69,7 +71,7 @@ fn t11_an_arrow_torn_at_its_escape_is_at_most_one_escape() {
             pty.text()
         );
         assert!(
-            at("─ Deployment  ") || gap > 50,
+            at("─ Deployment  ") || gap > 50 || was_long,
             "{gap} ms was no pause: {}",
             pty.text()
         );

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{Cockpit, LONG, SIZE, run, wait_live, watch};
 use crate::{
-    estate::{Home, Served},
+    estate::{Home, Served, is_measured},
     pty::{SOON, text_of},
 };
 
@@ -105,5 +105,6 @@ fn keys_are_heard_while_the_api_hangs() {
     let asked = Instant::now();
     cockpit.pty.send("?");
     cockpit.pty.wait_text("Keys of this view");
-    assert!(asked.elapsed().as_millis() < 500, "{:?}", asked.elapsed());
+    let limit = if is_measured() { 500 } else { 5_000 };
+    assert!(asked.elapsed().as_millis() < limit, "{:?}", asked.elapsed());
 }

@@ -1,6 +1,6 @@
 //! Down into Services, Deployments, pods and logs, and back.
 
-use super::{Cockpit, LONG, SIZE, escape, wait_gone};
+use super::{Cockpit, LONG, SIZE, escape};
 use crate::pty::{SOON, text_of};
 
 #[test]
@@ -84,17 +84,18 @@ fn p_shows_the_log_of_the_run_that_crashed() {
     pty.send("/green-backend\r");
     pty.wait_text("2/10 pods");
     pty.send("Gp");
-    pty.wait_text("previous run");
-    wait_gone(pty, "waiting for the first line");
-    let text = pty.text();
-    assert!(
-        text.contains("─ Log  digital-wall-green-backend-"),
-        "{text}"
-    );
-    assert!(
-        text.contains("ended"),
-        "a run that is over has an end: {text}"
-    );
+    // The lines and the end of a run that is over come one after the other.
+    pty.wait_for("its log, to its end", SOON, |screen, _| {
+        let text = text_of(screen);
+        [
+            "─ Log  digital-wall-green-backend-",
+            "previous run",
+            "ended",
+        ]
+        .iter()
+        .all(|it| text.contains(it))
+            && !text.contains("waiting for the first line")
+    });
 }
 
 #[test]
