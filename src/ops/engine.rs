@@ -373,6 +373,18 @@ impl Run {
                         "its record was deleted: nothing more is done without one".into(),
                     ));
                 }
+                Err(NotWritten::Full) if entries.iter().all(|it| it.what.is_optional()) => {
+                    tracing::warn!(id = %self.kept.id, "the record has no room for a note or a pause");
+                    self.tell(&entries);
+                    // Known here, so that it is not said again at every tick.
+                    entries.iter().for_each(|it| self.kept.operation.take(it));
+                    return Ok(true);
+                }
+                Err(NotWritten::Full) => {
+                    return Err(Ended::Interrupted(
+                        "its record has no room left: nothing more is done without one".into(),
+                    ));
+                }
                 Err(NotWritten::Fault(_)) => self.pause().await?,
             }
         }

@@ -333,6 +333,16 @@ pub fn read(text: &str) -> (Vec<Entry>, usize) {
     (entries, torn)
 }
 
+impl What {
+    /// Whether an operation goes on and ends without it: it is for people, and the journal has it too.
+    pub fn is_optional(&self) -> bool {
+        matches!(
+            self,
+            Self::Noted { .. } | Self::Paused { .. } | Self::Resumed
+        )
+    }
+}
+
 /// The text of `entries`, one a line.
 ///
 /// # Errors

@@ -14,6 +14,8 @@ use super::{OperationKind, marks};
 use crate::clients::kubernetes::Unwritten;
 use crate::estate::{Fault, FaultKind, Record, Safe};
 
+/// What of a record's room is for what an operation needs to go on and to end: notes and pauses end before it.
+const RESERVE: usize = 32 << 10;
 /// Closed operations of one namespace that are kept.
 const KEPT: usize = 20;
 /// How often a note is tried beside others who write.
@@ -28,6 +30,8 @@ pub enum NotWritten {
     Conflict,
     /// There is no such record any more.
     Gone,
+    /// It has no room for that.
+    Full,
     /// The API refused, or nobody knows: try again, or stop.
     Fault(Fault),
 }
@@ -61,7 +65,7 @@ pub async fn create(
     kind: OperationKind,
     entries: Vec<Entry>,
 ) -> Result<Kept, Fault> {
-    let data = data(&entries)?;
+    let data = data(&entries, LIMIT).ok_or_else(full)?;
     let body = json!({
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -133,6 +137,8 @@ pub async fn list(bastion: &Bastion) -> Result<(Vec<Kept>, Vec<Safe>), Fault> {
 pub async fn append(bastion: &Bastion, kept: &mut Kept, new: Vec<Entry>) -> Result<(), NotWritten> {
     let mut entries = kept.entries.clone();
     entries.extend(new.iter().cloned());
+    let is_optional = new.iter().all(|entry| entry.what.is_optional());
+    let room = if is_optional { LIMIT - RESERVE } else { LIMIT };
     if kept.version.1.is_empty() {
         // A rollback's record that could not be written when it began.
         let kind = kept
@@ -163,7 +169,7 @@ pub async fn append(bastion: &Bastion, kept: &mut Kept, new: Vec<Entry>) -> Resu
                 KIND: kind,
             },
         },
-        "data": data(&entries).map_err(NotWritten::Fault)?,
+        "data": data(&entries, room).ok_or(NotWritten::Full)?,
     });
     match bastion
         .cluster
@@ -246,6 +252,7 @@ pub async fn amend(
                 let said = format!("the record of {id} was deleted");
                 return Err(Unamended::Absent(said.into()));
             }
+            Err(NotWritten::Full) => return Err(Unamended::Forbidden(full().what)),
             Err(NotWritten::Fault(fault)) => return Err(failed(fault)),
         }
     }
@@ -285,16 +292,19 @@ pub async fn prune(bastion: &Bastion) {
 }
 
 /// The data of a record with these entries. They are only ever appended to: the shipped admission policy
-/// refuses a record that became shorter.
-fn data(entries: &[Entry]) -> Result<BTreeMap<&'static str, Value>, Fault> {
-    let text = entry::write(entries).map_err(|e| malformed(e.to_string().into()))?;
-    if text.len() > LIMIT - 1_024 {
-        return Err(malformed("its record would be larger than 256 KiB".into()));
-    }
-    Ok(BTreeMap::from([
-        (SCHEMA_KEY, json!(SCHEMA.to_string())),
-        (ENTRIES, json!(text)),
-    ]))
+/// refuses a record that became shorter. None where they need more than `room`.
+fn data(entries: &[Entry], room: usize) -> Option<BTreeMap<&'static str, Value>> {
+    let text = entry::write(entries).ok()?;
+    (text.len() <= room - 1_024).then(|| {
+        BTreeMap::from([
+            (SCHEMA_KEY, json!(SCHEMA.to_string())),
+            (ENTRIES, json!(text)),
+        ])
+    })
+}
+
+fn full() -> Fault {
+    malformed("its record has no room for that: it would be larger than 256 KiB".into())
 }
 
 fn malformed(what: Safe) -> Fault {

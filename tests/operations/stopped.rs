@@ -2,8 +2,10 @@
 
 use rustix::process::Signal;
 
+use serde_json::json;
+
 use crate::Bench;
-use crate::operator::{CUTOVER, wait};
+use crate::operator::{CUTOVER, SERVICES, wait};
 use crate::relay::{Asked, Fate};
 
 /// The watch after the flips has begun.
@@ -83,4 +85,43 @@ fn p04_a_panic_in_a_worker_is_recorded_as_unknown_and_somebody_goes_on() {
 
     adopted.assert(0, &["done: GREEN is live"]);
     assert_eq!(bench.dave.relay.count(Asked::is_flip), 2, "one a Service");
+}
+
+#[test]
+fn i_32_a_record_that_is_full_of_notes_still_takes_an_abort_and_an_end() {
+    let bench = Bench::ready();
+    let dave = &bench.dave;
+    dave.edit("watch = 2", "watch = 60");
+    let id = dave.detach(&CUTOVER);
+    wait("the soak", || {
+        dave.story(&id).contains("watch …").then_some(())
+    });
+    let path = format!("/api/v1/namespaces/production/configmaps/wheelhouse-{id}");
+    let entries = bench.ask("GET", &path, None)["data"]["entries"].clone();
+    let fact = "x".repeat(1_000);
+    let note =
+        json!({"at": "2026-11-26T14:02:00Z", "by": "a job", "what": {"noted": {"fact": fact}}});
+    // Up to what is kept for the operation itself, and no further than that.
+    let room = (256 - 32) * 1_024 - entries.as_str().unwrap().len();
+    let notes = format!("\n{note}").repeat(room / (note.to_string().len() + 1));
+    let full = json!({"data": {"entries": format!("{}{notes}", entries.as_str().unwrap())}});
+    bench.ask("PATCH", &path, Some(&full));
+    // A pause has no room any more, and the operation goes on all the same.
+    let service = format!("/api/v1/namespaces/production/services/{}", SERVICES[0]);
+    let blue = json!({"spec": {"selector": {"version": "blue"}}});
+    bench.ask("PATCH", &service, Some(&blue));
+    wait("the alarm", || {
+        let said = dave.run(&["status", "production"]);
+        (said.code == 1).then_some(())
+    });
+
+    dave.run(&["op", "abort", &id, "--reason", "enough"])
+        .assert(0, &[]);
+
+    wait("its end", || {
+        dave.story(&id).contains("rolled back: ").then_some(())
+    });
+    dave.await_no_worker();
+    assert_eq!(bench.colours(), ["blue", "blue"]);
+    assert!(!dave.story(&id).contains("PAUSED: REVERTED"));
 }

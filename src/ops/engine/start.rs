@@ -390,6 +390,12 @@ async fn take_over(
                     format!("the record of {id} was deleted").into(),
                 ));
             }
+            Err(NotWritten::Full) => {
+                lock.release().await;
+                return Err(Refused::Trouble(
+                    "its record has no room left: it can be abandoned".into(),
+                ));
+            }
             Err(NotWritten::Fault(fault)) => {
                 lock.release().await;
                 return Err(fault.into());
