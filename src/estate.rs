@@ -6,6 +6,7 @@
 pub mod act;
 pub mod alerts;
 pub mod chart;
+pub mod ci;
 pub mod feed;
 pub mod gates;
 pub mod health;
@@ -31,7 +32,7 @@ pub(crate) mod pods;
 mod rollout;
 
 pub use feed::{Currency, Fault, FaultKind, Feed, Moment, Now};
-pub use fold::{Cluster, Estate, SKEW_SHOWN_MS};
+pub use fold::{Cluster, Estate, Lasting, SKEW_SHOWN_MS};
 pub use kept::{Lease, Record, mark};
 pub use observation::{Change, Delta, Kind, LogChunk, LogTarget, Observation, Seen};
 pub use pods::{Group, PodIndex, Tally};

@@ -14,6 +14,7 @@ pub mod after;
 pub mod approval;
 pub mod approve;
 pub mod bastion;
+mod ci;
 pub mod engine;
 pub mod entry;
 pub mod eyes;

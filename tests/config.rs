@@ -189,6 +189,8 @@ fn the_example_shows_every_key_that_is_known() {
         "inputs",
         "keep_warm",
         "clean_up",
+        "ci",
+        "restarts",
         "hook",
         "on",
         "timeout",

@@ -9,6 +9,8 @@
 
 #[path = "operations/approval.rs"]
 mod approval;
+#[path = "operations/ci.rs"]
+mod ci;
 #[path = "operations/cleanup.rs"]
 mod cleanup;
 #[path = "operations/command.rs"]

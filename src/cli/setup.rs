@@ -391,6 +391,7 @@ fn scope(environment: &Environment, operations: &Operations) -> Scope {
         traffic,
         soak: soak(environment, operations),
         needs_smoke: environment.gates.smoke,
+        needs_ci: environment.gates.ci,
         approval: approval(&environment.gates),
     }
 }
@@ -417,6 +418,7 @@ fn soak(environment: &Environment, operations: &Operations) -> Soak {
             true => OnFailure::Hold,
             false => OnFailure::Return,
         },
+        restarts: environment.gates.restarts,
     }
 }
 

@@ -27,6 +27,10 @@ pub struct Gates {
     pub holds: bool,
     /// Whether a cutover demands a smoke test of what is there.
     pub smoke: bool,
+    /// Whether a cutover demands a green run of the workflow of [`super::GitHub`], of the commit that it brings live.
+    pub ci: bool,
+    /// How many restarts of the new colour's containers a soak bears.
+    pub restarts: Option<u32>,
     /// Queries.
     pub queries: Vec<Query>,
     /// Whose approval a cutover needs.
@@ -76,7 +80,7 @@ pub enum Quiet {
     Pass,
 }
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 11] = [
     "approval",
     "approval_lasts",
     "soak",
@@ -85,6 +89,8 @@ const KEYS: [&str; 9] = [
     "unknown",
     "on_failure",
     "smoke",
+    "ci",
+    "restarts",
     "query",
 ];
 const OF_QUERY: [&str; 7] = [
@@ -118,6 +124,8 @@ pub(super) fn read(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Gates> {
         walk.choice(node, &choices)
     });
     let smoke = section.optional(walk, "smoke", |walk, node| walk.truth(node));
+    let ci = section.optional(walk, "ci", |walk, node| walk.truth(node));
+    let restarts = section.optional(walk, "restarts", |walk, node| walk.number(node, 0, 1_000));
     let alerts = section.optional(walk, "alerts", alerts);
     let queries = section.optional(walk, "query", queries);
     Some(Gates {
@@ -127,6 +135,8 @@ pub(super) fn read(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Gates> {
         unknown: unknown?,
         holds: holds?.unwrap_or_default(),
         smoke: smoke?.unwrap_or_default(),
+        ci: ci?.unwrap_or_default(),
+        restarts: restarts?,
         queries: queries?.unwrap_or_default(),
         approval: approval?.unwrap_or_default(),
         approval_lasts: lasts?,
@@ -147,6 +157,15 @@ pub(super) fn lacks_smoke(walk: &mut Walk<'_>, node: &Node<'_>) {
         "[[environment.smoke]], the test",
     );
     useless(walk, node, &["smoke"], found, expected);
+}
+
+/// What of it asks a repository that there is not.
+pub(super) fn lacks_github(walk: &mut Walk<'_>, node: &Node<'_>) {
+    let (found, expected) = (
+        "a demand that nothing fulfils",
+        "[github], whose workflow's runs are asked",
+    );
+    useless(walk, node, &["ci"], found, expected);
 }
 
 fn useless(walk: &mut Walk<'_>, node: &Node<'_>, keys: &[&str], found: &str, expected: &str) {

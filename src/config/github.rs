@@ -7,7 +7,7 @@ use toml::de::DeValue;
 use super::grammar::{Grammar, LINE, LINK, PATH};
 use super::secret;
 use super::walk::{Node, Section, Walk};
-use super::{Deploy, Environment, Github, Token};
+use super::{Deploy, Environment, Github, Token, gates};
 
 /// Where github.com's own API is.
 const API_DEFAULT: &str = "https://api.github.com";
@@ -155,6 +155,21 @@ pub(super) fn deploy(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Deploy> {
         job: job?,
         branch: branch?,
     })
+}
+
+/// Reports gates that ask for runs, where there is no repository to have any.
+pub(super) fn lacks_runs(walk: &mut Walk<'_>, root: &Section<'_>, all: &[Environment]) {
+    let asking = all.iter().enumerate().filter(|(_, one)| one.gates.ci);
+    for (index, _) in asking {
+        let _ = root.optional(walk, "environment", |walk, node| {
+            let items = walk.items(node, "")?;
+            let section = walk.section(items.get(index)?, "")?;
+            section.optional(walk, "gates", |walk, node| {
+                gates::lacks_github(walk, node);
+                Some(())
+            })
+        });
+    }
 }
 
 /// Without `[github]` nothing watches the jobs that deploy.

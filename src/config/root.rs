@@ -67,6 +67,7 @@ fn config(walk: &mut Walk<'_>, root: &Section<'_>) -> Option<Config> {
     );
     if let (Some(None), Some(all)) = (&github, &environments) {
         github::warn_of_deploys(walk, root, all);
+        github::lacks_runs(walk, root, all);
     }
     if let (Some(Some((node, _))), Some(all)) = (&prometheus, &environments)
         && all.iter().any(|one| one.prometheus.is_none())

@@ -43,6 +43,10 @@ pub struct Estate {
     pub alerts: Option<Alerts>,
     /// What helm said of the release that a deploy is about; none where nobody asked.
     pub helm: Option<AskedHelm>,
+    /// The workflow's runs of the commits that are asked for; none where nobody asked.
+    pub ci: Option<super::ci::Runs>,
+    /// Until when our credential holds; none where nobody looked.
+    pub credential: Option<Lasting>,
     /// What we may do, by access reviews; empty where nobody asked.
     pub rights: Vec<Check>,
     /// Who we are to the API: empty where it does not say; none where nobody asked.
@@ -65,6 +69,17 @@ pub struct Cluster {
     pub skew_ms: Option<i64>,
 }
 
+/// How long the credential holds by which we are known to the API server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lasting {
+    /// In words: `client certificate`, `token of the plugin aws`.
+    pub way: Safe,
+    /// Until when, where it says so itself.
+    pub until: Option<jiff::Timestamp>,
+    /// Whether it is renewed without a person.
+    pub is_renewed: bool,
+}
+
 impl Estate {
     /// An environment of which nothing was seen yet; without `alerts` it has no Prometheus.
     pub fn new(scope: Scope, alerts: Option<AlertScope>) -> Self {
@@ -84,6 +99,8 @@ impl Estate {
             cluster: Cluster::default(),
             alerts: alerts.map(Alerts::new),
             helm: None,
+            ci: None,
+            credential: None,
             rights: Vec::new(),
             user: None,
             open: BTreeSet::new(),

@@ -214,6 +214,7 @@ pub(crate) mod tests {
             soak: crate::estate::Soak::default(),
             approval: Default::default(),
             needs_smoke: false,
+            needs_ci: false,
         }
     }
 

@@ -244,6 +244,40 @@ impl Job {
     }
 }
 
+impl Progress {
+    /// In words: `passed`, `waits for approval`.
+    pub fn words(&self) -> String {
+        let word = match self {
+            Self::Queued => "queued",
+            Self::Waiting => "waits for approval",
+            Self::Running => "running",
+            Self::Other(word) => return format!("unknown state {word}"),
+            Self::Done(conclusion) => match conclusion {
+                Conclusion::Success => "passed",
+                Conclusion::Failure => "failed",
+                Conclusion::Cancelled => "cancelled",
+                Conclusion::Skipped => "skipped",
+                Conclusion::TimedOut => "timed out",
+                Conclusion::ActionRequired => "action required",
+                Conclusion::Neutral => "neutral",
+                Conclusion::Stale => "stale",
+                Conclusion::StartupFailure => "failed to start",
+                Conclusion::Other(word) => return format!("unknown conclusion {word}"),
+            },
+        };
+        word.to_owned()
+    }
+}
+
+/// The newest of `runs`, which are newest first, of the commit whose hash begins so: one that is over, before one that is
+/// under way.
+pub fn newest_of<'a>(runs: &'a [Run], commit: &str) -> Option<&'a Run> {
+    let of_it = |run: &&Run| run.sha.starts_with(commit);
+    let mut over = runs.iter().filter(of_it);
+    let over = over.find(|run| matches!(run.progress, Progress::Done(_)));
+    over.or_else(|| runs.iter().find(of_it))
+}
+
 impl Repository {
     /// A repository of which nothing was seen yet.
     pub fn new(scope: RepositoryScope) -> Self {

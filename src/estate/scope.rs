@@ -37,6 +37,9 @@ pub struct Scope {
     /// Whether a cutover demands that the colour passed a smoke test as it is.
     #[serde(default)]
     pub needs_smoke: bool,
+    /// Whether a cutover demands a green run of the workflow, of the commit that it brings live.
+    #[serde(default)]
+    pub needs_ci: bool,
     /// Whose approval a cutover needs, by configuration; the policy may ask for more.
     #[serde(default)]
     pub approval: Approval,
@@ -91,6 +94,9 @@ pub struct Soak {
     pub watch_s: u64,
     /// What follows when something goes wrong.
     pub on_failure: OnFailure,
+    /// How many restarts of the new colour's containers are borne meanwhile; none: they are not counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restarts: Option<u32>,
 }
 
 impl Default for Soak {
@@ -98,6 +104,7 @@ impl Default for Soak {
         Self {
             watch_s: 30,
             on_failure: OnFailure::Return,
+            restarts: None,
         }
     }
 }

@@ -96,6 +96,11 @@ pub struct Image {
     pub digest: Option<Safe>,
 }
 
+/// Digits of a commit's hash that are enough to know it by.
+const HASH: usize = 7;
+/// What some builders put before the hash in a tag.
+const PREFIX: &str = "sha-";
+
 impl Image {
     /// The tag, or the digest's head where the spec names a digest, or `latest`.
     pub fn tag(&self) -> &str {
@@ -104,6 +109,14 @@ impl Image {
             Some((_, digest)) => short_digest(digest),
             None => last.split_once(':').map_or("latest", |(_, tag)| tag),
         }
+    }
+
+    /// The commit's hash that the tag is; none where it is something else, or a digest.
+    pub fn commit(&self) -> Option<&str> {
+        let tag = self.tag();
+        let hash = tag.strip_prefix(PREFIX).unwrap_or(tag);
+        let is_hash = hash.len() >= HASH && hash.bytes().all(|b| b.is_ascii_hexdigit());
+        (is_hash && !self.name.contains('@')).then_some(hash)
     }
 
     /// The tag as people say it: a commit's hash by its first 7 digits, anything else whole.

@@ -5,6 +5,7 @@
 //! moves every few seconds does not void a confirmation, what would change the decision does.
 
 pub(in crate::ops) mod approval;
+mod ci;
 pub(in crate::ops) mod cleanup;
 mod decisive;
 mod deploy;
@@ -32,7 +33,7 @@ pub use release::Demands;
 pub(in crate::ops) use release::Stands;
 pub use smoke::{Fetch, Probe, Question, Trial};
 pub(in crate::ops) use smoke::{all, ill, pods, port};
-pub use soaked::{Soaked, soaked};
+pub use soaked::{Restarts, Soaked, restarted, restarts, soaked};
 pub use still::{open, still};
 pub(in crate::ops) use tested::revisions;
 pub use tested::{Revisions, in_words};

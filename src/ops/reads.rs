@@ -7,8 +7,8 @@ use super::bastion::Bastion;
 use super::{OperationKind, kept_selector, policy};
 use crate::clients::kubernetes::Right;
 use crate::estate::{
-    Approver, Autoscaler, Check, Delta, Deployment, Estate, Fault, FaultKind, Kind, Lease, Pod,
-    Record, Safe, Seen, Service, Slice, Verdict,
+    Approver, Autoscaler, Check, Delta, Deployment, Estate, Fault, FaultKind, Kind, Lasting, Lease,
+    Pod, Record, Safe, Seen, Service, Slice, Verdict,
 };
 
 /// Everything that a plan hangs on, read now, all at once.
@@ -87,6 +87,11 @@ pub async fn fresh(bastion: &Bastion) -> Result<Estate, Fault> {
         policy::ask_clock(bastion, &mut estate).await;
     }
     estate.user = Some(bastion.person.user.clone());
+    estate.credential = cluster.credential().await.map(|it| Lasting {
+        way: it.way,
+        until: it.expires,
+        is_renewed: it.is_renewed,
+    });
     Ok(estate)
 }
 

@@ -335,6 +335,7 @@ mod tests {
                     approval: Default::default(),
                     soak: crate::estate::Soak::default(),
                     needs_smoke: false,
+                    needs_ci: false,
                 },
                 false,
             )],

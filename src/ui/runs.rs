@@ -203,23 +203,5 @@ pub fn mark(progress: &Progress) -> Mark {
 
 /// How far something is, in words.
 pub fn word(progress: &Progress) -> String {
-    let word = match progress {
-        Progress::Queued => "queued",
-        Progress::Waiting => "waits for approval",
-        Progress::Running => "running",
-        Progress::Other(word) => return format!("unknown state {word}"),
-        Progress::Done(conclusion) => match conclusion {
-            Conclusion::Success => "passed",
-            Conclusion::Failure => "failed",
-            Conclusion::Cancelled => "cancelled",
-            Conclusion::Skipped => "skipped",
-            Conclusion::TimedOut => "timed out",
-            Conclusion::ActionRequired => "action required",
-            Conclusion::Neutral => "neutral",
-            Conclusion::Stale => "stale",
-            Conclusion::StartupFailure => "failed to start",
-            Conclusion::Other(word) => return format!("unknown conclusion {word}"),
-        },
-    };
-    word.to_owned()
+    progress.words()
 }

@@ -5,7 +5,7 @@ mod load;
 mod outage;
 mod rollout;
 mod traffic;
-mod trouble;
+pub mod trouble;
 mod truth;
 
 use crate::estate::{Home, program};

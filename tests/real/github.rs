@@ -128,6 +128,15 @@ async fn every_request_fits(prism: &Prism) {
     let job = &jobs.jobs[0];
     assert!(!job.steps.is_empty(), "{job:?}");
     assert!(job.failed_step().is_none() && job.completed.is_some());
+    // What operations ask and do.
+    let run = github.run(runs[0].id).await.unwrap();
+    assert_eq!(run.id, runs[0].id);
+    let commit = "009b8a3a9ccbb128af87f9b1c0f4c62e8a304f6d";
+    for part in [commit, &commit[..7]] {
+        let of_it = github.runs_of(part).await.unwrap();
+        assert!(of_it.iter().all(|run| run.sha.starts_with(part)));
+    }
+    assert_eq!(github.dispatched("ci.yml", "no such name").await, Ok(None));
 }
 
 async fn the_log_is_asked_for_where_it_is(prism: &Prism) {

@@ -22,6 +22,7 @@ impl World {
         let demand = lock(&self.demands).as_ref().map(|(demand, _)| *demand);
         Scope {
             needs_smoke: demand == Some(Demand::Smoke),
+            needs_ci: false,
             approval: Approval {
                 by: match demand {
                     Some(Demand::Approval) => Approver::Other,

@@ -278,5 +278,6 @@ pub fn scope(name: &str) -> Scope {
         },
         approval: Default::default(),
         needs_smoke: false,
+        needs_ci: false,
     }
 }

@@ -57,6 +57,7 @@ pub fn scope(name: &str, tier: Tier) -> Scope {
         soak: Soak::default(),
         approval: Default::default(),
         needs_smoke: false,
+        needs_ci: false,
     }
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Edit, Field, Input, Proposal, Wish, Worker, renumber, want};
 use crate::app::dialog::{Dialog, Line};
 use crate::app::state::{Environment, State};
-use crate::estate::runs::{Conclusion, Progress, Repository, Run};
+use crate::estate::runs::{Conclusion, Progress, Repository, Run, newest_of};
 use crate::estate::timeline::{Weight, ending};
 use crate::estate::{Image, Safe};
 use crate::ops::plan::{How, asked};
@@ -16,11 +16,6 @@ use crate::ops::{OperationKind, Plan};
 
 /// The field of the images.
 const IMAGES: &str = "images";
-/// Digits of a commit's hash that are enough to know it by.
-const HASH: usize = 7;
-/// What some builders put before the hash in a tag.
-const PREFIX: &str = "sha-";
-
 /// The images of a deploy as far as they are filled in.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Images {
@@ -81,7 +76,7 @@ fn newest(state: &State) -> Option<String> {
     let mut live = view.images.iter().flat_map(|(_, images)| images);
     let (image, _) = live.next()?;
     let tag = image.tag();
-    let hash = hash_in(tag).filter(|_| !image.name.contains('@'))?;
+    let hash = image.commit()?;
     let run = newest_run(state.repository.as_ref()?, &estate.scope.name)?;
     let commit = run.sha.get(..hash.len())?;
     Some(format!(":{}{commit}", &tag[..tag.len() - hash.len()]))
@@ -141,13 +136,6 @@ pub(super) fn newer(state: &State, proposal: &Proposal, plan: &Plan) -> Vec<Line
     lines
 }
 
-/// The commit's hash that a tag is.
-fn hash_in(tag: &str) -> Option<&str> {
-    let hash = tag.strip_prefix(PREFIX).unwrap_or(tag);
-    let is_hash = hash.len() >= HASH && hash.bytes().all(|b| b.is_ascii_hexdigit());
-    is_hash.then_some(hash)
-}
-
 /// Reads the field anew: other images are another worker's.
 pub fn refill(state: &mut State, proposal: &mut Proposal, dialog: &Dialog) {
     let (Wish::Start(OperationKind::Deploy) | Wish::Start(OperationKind::Release)) = proposal.wish
@@ -190,13 +178,7 @@ fn run_of<'a>(repository: &'a Repository, image: &Safe) -> Option<&'a Run> {
         name: image.clone(),
         digest: None,
     };
-    let hash = hash_in(image.tag())?;
-    let of_it = |run: &&Run| run.sha.starts_with(hash);
-    let mut over = (repository.runs.value.iter())
-        .filter(of_it)
-        .filter(|run| matches!(run.progress, Progress::Done(_)));
-    over.next()
-        .or_else(|| repository.runs.value.iter().find(of_it))
+    newest_of(&repository.runs.value, image.commit()?)
 }
 
 /// What is there now and how the field is filled in, while nothing can be planned.

@@ -18,6 +18,10 @@ use crate::estate::{Fault, Safe};
 
 /// Runs that are looked through for one that was dispatched.
 const RECENT: u32 = 50;
+/// Runs of which one may be of a commit: a page of the largest size.
+const MANY: u32 = 100;
+/// Digits of a commit's hash.
+const HASH: usize = 40;
 
 /// Why a dispatch, or the cancellation of a run, is not known to be done.
 #[derive(Clone, Debug, PartialEq)]
@@ -91,6 +95,26 @@ impl Github {
         let path = self.path(&format!("actions/runs/{id}"));
         let body = self.ask(&path, None).await?.body(self.host())?;
         wire::run(&body.bytes).map_err(|e| self.unreadable(&e))
+    }
+
+    /// The workflow's newest runs of the commit whose hash begins so, newest first. GitHub knows whole hashes alone: for a
+    /// part of one it is looked for among the newest runs of all.
+    ///
+    /// # Errors
+    /// As [`Github::run`].
+    pub async fn runs_of(&self, commit: &str) -> Result<Vec<Run>, Fault> {
+        let name = transport::escaped(&self.0.target.workflow);
+        let of = match commit.len() == HASH && commit.bytes().all(|b| b.is_ascii_hexdigit()) {
+            true => format!("head_sha={commit}&"),
+            false => String::new(),
+        };
+        let path = self.path(&format!(
+            "actions/workflows/{name}/runs?{of}per_page={MANY}"
+        ));
+        let body = self.ask(&path, None).await?.body(self.host())?;
+        let mut runs = wire::runs(&body.bytes).map_err(|e| self.unreadable(&e))?;
+        runs.retain(|run| run.sha.starts_with(commit));
+        Ok(runs)
     }
 
     /// The newest dispatched run of `workflow` whose name holds `text`.

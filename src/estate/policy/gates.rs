@@ -16,6 +16,10 @@ const LONGEST: u64 = 86_400;
 pub struct Demanded {
     /// A smoke test of what is there.
     pub smoke: bool,
+    /// A green run of the commit.
+    pub ci: bool,
+    /// How many restarts a soak bears at most.
+    pub restarts: Option<u32>,
     /// Seconds that a cutover is watched at least.
     pub soak_s: u64,
     /// Alerts whose labels fit one of these are gates.
@@ -31,6 +35,8 @@ pub struct Demanded {
 #[serde(deny_unknown_fields)]
 struct Said {
     smoke: Option<bool>,
+    ci: Option<bool>,
+    restarts: Option<u32>,
     soak: Option<u64>,
     alerts: Option<Vec<BTreeMap<String, Values>>>,
     queries: Option<Vec<QuerySaid>>,
@@ -88,6 +94,8 @@ fn demanded(said: Said) -> Result<Demanded, String> {
     }
     Ok(Demanded {
         smoke: said.smoke.unwrap_or(false),
+        ci: said.ci.unwrap_or(false),
+        restarts: said.restarts,
         soak_s,
         alerts: alerts.collect::<Result<_, _>>()?,
         queries,
@@ -146,6 +154,13 @@ fn query(said: QuerySaid) -> Result<Query, String> {
     })
 }
 
+fn fewer(one: Option<u32>, other: Option<u32>) -> Option<u32> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -155,6 +170,8 @@ impl Demanded {
     pub(super) fn and(self, other: Self) -> Self {
         Self {
             smoke: self.smoke || other.smoke,
+            ci: self.ci || other.ci,
+            restarts: fewer(self.restarts, other.restarts),
             soak_s: self.soak_s.max(other.soak_s),
             alerts: [self.alerts, other.alerts].concat(),
             queries: joined(self.queries, &other.queries),
@@ -219,9 +236,11 @@ impl Estate {
 
     /// How long a cutover is watched, and what follows; the policy may demand more seconds.
     pub fn soak(&self) -> Soak {
+        let (own, demanded) = (self.scope.soak, self.demanded());
         Soak {
-            watch_s: self.scope.soak.watch_s.max(self.demanded().soak_s),
-            ..self.scope.soak
+            watch_s: own.watch_s.max(demanded.soak_s),
+            restarts: fewer(own.restarts, demanded.restarts),
+            ..own
         }
     }
 

@@ -14,9 +14,9 @@ use crate::ops::entry::{Entry, Step, What};
 use crate::ops::journal::Journal;
 use crate::ops::kept::Kept;
 use crate::ops::machine::{Next, Operation};
-use crate::ops::plan::{Refusal, RefusalKind, Within, check};
+use crate::ops::plan::{Refusal, RefusalKind, Within, check, target};
 use crate::ops::record::Unamended;
-use crate::ops::{lock, reads, record};
+use crate::ops::{ci, lock, reads, record};
 
 /// How often the record is read for the run's id, which is written there when GitHub has said it.
 const LOOKS: u32 = 60;
@@ -75,7 +75,10 @@ impl Prepared {
     ) -> Result<Run, Refused> {
         let bastion = self.bastion.clone();
         let kept = host(&bastion, within).await?;
-        let estate = reads::fresh(&bastion).await?;
+        let mut estate = reads::fresh(&bastion).await?;
+        if let Some(colour) = target(&self.request, &estate) {
+            ci::look(&bastion, &mut estate, &colour).await;
+        }
         let plan = check(&self.request, &estate, bastion.clock.now()).map_err(Refused::Refusal)?;
         if confirmed.is_some_and(|hash| hash != plan.hash.as_str()) {
             return Err(Refused::Moved(Box::new(plan)));

@@ -16,7 +16,7 @@ use crate::ops::bastion::Planted;
 use crate::ops::entry::{Step, What};
 use crate::ops::lock::millis;
 use crate::ops::machine::{HELD, UNSURE};
-use crate::ops::plan::{Plan, Soaked, soaked};
+use crate::ops::plan::{Plan, Restarts, Soaked, restarted, restarts, soaked};
 
 /// How far a soak has come.
 struct Soak {
@@ -35,6 +35,8 @@ struct Soak {
     is_called: bool,
     /// What the questions at its end found.
     end: End,
+    /// The restarts that there were when this worker began to watch.
+    restarts: Option<Restarts>,
 }
 
 impl Run {
@@ -60,6 +62,9 @@ impl Run {
                 return Ok(vec![failed(&step, why)]);
             }
             let mut wrong = self.serves_nobody(&plan, &mut soak).await;
+            if wrong.is_none() {
+                wrong = self.restarted(&plan, &mut soak);
+            }
             let said = match seen {
                 Soaked::Well(said) => said,
                 Soaked::Waiting(why) => self.unsure(&plan, &mut soak, why, true).await?,
@@ -114,6 +119,7 @@ impl Run {
             is_held: paused.is_some_and(|why| why.starts_with(HELD)),
             is_called: paused.is_some_and(|why| !why.starts_with(HELD)),
             end: End::Open,
+            restarts: None,
         }
     }
 
@@ -170,6 +176,16 @@ impl Run {
         let now = self.looked_again().await;
         let is_so = is_settled && now.is_some_and(|now| starved(&now, plan).is_some());
         is_so.then_some(why)
+    }
+
+    /// More containers restarted than are borne, since this worker began to watch.
+    fn restarted(&self, plan: &Plan, soak: &mut Soak) -> Option<Safe> {
+        let estate = &self.eyes.estate;
+        if !self.eyes.has_seen() {
+            return None;
+        }
+        let before = soak.restarts.get_or_insert_with(|| restarts(plan, estate));
+        restarted(plan, estate, before)
     }
 
     /// It is not known whether all is well: beyond its limit that pauses and calls, and moves nothing.

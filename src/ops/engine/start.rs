@@ -21,7 +21,7 @@ use crate::ops::plan::{
     Flip, Gate, Plan, Refusal, RefusalKind, Request, Update, check, is_glass, left, target,
 };
 use crate::ops::record::{self, NotWritten};
-use crate::ops::{helm, marks, monitoring, reads};
+use crate::ops::{ci, helm, marks, monitoring, reads};
 
 /// Why there is no worker.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,6 +78,7 @@ pub async fn prepare(bastion: &Bastion, request: Request) -> Result<Prepared, Re
     let colour = target(&request, &estate);
     if let Some(colour) = &colour {
         monitoring::look(bastion, &mut estate, colour).await;
+        ci::look(bastion, &mut estate, colour).await;
     }
     let mut plan = check(&request, &estate, bastion.clock.now());
     if request.kind == OperationKind::Rollback && plan.is_err() {
@@ -180,6 +181,7 @@ impl Prepared {
         if let Some(colour) = target(&self.request, &estate) {
             estate.alerts = self.eyes.estate.alerts.clone();
             monitoring::look(bastion, &mut estate, &colour).await;
+            ci::look(bastion, &mut estate, &colour).await;
         }
         helm::look(bastion, &mut estate, &self.request).await;
         let plan = check(&self.request, &estate, bastion.clock.now()).map_err(Refused::Refusal)?;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::approval::approval;
+use super::ci::{ci, credential};
 use super::cleanup;
 use super::freeze::freeze;
 use super::left::is_left;
@@ -70,6 +71,10 @@ pub(super) fn cutover(
     gates.push(capacity(estate, to));
     gates.extend(held(&holds));
     gates.extend(monitoring::gates(estate, switch, to, now));
+    if !flips.is_empty() {
+        gates.extend(ci(estate, switch, to));
+        gates.extend(credential(estate, now));
+    }
     gates.extend(verified(request));
     if !flips.is_empty() {
         gates.extend(cleanup::follows(switch, to));

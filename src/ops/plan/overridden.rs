@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use super::ci::{CI, CREDENTIAL};
 use super::{Finding, Gate, Plan, Refusal, Request, monitoring};
 use crate::estate::{Estate, Safe};
 
 impl Gate {
-    /// Whether somebody may override it (SAFETY, rule 6): what monitoring says, and how large a colour is. Never
+    /// Whether somebody may override it (SAFETY, rule 6): what monitoring says, how large a colour is, what GitHub says of
+    /// its commit, and how long our credential lasts. Never
     /// what a flip itself stands on: pods behind the whole selector, ports, readiness, the lock.
     pub fn may_be_overridden(&self) -> bool {
-        monitoring::is_of_monitoring(&self.name) || self.name.as_str() == "capacity"
+        monitoring::is_of_monitoring(&self.name)
+            || ["capacity", CI, CREDENTIAL].contains(&self.name.as_str())
     }
 
     /// Whether it stands in the way of a forward move.

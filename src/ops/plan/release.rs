@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::approval::{APPROVAL, is_of_approval};
+use super::ci::credential;
 use super::cleanup;
 use super::gates::{flips, services};
 use super::monitoring::is_of_monitoring;
@@ -35,6 +36,7 @@ pub(super) fn release(
     let to = plan.to.clone();
     let services = services(estate, switch)?;
     plan.flips = flips(&services, |s| s.selector.with(&switch.key, &to));
+    plan.gates.extend(credential(estate, now));
     plan.gates.extend(verified(request));
     plan.gates.extend(
         switch
@@ -154,6 +156,9 @@ fn later(request: &Request, estate: &Estate, switch: &TrafficSwitch, to: &Safe, 
     if estate.needs_smoke() && !is_tested {
         let said = "a smoke test is demanded, and no [[environment.smoke]] is configured here: its flip would never be allowed";
         return Gate::new(LATER, Finding::Bad, said);
+    }
+    if estate.needs_ci() {
+        asked.push("a green run of the commit");
     }
     if is_tested {
         asked.push("the smoke test");

@@ -3,12 +3,14 @@
 //! Only a new or graver alert, or a query out of its bounds, speaks against it. What is not known does not: a
 //! Prometheus that is away never moves traffic.
 
+use std::collections::BTreeMap;
+
 use jiff::SignedDuration;
 
 use super::monitoring::{is_believed, proofs, queried, server_time, words};
 use super::{Finding, Gate, Plan};
 use crate::estate::alerts::{AlertView, Alerts};
-use crate::estate::{Currency, Estate, Now, Safe, Verdict};
+use crate::estate::{Currency, Estate, Now, Pod, Safe, Verdict, why};
 
 /// How long Prometheus may take to tell Alertmanager of an alert, which may have a silence waiting for it.
 const DELIVERY: SignedDuration = SignedDuration::from_secs(15);
@@ -83,6 +85,52 @@ pub fn soaked(plan: &Plan, estate: &Estate, now: Now) -> Soaked {
     let mut said = vec!["no new alert".to_owned()];
     said.extend(read.iter().map(|(id, it)| format!("{id} {}", it.said)));
     Soaked::Well(said.join("; ").into())
+}
+
+/// Restarts of the containers of each pod, by its uid.
+pub type Restarts = BTreeMap<Safe, u32>;
+
+/// The pods of the colour that `plan` brought traffic to, ready or not.
+fn pods<'a>(plan: &Plan, estate: &'a Estate) -> impl Iterator<Item = &'a Pod> {
+    let place = plan.place(estate);
+    let scope = &estate.scope;
+    let is_of = move |pod: &&Pod| {
+        let switch = scope.traffic.as_ref();
+        let colour = switch.and_then(|switch| switch.colour_of(&pod.labels));
+        let is_ours = scope
+            .workloads
+            .iter()
+            .any(|it| it.labels.selects(&pod.labels));
+        colour == place && is_ours && pod.deleting.is_none()
+    };
+    estate.pods.value.iter().filter(is_of)
+}
+
+/// The restarts of the colour's pods that `plan` brought traffic to, as they are.
+pub fn restarts(plan: &Plan, estate: &Estate) -> Restarts {
+    let of = |pod: &Pod| (pod.uid.clone(), pod.restarts());
+    pods(plan, estate).map(of).collect()
+}
+
+/// More of them since `before` than the soak of `plan` bears: a pod that came since counts whole.
+pub fn restarted(plan: &Plan, estate: &Estate, before: &Restarts) -> Option<Safe> {
+    let most = plan.soak.restarts?;
+    let more = |pod: &Pod| {
+        let was = before.get(&pod.uid).copied().unwrap_or(0);
+        pod.restarts().saturating_sub(was)
+    };
+    let sum = pods(plan, estate).map(more).fold(0, u32::saturating_add);
+    let worst = pods(plan, estate).max_by_key(|pod| more(pod))?;
+    let why = worst.containers.iter().find_map(|it| it.last.as_ref());
+    let why = why.map_or_else(String::new, |last| format!(": {}", why::exit(last)));
+    (sum > most).then(|| {
+        let to = Plan::colour_in_words(&plan.to);
+        format!(
+            "restarts: containers of {to} restarted {sum} times since the flip, and {most} are borne; {}{why}",
+            worst.name
+        )
+        .into()
+    })
 }
 
 /// Whether nothing can be silencing the alert: Alertmanager knows it, or does not answer, or should know by now.

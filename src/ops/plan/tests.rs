@@ -1,6 +1,7 @@
 //! Each gate, seen to open and to close.
 
 mod approval;
+mod ci;
 mod deploy;
 mod helm;
 mod tested;

@@ -8,7 +8,7 @@ use serde_json::json;
 use std::io::Write;
 
 /// A kubelet's word on a container that was killed for its memory for the third time.
-fn run_out_of_memory(plane: &Plane, namespace: &str, name: &str) {
+pub fn run_out_of_memory(plane: &Plane, namespace: &str, name: &str) {
     let pods: Api<Pod> = Api::namespaced(plane.client(), namespace);
     let killed = json!({"exitCode": 137, "reason": "OOMKilled",
         "startedAt": "2026-01-01T00:00:00Z", "finishedAt": "2026-01-01T00:00:10Z"});

@@ -160,3 +160,28 @@ fn i_25_a_prometheus_that_is_killed_in_the_soak_holds_and_never_moves_traffic() 
         .assert(0, &["goes on", "watched for 8 s: it stayed; no new alert"]);
     assert_eq!(stage.colours(), ["green", "green"]);
 }
+
+#[test]
+fn restarts_of_one_pod_in_the_soak_bring_traffic_back_though_others_serve() {
+    let stage = Stage::new("ops-restarts");
+    let dave = stage.operator("dave");
+    let gates = "[environment.gates]\nrestarts = 1\n[environment.traffic]";
+    dave.edit("[environment.traffic]", gates);
+    dave.edit("watch = 2", "watch = 60");
+    let cutover = dave.start(&CUTOVER);
+    await_soak(&stage, &dave);
+    let start = "digital-wall-green-backend-";
+    let pod = crate::cockpit::names_of(stage.plane, stage.namespace, start).remove(0);
+
+    crate::cockpit::trouble::run_out_of_memory(stage.plane, stage.namespace, &pod);
+
+    cutover.end().assert(
+        8,
+        &[
+            "watch FAILED: restarts: containers of GREEN restarted 3 times since the flip, and 1 are borne",
+            &pod,
+            "OOMKilled",
+        ],
+    );
+    stage.await_live("blue");
+}

@@ -240,6 +240,7 @@ mod tests {
             traffic: None,
             soak: crate::estate::Soak::default(),
             needs_smoke: false,
+            needs_ci: false,
             approval: Default::default(),
         };
         let said = |words: &[&str]| match asked(words, &scope) {

@@ -1,0 +1,81 @@
+//! Whether the commit that a cutover brings live was found well by the workflow, and whether whoever watches it can
+//! show who they are until the end.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Finding, Gate};
+use crate::estate::ci::Built;
+use crate::estate::{Estate, Now, TrafficSwitch};
+
+/// The gate of the workflow's run.
+pub(super) const CI: &str = "ci";
+/// The gate of the credential.
+pub(super) const CREDENTIAL: &str = "credential";
+/// What a cutover takes besides its soak, and a clock that is wrong.
+const SPARE: SignedDuration = SignedDuration::from_mins(2);
+/// An end that is further away is not worth a line.
+const FAR: SignedDuration = SignedDuration::from_hours(24);
+
+/// The run of the commit that each workload of the colour `to` is tagged by; none where none is demanded.
+pub(super) fn ci(estate: &Estate, switch: &TrafficSwitch, to: usize) -> Option<Gate> {
+    // The screen does not ask: its dialog has the plan of a worker, which does.
+    let is_asked = estate.ci.is_some() || estate.user.is_some();
+    if !estate.needs_ci() || !is_asked {
+        return None;
+    }
+    let view = estate.colour_view(Some(to));
+    let mut built: Vec<Built> = Vec::new();
+    for (workload, images) in &view.images {
+        if images.is_empty() {
+            let said = format!("{workload} of {} runs nothing", switch.colours[to]);
+            built.push(Built::Unknown(said.into()));
+        }
+        for found in images.iter().map(|(image, _)| estate.built(image)) {
+            // Several parts are of one commit as a rule.
+            if !built.contains(&found) {
+                built.push(found);
+            }
+        }
+    }
+    let of = |is: fn(&Built) -> bool| built.iter().filter(move |it| is(it));
+    let words = |it: &Built| match it {
+        Built::Green(said) | Built::Red(said) | Built::Unknown(said) => said.to_string(),
+    };
+    let red: Vec<String> = of(|it| matches!(it, Built::Red(_))).map(words).collect();
+    let unknown: Vec<String> = of(|it| matches!(it, Built::Unknown(_)))
+        .map(words)
+        .collect();
+    let (finding, said) = match (red.is_empty(), unknown.is_empty(), built.is_empty()) {
+        (false, ..) => (Finding::Bad, red),
+        (true, false, _) => (Finding::Unknown, unknown),
+        (true, true, true) => (Finding::Unknown, vec!["nothing runs there".to_owned()]),
+        (true, true, false) => (Finding::Ok, built.iter().map(words).collect()),
+    };
+    Some(Gate::new(CI, finding, said.join("; ")))
+}
+
+/// Whether our credential outlives what a cutover watches (SAFETY, model 2): when it ends nobody guards. None where it
+/// does so by far, or was not looked at.
+pub(super) fn credential(estate: &Estate, now: Now) -> Option<Gate> {
+    let lasting = estate.credential.as_ref()?;
+    let until = lasting.until.filter(|_| !lasting.is_renewed)?;
+    let server: Timestamp = estate.server_time(now);
+    let watch = i64::try_from(estate.soak().watch_s).unwrap_or(i64::MAX);
+    let needed = SignedDuration::from_secs(watch).saturating_add(SPARE);
+    let left = until.duration_since(server);
+    let (way, minutes) = (&lasting.way, needed.as_mins() + 1);
+    match (left >= needed, left >= needed.saturating_add(FAR)) {
+        (_, true) => None,
+        (true, false) => {
+            let said = format!("{way}, valid until {until:.0}: longer than it is watched");
+            Some(Gate::new(CREDENTIAL, Finding::Ok, said))
+        }
+        (false, _) => {
+            let said = format!(
+                "{way} ends at {until:.0}, and this takes up to {minutes} min: nobody would guard it then; renew it, or leave it \
+                 to somebody whose credential lasts"
+            );
+            Some(Gate::new(CREDENTIAL, Finding::Bad, said))
+        }
+    }
+}
