@@ -191,6 +191,7 @@ fn the_example_shows_every_key_that_is_known() {
         "clean_up",
         "ci",
         "restarts",
+        "draining",
         "hook",
         "on",
         "timeout",

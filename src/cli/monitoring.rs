@@ -4,7 +4,7 @@ use crate::clients::http::{Bearer, Reach, Target};
 use crate::config::{self, Address, Environment, Reference, Replica};
 use crate::estate::Safe;
 use crate::estate::alerts::AlertScope;
-use crate::estate::gates::{Fit, GateScope, Query, Quiet, Traffic};
+use crate::estate::gates::{DRAINING, Fit, GateScope, Query, Quiet, Traffic};
 use crate::ops::monitoring::Monitors;
 use crate::sources::alerts;
 
@@ -16,7 +16,7 @@ pub fn target(environment: &Environment) -> Option<alerts::Target> {
         prometheus: Some(reach(&prometheus.address)),
         alertmanager: environment.alertmanager.as_ref().map(reach),
         belongs: belongs.map(|(k, v)| (Safe::new(k), Safe::new(v))).collect(),
-        queries: gates.queries,
+        queries: gates.asked().cloned().collect(),
         // Without a switch nothing is cut over.
         colours: (environment.traffic.iter())
             .flat_map(|traffic| traffic.colours.iter().map(|c| Safe::new(c)))
@@ -60,6 +60,13 @@ fn gates(said: &config::Gates) -> GateScope {
         alerts: (said.alerts.as_ref()).map_or(built_in.alerts, |all| all.iter().map(fit).collect()),
         queries: said.queries.iter().map(query).collect(),
         interval_s: said.interval.map_or(built_in.interval_s, u64::from),
+        draining: said.draining.as_deref().map(|expression| Query {
+            name: DRAINING.into(),
+            expression: Safe::new(expression),
+            below: None,
+            above: None,
+            traffic: None,
+        }),
         unknown_s: said.unknown.map_or(built_in.unknown_s, u64::from),
     }
 }

@@ -33,6 +33,8 @@ pub struct Gates {
     pub restarts: Option<u32>,
     /// Queries.
     pub queries: Vec<Query>,
+    /// PromQL that gives the requests a second that `$colour` gets.
+    pub draining: Option<String>,
     /// Whose approval a cutover needs.
     pub approval: Approval,
     /// Seconds that an approval holds: 3,600.
@@ -80,7 +82,7 @@ pub enum Quiet {
     Pass,
 }
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "approval",
     "approval_lasts",
     "soak",
@@ -91,6 +93,7 @@ const KEYS: [&str; 11] = [
     "smoke",
     "ci",
     "restarts",
+    "draining",
     "query",
 ];
 const OF_QUERY: [&str; 7] = [
@@ -128,6 +131,17 @@ pub(super) fn read(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Gates> {
     let restarts = section.optional(walk, "restarts", |walk, node| walk.number(node, 0, 1_000));
     let alerts = section.optional(walk, "alerts", alerts);
     let queries = section.optional(walk, "query", queries);
+    let draining = section.optional(walk, "draining", |walk, node| {
+        let text = expression(walk, node)?;
+        if !text.contains("$colour") {
+            walk.mismatch(
+                node,
+                "PromQL that asks about one colour: $colour stands for it",
+            );
+            return None;
+        }
+        Some(text)
+    });
     Some(Gates {
         soak: soak?,
         alerts: alerts?,
@@ -138,6 +152,7 @@ pub(super) fn read(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Gates> {
         ci: ci?.unwrap_or_default(),
         restarts: restarts?,
         queries: queries?.unwrap_or_default(),
+        draining: draining?,
         approval: approval?.unwrap_or_default(),
         approval_lasts: lasts?,
     })
@@ -145,7 +160,7 @@ pub(super) fn read(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Gates> {
 
 /// What of it asks a Prometheus that there is not.
 pub(super) fn lacks_prometheus(walk: &mut Walk<'_>, node: &Node<'_>) {
-    let keys = ["alerts", "query", "interval", "unknown"];
+    let keys = ["alerts", "query", "interval", "unknown", "draining"];
     let found = "of no use without a Prometheus";
     useless(walk, node, &keys, found, "[prometheus], which it asks");
 }

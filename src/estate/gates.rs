@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::chart::Measured;
-use super::{Fault, Labels, Moment, Safe};
+use super::{Estate, Fault, Labels, Moment, Safe};
 
 /// What stands for the colour that traffic is to go to, in the text of a query.
 pub const COLOUR: &str = "$colour";
@@ -22,7 +22,15 @@ pub struct GateScope {
     pub interval_s: u64,
     /// Seconds that a soak may be UNKNOWN before it holds and calls.
     pub unknown_s: u64,
+    /// The requests a second that `$colour` gets: no gate, but what tells whether a colour that traffic left still serves.
+    #[serde(default)]
+    pub draining: Option<Query>,
 }
+
+/// The name of the query of requests a second; no gate may have it, since it has a blank.
+pub const DRAINING: &str = "requests a second";
+/// Fewer requests a second are about none.
+const DRAINED: f64 = 0.05;
 
 impl Default for GateScope {
     fn default() -> Self {
@@ -32,6 +40,7 @@ impl Default for GateScope {
             queries: Vec::new(),
             interval_s: 10,
             unknown_s: 60,
+            draining: None,
         }
     }
 }
@@ -63,6 +72,11 @@ impl GateScope {
     /// Whether an alert with `labels` is a gate.
     pub fn takes(&self, labels: &Labels) -> bool {
         self.alerts.iter().any(|fit| fit.takes(labels))
+    }
+
+    /// The queries that are asked: those that are gates, and that of the requests.
+    pub fn asked(&self) -> impl Iterator<Item = &Query> {
+        self.queries.iter().chain(&self.draining)
     }
 
     /// Whether monitoring is asked for nothing that is a gate.
@@ -176,6 +190,53 @@ impl Reading {
     }
 }
 
+/// Whether a colour that traffic left still serves: its connections stay where they are (I-18).
+#[derive(Clone, Debug, PartialEq)]
+pub enum Draining {
+    /// So many requests a second still go there.
+    Still(f64),
+    /// About none does.
+    Drained,
+    /// It was not asked yet.
+    Waiting,
+    /// It was not told lately; why.
+    Unknown(Safe),
+}
+
+impl std::fmt::Display for Draining {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Still(rate) if *rate < 10.0 => write!(f, "draining, {rate:.1} requests/s"),
+            Self::Still(rate) => write!(f, "draining, {rate:.0} requests/s"),
+            Self::Drained => f.write_str("drained"),
+            Self::Waiting => f.write_str("draining? not asked yet"),
+            Self::Unknown(why) => write!(f, "draining? {why}"),
+        }
+    }
+}
+
+impl Estate {
+    /// Whether the colour that no Service of the switch selects still serves, by the configured query; none where there is
+    /// none, or no such colour.
+    pub fn draining(&self, now: Moment) -> Option<Draining> {
+        let (switch, alerts) = (self.scope.traffic.as_ref()?, self.alerts.as_ref()?);
+        let idle = 1 - self.live_colour()?;
+        let gates = &alerts.scope.gates;
+        let query = gates.draining.as_ref()?;
+        let Some((at, reading)) = alerts.readings.of(query, &switch.colours[idle]) else {
+            return Some(Draining::Waiting);
+        };
+        if now.since(*at) > 3_000 * gates.interval_s {
+            return Some(Draining::Unknown("not told lately".into()));
+        }
+        Some(match &reading.value {
+            Ok(rate) if *rate < DRAINED => Draining::Drained,
+            Ok(rate) => Draining::Still(*rate),
+            Err(why) => Draining::Unknown(why.clone()),
+        })
+    }
+}
+
 /// The text of an expression about `colour`. A colour is a label's value: it needs no escape.
 pub fn about(expression: &str, colour: &str) -> String {
     expression.replace(COLOUR, colour)
@@ -249,6 +310,80 @@ mod tests {
             samples: values.iter().map(sample).collect(),
             warnings: Vec::new(),
         }
+    }
+
+    #[test]
+    fn i_18_the_colour_that_traffic_left_is_draining_until_about_no_request_goes_there() {
+        use super::super::alerts::{AlertScope, Alerts, AlertsSeen};
+        use super::super::fold::tests::now;
+        use super::super::pods::tests::{labels, scope};
+        use super::super::{Delta, Seen, Service};
+        let query = Query {
+            name: DRAINING.into(),
+            expression: "sum(rate(requests{colour=\"$colour\"}[1m]))".into(),
+            below: None,
+            above: None,
+            traffic: None,
+        };
+        let mut estate = Estate::new(scope(), None);
+        let mut alerts = AlertScope::default();
+        alerts.gates.draining = Some(query.clone());
+        estate.alerts = Some(Alerts::new(alerts));
+        assert_eq!(
+            estate.draining(now(0).at),
+            None,
+            "which colour is idle is not known"
+        );
+        let live = Service {
+            name: "digital-wall-service".into(),
+            uid: "u".into(),
+            resource_version: "1".into(),
+            selector: labels(&[("version", "green")]),
+            kind: "ClusterIP".into(),
+            ports: Vec::new(),
+            targets: Vec::new(),
+            marks: Labels::default(),
+            has_annotations: false,
+            owners: Vec::new(),
+            created: None,
+            managers: Vec::new(),
+        };
+        for delta in [Delta::Began, Delta::Page(vec![live]), Delta::Ended] {
+            estate.apply(Seen::Services(delta), now(0));
+        }
+        let at = now(60_000).at;
+        assert_eq!(estate.draining(at), Some(Draining::Waiting));
+        let read = |estate: &mut Estate, value: Result<f64, Safe>| {
+            let reading = Reading {
+                gate: DRAINING.into(),
+                colour: Some("blue".into()),
+                value,
+                requests: None,
+            };
+            let alerts = estate.alerts.as_mut();
+            if let Some(alerts) = alerts {
+                alerts.apply(AlertsSeen::Read(reading), at);
+            }
+        };
+        for (value, said) in [
+            (Ok(41.7), "draining, 42 requests/s"),
+            (Ok(0.31), "draining, 0.3 requests/s"),
+            (Ok(0.01), "drained"),
+            (
+                Err("no data: the query gives nothing".into()),
+                "draining? no data: the query gives nothing",
+            ),
+        ] {
+            read(&mut estate, value);
+            let words = estate.draining(at).map(|it| it.to_string());
+            assert_eq!(words.as_deref(), Some(said));
+        }
+        read(&mut estate, Ok(3.0));
+        let later = now(120_000).at;
+        assert!(
+            matches!(estate.draining(later), Some(Draining::Unknown(_))),
+            "old news"
+        );
     }
 
     #[test]

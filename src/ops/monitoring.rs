@@ -243,6 +243,22 @@ pub(super) async fn look(bastion: &Bastion, estate: &mut Estate, colour: &Safe) 
     estate.alerts = Some(alerts);
 }
 
+/// Asks how many requests still go to `colour`, where a query says that, and puts it down in `estate`.
+pub(super) async fn look_at_rate(bastion: &Bastion, estate: &mut Estate, colour: &Safe) {
+    let Some(monitoring) = &bastion.monitoring else {
+        return;
+    };
+    let Some(query) = &monitoring.scope.gates.draining else {
+        return;
+    };
+    let asked = bastion.clock.now();
+    let mut alerts = monitoring.unseen();
+    for seen in monitoring.query(bastion, query, colour).await {
+        alerts.apply(seen, asked.at);
+    }
+    estate.alerts = Some(alerts);
+}
+
 /// The same for ever, once an interval, from now on or an interval later; `queries` are those that are gates then.
 pub(super) fn asked_for_ever(
     bastion: &Bastion,

@@ -191,7 +191,7 @@ impl Cockpit {
         self.tasks.chart(chart::wanted(&self.state));
         for (place, environment) in self.state.environments.iter().enumerate() {
             if let Some(alerts) = &environment.estate.alerts {
-                self.tasks.ask(place, &alerts.scope.gates.queries);
+                self.tasks.ask(place, &alerts.scope.gates);
             }
         }
         let now = self.now();

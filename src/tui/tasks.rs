@@ -19,7 +19,7 @@ use crate::clients::github;
 use crate::clients::kubernetes::Target;
 use crate::estate::act::{Doing, Outcome};
 use crate::estate::alerts::AlertsSeen;
-use crate::estate::gates::Query;
+use crate::estate::gates::GateScope;
 use crate::estate::runs::{RunLog, RunsSeen};
 use crate::estate::{Fault, FaultKind, LogTarget, Moment, Observation, Safe, Seen};
 use crate::ops::bastion::Place;
@@ -180,14 +180,14 @@ impl Tasks {
     }
 
     /// The queries that are gates of an environment: those that the policy demands came to be known, or changed.
-    pub(super) fn ask(&mut self, environment: usize, queries: &[Query]) {
+    pub(super) fn ask(&mut self, environment: usize, gates: &GateScope) {
         let Some(target) = self.outside.monitoring.get_mut(environment) else {
             return;
         };
-        if target.queries == queries {
+        if target.queries.iter().eq(gates.asked()) {
             return;
         }
-        target.queries = queries.to_vec();
+        target.queries = gates.asked().cloned().collect();
         if self.alerting.contains_key(&environment) {
             self.watch_alerts(environment, None);
         }

@@ -6,6 +6,7 @@ use super::canvas::{Canvas, Text, column};
 use super::theme::{Mark, Role, Theme, colour_role};
 use super::words;
 use crate::app::{Panel, State, operations};
+use crate::estate::gates::Draining;
 use crate::estate::{ColourView, Currency, Estate, FieldManager, Kind, Live, ServiceView};
 use crate::ops::after::follower;
 use crate::ops::marks;
@@ -428,9 +429,13 @@ fn way(
         .find(|said| said.width() + TAG <= room)
 }
 
-/// `, until 15:10Z`, where the idle colour is kept.
+/// `, draining, 3.2 requests/s, until 15:10Z`: whether the idle colour still serves, and how long it is kept.
 fn kept(state: &State, estate: &Estate) -> String {
-    match warmth(estate, Some(estate.server_time(state.now))) {
+    let drains = match estate.draining(state.now.at) {
+        Some(Draining::Drained) | None => String::new(),
+        Some(drains) => format!(", {drains}"),
+    };
+    let kept = match warmth(estate, Some(estate.server_time(state.now))) {
         Some(Warmth::Kept(Some(end), _)) => {
             let then = follower(estate).map_or("", |_| ", then cleaned up");
             format!(", until {}{then}", words::soon(end, state))
@@ -439,7 +444,8 @@ fn kept(state: &State, estate: &Estate) -> String {
         Some(Warmth::Kept(None, None) | Warmth::Free(..) | Warmth::Unknown(_)) | None => {
             String::new()
         }
-    }
+    };
+    drains + &kept
 }
 
 /// Whether endpoints can be counted by colour, which their pods tell.

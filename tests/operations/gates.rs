@@ -312,6 +312,26 @@ fn i_25_a_prometheus_that_is_away_in_the_soak_holds_and_calls_and_moves_nothing(
 }
 
 #[test]
+fn i_18_a_clean_up_says_how_many_requests_still_go_there() {
+    let (bench, prometheus) = bench("draining = \"sum(rate(requests{colour='$colour'}[1m]))\"");
+    prometheus.says().value = Some("41.7");
+    let plan = ["cleanup", "production", "--plan"];
+    bench
+        .dave
+        .run(&plan)
+        .assert(0, &["NOTE     draining     draining, 42 requests/s"]);
+    bench
+        .dave
+        .run(&["status", "production"])
+        .assert(0, &["; draining, 42 requests/s"]);
+    prometheus.says().value = Some("0");
+    bench
+        .dave
+        .run(&plan)
+        .assert(0, &["NOTE     draining     drained"]);
+}
+
+#[test]
 fn rule_13_a_query_that_only_the_policy_makes_a_gate_is_asked_and_brings_traffic_back() {
     let (bench, prometheus) = bench("soak = 30");
     let policy = json!({

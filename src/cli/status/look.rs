@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 
 use crate::app::Operations;
 use crate::cli::setup::Loaded;
+use crate::estate::gates::Draining;
 use crate::estate::runs::Repository;
 use crate::estate::{Check, Currency, Estate, Kind, Moment, Now, Seen, Verdict};
 use crate::sources;
@@ -152,7 +153,8 @@ fn has_answered(estate: &Estate, now: Moment) -> bool {
         let rules = alerts.rules.listed || alerts.rules.fault.is_some();
         let handling = alerts.handling.listed || alerts.handling.fault.is_some();
         let spells = alerts.spells.listed || alerts.spells.fault.is_some();
-        rules && spells && (handling || alerts.scope.alertmanager.is_none())
+        let is_rate_asked = estate.draining(now) != Some(Draining::Waiting);
+        is_rate_asked && rules && spells && (handling || alerts.scope.alertmanager.is_none())
     });
     is_asked && alerts && kinds.all(|kind| estate.currency(*kind, now) != Currency::Waiting)
 }

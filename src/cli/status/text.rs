@@ -377,7 +377,9 @@ fn colour_line(estate: &Estate, colour: Option<usize>, now: Now) -> String {
     let kept = kept.map_or_else(String::new, |warmth| {
         format!("; {}{follows}", warmth.words())
     });
-    said + &format!(", restarts {restarts}, {images}, since {since}{kept}")
+    let drains = (estate.draining(now.at)).filter(|_| is_idle);
+    let drains = drains.map_or_else(String::new, |it| format!("; {it}"));
+    said + &format!(", restarts {restarts}, {images}, since {since}{drains}{kept}")
 }
 
 fn trouble(estate: &Estate, name: &Safe, now: Now) -> Option<String> {

@@ -80,6 +80,12 @@ pub async fn prepare(bastion: &Bastion, request: Request) -> Result<Prepared, Re
         monitoring::look(bastion, &mut estate, colour).await;
         ci::look(bastion, &mut estate, colour).await;
     }
+    let idle = estate.live_colour().map(|live| 1 - live);
+    let idle = idle.filter(|_| request.kind == OperationKind::Cleanup);
+    let switch = estate.scope.traffic.as_ref();
+    if let Some(idle) = switch.zip(idle).map(|(it, idle)| it.colours[idle].clone()) {
+        monitoring::look_at_rate(bastion, &mut estate, &idle).await;
+    }
     let mut plan = check(&request, &estate, bastion.clock.now());
     if request.kind == OperationKind::Rollback && plan.is_err() {
         // It may be cold: what it would cost to have it back only the Deployments know.

@@ -40,6 +40,8 @@ pub(super) fn cleanup(
     let mut gates = vec![current(estate, now)];
     gates.extend(unselected(estate, target));
     gates.push(kept(estate, now));
+    let draining = estate.draining(now.at);
+    gates.extend(draining.map(|it| Gate::new("draining", Finding::Noted, it.to_string())));
     // While the live colour is ill the warm one is all that there is.
     gates.push(Gate {
         name: "live".into(),
