@@ -12,6 +12,8 @@ use crate::ops::OperationKind;
 use crate::ops::after::follower;
 use crate::ops::warm::{Warmth, warmth};
 
+/// The note of the requests that still go there.
+pub(in crate::ops) const DRAINING: &str = "draining";
 /// The gate that says BAD while the colour is kept.
 pub(in crate::ops) const WARM: &str = "warm";
 
@@ -41,7 +43,7 @@ pub(super) fn cleanup(
     gates.extend(unselected(estate, target));
     gates.push(kept(estate, now));
     let draining = estate.draining(now.at);
-    gates.extend(draining.map(|it| Gate::new("draining", Finding::Noted, it.to_string())));
+    gates.extend(draining.map(|it| Gate::new(DRAINING, Finding::Noted, it.to_string())));
     // While the live colour is ill the warm one is all that there is.
     gates.push(Gate {
         name: "live".into(),

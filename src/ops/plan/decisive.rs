@@ -7,6 +7,8 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::approval::is_of_approval;
+use super::ci::{CI, CREDENTIAL};
+use super::cleanup::DRAINING;
 use super::deploy::is_of_helm;
 use super::{Finding, Flip, Gate, Hold};
 use crate::estate::{Estate, Labels, Safe};
@@ -104,12 +106,11 @@ fn running<'a>(flips: &[Flip], estate: &'a Estate) -> (BTreeSet<&'a Safe>, BTree
     (templates, digests)
 }
 
-/// Whether the hash holds a gate's verdict: who holds the Leases, how old a feed is, who approved and what helm
-/// found decide for themselves, each time anew.
+/// Whether the hash holds a gate's verdict: who holds the Leases, how old a feed is, who approved, and what helm, GitHub and
+/// the credential say decide for themselves, each time anew: the screen asks none of them.
 fn decides(gate: &Gate) -> bool {
-    !matches!(gate.name.as_str(), "lock" | "current" | "rights")
-        && !is_of_approval(&gate.name)
-        && !is_of_helm(&gate.name)
+    let asked = ["lock", "current", "rights", CI, CREDENTIAL, DRAINING];
+    !asked.contains(&gate.name.as_str()) && !is_of_approval(&gate.name) && !is_of_helm(&gate.name)
 }
 
 /// The hash of any facts.

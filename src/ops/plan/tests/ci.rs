@@ -163,6 +163,22 @@ fn a_credential_that_ends_before_the_soak_does_is_no_guard() {
 }
 
 #[test]
+fn what_the_screen_does_not_ask_does_not_move_the_hash_that_it_confirms() {
+    let mut screen = parts().estate();
+    screen.scope.needs_ci = true;
+    let mut worker = demanding(Some(Ok(vec![ended(12, Conclusion::Success)])));
+    worker.credential = Some(Lasting {
+        way: "token".into(),
+        until: Some(now(AT).wall + jiff::SignedDuration::from_mins(30)),
+        is_renewed: false,
+    });
+    let hash = |estate: &Estate| check(&request(Cutover), estate, now(AT)).unwrap().hash;
+    assert!(gate_of(&worker, "ci").is_some() && gate_of(&worker, "credential").is_some());
+    assert_eq!(gate_of(&screen, "ci"), None);
+    assert_eq!(hash(&screen), hash(&worker));
+}
+
+#[test]
 fn restarts_of_the_new_colour_in_the_soak_are_borne_up_to_their_number() {
     use crate::ops::plan::{restarted, restarts};
     let mut bearing = parts().estate();
