@@ -190,6 +190,7 @@ fn the_example_shows_every_key_that_is_known() {
         "keep_warm",
         "clean_up",
         "ci",
+        "returned",
         "restarts",
         "draining",
         "hook",

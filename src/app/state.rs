@@ -216,6 +216,15 @@ pub struct Setup {
 }
 
 impl State {
+    /// The run whose page is open, or whose job's log is.
+    pub fn open_run(&self) -> Option<u64> {
+        let mut views = self.levels.iter().rev().map(|level| &level.view);
+        views.find_map(|view| match view {
+            View::Run(id) => Some(*id),
+            _ => None,
+        })
+    }
+
     /// A cockpit that has seen nothing yet. The first production environment is on the screen, else the first.
     pub fn new(setup: Setup) -> Self {
         let mut alerts = setup.alerts.into_iter();

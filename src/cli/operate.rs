@@ -254,7 +254,8 @@ fn admissible(
     place: &Place,
     may_write: bool,
 ) -> Result<(), String> {
-    if kind != OperationKind::Cutover && !arguments.overrides.is_empty() {
+    let may_override = matches!(kind, OperationKind::Cutover | OperationKind::Release);
+    if !may_override && !arguments.overrides.is_empty() {
         let word = kind.word();
         return Err(format!(
             "nothing that --override could lift stands in the way of a {word}"

@@ -392,6 +392,7 @@ fn scope(environment: &Environment, operations: &Operations) -> Scope {
         soak: soak(environment, operations),
         needs_smoke: environment.gates.smoke,
         needs_ci: environment.gates.ci,
+        holds_returned: environment.gates.returned,
         approval: approval(&environment.gates),
     }
 }

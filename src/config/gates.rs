@@ -29,6 +29,8 @@ pub struct Gates {
     pub smoke: bool,
     /// Whether a cutover demands a green run of the workflow of [`super::GitHub`], of the commit that it brings live.
     pub ci: bool,
+    /// Whether what traffic was brought back from goes live again only with a reason.
+    pub returned: bool,
     /// How many restarts of the new colour's containers a soak bears.
     pub restarts: Option<u32>,
     /// Queries.
@@ -82,7 +84,7 @@ pub enum Quiet {
     Pass,
 }
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "approval",
     "approval_lasts",
     "soak",
@@ -92,6 +94,7 @@ const KEYS: [&str; 12] = [
     "on_failure",
     "smoke",
     "ci",
+    "returned",
     "restarts",
     "draining",
     "query",
@@ -128,6 +131,7 @@ pub(super) fn read(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Gates> {
     });
     let smoke = section.optional(walk, "smoke", |walk, node| walk.truth(node));
     let ci = section.optional(walk, "ci", |walk, node| walk.truth(node));
+    let returned = section.optional(walk, "returned", |walk, node| walk.truth(node));
     let restarts = section.optional(walk, "restarts", |walk, node| walk.number(node, 0, 1_000));
     let alerts = section.optional(walk, "alerts", alerts);
     let queries = section.optional(walk, "query", queries);
@@ -150,6 +154,7 @@ pub(super) fn read(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Gates> {
         holds: holds?.unwrap_or_default(),
         smoke: smoke?.unwrap_or_default(),
         ci: ci?.unwrap_or_default(),
+        returned: returned?.unwrap_or_default(),
         restarts: restarts?,
         queries: queries?.unwrap_or_default(),
         draining: draining?,

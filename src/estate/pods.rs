@@ -215,6 +215,7 @@ pub(crate) mod tests {
             approval: Default::default(),
             needs_smoke: false,
             needs_ci: false,
+            holds_returned: false,
         }
     }
 

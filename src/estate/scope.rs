@@ -40,6 +40,9 @@ pub struct Scope {
     /// Whether a cutover demands a green run of the workflow, of the commit that it brings live.
     #[serde(default)]
     pub needs_ci: bool,
+    /// Whether what traffic was brought back from goes live again only with a reason, as long as it runs the same images.
+    #[serde(default)]
+    pub holds_returned: bool,
     /// Whose approval a cutover needs, by configuration; the policy may ask for more.
     #[serde(default)]
     pub approval: Approval,

@@ -14,6 +14,7 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+use super::approval::is_approval;
 use super::bastion::Bastion;
 use super::engine::{self, Ended};
 use super::entry::OperationKind;
@@ -44,7 +45,8 @@ pub struct Follower {
     pub since: Timestamp,
 }
 
-/// Who waits to clean up after the last change of traffic, as far as the Services say.
+/// Who waits to clean up after the last change of traffic, as far as the Services say; nobody does any more where another
+/// operation came since.
 pub fn follower(estate: &Estate) -> Option<Follower> {
     let switch = estate.scope.traffic.as_ref()?;
     let services = switch.services.iter();
@@ -53,7 +55,8 @@ pub fn follower(estate: &Estate) -> Option<Follower> {
         serde_json::from_str::<Follower>(mark).ok()
     };
     let newest = services.filter_map(read).max_by_key(|it| it.since)?;
-    (last_operation(estate).as_ref() == Some(&newest.operation)).then_some(newest)
+    let is_of_it = last_operation(estate).as_ref() == Some(&newest.operation);
+    (is_of_it && newer(estate, &newest.operation).is_none()).then_some(newest)
 }
 
 /// What came of the waiting.
@@ -167,7 +170,8 @@ fn due(estate: &Estate, after: &Safe, found: &mut Option<BTreeMap<Safe, Safe>>, 
 
 /// An operation in this namespace that began after that one, by the server's clock.
 fn newer<'a>(estate: &'a Estate, after: &Safe) -> Option<&'a Safe> {
-    let here = |it: &&Record| kept::namespace(it) == Some(&estate.scope.namespace);
+    let here =
+        |it: &&Record| !is_approval(it) && kept::namespace(it) == Some(&estate.scope.namespace);
     let records: Vec<&Record> = estate.records.value.iter().filter(here).collect();
     let name = marks::record_name(after);
     let own = records.iter().find(|it| it.name.as_str() == name)?;

@@ -7,6 +7,7 @@ use tokio::time::timeout;
 
 use super::bastion::Bastion;
 use crate::clients::github;
+use crate::estate::ci::Built;
 use crate::estate::runs::Run;
 use crate::estate::{Estate, Safe};
 
@@ -21,6 +22,13 @@ pub(super) async fn look(bastion: &Bastion, estate: &mut Estate, colour: &Safe) 
         return;
     };
     let view = estate.colour_view(Some(place));
+    // What was green stays so: another commit is asked about anew.
+    let all = || view.images.iter().flat_map(|(_, images)| images);
+    if all().next().is_some()
+        && all().all(|(image, _)| matches!(estate.built(image), Built::Green(_)))
+    {
+        return;
+    }
     let images = view.images.iter().flat_map(|(_, images)| images);
     let commits = images.filter_map(|(image, _)| image.commit().map(str::to_owned));
     let asked = runs(bastion, commits.collect());

@@ -23,6 +23,7 @@ mod wait;
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
+use std::sync::Mutex;
 
 use futures::FutureExt as _;
 use serde_json::json;
@@ -39,6 +40,7 @@ use super::lock::{Belief, Lock};
 use super::machine::{Next, StepState};
 use super::record::{self, NotWritten};
 use super::{marks, plan::Plan};
+use crate::estate::ci::Runs;
 use crate::estate::{Estate, Moment, Record, Safe};
 
 pub use start::{Prepared, Refused, abandon, adopt, prepare, warm};
@@ -81,6 +83,8 @@ pub struct Run {
     beforehand: Vec<What>,
     /// What a rollback read in its first round trip, and when: its patches need no other.
     read: Option<(Estate, Moment)>,
+    /// What GitHub said last of the commits: what is green is not asked again.
+    runs: Mutex<Option<Runs>>,
 }
 
 /// Told of each entry as it is written.

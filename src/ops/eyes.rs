@@ -92,6 +92,15 @@ impl Eyes {
         }
     }
 
+    /// Makes no other gates of what the policy comes to say, once that was seen: an alert that becomes a gate only now may
+    /// have fired all along (I-27).
+    pub(super) fn settle_gates(&mut self) {
+        let is_seen = self.estate.policies.listed;
+        if let Some(alerts) = &mut self.estate.alerts {
+            alerts.is_settled |= is_seen;
+        }
+    }
+
     /// The policy may have made others of them.
     fn tell_queries(&self) {
         let Some(alerts) = &self.estate.alerts else {

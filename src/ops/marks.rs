@@ -43,6 +43,9 @@ pub struct Flipped {
     pub operation: Safe,
     /// Tag and digest that the colour runs, by workload.
     pub images: Vec<Safe>,
+    /// Those that the colour runs which traffic left.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<Safe>,
 }
 
 impl Flipped {

@@ -4,6 +4,7 @@
 //! again over an estate of fresh reads. The plan's hash covers the decisive facts alone: what a status change
 //! moves every few seconds does not void a confirmation, what would change the decision does.
 
+mod again;
 pub(in crate::ops) mod approval;
 mod ci;
 pub(in crate::ops) mod cleanup;
@@ -33,7 +34,7 @@ pub use release::Demands;
 pub(in crate::ops) use release::Stands;
 pub use smoke::{Fetch, Probe, Question, Trial};
 pub(in crate::ops) use smoke::{all, ill, pods, port};
-pub use soaked::{Restarts, Soaked, restarted, restarts, soaked};
+pub use soaked::{Restarts, Soaked, restarted, soaked};
 pub use still::{open, still};
 pub(in crate::ops) use tested::revisions;
 pub use tested::{Revisions, in_words};
@@ -194,6 +195,9 @@ pub struct Plan {
     /// What a release will ask, and what stood there when it began, whoever carries it out by then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub demands: Option<Demands>,
+    /// The restarts of the pods that traffic is to go to, by uid, where a soak counts them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub restarts: Restarts,
     /// The policy allows to pass over no closed gate.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_strict: bool,

@@ -27,7 +27,7 @@ use crate::estate::{Fault, FaultKind, Moment};
 mod log;
 mod shared;
 
-/// Runs whose jobs are looked at.
+/// Runs whose jobs are looked at; besides them the one whose page is open.
 const LOOKED_AT: usize = 10;
 
 /// How often is asked.
@@ -186,7 +186,10 @@ impl Observing {
         self.failed = None;
         self.tell_budget(github).await?;
         self.needs(github).await?;
-        let looked_at: Vec<Run> = self.seen.runs.iter().take(LOOKED_AT).cloned().collect();
+        let opened = self.shared.opened();
+        let runs = self.seen.runs.iter().enumerate();
+        let looked_at = runs.filter(|(place, run)| *place < LOOKED_AT || Some(run.id) == opened);
+        let looked_at: Vec<Run> = looked_at.map(|(_, run)| run.clone()).collect();
         for run in &looked_at {
             self.jobs(github, run).await?;
         }
@@ -272,6 +275,11 @@ impl Observing {
                 () = sleep_until(step) => {}
                 () = self.out.closed() => return Err(Gone),
                 () = self.shared.looked_at() => due = due.min(began + self.pause()),
+                () = self.shared.another_opened() => {
+                    if self.is_unseen() {
+                        due = Instant::now();
+                    }
+                }
             }
             match github.pause().filter(|_| self.is_limited()) {
                 Some(left) => due = Instant::now() + left,
@@ -279,6 +287,16 @@ impl Observing {
                 None => {}
             }
         }
+    }
+
+    /// Whether the jobs of the run whose page is open are not looked at yet.
+    fn is_unseen(&self) -> bool {
+        let opened = self.shared.opened();
+        let place = self.seen.runs.iter().position(|run| Some(run.id) == opened);
+        place.is_some_and(|place| {
+            let run = &self.seen.runs[place];
+            place >= LOOKED_AT && !self.seen.done.contains(&(run.id, run.attempt))
+        })
     }
 
     fn is_limited(&self) -> bool {

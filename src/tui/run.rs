@@ -189,6 +189,7 @@ impl Cockpit {
     fn turn(&mut self, tty: &Tty, guard: &Guard) -> Result<(), HangUp> {
         self.tick();
         self.tasks.chart(chart::wanted(&self.state));
+        self.tasks.open_run(self.state.open_run());
         for (place, environment) in self.state.environments.iter().enumerate() {
             if let Some(alerts) = &environment.estate.alerts {
                 self.tasks.ask(place, &alerts.scope.gates);

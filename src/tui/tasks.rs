@@ -221,6 +221,11 @@ impl Tasks {
         self.repository.look(is_looked_at);
     }
 
+    /// Says which run's page is open.
+    pub(super) fn open_run(&self, run: Option<u64>) {
+        self.repository.open(run);
+    }
+
     /// Streams a log; the one streamed before ends.
     pub(super) fn open_log(&mut self, environment: usize, target: LogTarget) {
         self.close_log();

@@ -83,6 +83,8 @@ fn faults(state: &State, alerts: &Alerts, theme: &Theme) -> Vec<String> {
     if let Some(fault) = &alerts.handling.fault {
         lines.push(format!("{unknown} silences unknown: {}", fault.what));
     }
+    lines.extend(broken(alerts, theme));
+    lines.extend(targets(alerts, theme));
     lines.extend(
         alerts
             .gaps
@@ -90,6 +92,41 @@ fn faults(state: &State, alerts: &Alerts, theme: &Theme) -> Vec<String> {
             .map(|gap| format!("{unknown} partial: {gap}")),
     );
     lines
+}
+
+/// Rules that cannot be evaluated: nothing fires of them, whatever is wrong.
+fn broken(alerts: &Alerts, theme: &Theme) -> Option<String> {
+    let mut broken = (alerts.rules.value.rules.iter()).filter(|r| r.health.as_str() == "err");
+    let first = broken.next()?;
+    let why = first.error.as_ref().map_or("", |why| why.as_str());
+    let more = match broken.count() {
+        0 => String::new(),
+        more => format!(" (and {more} more)"),
+    };
+    let unknown = theme.mark(Mark::Unknown);
+    Some(format!(
+        "{unknown} rule {} cannot be evaluated{more}: {why}",
+        first.name
+    ))
+}
+
+/// Targets that are down, or why they are not known: what is not scraped fires nothing either.
+fn targets(alerts: &Alerts, theme: &Theme) -> Option<String> {
+    let targets = &alerts.targets.value;
+    let mark = theme.mark(Mark::Unknown);
+    if let Some(fault) = &alerts.targets.fault {
+        return Some(format!("{mark} targets unknown: {}", fault.what));
+    }
+    let (job, instance, why) = targets.down.first()?;
+    let all = targets.up + targets.down.len();
+    let more = match targets.down.len() - 1 {
+        0 => String::new(),
+        more => format!(" (and {more} more)"),
+    };
+    let down = targets.down.len();
+    Some(format!(
+        "{mark} {down} of {all} targets down: {job} {instance}{more}: {why}"
+    ))
 }
 
 /// Draws the list into `area`.
@@ -151,8 +188,12 @@ fn quiet(state: &State, alerts: &Alerts) -> Text {
     let healthy = rules.iter().filter(|r| r.health.as_str() == "ok").count();
     let last = rules.iter().filter_map(|r| r.evaluated).max();
     let age = words::age_of(last, state.estate(), state.now);
+    let up = match alerts.targets.listed {
+        true => format!(", {} targets up", alerts.targets.value.up),
+        false => String::new(),
+    };
     let said = format!(
-        "no alerts; {healthy} of {} rules healthy, evaluated {age} ago",
+        "no alerts; {healthy} of {} rules healthy, evaluated {age} ago{up}",
         rules.len()
     );
     Text::default().add(said, Role::Dim)

@@ -336,6 +336,7 @@ mod tests {
                     soak: crate::estate::Soak::default(),
                     needs_smoke: false,
                     needs_ci: false,
+                    holds_returned: false,
                 },
                 false,
             )],

@@ -1,7 +1,8 @@
-//! Row 72: no cutover of what the workflow did not find well, by the embedded estate's GitHub.
+//! Rows 72 and 49: no cutover of what the workflow did not find well, by the embedded estate's GitHub, nor of what traffic
+//! was brought back from, unasked.
 
 use crate::Bench;
-use crate::operator::{CUTOVER, DEPLOY, Said, wait};
+use crate::operator::{CUTOVER, DEPLOY, ROLLBACK, Said, wait};
 
 const TOKEN: [(&str, &str); 1] = [("GITHUB_TOKEN", "demo-github")];
 const PLAN: [&str; 3] = ["cutover", "production", "--plan"];
@@ -50,4 +51,53 @@ fn row_72_a_github_that_does_not_tell_and_a_tag_that_is_no_commit_are_unknown() 
     );
     let over = [&CUTOVER[..], &["--override", "ci=built by hand"]].concat();
     with_token(&bench, &over).assert(0, &["ci overridden by", "done: GREEN is live"]);
+}
+
+#[test]
+fn row_72_a_release_of_a_tag_that_is_no_commit_is_refused_before_anything_is_deployed() {
+    let bench = demanding();
+    bench.dave.edit(
+        "[operations]\n",
+        "[[environment.smoke]]\ncommand = [\"true\"]\n[operations]\n",
+    );
+    let release = [&["release"][..], &DEPLOY[1..]].concat();
+    with_token(&bench, &release).assert(5, &[":v3 names no commit", "--override ci=REASON"]);
+    let over = [&release[..], &["--override", "ci=built by hand"]].concat();
+    with_token(&bench, &over).assert(0, &["ci overridden by", "done: GREEN is live"]);
+}
+
+#[test]
+fn row_49_what_traffic_was_brought_back_from_goes_live_again_only_with_a_reason() {
+    let bench = Bench::ready();
+    let dave = &bench.dave;
+    dave.run(&CUTOVER).assert(0, &["done: GREEN is live"]);
+    dave.run(&ROLLBACK).assert(0, &["done: BLUE is live"]);
+    dave.run(&PLAN).assert(
+        0,
+        &["NOTE     returned     ", "brought traffic back from GREEN"],
+    );
+    let gates = "[environment.gates]\nreturned = true\n[environment.traffic]\n";
+    dave.edit("[environment.traffic]\n", gates);
+
+    dave.run(&CUTOVER).assert(
+        5,
+        &[
+            "refused: returned: ",
+            "it runs the same images",
+            "--override returned=REASON goes ahead",
+        ],
+    );
+
+    let over = [
+        &CUTOVER[..],
+        &["--override", "returned=the database was it"],
+    ]
+    .concat();
+    dave.run(&over).assert(0, &["done: GREEN is live"]);
+    dave.run(&ROLLBACK).assert(0, &["done: BLUE is live"]);
+    // Other images are another matter.
+    wait("GREEN to be deployed", || {
+        (dave.run(&DEPLOY).code == 0).then_some(())
+    });
+    dave.run(&CUTOVER).assert(0, &["done: GREEN is live"]);
 }

@@ -371,6 +371,41 @@ fn rule_13_a_query_that_only_the_policy_makes_a_gate_is_asked_and_brings_traffic
 }
 
 #[test]
+fn rule_13_whoever_adopts_in_the_soak_is_held_to_the_policys_gates_too() {
+    let (bench, prometheus) = bench("soak = 60");
+    let query = json!({
+        "queries": [{"name": "errors", "query": "errors{colour=\"$colour\"}", "below": 0.05}],
+    });
+    let policy = json!({
+        "metadata": {"name": "wheelhouse-policy"},
+        "data": {"schema": "1", "gates": query.to_string()},
+    });
+    bench.ask(
+        "POST",
+        "/api/v1/namespaces/production/configmaps",
+        Some(&policy),
+    );
+    let id = bench.dave.detach(&CUTOVER);
+    await_soak(&bench);
+    bench.dave.kill_worker();
+    let adopted = bench.dave.start(&["op", "adopt", &id]);
+    wait("the watch to be taken up", || {
+        bench
+            .dave
+            .story(&id)
+            .contains("taken over by")
+            .then_some(())
+    });
+
+    prometheus.says().value = Some("0.31");
+
+    adopted
+        .end()
+        .assert(8, &["watch FAILED: query:errors is 0.31"]);
+    assert_eq!(bench.colours(), ["blue", "blue"]);
+}
+
+#[test]
 fn i_9_nan_nothing_and_silence_are_exit_code_3_and_a_bound_is_5() {
     let (bench, prometheus) = bench(QUERY);
     for (value, code, said) in [

@@ -118,6 +118,8 @@ fn a_release_deploys_tests_cuts_over_and_watches_as_one_operation_with_one_plan(
 #[test]
 fn i_48_a_release_asks_for_the_approval_itself_waits_and_goes_on_when_it_comes() {
     let (bench, erin) = asking();
+    let keep = "[environment.traffic]\nkeep_warm = 3\nclean_up = true\n";
+    bench.dave.edit("[environment.traffic]\n", keep);
     let release = bench.dave.start(&RELEASE);
     let id = bench.await_said("WAITS: a cutover of production to GREEN waits");
     assert_eq!(bench.dave.relay.count(Asked::is_flip), 0);
@@ -139,6 +141,11 @@ fn i_48_a_release_asks_for_the_approval_itself_waits_and_goes_on_when_it_comes()
     assert_eq!(bench.colours(), ["green", "green"]);
     let story = bench.dave.story(&id);
     assert_eq!(story.matches("WAITS: ").count(), 1, "{story}");
+    // The request for its approval is nothing that came since.
+    wait("the clean-up that follows", || {
+        (bench.runs("blue").map(|(_, replicas)| replicas) == [0, 0]).then_some(())
+    });
+    bench.dave.await_no_worker();
 }
 
 #[test]
@@ -403,10 +410,8 @@ fn what_cannot_be_released_is_said_with_a_way_on() {
     let glass = [&RELEASE[..], &["--break-glass", "the till is down"]].concat();
     dave.run(&glass)
         .assert(2, &["a release may wait for hours"]);
-    let overriding = [&RELEASE[..], &["--override", "monitoring=x"]].concat();
-    dave.run(&overriding).assert(
-        2,
-        &["nothing that --override could lift stands in the way of a release"],
-    );
+    let overriding = [&RELEASE[..], &["--override", "ready=x"]].concat();
+    dave.run(&overriding)
+        .assert(2, &["ready may not be overridden"]);
     assert_eq!(dave.relay.count(Asked::is_update), 0);
 }

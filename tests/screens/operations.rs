@@ -199,6 +199,7 @@ fn flipped_by(state: &mut State, selector: &str, manager: &str, what: &str) {
             why: Some("release 42".into()),
             operation: ID.into(),
             images: vec!["9b1e07d".into()],
+            left: Vec::new(),
         };
         let meant = format!("{{\"part\":\"{part}\",\"version\":\"green\"}}");
         service.marks = labels(&[

@@ -23,6 +23,7 @@ impl World {
         Scope {
             needs_smoke: demand == Some(Demand::Smoke),
             needs_ci: false,
+            holds_returned: false,
             approval: Approval {
                 by: match demand {
                     Some(Demand::Approval) => Approver::Other,

@@ -279,5 +279,6 @@ pub fn scope(name: &str) -> Scope {
         approval: Default::default(),
         needs_smoke: false,
         needs_ci: false,
+        holds_returned: false,
     }
 }

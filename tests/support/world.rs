@@ -58,6 +58,7 @@ pub fn scope(name: &str, tier: Tier) -> Scope {
         approval: Default::default(),
         needs_smoke: false,
         needs_ci: false,
+        holds_returned: false,
     }
 }
 

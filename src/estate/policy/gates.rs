@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::super::gates::{Fit, GateScope, Query, Quiet, Traffic};
-use super::super::{Estate, Safe, Soak};
+use super::super::{Estate, OnFailure, Safe, Soak};
 use super::NAME;
 
 /// Seconds that a policy may demand a cutover to be watched: a day, as the configuration may.
@@ -18,8 +18,12 @@ pub struct Demanded {
     pub smoke: bool,
     /// A green run of the commit.
     pub ci: bool,
+    /// A reason for what traffic was brought back from.
+    pub returned: bool,
     /// How many restarts a soak bears at most.
     pub restarts: Option<u32>,
+    /// Traffic stays when a soak fails, and a person is called.
+    pub holds: bool,
     /// Seconds that a cutover is watched at least.
     pub soak_s: u64,
     /// Alerts whose labels fit one of these are gates.
@@ -36,11 +40,20 @@ pub struct Demanded {
 struct Said {
     smoke: Option<bool>,
     ci: Option<bool>,
+    returned: Option<bool>,
     restarts: Option<u32>,
+    on_failure: Option<OnFailureSaid>,
     soak: Option<u64>,
     alerts: Option<Vec<BTreeMap<String, Values>>>,
     queries: Option<Vec<QuerySaid>>,
     overrides: Option<bool>,
+}
+
+/// To go back by itself is the lesser demand: it asks for nothing.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum OnFailureSaid {
+    Hold,
 }
 
 #[derive(Deserialize)]
@@ -95,7 +108,9 @@ fn demanded(said: Said) -> Result<Demanded, String> {
     Ok(Demanded {
         smoke: said.smoke.unwrap_or(false),
         ci: said.ci.unwrap_or(false),
+        returned: said.returned.unwrap_or(false),
         restarts: said.restarts,
+        holds: matches!(said.on_failure, Some(OnFailureSaid::Hold)),
         soak_s,
         alerts: alerts.collect::<Result<_, _>>()?,
         queries,
@@ -171,7 +186,9 @@ impl Demanded {
         Self {
             smoke: self.smoke || other.smoke,
             ci: self.ci || other.ci,
+            returned: self.returned || other.returned,
             restarts: fewer(self.restarts, other.restarts),
+            holds: self.holds || other.holds,
             soak_s: self.soak_s.max(other.soak_s),
             alerts: [self.alerts, other.alerts].concat(),
             queries: joined(self.queries, &other.queries),
@@ -234,12 +251,21 @@ impl Estate {
         self.scope.needs_smoke || self.demanded().smoke
     }
 
+    /// Whether what traffic was brought back from goes live again only with a reason.
+    pub fn holds_returned(&self) -> bool {
+        self.scope.holds_returned || self.demanded().returned
+    }
+
     /// How long a cutover is watched, and what follows; the policy may demand more seconds.
     pub fn soak(&self) -> Soak {
         let (own, demanded) = (self.scope.soak, self.demanded());
         Soak {
             watch_s: own.watch_s.max(demanded.soak_s),
             restarts: fewer(own.restarts, demanded.restarts),
+            on_failure: match demanded.holds {
+                true => OnFailure::Hold,
+                false => own.on_failure,
+            },
             ..own
         }
     }

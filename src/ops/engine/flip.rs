@@ -258,6 +258,10 @@ impl Run {
                 .flat_map(|i| if is_back { &i.from } else { &i.to })
                 .cloned()
                 .collect(),
+            left: (images.iter())
+                .flat_map(|i| if is_back { &i.to } else { &i.from })
+                .cloned()
+                .collect(),
         }
     }
 

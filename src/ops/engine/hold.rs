@@ -70,8 +70,12 @@ impl Run {
         let mut estate = read.map_err(|fault| fault.what)?;
         if plan.kind.cuts_over() {
             estate.alerts = self.eyes.estate.alerts.clone();
+            estate.ci = self.runs.lock().ok().and_then(|runs| runs.clone());
             monitoring::look(&self.bastion, &mut estate, &plan.to).await;
             ci::look(&self.bastion, &mut estate, &plan.to).await;
+            if let Ok(mut runs) = self.runs.lock() {
+                runs.clone_from(&estate.ci);
+            }
         }
         // The Leases are ours by now.
         estate.leases = Default::default();

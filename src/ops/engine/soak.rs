@@ -16,7 +16,7 @@ use crate::ops::bastion::Planted;
 use crate::ops::entry::{Step, What};
 use crate::ops::lock::millis;
 use crate::ops::machine::{HELD, UNSURE};
-use crate::ops::plan::{Plan, Restarts, Soaked, restarted, restarts, soaked};
+use crate::ops::plan::{Plan, Soaked, restarted, soaked};
 
 /// How far a soak has come.
 struct Soak {
@@ -35,8 +35,6 @@ struct Soak {
     is_called: bool,
     /// What the questions at its end found.
     end: End,
-    /// The restarts that there were when this worker began to watch.
-    restarts: Option<Restarts>,
 }
 
 impl Run {
@@ -46,13 +44,10 @@ impl Run {
         let Some(plan) = self.plan().cloned() else {
             return Ok(vec![failed(&step, "there is no plan")]);
         };
-        // I-27: an alert that becomes a gate only now may have fired all along.
-        if let Some(alerts) = &mut self.eyes.estate.alerts {
-            alerts.is_settled = true;
-        }
         let mut soak = self.soak();
         loop {
             self.announce_freeze().await?;
+            self.eyes.settle_gates();
             let seen = soaked(&plan, &self.eyes.estate, self.bastion.clock.now());
             let is_due = matches!(seen, Soaked::Well(_)) && soak.end.is_due();
             let seen = soak.end.over(seen);
@@ -62,8 +57,8 @@ impl Run {
                 return Ok(vec![failed(&step, why)]);
             }
             let mut wrong = self.serves_nobody(&plan, &mut soak).await;
-            if wrong.is_none() {
-                wrong = self.restarted(&plan, &mut soak);
+            if wrong.is_none() && self.eyes.has_seen() {
+                wrong = restarted(&plan, &self.eyes.estate);
             }
             let said = match seen {
                 Soaked::Well(said) => said,
@@ -119,7 +114,6 @@ impl Run {
             is_held: paused.is_some_and(|why| why.starts_with(HELD)),
             is_called: paused.is_some_and(|why| !why.starts_with(HELD)),
             end: End::Open,
-            restarts: None,
         }
     }
 
@@ -176,16 +170,6 @@ impl Run {
         let now = self.looked_again().await;
         let is_so = is_settled && now.is_some_and(|now| starved(&now, plan).is_some());
         is_so.then_some(why)
-    }
-
-    /// More containers restarted than are borne, since this worker began to watch.
-    fn restarted(&self, plan: &Plan, soak: &mut Soak) -> Option<Safe> {
-        let estate = &self.eyes.estate;
-        if !self.eyes.has_seen() {
-            return None;
-        }
-        let before = soak.restarts.get_or_insert_with(|| restarts(plan, estate));
-        restarted(plan, estate, before)
     }
 
     /// It is not known whether all is well: beyond its limit that pauses and calls, and moves nothing.

@@ -21,7 +21,7 @@ use crate::ops::plan::{
     Flip, Gate, Plan, Refusal, RefusalKind, Request, Update, check, is_glass, left, target,
 };
 use crate::ops::record::{self, NotWritten};
-use crate::ops::{ci, helm, marks, monitoring, reads};
+use crate::ops::{ci, helm, marks, monitoring, policy, reads};
 
 /// Why there is no worker.
 #[derive(Clone, Debug, PartialEq)]
@@ -412,6 +412,8 @@ async fn take_over(
     }
     let mut eyes = Eyes::open(bastion);
     if plan.kind.cuts_over() {
+        // The gates that the policy makes hold for whoever goes on, too.
+        policy::put(bastion, &mut eyes.estate, policy::read(bastion).await).await;
         eyes.ask_monitoring(&plan.to);
     }
     let mut run = run(bastion.clone(), kept, lock, eyes, journal, stop, soaked);
@@ -469,7 +471,8 @@ pub async fn abandon(bastion: &Bastion, id: &str, reason: Safe) -> Result<Safe, 
     if !held.is_empty() {
         // Whoever held them: nobody gives them back before the next operation does.
         let fact = format!("left as it is: minReplicas of {}", held.join(", ")).into();
-        record::add(bastion, id, What::Noted { fact }).await?;
+        // A record that is full of notes can be abandoned all the same.
+        let _ = record::add(bastion, id, What::Noted { fact }).await;
     }
     let kept = record::add(bastion, id, What::Abandoned { reason }).await?;
     run.lock.release().await;
@@ -511,6 +514,7 @@ pub(super) fn run(
         hooks: Default::default(),
         has_begun: false,
         read: None,
+        runs: Default::default(),
         joined: None,
         is_fenced: false,
         beforehand: Vec::new(),

@@ -63,6 +63,7 @@ pub(crate) fn plan(kind: OperationKind, services: &[&str]) -> Plan {
         probes: Vec::new(),
         release: None,
         demands: None,
+        restarts: BTreeMap::new(),
         is_strict: false,
         wanted: BTreeMap::new(),
         updates: match is_deploy {

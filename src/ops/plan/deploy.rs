@@ -402,6 +402,7 @@ impl Draft {
             probes: request.probes.clone(),
             release: self.release,
             demands: None,
+            restarts: BTreeMap::new(),
             is_strict: estate.demanded().is_strict,
             wanted: request.images.clone(),
             updates: self.updates,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::again::{digests, returned};
 use super::approval::approval;
 use super::ci::{ci, credential};
 use super::cleanup;
@@ -9,6 +10,7 @@ use super::freeze::freeze;
 use super::left::is_left;
 use super::overridden::overridden;
 use super::smoke::verified;
+use super::soaked::restarts_in;
 use super::{
     Finding, Flip, Gate, Hold, ImageChange, Plan, Refusal, Request, colour, decisive, monitoring,
     tested,
@@ -72,6 +74,8 @@ pub(super) fn cutover(
     gates.extend(held(&holds));
     gates.extend(monitoring::gates(estate, switch, to, now));
     if !flips.is_empty() {
+        gates.extend(digests(estate, to));
+        gates.extend(returned(estate, &services, switch, to));
         gates.extend(ci(estate, switch, to));
         gates.extend(credential(estate, now));
     }
@@ -231,6 +235,10 @@ impl Draft {
             },
             release: None,
             demands: None,
+            restarts: match (is_cutover, estate.soak().restarts) {
+                (true, Some(_)) => restarts_in(estate, self.to),
+                _ => BTreeMap::new(),
+            },
             is_strict: estate.demanded().is_strict,
             wanted: BTreeMap::new(),
             updates: Vec::new(),
@@ -454,7 +462,7 @@ fn ports(estate: &Estate, services: &[&Service], targets: &[(Safe, Labels)]) -> 
 }
 
 /// I-5: the colour bears what the live one bears now.
-fn capacity(estate: &Estate, to: usize) -> Gate {
+pub(super) fn capacity(estate: &Estate, to: usize) -> Gate {
     let mut said = Vec::new();
     let mut short = Vec::new();
     for (place, workload) in estate.scope.workloads.iter().enumerate() {

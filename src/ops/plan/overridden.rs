@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use super::again::{DIGESTS, RETURNED};
 use super::ci::{CI, CREDENTIAL};
 use super::{Finding, Gate, Plan, Refusal, Request, monitoring};
 use crate::estate::{Estate, Safe};
 
 impl Gate {
-    /// Whether somebody may override it (SAFETY, rule 6): what monitoring says, how large a colour is, what GitHub says of
-    /// its commit, and how long our credential lasts. Never
+    /// Whether somebody may override it (SAFETY, rule 6): what monitoring says, how large a colour is, what is known of its
+    /// images and of their commit, and how long our credential lasts. Never
     /// what a flip itself stands on: pods behind the whole selector, ports, readiness, the lock.
     pub fn may_be_overridden(&self) -> bool {
         monitoring::is_of_monitoring(&self.name)
-            || ["capacity", CI, CREDENTIAL].contains(&self.name.as_str())
+            || ["capacity", RETURNED, DIGESTS, CI, CREDENTIAL].contains(&self.name.as_str())
     }
 
     /// Whether it stands in the way of a forward move.
@@ -34,6 +35,13 @@ impl Plan {
             closed().next().is_some() && closed().all(Gate::may_be_overridden) && !self.is_strict;
         may.then(|| closed().map(Gate::id).collect())
     }
+}
+
+/// Why that gate is not overridden.
+pub(super) fn strict(id: &Safe) -> Refusal {
+    Refusal::invalid(format!(
+        "{id} may not be overridden: the policy beside the target allows it of no gate (\"overrides\": false)"
+    ))
 }
 
 /// The gates that `request` overrides, and why. A gate that stands in nobody's way needs no override.
@@ -58,9 +66,7 @@ pub(super) fn overridden(
             )));
         }
         if estate.demanded().is_strict {
-            return Err(Refusal::invalid(format!(
-                "{id} may not be overridden: the policy beside the target allows it of no gate (\"overrides\": false)"
-            )));
+            return Err(strict(&id));
         }
         overridden.insert(id, reason.clone());
     }

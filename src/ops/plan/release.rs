@@ -7,14 +7,15 @@
 use std::collections::BTreeMap;
 
 use super::approval::{APPROVAL, is_of_approval};
-use super::ci::credential;
+use super::ci::{CI, credential};
 use super::cleanup;
 use super::gates::{flips, services};
 use super::monitoring::is_of_monitoring;
+use super::overridden::strict;
 use super::smoke::verified;
 use super::tested::{Revisions, revisions};
-use super::{Finding, Gate, How, Plan, Refusal, RefusalKind, Request, deploy, monitoring};
-use crate::estate::{Approver, Estate, Group, Now, Safe, TrafficSwitch};
+use super::{Finding, Gate, How, Plan, Refusal, RefusalKind, Request, SAME, deploy, monitoring};
+use crate::estate::{Approver, Estate, Group, Image, Now, Safe, TrafficSwitch};
 use serde::{Deserialize, Serialize};
 
 /// The gate that says what is asked later.
@@ -44,9 +45,31 @@ pub(super) fn release(
             .and_then(|to| cleanup::follows(switch, to)),
     );
     plan.gates.push(later(request, estate, switch, &to, now));
+    plan.overridden = promised(request, estate)?;
     plan.back = back(&plan);
     plan.demands = Some(Demands::of(&plan, estate));
     Ok(plan)
+}
+
+/// What is overridden, be it closed now or when the flip is due: the reasons go with the release.
+fn promised(request: &Request, estate: &Estate) -> Result<BTreeMap<Safe, Safe>, Refusal> {
+    let may = |id: &Safe| {
+        let (name, of) = id
+            .split_once(':')
+            .map_or((id.as_str(), None), |(n, of)| (n, Some(of)));
+        let gate = match of {
+            Some(of) => Gate::of(name, &of.into(), Finding::Bad, ""),
+            None => Gate::new(name, Finding::Bad, ""),
+        };
+        gate.may_be_overridden()
+    };
+    if let Some(id) = request.overrides.keys().find(|id| !may(id)) {
+        return Err(Refusal::invalid(format!("{id} may not be overridden")));
+    }
+    if let (Some(id), true) = (request.overrides.keys().next(), estate.demanded().is_strict) {
+        return Err(strict(id));
+    }
+    Ok(request.overrides.clone())
 }
 
 /// What a release will ask before its flip, by the configuration and the policy that it began under, and what stood there.
@@ -158,6 +181,21 @@ fn later(request: &Request, estate: &Estate, switch: &TrafficSwitch, to: &Safe, 
         return Gate::new(LATER, Finding::Bad, said);
     }
     if estate.needs_ci() {
+        let named = |image: &&Safe| {
+            let image = Image {
+                name: (*image).clone(),
+                digest: None,
+            };
+            image.name.as_str() == SAME || image.commit().is_some()
+        };
+        let is_lifted = request.overrides.contains_key(&Safe::from(CI));
+        if let (Some(image), false) = (request.images.values().find(|it| !named(it)), is_lifted) {
+            let said = format!(
+                "a green run of the commit is demanded, and {image} names no commit: its flip would never be allowed; \
+                 --override {CI}=REASON goes ahead all the same"
+            );
+            return Gate::new(LATER, Finding::Bad, said);
+        }
         asked.push("a green run of the commit");
     }
     if is_tested {
@@ -256,6 +294,7 @@ impl Plan {
         self.back.clone_from(&cutover.back);
         self.bound.clone_from(&cutover.bound);
         self.soak = cutover.soak;
+        self.restarts.clone_from(&cutover.restarts);
     }
 
     /// What each Service that a release will flip is to select, by name.

@@ -135,7 +135,7 @@ fn left(service: &Service, switch: &TrafficSwitch) -> Option<Safe> {
     }
 }
 
-fn is_back(flipped: &Flipped) -> bool {
+pub(super) fn is_back(flipped: &Flipped) -> bool {
     matches!(flipped.what.as_str(), "rollback" | "compensation")
 }
 

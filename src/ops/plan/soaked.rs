@@ -90,9 +90,8 @@ pub fn soaked(plan: &Plan, estate: &Estate, now: Now) -> Soaked {
 /// Restarts of the containers of each pod, by its uid.
 pub type Restarts = BTreeMap<Safe, u32>;
 
-/// The pods of the colour that `plan` brought traffic to, ready or not.
-fn pods<'a>(plan: &Plan, estate: &'a Estate) -> impl Iterator<Item = &'a Pod> {
-    let place = plan.place(estate);
+/// The pods of a colour, ready or not.
+fn pods(estate: &Estate, place: usize) -> impl Iterator<Item = &Pod> {
     let scope = &estate.scope;
     let is_of = move |pod: &&Pod| {
         let switch = scope.traffic.as_ref();
@@ -101,32 +100,32 @@ fn pods<'a>(plan: &Plan, estate: &'a Estate) -> impl Iterator<Item = &'a Pod> {
             .workloads
             .iter()
             .any(|it| it.labels.selects(&pod.labels));
-        colour == place && is_ours && pod.deleting.is_none()
+        colour == Some(place) && is_ours && pod.deleting.is_none()
     };
     estate.pods.value.iter().filter(is_of)
 }
 
-/// The restarts of the colour's pods that `plan` brought traffic to, as they are.
-pub fn restarts(plan: &Plan, estate: &Estate) -> Restarts {
+/// The restarts of a colour's pods, as they are.
+pub(super) fn restarts_in(estate: &Estate, place: usize) -> Restarts {
     let of = |pod: &Pod| (pod.uid.clone(), pod.restarts());
-    pods(plan, estate).map(of).collect()
+    pods(estate, place).map(of).collect()
 }
 
-/// More of them since `before` than the soak of `plan` bears: a pod that came since counts whole.
-pub fn restarted(plan: &Plan, estate: &Estate, before: &Restarts) -> Option<Safe> {
-    let most = plan.soak.restarts?;
+/// More restarts of the colour's pods since `plan` was made than its soak bears: a pod that came since counts whole.
+pub fn restarted(plan: &Plan, estate: &Estate) -> Option<Safe> {
+    let (most, place) = (plan.soak.restarts?, plan.place(estate)?);
     let more = |pod: &Pod| {
-        let was = before.get(&pod.uid).copied().unwrap_or(0);
+        let was = plan.restarts.get(&pod.uid).copied().unwrap_or(0);
         pod.restarts().saturating_sub(was)
     };
-    let sum = pods(plan, estate).map(more).fold(0, u32::saturating_add);
-    let worst = pods(plan, estate).max_by_key(|pod| more(pod))?;
+    let sum = pods(estate, place).map(more).fold(0, u32::saturating_add);
+    let worst = pods(estate, place).max_by_key(|pod| more(pod))?;
     let why = worst.containers.iter().find_map(|it| it.last.as_ref());
     let why = why.map_or_else(String::new, |last| format!(": {}", why::exit(last)));
     (sum > most).then(|| {
         let to = Plan::colour_in_words(&plan.to);
         format!(
-            "restarts: containers of {to} restarted {sum} times since the flip, and {most} are borne; {}{why}",
+            "restarts: containers of {to} restarted {sum} times since it was planned, and {most} are borne; {}{why}",
             worst.name
         )
         .into()

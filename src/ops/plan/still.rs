@@ -1,6 +1,7 @@
 //! Whether a patch of the plan may be sent at this instant, from fresh reads (I-4).
 
-use super::gates::{matching, ready, taking};
+use super::ci::credential;
+use super::gates::{capacity, matching, ready, taking};
 use super::tested::untested;
 use super::{Finding, Flip, Gate, Plan, monitoring};
 use crate::estate::{Estate, Now, Safe, Service};
@@ -55,27 +56,28 @@ pub fn still(plan: &Plan, flip: &Flip, estate: &Estate, is_forward: bool) -> Res
     }
 }
 
-/// Whether monitoring still lets traffic move: asked when the first Service is about to be flipped, which may be
-/// long after the check where another worker went on (I-12).
+/// Whether what may change after the plan still lets traffic move: how large the colour is, how long our credential lasts,
+/// and monitoring. Asked when the first Service is about to be flipped, which may be long after the check where another
+/// worker went on (I-5, I-12).
 ///
 /// # Errors
 /// The gate that closed since.
 pub fn open(plan: &Plan, estate: &Estate, now: Now) -> Result<(), Safe> {
     let switch = estate.scope.traffic.as_ref();
-    let (Some(switch), true) = (switch, plan.fired.is_some() || estate.alerts.is_some()) else {
+    let Some((switch, to)) = switch.and_then(|it| Some((it, it.colour(&plan.to)?))) else {
         return Ok(());
     };
-    let Some(to) = switch.colour(&plan.to) else {
-        return Ok(());
-    };
-    let gates = match &estate.alerts {
-        Some(_) => monitoring::gates(estate, switch, to, now),
-        None => {
+    let mut gates = vec![capacity(estate, to)];
+    gates.extend(credential(estate, now));
+    match (&estate.alerts, &plan.fired) {
+        (Some(_), _) => gates.extend(monitoring::gates(estate, switch, to, now)),
+        (None, Some(_)) => {
             let why =
                 "monitoring: no Prometheus is configured on this bastion, and the plan had one";
             return Err(why.into());
         }
-    };
+        (None, None) => {}
+    }
     let closed = |gate: &&Gate| gate.is_closed() && !plan.is_overridden(&gate.id());
     match gates.iter().find(closed) {
         Some(gate) => Err(format!("{}: {}", gate.id(), gate.said).into()),

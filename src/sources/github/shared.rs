@@ -1,4 +1,4 @@
-//! What a source of runs shares: its connection with the logs, and whether anybody looks.
+//! What a source of runs shares: its connection with the logs, whether anybody looks, and at which run.
 
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use crate::clients::github::Github;
 pub struct Shared {
     github: Arc<watch::Sender<Option<Github>>>,
     is_looked_at: Arc<watch::Sender<bool>>,
+    opened: Arc<watch::Sender<Option<u64>>>,
 }
 
 impl Default for Shared {
@@ -18,6 +19,7 @@ impl Default for Shared {
         Self {
             github: Arc::new(watch::Sender::new(None)),
             is_looked_at: Arc::new(watch::Sender::new(true)),
+            opened: Arc::new(watch::Sender::new(None)),
         }
     }
 }
@@ -27,6 +29,27 @@ impl Shared {
     pub fn look(&self, is_looked_at: bool) {
         self.is_looked_at
             .send_if_modified(|is| std::mem::replace(is, is_looked_at) != is_looked_at);
+    }
+
+    /// Says which run's page is open: its jobs are asked for, too, however old it is.
+    pub fn open(&self, run: Option<u64>) {
+        self.opened
+            .send_if_modified(|open| std::mem::replace(open, run) != run);
+    }
+
+    pub(super) fn opened(&self) -> Option<u64> {
+        *self.opened.borrow()
+    }
+
+    /// Resolves when another run's page is opened.
+    pub(super) async fn another_opened(&self) {
+        let mut opened = self.opened.subscribe();
+        while opened.changed().await.is_ok() {
+            if opened.borrow_and_update().is_some() {
+                return;
+            }
+        }
+        std::future::pending().await
     }
 
     pub(super) fn publish(&self, github: &Github) {

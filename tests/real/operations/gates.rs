@@ -178,7 +178,7 @@ fn restarts_of_one_pod_in_the_soak_bring_traffic_back_though_others_serve() {
     cutover.end().assert(
         8,
         &[
-            "watch FAILED: restarts: containers of GREEN restarted 3 times since the flip, and 1 are borne",
+            "watch FAILED: restarts: containers of GREEN restarted 3 times since it was planned, and 1 are borne",
             &pod,
             "OOMKilled",
         ],

@@ -241,6 +241,7 @@ mod tests {
             soak: crate::estate::Soak::default(),
             needs_smoke: false,
             needs_ci: false,
+            holds_returned: false,
             approval: Default::default(),
         };
         let said = |words: &[&str]| match asked(words, &scope) {
