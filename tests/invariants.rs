@@ -51,6 +51,24 @@ fn every_invariant_has_a_row_that_names_a_test_or_what_it_waits_for() {
 }
 
 #[test]
+fn every_fault_of_operations_has_a_row() {
+    let mut wanted = vec!["T02".to_owned(), "N03".to_owned()];
+    let numbered = |letter: char, numbers: &[u32]| {
+        let one = |number: &u32| format!("{letter}{number:02}");
+        numbers.iter().map(one).collect::<Vec<_>>()
+    };
+    wanted.extend(numbered('P', &(1..=13).collect::<Vec<_>>()));
+    wanted.extend(numbered('K', &[3, 6, 8, 9, 10, 11, 12, 17]));
+    wanted.extend(numbered('O', &(1..=7).collect::<Vec<_>>()));
+    wanted.extend(numbered('X', &(1..=7).collect::<Vec<_>>()));
+    for fault in wanted {
+        let rows = rows(&format!("{fault} "));
+        let names = rows.iter().flat_map(|row| tests(row[1])).count();
+        assert!(names > 0, "{fault} has no row that names a test");
+    }
+}
+
+#[test]
 fn every_test_that_is_named_exists_and_proves_three_invariants_at_most() {
     let mut known = BTreeSet::new();
     for folder in ["src", "tests"] {
@@ -60,7 +78,7 @@ fn every_test_that_is_named_exists_and_proves_three_invariants_at_most() {
         );
     }
     let mut proves: BTreeMap<&str, usize> = BTreeMap::new();
-    for start in ["I-", "P", "N", "K", "X"] {
+    for start in ["I-", "T", "O", "P", "N", "K", "X"] {
         for row in rows(start) {
             for test in tests(row[1]) {
                 assert!(known.contains(test), "{}: there is no test {test}", row[0]);

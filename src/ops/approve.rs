@@ -403,13 +403,23 @@ fn runs(plan: &Plan) -> Safe {
     }
 }
 
-/// Writes what `draft` says; tells what is so now.
+/// Writes what `draft` says; tells what is so now. Whoever is to be told was told when this returns.
 ///
 /// # Errors
 /// Why it was not written, or that nobody knows.
 pub async fn carry_out(bastion: &Bastion, draft: &Draft) -> Result<Safe, Refused> {
+    let (said, hooks) = write(bastion, draft).await?;
+    hooks.end().await;
+    Ok(said)
+}
+
+/// The same, and nothing waits for the programs that are told.
+///
+/// # Errors
+/// As [`carry_out`].
+pub(super) async fn write(bastion: &Bastion, draft: &Draft) -> Result<(Safe, Hooks), Refused> {
     if let Some(already) = &draft.already {
-        return Ok(already.clone());
+        return Ok((already.clone(), Hooks::default()));
     }
     let told = journaled(
         bastion,
@@ -419,14 +429,15 @@ pub async fn carry_out(bastion: &Bastion, draft: &Draft) -> Result<Safe, Refused
     )
     .await?;
     prune(bastion).await;
-    if draft.paper.decision == Decision::Asked {
-        call(bastion, &draft.paper).await;
-    }
-    Ok(told)
+    let hooks = match draft.paper.decision {
+        Decision::Asked => call(bastion, &draft.paper),
+        Decision::Approved | Decision::Rejected => Hooks::default(),
+    };
+    Ok((told, hooks))
 }
 
 /// Tells whoever is to be told that somebody waits.
-async fn call(bastion: &Bastion, paper: &Paper) {
+fn call(bastion: &Bastion, paper: &Paper) -> Hooks {
     let told = [
         ("OPERATION", &paper.id),
         ("ENVIRONMENT", &paper.environment),
@@ -435,10 +446,14 @@ async fn call(bastion: &Bastion, paper: &Paper) {
         ("BY", &paper.author),
         ("WORDS", &paper.reason),
     ];
-    let told = told.map(|(name, value)| (format!("WHEELHOUSE_{name}"), value.clone()));
+    let kind = Safe::from(OperationKind::Cutover.word());
+    let told = told.into_iter().chain([("KIND", &kind)]);
+    let told: Vec<_> = told
+        .map(|(name, value)| (format!("WHEELHOUSE_{name}"), value.clone()))
+        .collect();
     let mut hooks = Hooks::default();
     hooks.tell(&bastion.hooks, Event::Approval, &told);
-    hooks.end().await;
+    hooks
 }
 
 async fn create(bastion: &Bastion, paper: &Paper) -> Result<Safe, Refused> {

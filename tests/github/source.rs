@@ -82,6 +82,27 @@ async fn a_run_that_goes_on_is_asked_for_every_five_seconds_and_its_jobs_with_it
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_jobs_of_an_old_run_are_asked_for_when_its_page_is_opened_and_not_before() {
+    let repository = Repository::new();
+    repository.has().runs = (1..=30).rev().map(|id| run(id, "completed")).collect();
+    let server = repository.serve().await;
+    let mut watching = Watching::start(&server);
+    watching.until(is_jobs).await;
+    watching.pass(5, &server).await;
+    let of_it = |asked: &Asked| asked.path.contains("/runs/3/attempts/1/jobs");
+    assert_eq!(server.count(of_it), 0, "it is beyond the newest ten");
+
+    watching.shared.open(Some(3));
+
+    watching
+        .until(|seen| matches!(seen, RunsSeen::Jobs(3, _)))
+        .await;
+    let asked = server.count(of_it);
+    watching.pass(120, &server).await;
+    assert_eq!(server.count(of_it), asked, "its jobs are over");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_run_that_waits_for_an_approval_is_asked_for_every_fifteen_seconds() {
     let repository = Repository::new();
     repository.has().runs[0] = run(2, "waiting");

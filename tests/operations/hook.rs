@@ -2,8 +2,10 @@
 
 use std::fs;
 
+use serde_json::json;
+
 use crate::Bench;
-use crate::operator::{CUTOVER, Operator, ROLLBACK};
+use crate::operator::{CUTOVER, Operator, REQUEST, ROLLBACK, SERVICES, wait};
 
 /// A program that is told of everything, and writes it down; one that hangs beside it.
 fn telling(bench: &Bench) -> (Operator, std::path::PathBuf) {
@@ -14,7 +16,7 @@ fn telling(bench: &Bench) -> (Operator, std::path::PathBuf) {
         file.display()
     );
     let hooks = format!(
-        "[[environment.hook]]\non = [\"start\", \"held\", \"end\"]\ncommand = [\"/bin/sh\", \"-c\", '''{script}''']\n\
+        "[[environment.hook]]\non = [\"start\", \"approval\", \"held\", \"end\"]\ncommand = [\"/bin/sh\", \"-c\", '''{script}''']\n\
          [[environment.hook]]\non = [\"start\"]\ncommand = [\"/bin/sleep\", \"600\"]\ntimeout = 1\n\
          [[environment.hook]]\non = [\"end\"]\ncommand = [\"/nowhere/pager\"]\n[operations]\n"
     );
@@ -50,4 +52,47 @@ fn who_is_to_be_told_is_told_and_one_that_hangs_fails_or_is_missing_changes_noth
             .starts_with("end rollback production blue done: BLUE"),
         "{told}"
     );
+}
+
+#[test]
+fn who_is_to_be_told_is_told_that_somebody_asks_for_an_approval() {
+    let bench = Bench::ready();
+    let (erin, file) = telling(&bench);
+    erin.edit(
+        "[environment.traffic]",
+        "[environment.gates]\napproval = \"one other person\"\n[environment.traffic]",
+    );
+    erin.run(&REQUEST).assert(0, &["waits"]);
+    let told = fs::read_to_string(&file).unwrap();
+    assert_eq!(told, "approval cutover production green v2 is due\n");
+}
+
+#[test]
+fn who_is_to_be_told_is_told_that_an_operation_waits_for_a_person() {
+    let bench = Bench::ready();
+    let (erin, file) = telling(&bench);
+    erin.edit("watch = 2", "watch = 60");
+    erin.edit("patience = 5", "patience = 60");
+    let id = erin.detach(&CUTOVER);
+    wait("the soak", || {
+        erin.story(&id).contains("watch …").then_some(())
+    });
+    let path = format!("/api/v1/namespaces/production/services/{}", SERVICES[0]);
+    let blue = json!({"spec": {"selector": {"version": "blue"}}});
+    bench.ask("PATCH", &path, Some(&blue));
+
+    let is_held = |line: &str| line.starts_with("held cutover production green REVERTED");
+    wait("the call", || {
+        let told = fs::read_to_string(&file).unwrap_or_default();
+        told.lines().any(is_held).then_some(())
+    });
+
+    let green = json!({"spec": {"selector": {"version": "green"}}});
+    bench.ask("PATCH", &path, Some(&green));
+    erin.run(&["op", "abort", &id, "--reason", "seen"])
+        .assert(0, &[]);
+    erin.await_no_worker();
+    let told = fs::read_to_string(&file).unwrap();
+    let last = told.lines().last().unwrap_or_default();
+    assert!(last.starts_with("end cutover production green"), "{told}");
 }

@@ -18,6 +18,7 @@ use crate::operator::{Operator, QUICK, SERVICES};
 use crate::plane::Plane;
 use crate::plane::audit::Audited;
 use crate::shipped::{self, OPERATORS, RECORDS};
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
@@ -200,6 +201,24 @@ impl<'a> Stage<'a> {
                 .run(async { scalers.patch(&name, &params, &patch).await })
                 .unwrap();
         }
+    }
+
+    /// Has the autoscaler of a colour's frontend want so many, and waits until its controller scaled the Deployment.
+    pub fn autoscale(&self, colour: &str, replicas: u32) {
+        let name = format!("digital-wall-{colour}-frontend");
+        let patch = Patch::Merge(json!({"spec": {"minReplicas": replicas}}));
+        let (scalers, params) = (self.autoscalers(), PatchParams::default());
+        self.plane
+            .run(async { scalers.patch(&name, &params, &patch).await })
+            .unwrap();
+        let deployments: Api<Deployment> = Api::namespaced(self.plane.client(), self.namespace);
+        self.plane.until("the autoscaler's word", || async {
+            let status = deployments.get(&name).await.ok()?.status?;
+            let available = status
+                .available_replicas
+                .and_then(|it| u32::try_from(it).ok());
+            (available == Some(replicas)).then_some(())
+        });
     }
 
     /// None of them is held any more, and each has what it had.

@@ -291,3 +291,17 @@ fn who_asked_approved_and_rejected_stands_in_the_timeline() {
         assert!(screen.contains(part), "{part:?} in\n{screen}");
     }
 }
+
+#[test]
+fn x05_an_approval_that_comes_while_the_plan_is_open_is_seen_in_it() {
+    let mut state = waiting();
+    press(&mut state, "C");
+    let screen = text(&mut state, (120, 40));
+    assert!(screen.contains("Refused: "), "{screen}");
+    decided(&mut state, Decision::Approved);
+    let screen = text(&mut state, (120, 40));
+    assert!(
+        !screen.contains("Refused: ") && screen.contains("approved by erin"),
+        "{screen}"
+    );
+}

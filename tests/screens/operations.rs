@@ -830,3 +830,37 @@ fn a_release_at_every_size_shows_where_it_is_and_what_it_waits_for() {
         }
     }
 }
+
+#[test]
+fn a_rule_that_cannot_be_evaluated_and_targets_that_are_down_are_sentences_on_the_panel() {
+    use wheelhouse::estate::alerts::{AlertsSeen, Targets};
+    let mut state = ready();
+    let mut rules = state.estate().alerts.as_ref().unwrap().rules.value.clone();
+    let rule = rules.rules.last_mut().unwrap();
+    rule.health = "err".into();
+    rule.error = Some("parse error: unexpected end of input".into());
+    let name = rule.name.clone();
+    let down = (
+        "backend".into(),
+        "10.0.0.9:8000".into(),
+        "connection refused".into(),
+    );
+    let targets = Targets {
+        up: 3,
+        down: vec![down],
+    };
+    observe(
+        &mut state,
+        vec![
+            Seen::Alerts(AlertsSeen::Rules(rules)),
+            Seen::Alerts(AlertsSeen::Targets(targets)),
+        ],
+    );
+    let screen = text(&mut state, (160, 50));
+    for said in [
+        format!("rule {name} cannot be evaluated: parse error"),
+        "1 of 4 targets down: backend 10.0.0.9:8000: connection".into(),
+    ] {
+        assert!(screen.contains(&said), "{said}: {screen}");
+    }
+}

@@ -175,11 +175,15 @@ impl Run {
             bound: None,
         };
         let asked = match approve::ask(&self.bastion, &wanted).await {
-            Ok(draft) => approve::carry_out(&self.bastion, &draft).await,
+            Ok(draft) => approve::write(&self.bastion, &draft).await,
             Err(refused) => Err(refused),
         };
         match asked {
-            Ok(said) => Some(said),
+            Ok((said, hooks)) => {
+                // An abort is heard meanwhile.
+                tokio::spawn(hooks.end());
+                Some(said)
+            }
             Err(Refused::Refusal(refusal)) if refusal.kind == RefusalKind::Approval => {
                 Some(format!("an approval is waited for: {}", refusal.why).into())
             }

@@ -61,9 +61,13 @@ fn jobs(page: &mut Page<'_>, repository: &Repository, run: &Run) {
         page.items.push((Item::Job(job.id), page.lines.len()));
         page.line(text);
         let failed = |p: &Progress| matches!(p, Progress::Done(c) if !matches!(c, Conclusion::Success | Conclusion::Skipped));
+        // Of a job that ended well nobody asks for the steps.
+        let is_open = !matches!(
+            job.progress,
+            Progress::Done(Conclusion::Success | Conclusion::Skipped)
+        );
         for step in &job.steps {
-            let is_loud = failed(&step.progress) || step.progress == Progress::Running;
-            if is_loud {
+            if is_open || failed(&step.progress) {
                 let state = mark(&step.progress);
                 let said = format!("{} {} {}", page.theme.mark(state), step.number, step.name);
                 page.line(Text::plain("    ").add(said, Theme::role(state)));

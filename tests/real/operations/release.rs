@@ -61,8 +61,8 @@ fn i_5_i_48_a_release_goes_through_an_approval_and_waits_until_it_bears_what_the
         "WAITS: a cutover of production to GREEN waits for one other person",
     );
     assert_eq!(stage.colours(), ["blue", "blue"]);
-    // An autoscaler of the live colour has a word meanwhile.
-    scale(&stage, "blue", 4);
+    // The autoscaler of the live colour has a word meanwhile.
+    stage.autoscale("blue", 4);
     decide(&judith, "approve", "production").assert(0, &["to GREEN is approved until"]);
     await_said(
         &stage,
