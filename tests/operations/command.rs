@@ -121,3 +121,19 @@ fn i_51_a_program_whose_worker_was_killed_is_given_its_time_and_never_started_ag
     );
     assert_eq!(fs::read_to_string(&begun).unwrap().lines().count(), 1);
 }
+
+#[test]
+fn what_a_program_printed_so_far_is_in_the_record_though_its_worker_is_killed() {
+    let bench = Bench::ready();
+    let dave = &bench.dave;
+    runs(dave, "echo the first half is done; sleep 30", 60);
+    let id = dave.detach(&BY_COMMAND);
+    wait("its words", || {
+        let story = dave.story(&id);
+        story
+            .contains("output so far: the first half is done")
+            .then_some(())
+    });
+    dave.kill_worker();
+    assert!(dave.story(&id).contains("output so far: the first half"));
+}

@@ -20,6 +20,48 @@ use crate::ops::plan::{Command, How};
 
 /// What one note of a record holds of its output.
 const NOTE: usize = 4_000;
+/// What all the notes of a program hold that is not over.
+const TOLD: usize = 8 << 10;
+/// How many lines, and characters, such a note has.
+const LINES: usize = 3;
+const LONG: usize = 400;
+
+/// What a program that runs for long is known by meanwhile: should its worker die, that is left.
+struct News {
+    pace: Duration,
+    due: Instant,
+    last: Safe,
+    /// Bytes that may still be told.
+    room: usize,
+}
+
+impl News {
+    fn new(pace: Duration) -> Self {
+        Self {
+            pace,
+            due: Instant::now() + pace,
+            last: Safe::default(),
+            room: TOLD,
+        }
+    }
+
+    /// The newest of its lines, now and then, if there is a new one.
+    fn of(&mut self, running: &Program) -> Option<Safe> {
+        if Instant::now() < self.due {
+            return None;
+        }
+        self.due = Instant::now() + self.pace;
+        let tail = running.tail();
+        let last = tail.last().filter(|line| **line != self.last)?.clone();
+        let newest = &tail[tail.len().saturating_sub(LINES)..];
+        let words: Vec<&str> = newest.iter().map(Safe::as_str).collect();
+        let fact = format!("output so far: {}", words.join(" | "));
+        let fact: String = fact.chars().take(LONG).collect();
+        self.room = self.room.checked_sub(fact.len())?;
+        self.last = last;
+        Some(fact.into())
+    }
+}
 
 /// How a program ended.
 pub(super) enum Ran {
@@ -89,6 +131,7 @@ impl Run {
     ) -> Result<(Ran, Vec<Safe>), Ended> {
         let timeout = Duration::from_secs(u64::from(timeout_s));
         let limit = Instant::now() + timeout;
+        let mut news = News::new(3 * self.bastion.timing.renew);
         let ran = loop {
             let woken = tokio::select! {
                 status = running.ended() => break match status {
@@ -114,6 +157,13 @@ impl Run {
             if let Some(stopped) = self.stopped(step) {
                 running.end().await;
                 break Ran::Not(stopped);
+            }
+            if let Some(fact) = news.of(&running) {
+                let written = self.write(vec![What::Noted { fact }]).await;
+                if let Err(ended) = written {
+                    running.end().await;
+                    return Err(ended);
+                }
             }
         };
         Ok((ran, running.tail()))
