@@ -419,3 +419,48 @@ fn a_deploy_a_smoke_test_and_a_cutover_by_keys_alone() {
         text_of(screen).contains("done: GREEN is live")
     });
 }
+
+#[test]
+fn a_release_by_key_alone() {
+    let estate = Served::start(&[]);
+    let config = configured(&estate, 2);
+    let pty = cockpit(&estate, &config, &["--write"]);
+    pty.send("U");
+    pty.wait_text("RELEASE production");
+    pty.wait_text("#1483 main passed");
+    pty.send("\u{15}:v42\rrelease 42\r");
+    wait_prompt(&pty);
+    pty.send("production/digital-wall-service\r");
+    pty.wait_for("the end of the release", LONG, |screen, _| {
+        text_of(screen).contains("done: GREEN is live")
+    });
+}
+
+#[test]
+fn row_72_a_cutover_by_key_is_carried_out_where_a_green_run_is_demanded() {
+    let estate = Served::start(&[]);
+    let config = configured(&estate, 2);
+    let text = fs::read_to_string(&config).unwrap();
+    assert!(text.contains("\nci = false\n"), "{text}");
+    fs::write(&config, text.replace("\nci = false\n", "\nci = true\n")).unwrap();
+    let pty = cockpit(&estate, &config, &["--write"]);
+    plan(&pty);
+    confirm(&pty);
+    pty.wait_for("the end of the cutover", LONG, |screen, _| {
+        text_of(screen).contains("done: GREEN is live")
+    });
+    let said = estate
+        .home
+        .command(&[
+            "--config",
+            config.to_str().unwrap(),
+            "op",
+            "list",
+            "production",
+            "--json",
+        ])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&said.stdout);
+    assert!(said.contains("ci e4d909c #"), "{said}");
+}
