@@ -2,6 +2,8 @@
 //! GitHub's own examples read by the client. What the description cannot know (304s, limits, nulls,
 //! redirects) is in tests/github.
 
+mod embedded;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -31,7 +33,7 @@ const DESCRIPTIONS: [&str; 2] = ["api.github.com.json", "ghes-3.17.json"];
 /// Ends prism when its own stdin closes: however the tests end, even by SIGKILL.
 const GUARD: &str = r#""$@" </dev/null & read -r _; kill $!"#;
 
-/// prism, answering for GitHub.
+/// prism, answering for GitHub, or looking at what is said between a client and a server.
 struct Prism {
     shell: Child,
     url: String,
@@ -59,6 +61,11 @@ impl Prism {
     /// Answers by itself.
     fn start(description: &str) -> Self {
         Self::run("mock", &[description])
+    }
+
+    /// Passes on what it is asked, and tells in a header what does not fit, of question and answer.
+    fn before(upstream: &str, description: &str) -> Self {
+        Self::run("proxy", &[description, upstream])
     }
 
     fn run(command: &str, about: &[&str]) -> Self {
