@@ -43,6 +43,8 @@ mod release;
 mod replies;
 #[path = "operations/smoke.rs"]
 mod smoke;
+#[path = "operations/speed.rs"]
+mod speed;
 #[path = "operations/stopped.rs"]
 mod stopped;
 #[path = "operations/verify.rs"]

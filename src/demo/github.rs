@@ -77,6 +77,8 @@ pub(super) async fn answer(State(estate): State<Estate>, request: Request) -> Re
     let (parts, _) = request.into_parts();
     let path = parts.uri.path();
     let path = path.strip_prefix("/github").unwrap_or(path);
+    // GitHub takes the slashes of a file's path escaped as well: its own clients send them so.
+    let path = path.replace("%2F", "/");
     let is_word = |word: &&str| {
         let is_lower = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
         !word.is_empty() && word.bytes().all(is_lower)
@@ -85,7 +87,7 @@ pub(super) async fn answer(State(estate): State<Estate>, request: Request) -> Re
     let effects = estate.with(|world| world.faults.meet(Side::GitHub, "get", what));
     let response = match ailing(&estate, &effects).await {
         Some(response) => response,
-        None => estate.with(|world| serve(world, &parts, path)),
+        None => estate.with(|world| serve(world, &parts, &path)),
     };
     drop(visit);
     response

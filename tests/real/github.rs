@@ -2,6 +2,9 @@
 //! GitHub's own examples read by the client. What the description cannot know (304s, limits, nulls,
 //! redirects) is in tests/github.
 
+mod embedded;
+
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
@@ -10,6 +13,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
 use wheelhouse::clients::github::{
     Answer, Github, Known, Limits, Target, TokenFrom, connect_within, job_log,
 };
@@ -22,11 +27,13 @@ use crate::server::{self, Answer as Said, Asked, Server};
 const INSTALL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/real/github/install");
 /// Reading 13 MB of description takes prism half a minute on a busy machine.
 const LIMIT: Duration = Duration::from_secs(180);
+/// GitHub's own, and that of the Enterprise server.
+const DESCRIPTIONS: [&str; 2] = ["api.github.com.json", "ghes-3.17.json"];
 
 /// Ends prism when its own stdin closes: however the tests end, even by SIGKILL.
 const GUARD: &str = r#""$@" </dev/null & read -r _; kill $!"#;
 
-/// prism, answering for GitHub.
+/// prism, answering for GitHub, or looking at what is said between a client and a server.
 struct Prism {
     shell: Child,
     url: String,
@@ -51,14 +58,25 @@ fn installed() -> PathBuf {
 }
 
 impl Prism {
+    /// Answers by itself.
     fn start(description: &str) -> Self {
+        Self::run("mock", &[description])
+    }
+
+    /// Passes on what it is asked, and tells in a header what does not fit, of question and answer.
+    fn before(upstream: &str, description: &str) -> Self {
+        Self::run("proxy", &[description, upstream])
+    }
+
+    fn run(command: &str, about: &[&str]) -> Self {
         let folder = installed();
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = free.local_addr().unwrap().port().to_string();
         drop(free);
         let mut shell = Command::new("sh")
             .args(["-c", GUARD, "guard", "node", "node_modules/.bin/prism"])
-            .args(["mock", "-h", "127.0.0.1", "-p", &port, description])
+            .args([command, "-h", "127.0.0.1", "-p", &port])
+            .args(about)
             .current_dir(folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -83,11 +101,20 @@ impl Prism {
         }
     }
 
-    async fn get(&self, place: &str) -> u16 {
+    fn ask(&self, method: Method, place: &str) -> RequestBuilder {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().no_proxy().tls_certs_only([]);
-        let asked = (http.build().unwrap().get(format!("{}{place}", self.url)))
-            .header("accept", "application/json");
+        let asked = http.build().unwrap();
+        (asked.request(method, format!("{}{place}", self.url))).header("accept", "application/json")
+    }
+
+    async fn get(&self, place: &str) -> u16 {
+        let answer = self.ask(Method::GET, place).send().await.unwrap();
+        answer.status().as_u16()
+    }
+
+    async fn post(&self, place: &str, body: &Value) -> u16 {
+        let asked = self.ask(Method::POST, place).json(body);
         asked.send().await.unwrap().status().as_u16()
     }
 
@@ -139,6 +166,23 @@ async fn every_request_fits(prism: &Prism) {
     assert_eq!(github.dispatched("ci.yml", "no such name").await, Ok(None));
 }
 
+/// Of the two only GitHub's own says which run was started.
+async fn what_operations_send_fits(prism: &Prism, is_told: bool) {
+    let github = prism.connect().await;
+    let inputs = BTreeMap::from([("colour".into(), "green".into())]);
+    let started = github.dispatch("ci.yml", "main", &inputs).await.unwrap();
+    assert_eq!(started.is_some(), is_told, "{started:?}");
+    github.cancel(30_433_642).await.unwrap();
+}
+
+async fn what_the_doctor_asks_fits(prism: &Prism) {
+    let github = prism.connect().await;
+    github.token().await.unwrap();
+    let repository = github.repository().await.unwrap();
+    assert!(!repository.name.is_empty() && !repository.is_archived);
+    assert_eq!(github.workflow().await.unwrap().state, "active".into());
+}
+
 async fn the_log_is_asked_for_where_it_is(prism: &Prism) {
     let job = Job {
         id: 399_444_496,
@@ -164,6 +208,10 @@ async fn prism_refuses_what_does_not_fit(prism: &Prism) {
         prism.get("/repos/o/r/actions/runs/1/tries/1/jobs").await,
         404
     );
+    let dispatches = "/repos/o/r/actions/workflows/ci.yml/dispatches";
+    assert_eq!(prism.post(dispatches, &json!({"inputs": {}})).await, 422);
+    let cancel = "/repos/o/r/actions/runs/1/cancel";
+    assert_eq!(prism.post(cancel, &json!({"force": true})).await, 415);
 }
 
 /// prism never says that something is missing, and cannot route a file's path with its slashes. So a
@@ -193,10 +241,12 @@ async fn what_prism_cannot_answer_fits_as_well(prism: &Prism) {
 
 #[tokio::test]
 async fn every_request_of_the_client_fits_githubs_own_description() {
-    for description in ["api.github.com.json", "ghes-3.17.json"] {
+    for description in DESCRIPTIONS {
         let prism = Prism::start(description);
         prism_refuses_what_does_not_fit(&prism).await;
         every_request_fits(&prism).await;
+        what_operations_send_fits(&prism, description == DESCRIPTIONS[0]).await;
+        what_the_doctor_asks_fits(&prism).await;
         the_log_is_asked_for_where_it_is(&prism).await;
         what_prism_cannot_answer_fits_as_well(&prism).await;
     }

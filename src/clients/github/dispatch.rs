@@ -46,7 +46,7 @@ impl Github {
         let name = transport::escaped(workflow);
         let path = self.path(&format!("actions/workflows/{name}/dispatches"));
         let body = json!({ "ref": reference, "inputs": inputs, "return_run_details": true });
-        self.post_once(&path, &body).await
+        self.post_once(&path, Some(&body)).await
     }
 
     /// Has the run `id` cancelled. That GitHub took it (202) is not that the run has ended.
@@ -55,23 +55,27 @@ impl Github {
     /// See [`Undispatched`]; one that is over already is refused.
     pub async fn cancel(&self, id: u64) -> Result<(), Undispatched> {
         let path = self.path(&format!("actions/runs/{id}/cancel"));
-        self.post_once(&path, &json!({})).await.map(|_| ())
+        self.post_once(&path, None).await.map(|_| ())
     }
 
-    async fn post_once(&self, path: &str, body: &Value) -> Result<Option<u64>, Undispatched> {
+    async fn post_once(
+        &self,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Option<u64>, Undispatched> {
         let whole = self.0.limits.whole;
         let slow = |_| Err(Undispatched::Unknown(way::slow(self.host(), whole)));
         (tokio::time::timeout(whole, self.post(path, body)).await).unwrap_or_else(slow)
     }
 
-    async fn post(&self, path: &str, body: &Value) -> Result<Option<u64>, Undispatched> {
+    async fn post(&self, path: &str, body: Option<&Value>) -> Result<Option<u64>, Undispatched> {
         self.gate(|gate| gate.permit(Purpose::Asked))
             .map_err(Undispatched::Refused)?;
         let mut request = Request::post(path).header(ACCEPT, JSON);
         if let Some(credential) = self.credential() {
             request = request.header(AUTHORIZATION, credential);
         }
-        let request = (self.0.octocrab.build_request(request, Some(body)))
+        let request = (self.0.octocrab.build_request(request, body))
             .map_err(|e| Undispatched::Refused(self.broken(&e)))?;
         let response = (self.0.octocrab.execute(request).await)
             .map_err(|e| Undispatched::Unknown(self.broken(&e)))?;

@@ -3,10 +3,12 @@
 //! on a busy machine only says its figures. And how much memory a worker takes for it all.
 
 use super::Stage;
-use crate::estate::{Home, is_measured};
+use crate::cockpit::{LONG, SIZE, line_of};
+use crate::estate::{Home, is_measured, program};
 use crate::fleet;
-use crate::operator::{CUTOVER, SERVICES, wait};
+use crate::operator::{CUTOVER, Operator, SERVICES, wait};
 use crate::plane::audit::Audited;
+use crate::pty::{Pty, text_of};
 use crate::relay::{Asked, Fate};
 use crate::shipped::{OPERATORS, RECORDS};
 use jiff::Timestamp;
@@ -196,6 +198,61 @@ fn a_confirmed_rollback_is_at_the_api_server_at_once_and_moves_as_fast_as_kubect
     assert!(
         !is_measured() || moved.as_secs_f64() <= 1.2 * bare.as_secs_f64(),
         "{moved:?} against {bare:?}"
+    );
+}
+
+/// A cockpit of an operator's, which goes to the API server itself, without the relay.
+fn cockpit(stage: &Stage<'_>, who: &Operator) -> Pty {
+    let kubeconfig = stage.plane.identity("dave", OPERATORS);
+    std::fs::copy(kubeconfig, who.home.path().join("kubeconfig")).unwrap();
+    let config = who.home.path().join("config.toml");
+    let (name, value) = who.home.env();
+    let args = ["--config", config.to_str().unwrap()];
+    Pty::spawn(&program(), &args, &[(name, &value)], SIZE)
+}
+
+fn await_screen(pty: &Pty, what: &str, is_so: impl Fn(&str) -> bool) {
+    pty.wait_for(what, LONG, |screen, _| is_so(&text_of(screen)));
+}
+
+/// Rolls back to BLUE by keys; how long the first patch took from the last of them.
+fn rollback_by_keys(stage: &Stage<'_>, pty: &Pty) -> Duration {
+    await_screen(pty, "GREEN live", |text| {
+        line_of(text, "GREEN").contains("LIVE")
+    });
+    pty.send("R");
+    await_screen(pty, "the prompt", |text| {
+        let is_asking = text.contains("type  ") && !text.contains("then type  ");
+        is_asking && text.contains("ROLL BACK production to BLUE")
+    });
+    pty.send("rollback");
+    await_screen(pty, "the word", |text| text.contains(": rollback_"));
+    let at = Timestamp::now();
+    pty.send("\r");
+    stage.await_live("blue");
+    let patch = first_flip(stage, at, "dave");
+    await_screen(pty, "its end", |text| text.contains("✓ done: BLUE is live"));
+    patch.received.duration_since(at).unsigned_abs()
+}
+
+#[test]
+fn from_the_last_key_of_a_rollback_to_the_api_server_is_less_than_a_tenth_of_a_second() {
+    let stage = Stage::new("ops-speed-keys");
+    let (dave, watching) = (stage.operator("dave"), stage.operator("dave"));
+    let pty = cockpit(&stage, &watching);
+    let mut took = Vec::new();
+    for _ in 0..TIMES {
+        wait("nobody at it", || {
+            (dave.run(&CUTOVER).code == 0).then_some(())
+        });
+        stage.await_live("green");
+        took.push(rollback_by_keys(&stage, &pty));
+    }
+    println!("from the last key to the API server: {took:.1?}");
+    let middle = median(took);
+    assert!(
+        !is_measured() || middle < Duration::from_millis(100),
+        "{middle:?}"
     );
 }
 

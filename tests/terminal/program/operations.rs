@@ -10,7 +10,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, pr
 use super::{LONG, SIZE, escape, run, wait_gone, wait_heard, wait_live};
 use crate::{
     estate::Served,
-    pty::{Pty, SOON, text_of},
+    pty::{Pty, SOON, text_of, wait_until},
 };
 
 /// A cutover that is watched for so many seconds, with a Lease that is soon anybody's.
@@ -131,6 +131,80 @@ fn t02_a_terminal_closed_in_mid_cutover_leaves_it_to_its_worker_and_the_next_one
         text_of(screen).contains("✓ done: GREEN is live")
     });
     assert_eq!(list(&estate, &config).lines().count(), 1, "one operation");
+}
+
+/// When the cockpit is killed.
+enum Moment {
+    /// The worker waits for its confirmation.
+    Asked,
+    /// There is a record; nothing may have been flipped yet.
+    Recorded,
+    /// GREEN is live and watched.
+    Watched,
+}
+
+/// Kills a cockpit with its operation under way; the estate, its configuration and the worker that was left.
+fn killed_at(moment: Moment) -> (Served, PathBuf, Pid) {
+    let estate = Served::start(&[]);
+    let config = configured(&estate, 4);
+    let mut pty = cockpit(&estate, &config, &["--write"]);
+    plan(&pty);
+    let worker = workers(&estate)[0];
+    match moment {
+        Moment::Asked => {}
+        Moment::Recorded => {
+            confirm(&pty);
+            wait_until("the record", LONG, || !list(&estate, &config).is_empty());
+        }
+        Moment::Watched => {
+            confirm(&pty);
+            wait_watch(&pty);
+        }
+    }
+    pty.signal(Signal::KILL);
+    assert!(pty.wait_exit(SOON).signal.is_some());
+    (estate, config, worker)
+}
+
+/// Kills it at that moment, and looks whether its worker and nobody else brings the operation to its end.
+fn goes_on_when_killed(moment: Moment) {
+    let (estate, config, worker) = killed_at(moment);
+    assert_eq!(workers(&estate), [worker]);
+    wait_until("its end", LONG, || {
+        list(&estate, &config).contains("done: GREEN is live")
+    });
+    wait_until("the end of its worker", LONG, || {
+        workers(&estate).is_empty()
+    });
+    let second = cockpit(&estate, &config, &[]);
+    second.wait_for("the operation and what it did", LONG, |screen, _| {
+        let text = text_of(screen);
+        text.contains("✓ done: GREEN is live") && text.contains("GREEN  ● LIVE")
+    });
+    assert_eq!(list(&estate, &config).lines().count(), 1, "one operation");
+}
+
+#[test]
+fn p01_a_cockpit_that_is_killed_when_there_is_a_record_leaves_its_operation_to_the_worker() {
+    goes_on_when_killed(Moment::Recorded);
+}
+
+#[test]
+fn p01_a_cockpit_that_is_killed_in_the_watch_leaves_its_operation_to_the_worker() {
+    goes_on_when_killed(Moment::Watched);
+}
+
+#[test]
+fn p01_a_cockpit_that_is_killed_before_the_confirmation_leaves_no_worker_and_no_operation() {
+    let (estate, config, _) = killed_at(Moment::Asked);
+    wait_until("the end of its worker", LONG, || {
+        workers(&estate).is_empty()
+    });
+    assert_eq!(list(&estate, &config), "");
+    let second = cockpit(&estate, &config, &[]);
+    second.wait_for("BLUE", LONG, |screen, _| {
+        text_of(screen).contains("BLUE   ● LIVE")
+    });
 }
 
 #[test]
