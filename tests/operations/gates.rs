@@ -24,6 +24,8 @@ struct Says {
     hangs: bool,
     /// How often the rules were asked for.
     asked: usize,
+    /// How often the value of an expression was.
+    queried: usize,
 }
 
 /// A Prometheus on loopback that says what a test wants.
@@ -42,6 +44,7 @@ impl Prometheus {
             is_away: false,
             hangs: false,
             asked: 0,
+            queried: 0,
         }));
         let told = says.clone();
         thread::spawn(move || {
@@ -91,7 +94,10 @@ fn answer(mut stream: TcpStream, says: &Mutex<Says>) {
             says.asked += 1;
             rules(&says)
         }
-        false => value(&says),
+        false => {
+            says.queried += 1;
+            value(&says)
+        }
     };
     let body = json!({ "status": "success", "data": data }).to_string();
     let reply = format!(
@@ -309,6 +315,23 @@ fn i_25_a_prometheus_that_is_away_in_the_soak_holds_and_calls_and_moves_nothing(
         ],
     );
     assert_eq!(bench.colours(), ["green", "green"]);
+}
+
+#[test]
+fn a_gate_is_asked_once_an_interval() {
+    let (bench, prometheus) = bench(&format!("soak = 8\n{QUERY}"));
+    let (asked, queried) = (prometheus.says().asked, prometheus.says().queried);
+    let began = std::time::Instant::now();
+    bench.dave.run(&CUTOVER).assert(0, &["done: GREEN is live"]);
+    let took = usize::try_from(began.elapsed().as_secs()).unwrap() + 1;
+    // Once an interval, which is a second, and as often as the plan is made and looked at again: by the command, at the
+    // start, before the first flip.
+    for many in [
+        prometheus.says().asked - asked,
+        prometheus.says().queried - queried,
+    ] {
+        assert!((4..=took + 3).contains(&many), "{many} in {took} s");
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::plane::pods::Health;
 use crate::relay::{Asked, Fate};
 use serde_json::json;
 
-const RELEASE: [&str; 8] = [
+pub(super) const RELEASE: [&str; 8] = [
     "release",
     "production",
     "--write",

@@ -3,6 +3,7 @@
 //! on a busy machine only says its figures. And how much memory a worker takes for it all.
 
 use super::Stage;
+use super::release::{RELEASE, tested};
 use crate::cockpit::{LONG, SIZE, line_of};
 use crate::estate::{Home, is_measured, program};
 use crate::fleet;
@@ -306,6 +307,23 @@ fn peak_kib(pid: rustix::process::Pid) -> u64 {
     let line = status.lines().find_map(|it| it.strip_prefix("VmHWM:"));
     let kib = line.unwrap().trim().trim_end_matches(" kB");
     kib.parse().unwrap()
+}
+
+#[test]
+fn a_worker_holds_little_memory_through_a_whole_release() {
+    let stage = Stage::new("ops-memory-release");
+    let dave = stage.operator("dave");
+    tested(&dave);
+    let trap = (dave.relay).trap(Fate::HeldBefore, 1, |it| it.records("\"closed\""));
+    let id = dave.detach(&RELEASE);
+    trap.wait("the end of the release");
+    let peak = peak_kib(wait("the worker", || dave.worker()));
+    trap.let_go();
+    dave.await_no_worker();
+    let story = dave.story(&id);
+    assert!(story.contains("done: GREEN is live"), "{story}");
+    println!("a worker's most, through a release: {peak} KiB");
+    assert!(!is_measured() || peak < MEMORY_KIB, "{peak} KiB");
 }
 
 #[test]
