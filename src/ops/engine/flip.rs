@@ -402,6 +402,7 @@ impl Run {
             self.beforehand.push(What::Locked {
                 epochs: self.lock.epochs.clone(),
                 holder: self.bastion.person.holder.clone(),
+                credential: self.kept.operation.credential,
             });
         }
     }

@@ -276,7 +276,7 @@ proptest! {
             1 => What::Passed { step, evidence: "late".into() },
             2 => What::AbortAsked { reason: "late".into() },
             3 => What::Closed { outcome: Outcome::Done, reason: "late".into() },
-            4 => What::Adopted { epochs: BTreeMap::new(), holder: "late".into() },
+            4 => What::Adopted { epochs: BTreeMap::new(), holder: "late".into(), credential: None },
             _ => What::Failed { step, reason: "late".into() },
         }));
         let after = Operation::fold(&entries);

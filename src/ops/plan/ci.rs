@@ -58,7 +58,7 @@ pub(super) fn ci(estate: &Estate, switch: &TrafficSwitch, to: usize) -> Option<G
 /// does so by far, or was not looked at.
 pub(super) fn credential(estate: &Estate, now: Now) -> Option<Gate> {
     let lasting = estate.credential.as_ref()?;
-    let until = lasting.until.filter(|_| !lasting.is_renewed)?;
+    let until = lasting.end()?;
     let server: Timestamp = estate.server_time(now);
     let watch = i64::try_from(estate.soak().watch_s).unwrap_or(i64::MAX);
     let needed = SignedDuration::from_secs(watch).saturating_add(SPARE);
