@@ -43,6 +43,9 @@ pub struct Flipped {
     pub operation: Safe,
     /// Tag and digest that the colour runs, by workload.
     pub images: Vec<Safe>,
+    /// The workflow's runs that built them, as `#1482 main`; none where nobody asked GitHub.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<Safe>,
 }
 
 impl Flipped {

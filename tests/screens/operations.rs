@@ -200,6 +200,7 @@ fn flipped_by(state: &mut State, selector: &str, manager: &str, what: &str) {
             why: Some("release 42".into()),
             operation: ID.into(),
             images: vec!["9b1e07d".into()],
+            runs: Vec::new(),
         };
         let meant = format!("{{\"part\":\"{part}\",\"version\":\"green\"}}");
         service.marks = labels(&[
@@ -601,6 +602,36 @@ fn who_flipped_last_from_what_to_what_and_why_is_on_the_screen() {
     assert!(screen.contains("R rolls back to it: warm 5/5"), "{screen}");
     press(&mut state, "0 enter");
     seen!("service-flipped-80x24", text(&mut state, (80, 24)));
+}
+
+#[test]
+fn the_run_that_built_what_was_flipped_is_the_one_that_was_asked_for_then() {
+    let mut state = ready();
+    flipped(&mut state, "green", "wheelhouse");
+    press(&mut state, "0 enter");
+    // Nobody asked then: as GitHub tells now.
+    let screen = text(&mut state, (120, 30));
+    assert!(screen.contains("run           #1481 develop"), "{screen}");
+    let name: Safe = "digital-wall-service".into();
+    let mut service = state.estate().services.value.get(&name).unwrap().clone();
+    let asked = Flipped {
+        runs: vec!["#1477 main".into()],
+        ..marks::flipped(&service).unwrap()
+    };
+    let asked = serde_json::to_string(&asked).unwrap();
+    service.marks = service
+        .marks
+        .with(&marks::FLIP.into(), &asked.as_str().into());
+    let told = Seen::Services(Delta::Changes(vec![Change::Applied(service)]));
+    observe(&mut state, vec![told]);
+    let screen = text(&mut state, (120, 30));
+    assert!(screen.contains("run           #1477 main"), "{screen}");
+    assert!(!screen.contains("run           #1481"), "{screen}");
+    // Neither asked nor known.
+    state.repository = None;
+    flipped(&mut state, "green", "wheelhouse");
+    let screen = text(&mut state, (120, 30));
+    assert!(!screen.contains("run           #"), "{screen}");
 }
 
 /// Carol's cutover at its watch, by a worker whose credential ends in so many seconds.

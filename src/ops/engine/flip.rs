@@ -258,6 +258,11 @@ impl Run {
                 .flat_map(|i| if is_back { &i.from } else { &i.to })
                 .cloned()
                 .collect(),
+            runs: match is_back {
+                // It was asked what the way forward brings.
+                true => Vec::new(),
+                false => plan.map(|p| p.runs.clone()).unwrap_or_default(),
+            },
         }
     }
 

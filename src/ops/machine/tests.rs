@@ -59,6 +59,7 @@ pub(crate) fn plan(kind: OperationKind, services: &[&str]) -> Plan {
         back: "R".into(),
         reason: None,
         tested: None,
+        runs: Vec::new(),
         how: Default::default(),
         probes: Vec::new(),
         release: None,
