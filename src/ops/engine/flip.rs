@@ -404,10 +404,15 @@ impl Run {
         if self.is_rollback() && is_theirs {
             let epoch = self.epoch(&read.name) + 1;
             self.lock.epochs.insert(read.name.clone(), epoch);
+            // The first one may not be written yet.
+            let said = self.beforehand.iter().find_map(|what| match what {
+                What::Locked { credential, .. } => *credential,
+                _ => None,
+            });
             self.beforehand.push(What::Locked {
                 epochs: self.lock.epochs.clone(),
                 holder: self.bastion.person.holder.clone(),
-                credential: self.kept.operation.credential,
+                credential: said.or(self.kept.operation.credential),
             });
         }
     }
