@@ -47,6 +47,8 @@ macro_rules! seen {
 
 #[path = "screens/approval.rs"]
 mod approval;
+#[path = "screens/barred.rs"]
+mod barred;
 #[path = "screens/deploy.rs"]
 mod deploy;
 #[path = "screens/freeze.rs"]

@@ -210,7 +210,7 @@ pub const BINDINGS: &[Binding] = &[
         Context::Anywhere,
         &["ctrl-g"],
         BreakGlass,
-        "plan a cutover in spite of a freeze (break-glass)",
+        "plan a cutover in spite of a freeze",
         "",
     ),
     bind(

@@ -2,12 +2,14 @@
 //! worker says. The plan is [`crate::ops::check`]'s; the worker asks it again over fresh reads.
 
 mod approval;
+mod barred;
 mod deploy;
 mod freeze;
 mod sheet;
 mod warm;
 
 pub use approval::{propose_decision, propose_request};
+pub use barred::{Barred, barred, barred_here, barred_start};
 pub use deploy::{Images, refill};
 pub use freeze::{propose_follow_up, propose_freeze, propose_glass};
 pub use sheet::sheet;

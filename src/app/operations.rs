@@ -138,6 +138,49 @@ impl Operations {
     }
 }
 
+/// Until when a worker can show who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// Until then.
+    pub until: Timestamp,
+    /// Whether that is over, or is before what it watches is.
+    pub is_short: bool,
+    /// Whether it is over.
+    pub is_over: bool,
+}
+
+impl Shown {
+    /// What follows where it is too short.
+    pub fn words(self) -> &'static str {
+        match self.is_over {
+            true => "which is over: nobody guards it",
+            false => "before the soak ends: nobody guards it",
+        }
+    }
+}
+
+/// Until when the worker that carries `kept` out can show who it is; none where that has no end, nobody said, or nobody
+/// carries it out (SAFETY, model 2).
+pub fn shown(estate: &Estate, kept: &Kept, now: Now) -> Option<Shown> {
+    let until = kept.operation.credential?;
+    if matches!(hold(estate, kept, now), Hold::Orphaned { .. }) {
+        return None;
+    }
+    let at = estate.server_time(now);
+    let is_watched = kept.operation.steps().contains(&Step::Watch);
+    let soak = match (&kept.operation.plan, is_watched) {
+        (Some(plan), true) if !kept.operation.has_passed(&Step::Watch) => plan.soak.watch_s,
+        _ => 0,
+    };
+    let left = soak.saturating_sub(watched(estate, kept, now));
+    let left = SignedDuration::from_secs(i64::try_from(left).unwrap_or(i64::MAX));
+    Some(Shown {
+        until,
+        is_short: until.duration_since(at) <= left,
+        is_over: until <= at,
+    })
+}
+
 /// Whether the operation is about Services of this environment's switch or, without one, about its Deployments.
 fn touches(estate: &Estate, kept: &Kept) -> bool {
     let is_ours = |lock: &Safe| match (&estate.scope.traffic, marks::locked_deployment(lock)) {

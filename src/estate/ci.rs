@@ -25,6 +25,12 @@ impl Estate {
         self.scope.needs_ci || self.demanded().ci
     }
 
+    /// The newest run of the commit that `image` is tagged by, where the runs were asked for.
+    pub fn run_of(&self, image: &Image) -> Option<&Run> {
+        let runs = self.ci.as_ref()?.as_ref().ok()?;
+        newest_of(runs, image.commit()?)
+    }
+
     /// What the runs say of `image`.
     pub fn built(&self, image: &Image) -> Built {
         let Some(commit) = image.commit() else {
@@ -40,8 +46,7 @@ impl Estate {
         let Some(run) = newest_of(runs, commit) else {
             return Built::Unknown(format!("no run of {short} is among the newest").into());
         };
-        let branch = run.branch.as_ref().map_or("no branch", |b| b.as_str());
-        let said = |word: &str| Safe::from(format!("{short} #{} {branch} {word}", run.number));
+        let said = |word: &str| Safe::from(format!("{short} {} {word}", run.words()));
         match &run.progress {
             Progress::Done(Conclusion::Success) => Built::Green(said("is green")),
             ended @ Progress::Done(_) => Built::Red(said(&ended.words())),

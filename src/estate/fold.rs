@@ -80,6 +80,13 @@ pub struct Lasting {
     pub is_renewed: bool,
 }
 
+impl Lasting {
+    /// When it ends, unless it is renewed without a person.
+    pub fn end(&self) -> Option<jiff::Timestamp> {
+        self.until.filter(|_| !self.is_renewed)
+    }
+}
+
 impl Estate {
     /// An environment of which nothing was seen yet; without `alerts` it has no Prometheus.
     pub fn new(scope: Scope, alerts: Option<AlertScope>) -> Self {

@@ -79,6 +79,14 @@ pub struct Run {
     pub url: Safe,
 }
 
+impl Run {
+    /// `#1482 main`
+    pub fn words(&self) -> Safe {
+        let branch = self.branch.as_ref().map_or("no branch", |b| b.as_str());
+        format!("#{} {branch}", self.number).into()
+    }
+}
+
 /// How far a run, a job or a step is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

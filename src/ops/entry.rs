@@ -226,6 +226,9 @@ pub enum What {
         epochs: BTreeMap<Safe, u64>,
         /// Who holds them.
         holder: Safe,
+        /// Until when the holder can show who they are; none where that is renewed without a person, or not known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        credential: Option<Timestamp>,
     },
     /// A step's intent: written before anything is asked of the world.
     Began {
@@ -302,6 +305,9 @@ pub enum What {
         epochs: BTreeMap<Safe, u64>,
         /// Who holds the Leases now.
         holder: Safe,
+        /// Until when the holder can show who they are; none where that is renewed without a person, or not known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        credential: Option<Timestamp>,
     },
     /// Nobody goes on with it.
     Abandoned {
@@ -384,6 +390,29 @@ mod tests {
         ];
         let text = write(&entries).unwrap();
         assert_eq!(read(&text), (entries.to_vec(), 0));
+    }
+
+    #[test]
+    fn a_record_that_knows_of_no_credential_reads_and_writes_as_before() {
+        let old = concat!(
+            r#"{"at":"2026-11-26T14:02:00Z","by":"bob","what":{"locked":{"epochs":{"shop":3},"holder":"h"}}}"#,
+            "\n",
+            r#"{"at":"2026-11-26T14:02:00Z","by":"bob","what":{"adopted":{"epochs":{},"holder":"h"}}}"#,
+            "\n",
+        );
+        let (mut entries, torn) = read(old);
+        assert_eq!((entries.len(), torn), (2, 0));
+        assert_eq!(write(&entries).unwrap().trim_end(), old.trim_end());
+        let ends = "2026-11-26T15:10:00Z".parse().ok();
+        for entry in &mut entries {
+            if let What::Locked { credential, .. } | What::Adopted { credential, .. } =
+                &mut entry.what
+            {
+                *credential = ends;
+            }
+            assert!(!matches!(entry.what, What::Newer(_)));
+        }
+        assert_eq!(read(&write(&entries).unwrap()), (entries, 0));
     }
 
     #[test]

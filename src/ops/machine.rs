@@ -91,6 +91,9 @@ pub struct Operation {
     pub epochs: BTreeMap<Safe, u64>,
     /// Who holds the Leases.
     pub holder: Option<Safe>,
+    /// Until when the holder can show who they are, where that ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credential: Option<Timestamp>,
     /// Who wants it stopped, and why.
     pub abort: Option<(Safe, Safe)>,
     /// The first step that failed on the way forward, and why.
@@ -166,10 +169,20 @@ impl Operation {
                     self.since = Some(entry.at);
                 }
             }
-            What::Locked { epochs, holder } | What::Adopted { epochs, holder } => {
+            What::Locked {
+                epochs,
+                holder,
+                credential,
+            }
+            | What::Adopted {
+                epochs,
+                holder,
+                credential,
+            } => {
                 self.epochs
                     .extend(epochs.iter().map(|(k, v)| (k.clone(), *v)));
                 self.holder = Some(holder.clone());
+                self.credential = *credential;
             }
             What::AbortAsked { reason } => {
                 self.abort

@@ -46,6 +46,9 @@ pub struct Flipped {
     /// Those that the colour runs which traffic left.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<Safe>,
+    /// The workflow's runs that built them, as `#1482 main`; none where nobody asked GitHub.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<Safe>,
 }
 
 impl Flipped {

@@ -186,6 +186,9 @@ pub struct Plan {
     /// What the smoke test that a cutover stands on was about; none where none is demanded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tested: Option<Revisions>,
+    /// The workflow's runs of the commits that it brings live, as `#1482 main`; none where nobody asked GitHub.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<Safe>,
     /// How a deploy is done.
     #[serde(default, skip_serializing_if = "How::is_image")]
     pub how: How,

@@ -87,12 +87,18 @@ pub async fn fresh(bastion: &Bastion) -> Result<Estate, Fault> {
         policy::ask_clock(bastion, &mut estate).await;
     }
     estate.user = Some(bastion.person.user.clone());
-    estate.credential = cluster.credential().await.map(|it| Lasting {
+    estate.credential = credential(bastion).await;
+    Ok(estate)
+}
+
+/// How long we can show who we are. Nothing is asked of anybody.
+pub(super) async fn credential(bastion: &Bastion) -> Option<Lasting> {
+    let credential = bastion.cluster.credential().await;
+    credential.map(|it| Lasting {
         way: it.way,
         until: it.expires,
         is_renewed: it.is_renewed,
-    });
-    Ok(estate)
+    })
 }
 
 /// The same for a plan of that kind: how long a colour is kept ends by the server's clock, as an approval does.

@@ -5,17 +5,20 @@ mod alert;
 mod operation;
 mod run;
 
+use std::collections::BTreeSet;
+
 use ratatui::layout::Rect;
 
 use super::canvas::{Canvas, Text, column, right};
 use super::theme::{Mark, Role, Theme, colour_role};
 use super::words;
 use crate::app::{Item, Level, State, View, view};
+use crate::estate::runs::{Run, newest_of};
 use crate::estate::{
-    Condition, Container, ContainerState, Deployment, Event, Live, Pod, Safe, Service, Verdict,
-    health, why,
+    Condition, Container, ContainerState, Deployment, Event, Image, Live, Pod, Safe, Service,
+    Verdict, health, why,
 };
-use crate::ops::marks;
+use crate::ops::marks::{self, Flipped};
 
 /// A page: lines, and which of them stand for which item.
 pub(super) struct Page<'a> {
@@ -329,6 +332,7 @@ impl Page<'_> {
         self.fact("operation", flip.operation.to_string());
         let images: Vec<&str> = flip.images.iter().map(Safe::as_str).collect();
         self.fact("images", images.join("  "));
+        self.runs(&flip);
         if let Some(meant) = service.meant().filter(|meant| *meant != service.selector) {
             let pairs: Vec<_> = meant.iter().map(|(k, v)| format!("{k}={v}")).collect();
             let said = format!(
@@ -337,6 +341,30 @@ impl Page<'_> {
                 pairs.join("  ")
             );
             self.line(Text::default().add(said, Role::Bad));
+        }
+    }
+
+    /// The runs that built what ran there: as the flip says or, where nobody asked then, as GitHub tells here now.
+    fn runs(&mut self, flip: &Flipped) {
+        let said: BTreeSet<Safe> = match (flip.runs.is_empty(), &self.state.repository) {
+            (false, _) => flip.runs.iter().cloned().collect(),
+            (true, None) => BTreeSet::new(),
+            (true, Some(repository)) => {
+                let runs = &repository.runs.value;
+                let of = |words: &Safe| {
+                    let tag = words.split(' ').next()?;
+                    let image = Image {
+                        name: format!("image:{tag}").into(),
+                        digest: None,
+                    };
+                    newest_of(runs, image.commit()?).map(Run::words)
+                };
+                flip.images.iter().filter_map(of).collect()
+            }
+        };
+        if !said.is_empty() {
+            let all: Vec<&str> = said.iter().map(Safe::as_str).collect();
+            self.fact("run", all.join("  "));
         }
     }
 

@@ -3,7 +3,7 @@
 
 use ratatui::layout::Rect;
 
-use super::canvas::{Canvas, Text, width};
+use super::canvas::{Canvas, Text, fit, width};
 use super::theme::{Mark, Role, Theme};
 use super::words;
 use crate::app::State;
@@ -74,11 +74,19 @@ fn by(kept: &Kept) -> &str {
 /// `Operation  cutover to GREEN by alice · worker on bastion-2 · beat 10s`, its steps, and what is awaited.
 fn under_way(state: &State, kept: &Kept, room: usize, theme: &Theme) -> (Text, Vec<Text>) {
     let hold = hold(state, kept);
+    let shown = operations::shown(state.estate(), kept, state.now);
     let mut title = Text::default().add(headline(kept), Role::Focus);
     match &hold {
         Hold::Alive { holder, beat } => {
             let said = format!(" · worker {} · beat {}", seat(holder), exact(*beat));
             title.push(said, Role::Dim);
+            // What is too short has a line of its own.
+            let lasts = shown.filter(|it| !it.is_short);
+            let said = lasts.map(|it| words::soon(it.until, state));
+            let said = said.map(|until| format!(" · credential until {until}"));
+            if let Some(said) = said.filter(|said| title.width() + width(said) + 2 <= room) {
+                title.push(said, Role::Dim);
+            }
         }
         Hold::Orphaned { .. } => {
             title.push(format!("  {} ORPHANED", theme.mark(Mark::Bad)), Role::Bad)
@@ -100,6 +108,12 @@ fn under_way(state: &State, kept: &Kept, room: usize, theme: &Theme) -> (Text, V
     let keys = keys(&hold, kept);
     let said = awaited(state, kept, &hold, theme);
     let mut lines = vec![steps];
+    if let Some(shown) = shown.filter(|it| it.is_short) {
+        let until = words::soon(shown.until, state);
+        let look = theme.mark(Mark::Look);
+        let said = format!("{look} its credential ends {until}, {}", shown.words());
+        lines.insert(0, Text::default().add(fit(&said, room, theme), Role::Warn));
+    }
     if said.width() + keys.width() + 2 <= room {
         lines.push(said.pad(room - keys.width()).append(keys));
     } else {

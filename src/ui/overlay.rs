@@ -2,12 +2,18 @@
 
 use ratatui::layout::Rect;
 
-use super::canvas::{Canvas, Text, column};
-use super::theme::{Role, Theme};
+use super::canvas::{Canvas, Text, column, fit, width};
+use super::theme::{Mark, Role, Theme};
 use super::words;
 use crate::app::keymap::Context;
-use crate::app::palette::Palette;
-use crate::app::{Overlay, State, View, plan, update};
+use crate::app::operate::{Barred, barred, barred_here};
+use crate::app::palette::{Choice, Palette};
+use crate::app::{Key, Overlay, State, View, plan, update};
+
+/// The most columns of a binding's keys in the help.
+const KEYS: usize = 16;
+/// Columns for why a key is barred, beside what it does.
+const REASON: usize = 44;
 
 /// Draws what is open.
 pub fn draw(state: &State, canvas: &mut Canvas<'_>) {
@@ -107,7 +113,7 @@ fn environments(state: &State, theme: &Theme) -> Vec<Text> {
                 text.push(format!("{} ", theme.mark(mark)), Theme::role(mark));
                 text.push(column(&words::live_word(estate), 20, theme), Role::Plain);
                 if let Some(why) = verdict.why() {
-                    text.push(super::canvas::fit(why, 40, theme), Role::Dim);
+                    text.push(fit(why, 40, theme), Role::Dim);
                 }
             } else {
                 text.push(format!("not watched yet ({})", estate.context()), Role::Dim);
@@ -123,25 +129,20 @@ fn help(state: &State, line: usize, canvas: &mut Canvas<'_>) {
         Some(View::Log(_)) => Context::Log,
         Some(_) => Context::Detail,
     };
-    let mut lines: Vec<Text> = (state
-        .keymap
-        .bindings(context, state.demo.is_some())
-        .into_iter())
-    .map(|(binding, keys)| {
-        let keys: Vec<_> = keys.iter().map(ToString::to_string).collect();
-        Text::plain(column(&keys.join(" "), 16, &canvas.theme))
-            .add(binding.help, Role::Plain)
-            .add(format!("  :{}", binding.action.name()), Role::Dim)
-    })
-    .collect();
+    let widest = usize::from(canvas.area.width.saturating_sub(8));
+    let mut lines = keys(state, context, widest, &canvas.theme);
     for warning in &state.warnings {
         lines.push(Text::default().add(warning.to_string(), Role::Warn));
     }
     let columns = lines.iter().map(Text::width).max().unwrap_or(0);
     let window = middle(canvas, columns, lines.len());
-    let title = Text::default()
+    let mut title = Text::default()
         .add("Keys of this view", Role::Focus)
         .add("  Esc closes", Role::Dim);
+    if let Some(barred) = barred_here(state) {
+        let said = format!("  {} {}", canvas.theme.mark(Mark::Look), barred.brief);
+        title.push(said, Role::Warn);
+    }
     let inside = canvas.window(window, &title);
     let hidden = lines.len().saturating_sub(usize::from(inside.height));
     let first = line.min(hidden);
@@ -157,6 +158,71 @@ fn help(state: &State, line: usize, canvas: &mut Canvas<'_>) {
             &more,
         );
     }
+}
+
+/// A line a binding, at most `room` wide. What would be refused is dim and says why: behind it where there is room
+/// for that, else below it, once for those in a row that it is said of; that all is read-only the title says.
+fn keys(state: &State, context: Context, room: usize, theme: &Theme) -> Vec<Text> {
+    let bindings = state.keymap.bindings(context, state.demo.is_some());
+    let spelled = |keys: &[Key]| {
+        let keys: Vec<_> = keys.iter().map(ToString::to_string).collect();
+        keys.join(" ")
+    };
+    let keys = bindings.iter().map(|(_, keys)| width(&spelled(keys)));
+    let lead = keys.max().unwrap_or(0).min(KEYS) + 2;
+    let all: Vec<(Text, Option<Barred>)> = (bindings.iter())
+        .map(|(binding, keys)| {
+            let barred = barred(state, binding.action);
+            let role = match barred {
+                Some(_) => Role::Dim,
+                None => Role::Plain,
+            };
+            let line = Text::default()
+                .add(column(&spelled(keys), lead, theme), role)
+                .add(binding.help, role)
+                .add(format!("  :{}", binding.action.name()), Role::Dim);
+            (line, barred)
+        })
+        .collect();
+    let widest = all.iter().map(|(line, _)| line.width()).max().unwrap_or(0);
+    match room >= widest + 2 + REASON {
+        true => beside(all, widest + 2, theme),
+        false => below(all, lead, widest.min(room), theme),
+    }
+}
+
+fn beside(all: Vec<(Text, Option<Barred>)>, lead: usize, theme: &Theme) -> Vec<Text> {
+    let line = |(line, barred): (Text, Option<Barred>)| match barred {
+        None => line,
+        Some(barred) => line.pad(lead).append(reason(&barred, REASON, theme)),
+    };
+    all.into_iter().map(line).collect()
+}
+
+fn below(all: Vec<(Text, Option<Barred>)>, lead: usize, room: usize, theme: &Theme) -> Vec<Text> {
+    let mut lines = Vec::new();
+    let mut all = all.into_iter().peekable();
+    while let Some((line, barred)) = all.next() {
+        lines.push(line);
+        let next = all.peek().and_then(|(_, next)| next.as_ref());
+        let is_last = next != barred.as_ref();
+        if let Some(barred) = barred.filter(|it| is_last && !it.is_read_only) {
+            let said = reason(&barred, room.saturating_sub(lead), theme);
+            lines.push(Text::default().pad(lead).append(said));
+        }
+    }
+    lines
+}
+
+/// `! ready: digital-wall-green-backend: ready 1/2`, as far as there is room.
+fn reason(barred: &Barred, room: usize, theme: &Theme) -> Text {
+    let look = theme.mark(Mark::Look);
+    let whole = format!("{look} {}", barred.why);
+    let said = match barred.is_read_only && width(&whole) > room {
+        true => format!("{look} {}", barred.brief),
+        false => whole,
+    };
+    Text::default().add(fit(&said, room, theme), Role::Warn)
 }
 
 fn palette(state: &State, open: &Palette, canvas: &mut Canvas<'_>) {
@@ -178,9 +244,22 @@ fn palette(state: &State, open: &Palette, canvas: &mut Canvas<'_>) {
         (inside.y + 1..inside.bottom()).zip(offers.iter().enumerate().skip(first))
     {
         let key = offer.key.as_deref().unwrap_or_default();
-        let text = Text::plain(column(&offer.name, 24, &canvas.theme))
-            .add(column(key, 8, &canvas.theme), Role::Dim)
-            .add(offer.help.clone(), Role::Dim);
+        let barred = match offer.choice {
+            Choice::Act(action) => barred(state, action),
+            Choice::Environment(_) | Choice::Write(_) => None,
+        };
+        let theme = canvas.theme;
+        let (role, said) = match barred {
+            None => (Role::Plain, Text::default().add(&offer.help, Role::Dim)),
+            Some(Barred { brief, .. }) => {
+                let said = format!("{} {brief}", theme.mark(Mark::Look));
+                (Role::Dim, Text::default().add(said, Role::Warn))
+            }
+        };
+        let text = Text::default()
+            .add(column(&offer.name, 24, &theme), role)
+            .add(column(key, 8, &theme), Role::Dim)
+            .append(said);
         canvas.text(inside.x, y, inside.width, &text);
         if place == chosen {
             canvas.select(Rect {

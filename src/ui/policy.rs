@@ -30,15 +30,6 @@ pub(super) fn lines(state: &State, room: usize, theme: &Theme) -> Vec<Text> {
     lines
 }
 
-/// Whether a cutover is stopped, in a word.
-pub(super) fn stops(state: &State) -> Option<&'static str> {
-    match state.estate().standing(state.now) {
-        Standing::Free => None,
-        Standing::Frozen(_) => Some("frozen"),
-        Standing::Wrong(_) | Standing::Unseen(_) => Some("policy not known"),
-    }
-}
-
 /// `! FROZEN by carol until Fri 18:00Z: Black Friday`
 fn frozen(state: &State, freeze: &Freeze, room: usize, theme: &Theme) -> Text {
     let lead = format!("{} FROZEN ", theme.mark(Mark::Look));

@@ -2,12 +2,14 @@
 
 use ratatui::layout::Rect;
 
-use super::canvas::{Canvas, Text, column};
+use super::canvas::{Canvas, Text, column, fit};
 use super::theme::{Mark, Role, Theme, colour_role};
 use super::words;
+use crate::app::operate::{Barred, barred_start};
 use crate::app::{Panel, State, operations};
 use crate::estate::gates::Draining;
 use crate::estate::{ColourView, Currency, Estate, FieldManager, Kind, Live, ServiceView};
+use crate::ops::OperationKind;
 use crate::ops::after::follower;
 use crate::ops::marks;
 use crate::ops::warm::{Warmth, warmth};
@@ -24,6 +26,8 @@ const KINDS: [Kind; 4] = [
 const ROOMY: usize = 98;
 /// Columns for a tag of an image.
 const TAG: usize = 10;
+/// The most columns for why a key is barred.
+const BRIEF: usize = 40;
 
 /// Draws it at the top of `area`; returns the rows used.
 pub fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
@@ -289,10 +293,7 @@ fn colour_line(
     text.push(words, role);
     let since = super::canvas::right(&words::age_of(view.since, estate, state.now), 4, theme);
     let mut left = usize::from(room).saturating_sub(2 + text.width() + since.len() + 2);
-    let stop = super::policy::stops(state);
-    if let Some(way) =
-        colour.and_then(|colour| way(state, estate, views, (&view, stop), colour, left))
-    {
+    if let Some(way) = colour.and_then(|colour| way(state, views, &view, colour, left, theme)) {
         left = left.saturating_sub(way.width() + 2);
         text = text
             .append(images(&view, left, theme))
@@ -321,13 +322,13 @@ fn under_way(
     match (stuck, unfinished.first()) {
         (Some(r), _) => {
             let lead = if is_wide { "rollout of " } else { "" };
-            let tag = super::canvas::fit(&r.tag, 12, theme);
+            let tag = fit(&r.tag, 12, theme);
             let said = format!("{look} {lead}{tag} not ready {}/{}  ", r.ready, r.desired);
             (said, Role::Bad)
         }
         (None, Some(r)) => {
             let lead = if is_wide { "rolls to " } else { "" };
-            let tag = super::canvas::fit(&r.tag, 12, theme);
+            let tag = fit(&r.tag, 12, theme);
             let said = format!("{runs} {lead}{tag} {}/{}  ", r.ready, r.desired);
             (said, Role::Plain)
         }
@@ -340,12 +341,13 @@ fn under_way(
 /// room for a tag.
 fn way(
     state: &State,
-    estate: &Estate,
     views: &[ServiceView<'_>],
-    (view, stop): (&ColourView, Option<&str>),
+    view: &ColourView,
     colour: usize,
     room: usize,
+    theme: &Theme,
 ) -> Option<Text> {
+    let estate = state.estate();
     let live = estate.live_colour().filter(|live| *live != colour)?;
     let switch = estate.scope.traffic.as_ref()?;
     let left_it = |v: &ServiceView<'_>| {
@@ -363,25 +365,16 @@ fn way(
     let is_back = views.iter().any(left_it);
     let kept = kept(state, estate);
     let (ready, desired) = (view.ready, view.desired);
+    let kind = match is_back {
+        true => OperationKind::Rollback,
+        false => OperationKind::Cutover,
+    };
+    // May it? One answer, the dialog's too.
+    let barred = barred_start(state, kind);
+    let short = |it: &Barred| (fit(&it.brief, BRIEF, theme), it.word.to_string());
     let is_whole = desired > 0 && ready >= desired;
-    let (key, forms) = match (is_back, is_whole, ready) {
-        (true, true, _) => (
-            "R",
-            [
-                format!("rolls back to it: warm {ready}/{desired}{kept}"),
-                format!("rolls back to it: warm {ready}/{desired}"),
-                "rolls back".to_owned(),
-            ],
-        ),
-        (true, false, 1..) => (
-            "R",
-            [
-                format!("rolls back to it: only {ready}/{desired} warm{kept}"),
-                format!("rolls back to it: only {ready}/{desired} warm"),
-                format!("back: {ready}/{desired}"),
-            ],
-        ),
-        (true, false, 0) => (
+    let (key, forms) = match (is_back, barred.as_ref().map(short), ready) {
+        (true, Some(_), 0) => (
             "R",
             [
                 "cannot roll back: it is cold, no pod is ready".to_owned(),
@@ -389,35 +382,49 @@ fn way(
                 "cold".to_owned(),
             ],
         ),
-        (false, true, _) => match stop {
-            None => (
-                "C",
-                [
-                    format!("cuts over to it{kept}"),
-                    "cuts over to it".to_owned(),
-                    "cuts over".to_owned(),
-                ],
-            ),
-            Some(why) => (
-                "C",
-                [
-                    format!("cut over: {why}{kept}"),
-                    format!("cut over: {why}"),
-                    why.to_owned(),
-                ],
-            ),
-        },
-        (false, false, _) => (
+        (true, Some((why, word)), _) => (
+            "R",
+            [
+                format!("cannot roll back: {why}{kept}"),
+                format!("cannot roll back: {why}"),
+                word,
+            ],
+        ),
+        (true, None, _) if is_whole => (
+            "R",
+            [
+                format!("rolls back to it: warm {ready}/{desired}{kept}"),
+                format!("rolls back to it: warm {ready}/{desired}"),
+                "rolls back".to_owned(),
+            ],
+        ),
+        (true, None, _) => (
+            "R",
+            [
+                format!("rolls back to it: only {ready}/{desired} warm{kept}"),
+                format!("rolls back to it: only {ready}/{desired} warm"),
+                format!("back: {ready}/{desired}"),
+            ],
+        ),
+        (false, None, _) => (
             "C",
             [
-                format!("cut over: not ready {ready}/{desired}{kept}"),
-                format!("cut over: not ready {ready}/{desired}"),
-                "not ready".to_owned(),
+                format!("cuts over to it{kept}"),
+                "cuts over to it".to_owned(),
+                "cuts over".to_owned(),
+            ],
+        ),
+        (false, Some((why, word)), _) => (
+            "C",
+            [
+                format!("cut over: {why}{kept}"),
+                format!("cut over: {why}"),
+                word,
             ],
         ),
     };
     let said = |words: &String| {
-        let is_free = is_whole && (stop.is_none() || is_back);
+        let is_free = is_whole && barred.is_none();
         let role = if is_free { Role::Dim } else { Role::Warn };
         Text::default()
             .add(key, Role::Title)
@@ -502,7 +509,7 @@ fn images(view: &ColourView, room: usize, theme: &Theme) -> Text {
         ],
     };
     let fitting = forms.into_iter().find(|form| form.width() <= room);
-    fitting.unwrap_or_else(|| Text::plain(super::canvas::fit(&tags.join(" "), room, theme)))
+    fitting.unwrap_or_else(|| Text::plain(fit(&tags.join(" "), room, theme)))
 }
 
 /// Images with the workload's name, the tag, and so many digits of the digest.
@@ -514,7 +521,7 @@ fn spelled(view: &ColourView, name: bool, tag: bool, digits: usize, theme: &Them
         }
         for (image, pods) in images {
             if tag {
-                let tag = super::canvas::fit(image.short_tag(), 16, theme);
+                let tag = fit(image.short_tag(), 16, theme);
                 text.push(format!("{tag} "), Role::Plain);
             }
             if digits > 0
@@ -553,7 +560,7 @@ fn small(estate: &Estate, theme: &Theme) -> Text {
         );
         let tags: Vec<_> = Estate::tags(&view).into_keys().collect();
         let tag = match tags.as_slice() {
-            [tag] => super::canvas::fit(tag, 8, theme),
+            [tag] => fit(tag, 8, theme),
             [] => String::new(),
             _ => "mixed".to_owned(),
         };

@@ -22,7 +22,7 @@ fn policy(pairs: &[(&str, &str)]) -> Seen {
     Seen::Policies(Delta::Changes(vec![Change::Applied(policy)]))
 }
 
-fn freeze(state: &mut State, who: &str, why: &str, ends: Option<i64>) {
+pub(super) fn freeze(state: &mut State, who: &str, why: &str, ends: Option<i64>) {
     let until = ends.map(|seconds| ago(-seconds).unwrap());
     let freeze = Freeze {
         who: who.into(),

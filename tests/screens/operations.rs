@@ -124,6 +124,7 @@ pub(super) fn until(plan: &Plan, last: &Step) -> Vec<Entry> {
             What::Locked {
                 epochs: BTreeMap::new(),
                 holder,
+                credential: None,
             },
         ),
     ];
@@ -200,6 +201,7 @@ fn flipped_by(state: &mut State, selector: &str, manager: &str, what: &str) {
             operation: ID.into(),
             images: vec!["9b1e07d".into()],
             left: Vec::new(),
+            runs: Vec::new(),
         };
         let meant = format!("{{\"part\":\"{part}\",\"version\":\"green\"}}");
         service.marks = labels(&[
@@ -601,6 +603,92 @@ fn who_flipped_last_from_what_to_what_and_why_is_on_the_screen() {
     assert!(screen.contains("R rolls back to it: warm 5/5"), "{screen}");
     press(&mut state, "0 enter");
     seen!("service-flipped-80x24", text(&mut state, (80, 24)));
+}
+
+#[test]
+fn the_run_that_built_what_was_flipped_is_the_one_that_was_asked_for_then() {
+    let mut state = ready();
+    flipped(&mut state, "green", "wheelhouse");
+    press(&mut state, "0 enter");
+    // Nobody asked then: as GitHub tells now.
+    let screen = text(&mut state, (120, 30));
+    assert!(screen.contains("run           #1481 develop"), "{screen}");
+    let name: Safe = "digital-wall-service".into();
+    let mut service = state.estate().services.value.get(&name).unwrap().clone();
+    let asked = Flipped {
+        runs: vec!["#1477 main".into()],
+        ..marks::flipped(&service).unwrap()
+    };
+    let asked = serde_json::to_string(&asked).unwrap();
+    service.marks = service
+        .marks
+        .with(&marks::FLIP.into(), &asked.as_str().into());
+    let told = Seen::Services(Delta::Changes(vec![Change::Applied(service)]));
+    observe(&mut state, vec![told]);
+    let screen = text(&mut state, (120, 30));
+    assert!(screen.contains("run           #1477 main"), "{screen}");
+    assert!(!screen.contains("run           #1481"), "{screen}");
+    // Neither asked nor known.
+    state.repository = None;
+    flipped(&mut state, "green", "wheelhouse");
+    let screen = text(&mut state, (120, 30));
+    assert!(!screen.contains("run           #"), "{screen}");
+}
+
+/// Carol's cutover at its watch, by a worker whose credential ends in so many seconds.
+fn watched_until(ends: Option<i64>) -> State {
+    let mut state = ready();
+    let plan = plan_of(&state, OperationKind::Cutover);
+    let mut entries = until(&plan, &Step::Watch);
+    if let What::Locked { credential, .. } = &mut entries[1].what {
+        *credential = ends.and_then(|seconds| ago(-seconds));
+    }
+    flipped(&mut state, "green", "wheelhouse");
+    operating(&mut state, &entries, 3);
+    state
+}
+
+#[test]
+fn model_2_until_when_the_workers_credential_is_valid_stands_beside_its_beat() {
+    let mut state = watched_until(Some(4_080));
+    let screen = text(&mut state, (160, 50));
+    assert!(
+        screen.contains("· worker carol@bastion-2 · beat 3s · credential until 15:10Z ─"),
+        "{screen}"
+    );
+    assert!(!screen.contains("nobody guards it"), "{screen}");
+    press(&mut state, "5");
+    let screen = text(&mut state, (80, 24));
+    assert!(screen.contains("credential    until 15:10Z"), "{screen}");
+    let screen = text(&mut watched_until(None), (160, 50));
+    assert!(!screen.contains("credential"), "{screen}");
+}
+
+#[test]
+fn model_2_a_credential_that_ends_before_the_soak_can_is_loud() {
+    // 20 of 30 s are watched.
+    for (ends, is_loud) in [(5, true), (10, true), (11, false)] {
+        let mut state = watched_until(Some(ends));
+        let screen = text(&mut state, (80, 24));
+        assert_eq!(
+            screen.contains("! its credential ends 14:02Z, before the soak ends"),
+            is_loud,
+            "{ends}: {screen}"
+        );
+    }
+    let mut state = watched_until(Some(5));
+    seen!("operation-credential-80x24", text(&mut state, (80, 24)));
+    press(&mut state, "5");
+    let screen = text(&mut state, (120, 30));
+    assert!(
+        screen.contains("credential    ! until 14:02Z, before the soak ends"),
+        "{screen}"
+    );
+    let screen = text(&mut watched_until(Some(-60)), (80, 24));
+    assert!(
+        screen.contains("! its credential ends 14:01Z, which is over"),
+        "{screen}"
+    );
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Asking for an approval, approving and rejecting from the screen: what each would do, and may it?
 
+use super::barred::plain;
 use super::{Edit, Field, Input, Proposal, Wish, open, sheet};
 use crate::app::Ask;
 use crate::app::approvals::{self, Listed};
@@ -24,12 +25,22 @@ pub fn propose_request(state: &mut State) {
         state.tell(&said);
         return;
     }
-    // Without a plan there is nothing to ask for, which the dialog says.
-    let (to, bound) = match super::judged(state, state.selected, Ok(cutover(state))) {
+    let (to, bound) = planned(state);
+    propose(state, Wish::AskApproval { to, bound });
+}
+
+/// Why it may not be asked for.
+pub(super) fn refused(state: &State) -> Option<Safe> {
+    let (to, bound) = planned(state);
+    misplaced(state, &plain(state, Wish::AskApproval { to, bound }))
+}
+
+/// What would be asked for. Without a plan there is nothing, which the dialog says.
+fn planned(state: &State) -> (Safe, Safe) {
+    match super::judged(state, state.selected, Ok(cutover(state))) {
         (Some(plan), _) => (plan.to, plan.bound),
         (None, _) => Default::default(),
-    };
-    propose(state, Wish::AskApproval { to, bound });
+    }
 }
 
 /// The cutover that is asked for, as nothing was said about it yet.

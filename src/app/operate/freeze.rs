@@ -91,6 +91,12 @@ fn draft(state: &State, at: usize, wanted: &Wanted, why: &str) -> Result<Draft, 
     check(wanted, &because, &state.environments[at].estate, state.now)
 }
 
+/// Why it may not be, before anything is filled in.
+pub(super) fn refused(state: &State, wanted: &Wanted) -> Option<Safe> {
+    let drafted = draft(state, state.selected, wanted, "");
+    drafted.err().map(|refusal| refusal.why)
+}
+
 /// What is wanted, with the end that was chosen, by the server's clock.
 pub(super) fn chosen(
     state: &State,

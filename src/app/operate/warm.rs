@@ -46,6 +46,12 @@ fn draft(state: &State, at: usize, wanted: Wanted, why: &str) -> Result<Draft, R
     check(wanted, &because, &state.environments[at].estate, state.now)
 }
 
+/// Why nothing may be said, before anything is filled in.
+pub(super) fn refused(state: &State) -> Option<Safe> {
+    let drafted = draft(state, state.selected, Wanted::Hold, "…");
+    drafted.err().map(|refusal| refusal.why)
+}
+
 /// What was chosen, by the server's clock.
 fn chosen(state: &State, proposal: &Proposal, dialog: &Dialog) -> Wanted {
     let estate = &state.environments[proposal.environment].estate;

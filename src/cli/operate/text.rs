@@ -107,7 +107,9 @@ pub(in crate::cli) fn entry(entry: &Entry) -> String {
             let why = (plan.reason.as_ref()).map_or_else(String::new, |why| format!(": {why}"));
             format!("{}, by {}{why}", plan.title(), entry.by)
         }
-        What::Locked { epochs, .. } => format!("locked: {}", list(epochs)),
+        What::Locked {
+            epochs, credential, ..
+        } => format!("locked: {}{}", list(epochs), until(*credential)),
         What::Began { step, attempt: 1 } => format!("{step} …"),
         What::Began { step, attempt } => format!("{step} … (try {attempt})"),
         What::Dispatched { run } => format!("dispatched run {run}"),
@@ -122,14 +124,24 @@ pub(in crate::cli) fn entry(entry: &Entry) -> String {
         What::AbortAsked { reason } => format!("abort asked by {}: {reason}", entry.by),
         What::Paused { reason } => pause_in_words(reason),
         What::Resumed => "goes on".to_owned(),
-        What::Adopted { epochs, holder } => {
-            format!("taken over by {} ({holder}): {}", entry.by, list(epochs))
+        What::Adopted {
+            epochs,
+            holder,
+            credential,
+        } => {
+            let (epochs, until) = (list(epochs), until(*credential));
+            format!("taken over by {} ({holder}): {epochs}{until}", entry.by)
         }
         What::Abandoned { reason } => format!("abandoned by {}: {reason}", entry.by),
         What::Closed { outcome, reason } => format!("{}: {reason}", outcome.word()),
         What::Newer(_) => "something that a newer version wrote".to_owned(),
     };
     format!("{at}  {words}\n")
+}
+
+/// How long whoever holds the Leases can show who they are, where that ends.
+fn until(credential: Option<jiff::Timestamp>) -> String {
+    credential.map_or_else(String::new, |at| format!(", credential until {at:.0}"))
 }
 
 fn list(epochs: &std::collections::BTreeMap<crate::estate::Safe, u64>) -> String {

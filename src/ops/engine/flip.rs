@@ -262,6 +262,11 @@ impl Run {
                 .flat_map(|i| if is_back { &i.to } else { &i.from })
                 .cloned()
                 .collect(),
+            runs: match is_back {
+                // It was asked what the way forward brings.
+                true => Vec::new(),
+                false => plan.map(|p| p.runs.clone()).unwrap_or_default(),
+            },
         }
     }
 
@@ -403,9 +408,15 @@ impl Run {
         if self.is_rollback() && is_theirs {
             let epoch = self.epoch(&read.name) + 1;
             self.lock.epochs.insert(read.name.clone(), epoch);
+            // The first one may not be written yet.
+            let said = self.beforehand.iter().find_map(|what| match what {
+                What::Locked { credential, .. } => *credential,
+                _ => None,
+            });
             self.beforehand.push(What::Locked {
                 epochs: self.lock.epochs.clone(),
                 holder: self.bastion.person.holder.clone(),
+                credential: said.or(self.kept.operation.credential),
             });
         }
     }

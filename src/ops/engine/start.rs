@@ -5,11 +5,12 @@ use std::io;
 
 use futures::future;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::hold::{all_held, evidence};
 use super::wait::watched;
 use super::{Ended, Run};
-use crate::estate::{Estate, Lease, Safe, Tier};
+use crate::estate::{Estate, Lasting, Lease, Safe, Tier};
 use crate::ops::bastion::{Bastion, Planted};
 use crate::ops::entry::{Entry, OperationKind, Step, What};
 use crate::ops::eyes::Eyes;
@@ -214,7 +215,7 @@ impl Prepared {
         let floor = floor(&estate, &plan);
         let lock = lock::acquire(bastion, &held_for, &services, &floor, taking).await;
         let lock = lock.map_err(|not| not_locked(&plan, not))?;
-        let mut entries = planned(bastion, &plan, &lock);
+        let mut entries = planned(bastion, &plan, &lock, &estate);
         entries.extend(broken(bastion, &self.request, &plan));
         for what in [
             What::Began {
@@ -269,10 +270,11 @@ impl Prepared {
             free.map_err(|not| not_locked(&plan, not))?.release().await;
         }
         let began = bastion.clock.boot();
-        let (locked, kept, read) = future::join3(
+        let (locked, kept, read, credential) = future::join4(
             lock::seize(bastion, &held_for, &services, &known, &epochs),
             record::create(bastion, &id, plan.kind, entries.clone()),
             reads::least(bastion),
+            timeout(bastion.timing.answer, reads::credential(bastion)),
         )
         .await;
         // Neither stands in the way: the patch's own tests decide. What is missing is written afterwards.
@@ -283,6 +285,7 @@ impl Prepared {
         run.beforehand.push(What::Locked {
             epochs: run.lock.epochs.clone(),
             holder: bastion.person.holder.clone(),
+            credential: credential.ok().flatten().and_then(|it| it.end()),
         });
         if run.lock.was_deploying
             && !known
@@ -380,6 +383,7 @@ async fn take_over(
     let adopted = What::Adopted {
         epochs: lock.epochs.clone(),
         holder: bastion.person.holder.clone(),
+        credential: estate.credential.as_ref().and_then(Lasting::end),
     };
     loop {
         let entry = entry(bastion, adopted.clone());
@@ -529,10 +533,11 @@ pub(super) fn entry(bastion: &Bastion, what: What) -> Entry {
     }
 }
 
-fn planned(bastion: &Bastion, plan: &Plan, lock: &Lock) -> Vec<Entry> {
+fn planned(bastion: &Bastion, plan: &Plan, lock: &Lock, estate: &Estate) -> Vec<Entry> {
     let locked = What::Locked {
         epochs: lock.epochs.clone(),
         holder: bastion.person.holder.clone(),
+        credential: estate.credential.as_ref().and_then(Lasting::end),
     };
     let overridden = (plan.overridden.iter()).map(|(gate, reason)| What::Overridden {
         gate: gate.clone(),

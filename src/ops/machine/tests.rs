@@ -59,6 +59,7 @@ pub(crate) fn plan(kind: OperationKind, services: &[&str]) -> Plan {
         back: "R".into(),
         reason: None,
         tested: None,
+        runs: Vec::new(),
         how: Default::default(),
         probes: Vec::new(),
         release: None,
@@ -277,7 +278,7 @@ proptest! {
             1 => What::Passed { step, evidence: "late".into() },
             2 => What::AbortAsked { reason: "late".into() },
             3 => What::Closed { outcome: Outcome::Done, reason: "late".into() },
-            4 => What::Adopted { epochs: BTreeMap::new(), holder: "late".into() },
+            4 => What::Adopted { epochs: BTreeMap::new(), holder: "late".into(), credential: None },
             _ => What::Failed { step, reason: "late".into() },
         }));
         let after = Operation::fold(&entries);

@@ -1,11 +1,14 @@
 //! Whether the commit that a cutover brings live was found well by the workflow, and whether whoever watches it can
 //! show who they are until the end.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Finding, Gate};
 use crate::estate::ci::Built;
-use crate::estate::{Estate, Now, TrafficSwitch};
+use crate::estate::runs::Run;
+use crate::estate::{Estate, Now, Safe, TrafficSwitch};
 
 /// The gate of the workflow's run.
 pub(super) const CI: &str = "ci";
@@ -54,11 +57,21 @@ pub(super) fn ci(estate: &Estate, switch: &TrafficSwitch, to: usize) -> Option<G
     Some(Gate::new(CI, finding, said.join("; ")))
 }
 
+/// The runs of the commits that the colour `to` is tagged by, as far as they were asked for.
+pub(super) fn runs(estate: &Estate, to: usize) -> Vec<Safe> {
+    let view = estate.colour_view(Some(to));
+    let images = view.images.iter().flat_map(|(_, images)| images);
+    let all: BTreeSet<Safe> = (images.filter_map(|(image, _)| estate.run_of(image)))
+        .map(Run::words)
+        .collect();
+    all.into_iter().collect()
+}
+
 /// Whether our credential outlives what a cutover watches (SAFETY, model 2): when it ends nobody guards. None where it
 /// does so by far, or was not looked at.
 pub(super) fn credential(estate: &Estate, now: Now) -> Option<Gate> {
     let lasting = estate.credential.as_ref()?;
-    let until = lasting.until.filter(|_| !lasting.is_renewed)?;
+    let until = lasting.end()?;
     let server: Timestamp = estate.server_time(now);
     let watch = i64::try_from(estate.soak().watch_s).unwrap_or(i64::MAX);
     let needed = SignedDuration::from_secs(watch).saturating_add(SPARE);

@@ -398,6 +398,7 @@ impl Draft {
             back: self.back,
             reason: request.reason.clone(),
             tested: None,
+            runs: Vec::new(),
             how: request.how.clone(),
             probes: request.probes.clone(),
             release: self.release,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::again::{digests, returned};
 use super::approval::approval;
-use super::ci::{ci, credential};
+use super::ci::{ci, credential, runs};
 use super::cleanup;
 use super::freeze::freeze;
 use super::left::is_left;
@@ -100,6 +100,7 @@ pub(super) fn cutover(
     let plan = plan.finish(request, estate, switch)?;
     Ok(Plan {
         tested: tested.flatten(),
+        runs: runs(estate, to),
         ..plan
     })
 }
@@ -228,6 +229,7 @@ impl Draft {
             hash,
             bound,
             tested: None,
+            runs: Vec::new(),
             how: super::How::Image,
             probes: match is_cutover {
                 true => request.probes.clone(),

@@ -289,6 +289,7 @@ impl Plan {
         self.overridden.clone_from(&cutover.overridden);
         self.fired.clone_from(&cutover.fired);
         self.tested.clone_from(&cutover.tested);
+        self.runs.clone_from(&cutover.runs);
         self.images.clone_from(&cutover.images);
         self.others.clone_from(&cutover.others);
         self.back.clone_from(&cutover.back);

@@ -1,7 +1,7 @@
 //! An operation, entry by entry.
 
 use super::Page;
-use crate::app::operations::{self, Hold};
+use crate::app::operations::{self, Hold, Shown};
 use crate::estate::Safe;
 use crate::ops::machine::WAITS;
 use crate::ops::plan::{in_words, is_glass};
@@ -29,6 +29,9 @@ pub(super) fn page(page: &mut Page<'_>, id: &Safe) -> Text {
     }
     if operation.closed.is_none() {
         page.fact("worker", worker(page, kept));
+        if let Some(shown) = operations::shown(state.estate(), kept, state.now) {
+            page.credential(&shown);
+        }
     }
     if kept.torn > 0 {
         let said = format!("{} lines of its record cannot be read", kept.torn);
@@ -55,6 +58,17 @@ fn worker(page: &Page<'_>, kept: &Kept) -> String {
 }
 
 impl Page<'_> {
+    /// Until when the worker can show who it is; loud where that is too short.
+    fn credential(&mut self, shown: &Shown) {
+        let until = format!("until {}", words::soon(shown.until, self.state));
+        if !shown.is_short {
+            return self.fact("credential", until);
+        }
+        let said = format!("{} {until}, {}", self.theme.mark(Mark::Look), shown.words());
+        let line = Text::default().add(format!("{:<14}", "credential"), Role::Dim);
+        self.line(line.add(said, Role::Warn));
+    }
+
     /// `14:02:11  ✓ flip digital-wall-service: version blue → green`
     fn entry(&mut self, entry: &Entry) {
         let (mark, said) = said(entry);
@@ -78,7 +92,7 @@ fn said(entry: &Entry) -> (Mark, String) {
     let by = operations::who(&entry.by);
     match &entry.what {
         What::Planned(plan) => (Mark::Dot, format!("planned: {}, by {by}", plan.title())),
-        What::Locked { epochs, holder } => {
+        What::Locked { epochs, holder, .. } => {
             (Mark::Dot, format!("locked by {holder}: {}", list(epochs)))
         }
         What::Began { step, attempt: 1 } => (Mark::Running, format!("{step}")),
@@ -110,7 +124,7 @@ fn said(entry: &Entry) -> (Mark, String) {
             None => (Mark::Bad, format!("paused: {reason}")),
         },
         What::Resumed => (Mark::Running, "goes on".to_owned()),
-        What::Adopted { epochs, holder } => (
+        What::Adopted { epochs, holder, .. } => (
             Mark::Look,
             format!("adopted by {by} ({holder}): {}", list(epochs)),
         ),

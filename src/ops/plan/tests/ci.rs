@@ -96,6 +96,10 @@ fn row_72_only_a_green_run_of_the_commit_opens_the_gate_and_silence_does_not() {
         assert_eq!(found, finding, "{said}");
         assert!(said.contains(words), "{words} in {said}");
     }
+    let green = demanding(Some(Ok(vec![ended(12, Conclusion::Success)])));
+    let plan = check(&request(Cutover), &green, now(AT)).unwrap();
+    let runs: Vec<Safe> = vec!["#12 main".into()];
+    assert_eq!(plan.runs, runs, "for whoever looks at the flip");
     let mut undemanding = demanding(None);
     undemanding.scope.needs_ci = false;
     assert_eq!(gate_of(&undemanding, "ci"), None);

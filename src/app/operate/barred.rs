@@ -1,0 +1,217 @@
+//! Why a key would be refused, before it is pressed: what help and palette grey, and what stands beside the idle colour.
+//! The dialog that the key opens all the same says it whole.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Images, Lifted, Proposal, Wish, Worker, approval, busy, freeze, misplaced, permit, request,
+    warm,
+};
+use crate::app::state::State;
+use crate::app::{Action, approvals};
+use crate::estate::{Estate, Safe, Standing};
+use crate::ops::freeze::Wanted as PolicyWanted;
+use crate::ops::plan::{How, SAME};
+use crate::ops::{Finding, Gate, OperationKind, Refusal, RefusalKind, Request, check};
+
+/// Why something may not be done now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Barred {
+    /// The reason, and the way on, as the dialog says it.
+    pub why: Safe,
+    /// The same in a few words, where there is little room.
+    pub brief: Safe,
+    /// In a word or two, where there is none.
+    pub word: Safe,
+    /// Whether a window for changes is all that it lacks.
+    pub is_read_only: bool,
+}
+
+/// Why what `action` plans would be refused in the environment on the screen; none where it would not, or plans nothing.
+pub fn barred(state: &State, action: Action) -> Option<Barred> {
+    match action {
+        Action::Cutover => barred_start(state, OperationKind::Cutover),
+        Action::Rollback => barred_start(state, OperationKind::Rollback),
+        Action::Repair => barred_start(state, OperationKind::Repair),
+        Action::Deploy => barred_start(state, OperationKind::Deploy),
+        Action::Smoke => barred_start(state, OperationKind::Smoke),
+        Action::Release => barred_start(state, OperationKind::Release),
+        Action::Cleanup => barred_start(state, OperationKind::Cleanup),
+        Action::BreakGlass => match state.estate().standing(state.now) {
+            Standing::Free => Some(Barred::said("nothing is frozen here")),
+            Standing::Frozen(_) | Standing::Wrong(_) | Standing::Unseen(_) => {
+                let lifted = Lifted {
+                    glass: true,
+                    ..Lifted::default()
+                };
+                started(state, OperationKind::Cutover, &lifted)
+            }
+        },
+        Action::Abort => about(state, Wish::Abort),
+        Action::Adopt => about(state, Wish::Adopt),
+        Action::Abandon => about(state, Wish::Abandon),
+        Action::Freeze => {
+            let wanted = PolicyWanted::Freeze(None);
+            freeze::refused(state, &wanted).map_or_else(|| barred_here(state), whole)
+        }
+        Action::Thaw => {
+            freeze::refused(state, &PolicyWanted::Thaw).map_or_else(|| barred_here(state), whole)
+        }
+        Action::Warm => warm::refused(state).map_or_else(|| barred_here(state), whole),
+        Action::CloseGlass => match state.environment().operations.open_glass().is_empty() {
+            true => Some(Barred::said("no glass is broken here")),
+            false => barred_here(state),
+        },
+        Action::AskApproval if !approvals::is_asked_for(state.estate()) => {
+            Some(Barred::said("nobody's approval is needed here"))
+        }
+        Action::AskApproval => {
+            let refused = approval::refused(state);
+            refused.map_or_else(|| barred_here(state), whole)
+        }
+        Action::Silence | Action::ExtendSilence | Action::ExpireSilence => barred_here(state),
+        _ => None,
+    }
+}
+
+/// Why an operation of that kind may not be begun, with nothing overridden.
+pub fn barred_start(state: &State, kind: OperationKind) -> Option<Barred> {
+    started(state, kind, &Lifted::default())
+}
+
+fn started(state: &State, kind: OperationKind, lifted: &Lifted) -> Option<Barred> {
+    let environment = state.environment();
+    let estate = &environment.estate;
+    let asked = asked(state, kind, lifted);
+    match check(&asked, estate, state.now) {
+        // What is still to be filled in is no reason.
+        Err(Refusal {
+            kind: RefusalKind::Invalid,
+            plan: None,
+            ..
+        }) if kind_is_told(kind) && !environment.how.is_image() => {}
+        Err(refusal) => return Some(Barred::refused(refusal, estate)),
+        Ok(_) => {}
+    }
+    if let Some(Refusal { why, .. }) = busy(environment.operations.open(), kind) {
+        return Some(Barred::new(why, UNDER_WAY));
+    }
+    match kind {
+        OperationKind::Rollback | OperationKind::Smoke => None,
+        OperationKind::Cutover
+        | OperationKind::Repair
+        | OperationKind::Deploy
+        | OperationKind::Cleanup
+        | OperationKind::Release => barred_here(state),
+    }
+}
+
+/// Whether images are filled in when it is planned.
+fn kind_is_told(kind: OperationKind) -> bool {
+    matches!(kind, OperationKind::Deploy | OperationKind::Release)
+}
+
+/// The request as far as it can be told before anything is filled in: with the images that are there.
+fn asked(state: &State, kind: OperationKind, lifted: &Lifted) -> Request {
+    let environment = state.environment();
+    let same = || {
+        let workloads = environment.estate.scope.workloads.iter();
+        workloads.map(|w| (w.name.clone(), SAME.into())).collect()
+    };
+    let images: BTreeMap<Safe, Safe> = match (&environment.how, kind_is_told(kind)) {
+        (How::Image, true) => same(),
+        _ => BTreeMap::new(),
+    };
+    request(environment, kind, lifted, &images)
+}
+
+/// Why nothing can become of the operation on the screen that way.
+fn about(state: &State, wish: fn(Safe) -> Wish) -> Option<Barred> {
+    let Some(open) = state.environment().operations.open() else {
+        return Some(Barred::said("no operation is under way"));
+    };
+    let proposal = plain(state, wish(open.id.clone()));
+    misplaced(state, &proposal).map_or_else(|| barred_here(state), whole)
+}
+
+/// A proposal that nothing was said about yet.
+pub(super) fn plain(state: &State, wish: Wish) -> Proposal {
+    Proposal {
+        number: 0,
+        environment: state.selected,
+        wish,
+        lifted: Lifted::default(),
+        images: Images::of(state.environment(), &[], 0),
+        worker: Worker::Absent,
+    }
+}
+
+/// Why nothing may be changed here; none where it may.
+pub fn barred_here(state: &State) -> Option<Barred> {
+    let write = Wish::Start(OperationKind::Cutover);
+    let why = permit(state, &plain(state, write)).err()?;
+    Some(Barred {
+        is_read_only: true,
+        ..Barred::new(why, ["read-only: :write 15m", "read-only"])
+    })
+}
+
+fn whole(why: Safe) -> Option<Barred> {
+    Some(Barred::said(&why))
+}
+
+impl Barred {
+    fn new(why: Safe, [brief, word]: [&str; 2]) -> Self {
+        Self {
+            why,
+            brief: brief.into(),
+            word: word.into(),
+            is_read_only: false,
+        }
+    }
+
+    fn said(why: &str) -> Self {
+        Self::new(why.into(), [why, "refused"])
+    }
+
+    fn refused(refusal: Refusal, estate: &Estate) -> Self {
+        let Some(plan) = &refusal.plan else {
+            return Self::said(&refusal.why);
+        };
+        let is_it = |gate: &&Gate| *refusal.why == *format!("{}: {}", gate.id(), gate.said);
+        let to = (estate.scope.traffic.as_ref()).and_then(|switch| switch.colour(&plan.to));
+        match plan.gates.iter().find(is_it) {
+            Some(gate) => Self::by(gate, refusal.why.clone(), to, estate),
+            None => Self::said(&refusal.why),
+        }
+    }
+
+    /// By a closed gate, whose own words are many.
+    fn by(gate: &Gate, why: Safe, to: Option<usize>, estate: &Estate) -> Self {
+        let pods = to.map(|to| estate.colour_view(Some(to)));
+        let pods = pods.filter(|view| view.ready < view.desired);
+        let words = match (gate.name.as_str(), gate.finding) {
+            ("ready" | "match", _) if pods.is_some() => {
+                let (ready, desired) = pods.map_or((0, 0), |view| (view.ready, view.desired));
+                return Self::new(why, [&format!("not ready {ready}/{desired}"), "not ready"]);
+            }
+            ("alert", Finding::Bad) => {
+                let name = gate.of.as_ref().map_or("an alert", |name| name.as_str());
+                return Self::new(why, [&format!("{name} fires"), "alert fires"]);
+            }
+            ("freeze", _) => ["frozen", "frozen"],
+            ("policy", _) => ["policy not known", "policy ?"],
+            ("approval", Finding::Bad) => ["an approval is missing", "no approval"],
+            ("approval", _) => ["approval not known", "approval ?"],
+            ("rejected", _) => ["rejected", "rejected"],
+            ("lock", _) => UNDER_WAY,
+            ("monitoring", _) => ["monitoring not known", "monitoring ?"],
+            ("current", _) => ["what is seen is not current", "not current"],
+            (name, _) => return Self::new(why.clone(), [&why, name]),
+        };
+        Self::new(why, words)
+    }
+}
+
+/// Somebody is at it already.
+const UNDER_WAY: [&str; 2] = ["an operation is under way", "under way"];
