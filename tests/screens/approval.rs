@@ -301,7 +301,7 @@ fn x05_an_approval_that_comes_while_the_plan_is_open_is_seen_in_it() {
     decided(&mut state, Decision::Approved);
     let screen = text(&mut state, (120, 40));
     assert!(
-        !screen.contains("Refused: ") && screen.contains("approved by erin"),
+        !screen.contains("Refused: ") && screen.contains("by erin until"),
         "{screen}"
     );
 }
