@@ -31,6 +31,8 @@ pub const CLEANUP: &str = "wheelhouse.dev/cleanup";
 
 /// The longest between two looks: a machine that slept does not oversleep.
 const LOOKS: Duration = Duration::from_secs(30);
+/// An API server that answers nothing for so long is not waited for: nobody would know why the pods went then.
+const SILENCE_MS: u64 = 3_600_000;
 /// After a refusal, such as endpoints that still drain, or a freeze; the longest after many.
 const RETRY: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(60)];
 
@@ -84,12 +86,16 @@ pub async fn clean_up(bastion: &Bastion, after: &Safe, stop: watch::Receiver<boo
     let mut eyes = Eyes::open(bastion);
     let (mut found, mut not_before) = (None, Instant::now());
     let (mut is_said, mut rest) = (false, RETRY[0]);
-    let mut asked = stop.clone();
+    let (began, mut asked) = (bastion.clock.boot(), stop.clone());
     loop {
         if *stop.borrow() {
             return Followed::Not("the worker was asked to end".into());
         }
         let now = bastion.clock.now();
+        let answered = eyes.estate.cluster.answered.unwrap_or(began);
+        if now.at.since(answered) > SILENCE_MS {
+            return Followed::Not("the API server has not answered for an hour".into());
+        }
         match due(&eyes.estate, after, &mut found, now) {
             Due::Never(why) => return Followed::Not(why),
             Due::Later if !is_said && eyes.has_seen() => {

@@ -363,7 +363,10 @@ fn way(
         return Some(said.add(" repairs", Role::Bad)).filter(|said| said.width() + TAG <= room);
     }
     let is_back = views.iter().any(left_it);
-    let kept = kept(state, estate);
+    let kept = match is_back {
+        true => drains(state, estate) + &kept(state, estate),
+        false => kept(state, estate),
+    };
     let (ready, desired) = (view.ready, view.desired);
     let kind = match is_back {
         true => OperationKind::Rollback,
@@ -436,13 +439,9 @@ fn way(
         .find(|said| said.width() + TAG <= room)
 }
 
-/// `, draining, 3.2 requests/s, until 15:10Z`: whether the idle colour still serves, and how long it is kept.
+/// `, until 15:10Z`, where the idle colour is kept.
 fn kept(state: &State, estate: &Estate) -> String {
-    let drains = match estate.draining(state.now.at) {
-        Some(Draining::Drained) | None => String::new(),
-        Some(drains) => format!(", {drains}"),
-    };
-    let kept = match warmth(estate, Some(estate.server_time(state.now))) {
+    match warmth(estate, Some(estate.server_time(state.now))) {
         Some(Warmth::Kept(Some(end), _)) => {
             let then = follower(estate).map_or("", |_| ", then cleaned up");
             format!(", until {}{then}", words::soon(end, state))
@@ -451,8 +450,15 @@ fn kept(state: &State, estate: &Estate) -> String {
         Some(Warmth::Kept(None, None) | Warmth::Free(..) | Warmth::Unknown(_)) | None => {
             String::new()
         }
-    };
-    drains + &kept
+    }
+}
+
+/// `, draining, 3.2 requests/s`: whether a colour that traffic left still serves.
+fn drains(state: &State, estate: &Estate) -> String {
+    match estate.draining(state.now.at) {
+        Some(Draining::Drained) | None => String::new(),
+        Some(drains) => format!(", {drains}"),
+    }
 }
 
 /// Whether endpoints can be counted by colour, which their pods tell.

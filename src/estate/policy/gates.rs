@@ -266,7 +266,6 @@ impl Estate {
                 true => OnFailure::Hold,
                 false => own.on_failure,
             },
-            ..own
         }
     }
 
