@@ -58,12 +58,16 @@ impl Play {
         asked.filter(is_act).skip(before).collect()
     }
 
-    /// Kills dave's worker at its write number `nth`, has erin go on, and looks at what came of it. False where there is no
-    /// such write: one of those that were counted had been repeated.
-    fn kill(&self, args: &[&str], to: &str, nth: usize, death: Death) -> bool {
-        let what = format!("{} killed at write {nth} ({death:?})", args[0]);
-        let before = SERVICES.map(|it| self.stage.flips(it).len());
-        let known = self.stage.operations();
+    /// Kills dave's worker at its write number `nth`; what was held, where it arrives late. None where there is no such
+    /// write: one of those that were counted had been repeated.
+    fn strike(
+        &self,
+        args: &[&str],
+        nth: usize,
+        death: Death,
+        known: &[String],
+        what: &str,
+    ) -> Option<Option<Trap>> {
         let fate = match death {
             Death::Before | Death::Late => Fate::HeldBefore,
             Death::After => Fate::HeldAfter,
@@ -73,20 +77,27 @@ impl Play {
         let is_done = |id: &String| !known.contains(id) && self.erin.story(id).contains("  done: ");
         let is_over =
             || self.dave.worker().is_none() && self.stage.operations().iter().any(is_done);
-        if !trap.wait_unless(&what, is_over) {
+        if !trap.wait_unless(what, is_over) {
             trap.let_go();
             launcher.end();
-            return false;
+            return None;
         }
         self.dave.kill_worker();
         launcher.end();
+        Some((death == Death::Late).then_some(trap))
+    }
+
+    /// Kills dave's worker at its write number `nth`, has erin go on, and looks at what came of it. False where there is no
+    /// such write: one of those that were counted had been repeated.
+    fn kill(&self, args: &[&str], to: &str, nth: usize, death: Death) -> bool {
+        let what = format!("{} killed at write {nth} ({death:?})", args[0]);
+        let before = SERVICES.map(|it| self.stage.flips(it).len());
+        let known = self.stage.operations();
+        let Some(held) = self.strike(args, nth, death, &known, &what) else {
+            return false;
+        };
         let new = |it: &String| !known.contains(it);
         let id = self.stage.operations().into_iter().find(new);
-        let held = if death == Death::Late {
-            Some(trap)
-        } else {
-            None
-        };
         let by = match &id {
             Some(id) => self.go_on(id, args, &what),
             None => self.begin_anew(args, &what),
@@ -305,24 +316,10 @@ impl Play {
         let update = |it: &Asked| it.is_update() && it.status == 200;
         let updates = || self.dave.relay.count(update) + self.erin.relay.count(update);
         let were = updates();
-        let fate = match death {
-            Death::Before | Death::Late => Fate::HeldBefore,
-            Death::After => Fate::HeldAfter,
-        };
-        let trap = self.dave.relay.trap(fate, nth, is_act);
-        let launcher = self.dave.start(&[&args[..], &["--detach"]].concat());
-        let new = |it: &String| !known.contains(it);
-        let is_done = |id: &String| new(id) && self.erin.story(id).contains("  done: ");
-        let is_over =
-            || self.dave.worker().is_none() && self.stage.operations().iter().any(is_done);
-        if !trap.wait_unless(&what, is_over) {
-            trap.let_go();
-            launcher.end();
+        let Some(held) = self.strike(&args, nth, death, &known, &what) else {
             return false;
-        }
-        self.dave.kill_worker();
-        launcher.end();
-        let held = (death == Death::Late).then_some(trap);
+        };
+        let new = |it: &String| !known.contains(it);
         let id = self.stage.operations().into_iter().find(new);
         let mut by = String::new();
         if let Some(id) = id {
