@@ -1,11 +1,13 @@
 //! The one owned state. Views read it, [`update`](super::update()) writes it, nobody else has it.
 
+use std::cell::RefCell;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::chart::Charted;
 use super::edit::Edit;
-use super::operate::Begun;
+use super::operate::{Begun, Hints};
 use super::operations::{Operations, Pace};
 use super::palette::Palette;
 use super::plan::Plan;
@@ -64,6 +66,8 @@ pub struct State {
     pub warnings: Vec<Safe>,
     /// The present.
     pub now: Now,
+    /// Why keys would be refused, as far as that was asked lately.
+    pub hints: RefCell<Hints>,
     /// The terminal's columns and rows.
     pub size: (u16, u16),
     /// How it looks.
@@ -251,6 +255,7 @@ impl State {
             selected: environments.iter().position(production).unwrap_or(0),
             environments,
             repository: setup.repository.map(Repository::new),
+            hints: RefCell::default(),
             picks: Picks::default(),
             panel: Panel::Pods,
             levels: Vec::new(),

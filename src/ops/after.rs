@@ -83,6 +83,14 @@ enum Due {
 /// Waits until the colour that operation `after` moved traffic away from is kept no longer, and cleans it up. `stop` ends
 /// the waiting, and asks the operation to end at its next step.
 pub async fn clean_up(bastion: &Bastion, after: &Safe, stop: watch::Receiver<bool>) -> Followed {
+    let followed = wait(bastion, after, stop).await;
+    if let Followed::Not(_) = followed {
+        mark(bastion, after, false).await;
+    }
+    followed
+}
+
+async fn wait(bastion: &Bastion, after: &Safe, stop: watch::Receiver<bool>) -> Followed {
     let mut eyes = Eyes::open(bastion);
     let (mut found, mut not_before) = (None, Instant::now());
     let (mut is_said, mut rest) = (false, RETRY[0]);
@@ -99,11 +107,10 @@ pub async fn clean_up(bastion: &Bastion, after: &Safe, stop: watch::Receiver<boo
         match due(&eyes.estate, after, &mut found, now) {
             Due::Never(why) => return Followed::Not(why),
             Due::Later if !is_said && eyes.has_seen() => {
-                is_said = true;
-                say(bastion, after).await;
+                is_said = mark(bastion, after, true).await;
             }
             Due::Now if not_before <= Instant::now() => {
-                match begin(bastion, after, stop.clone()).await {
+                match begin(bastion, &eyes.estate, after, stop.clone()).await {
                     Ok(ended) => return Followed::Cleaned(ended),
                     Err(why) => {
                         tracing::info!(%why, "the clean-up that follows is refused for now")
@@ -188,10 +195,15 @@ fn newer<'a>(estate: &'a Estate, after: &Safe) -> Option<&'a Safe> {
 
 async fn begin(
     bastion: &Bastion,
+    seen: &Estate,
     after: &Safe,
     stop: watch::Receiver<bool>,
 ) -> Result<Ended, Safe> {
+    let idle = seen.live_colour().map(|live| 1 - live);
+    let switch = seen.scope.traffic.as_ref();
     let request = Request {
+        // The colour that it saw: by the time that it reads anew that may be another one.
+        to: switch.zip(idle).map(|(it, idle)| it.colours[idle].clone()),
         reason: Some(format!("follows {after}: the colour that it left is kept no longer").into()),
         ..Request::new(OperationKind::Cleanup)
     };
@@ -200,21 +212,32 @@ async fn begin(
     if let Err(refusal) = prepared.plan() {
         return Err(refusal.why.clone());
     }
+    let now = prepared.estate();
+    if last_operation(now).as_ref() != Some(after) || newer(now, after).is_some() {
+        return Err("traffic was moved since, or another operation came".into());
+    }
     let run = prepared.start(None, stop).await;
     let run = run.map_err(|refused| words(&refused))?;
     Ok(run.carry_out().await)
 }
 
-/// Says on the first Service who waits. Where that cannot be written, nobody reads it, and nothing else follows.
-async fn say(bastion: &Bastion, after: &Safe) {
+/// Says on the first Service who waits, or takes that back; whether it was written. Where it cannot be, nobody reads it, and
+/// nothing else follows.
+async fn mark(bastion: &Bastion, after: &Safe, is_waiting: bool) -> bool {
     let Some(name) = (bastion.scope.traffic.as_ref()).and_then(|switch| switch.services.first())
     else {
-        return;
+        return true;
     };
     let (cluster, answer) = (&bastion.cluster, bastion.timing.answer);
     let Ok(Some(service)) = cluster.get::<Service>(name, answer).await else {
-        return;
+        return false;
     };
+    let ours = service.marks.get(CLEANUP);
+    let ours = ours.and_then(|text| serde_json::from_str::<Follower>(text).ok());
+    let is_ours = ours.is_some_and(|it| it.operation == *after && it.by == bastion.person.seat);
+    if !is_waiting && !is_ours {
+        return true;
+    }
     let mut patch = Patch::of(&Must {
         uid: &service.uid,
         epoch: marks::epoch(&service.marks),
@@ -228,11 +251,16 @@ async fn say(bastion: &Bastion, after: &Safe) {
         by: bastion.person.seat.clone(),
         since: bastion.clock.wall(),
     };
-    patch.mark(CLEANUP, &json!(follower).to_string());
+    let said = match is_waiting {
+        true => json!(follower).to_string(),
+        false => String::new(),
+    };
+    patch.mark(CLEANUP, &said);
     let sent = cluster
         .patch::<Service>(name, &patch.finish(), answer)
         .await;
-    if let Err(why) = sent {
+    if let Err(why) = &sent {
         tracing::info!(why = %why.fault().what, "who waits to clean up could not be written");
     }
+    sent.is_ok()
 }

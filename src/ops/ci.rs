@@ -6,10 +6,11 @@ use std::sync::Arc;
 use tokio::time::timeout;
 
 use super::bastion::Bastion;
+use super::plan::again::running;
 use crate::clients::github;
 use crate::estate::ci::Built;
 use crate::estate::runs::Run;
-use crate::estate::{Estate, Safe};
+use crate::estate::{Estate, Image, Safe};
 
 /// Asks, where a green run is demanded, and puts it down in `estate`.
 pub(super) async fn look(bastion: &Bastion, estate: &mut Estate, colour: &Safe) {
@@ -21,16 +22,15 @@ pub(super) async fn look(bastion: &Bastion, estate: &mut Estate, colour: &Safe) 
     let (true, Some(place)) = (estate.needs_ci(), place) else {
         return;
     };
-    let view = estate.colour_view(Some(place));
+    let running = running(estate, place);
     // What was green stays so: another commit is asked about anew.
-    let all = || view.images.iter().flat_map(|(_, images)| images);
-    if all().next().is_some()
-        && all().all(|(image, _)| matches!(estate.built(image), Built::Green(_)))
-    {
+    let is_green = |(_, image): &(Safe, Image)| matches!(estate.built(image), Built::Green(_));
+    if !running.is_empty() && running.iter().all(is_green) {
         return;
     }
-    let images = view.images.iter().flat_map(|(_, images)| images);
-    let commits = images.filter_map(|(image, _)| image.commit().map(str::to_owned));
+    let commits = running
+        .iter()
+        .filter_map(|(_, image)| image.commit().map(str::to_owned));
     let asked = runs(bastion, commits.collect());
     let limit = bastion.timing.answer;
     let answered = timeout(limit, asked).await;

@@ -38,7 +38,7 @@ use super::journal::Journal;
 use super::kept::{self, Kept};
 use super::lock::{Belief, Lock};
 use super::machine::{Next, StepState};
-use super::record::{self, NotWritten};
+use super::record::{self, NotWritten, Room};
 use super::{marks, plan::Plan};
 use crate::estate::ci::Runs;
 use crate::estate::{Estate, Moment, Record, Safe};
@@ -359,7 +359,10 @@ impl Run {
         }
         loop {
             self.believe()?;
-            let written = record::append(&self.bastion, &mut self.kept, entries.clone()).await;
+            let is_optional = entries.iter().all(|it| it.what.is_optional());
+            let room = if is_optional { Room::Spare } else { Room::All };
+            let written =
+                record::append(&self.bastion, &mut self.kept, entries.clone(), room).await;
             match written {
                 Ok(()) => {
                     self.tell(&entries);

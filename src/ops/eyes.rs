@@ -95,10 +95,19 @@ impl Eyes {
     /// Makes no other gates of what the policy comes to say, once that was seen: an alert that becomes a gate only now may
     /// have fired all along (I-27).
     pub(super) fn settle_gates(&mut self) {
-        let is_seen = self.estate.policies.listed;
+        let is_wrong = matches!(self.estate.terms(), Some(Err(_)));
+        let is_seen = self.estate.policies.listed && !is_wrong;
         if let Some(alerts) = &mut self.estate.alerts {
             alerts.is_settled |= is_seen;
         }
+    }
+
+    /// Why it is not known which gates there are, where monitoring is asked.
+    pub(super) fn unsettled(&self) -> Option<Safe> {
+        let is_open = self.estate.alerts.as_ref().is_some_and(|it| !it.is_settled);
+        let why = self.estate.unread(self.bastion.clock.now());
+        let said = why.unwrap_or_else(|| "it was not seen yet".into());
+        is_open.then(|| format!("policy: which gates it demands is not known: {said}").into())
     }
 
     /// The policy may have made others of them.

@@ -4,7 +4,7 @@
 //! again over an estate of fresh reads. The plan's hash covers the decisive facts alone: what a status change
 //! moves every few seconds does not void a confirmation, what would change the decision does.
 
-mod again;
+pub(in crate::ops) mod again;
 pub(in crate::ops) mod approval;
 mod ci;
 pub(in crate::ops) mod cleanup;

@@ -23,6 +23,15 @@ const NOTES: u32 = 20;
 /// How often one entry is tried.
 const ADDS: u32 = 5;
 
+/// How much of a record's room entries may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// What an operation does not need to go on and to end: for what it can do without.
+    Spare,
+    /// All.
+    All,
+}
+
 /// Why an entry was not written.
 #[derive(Clone, Debug, PartialEq)]
 pub enum NotWritten {
@@ -134,11 +143,18 @@ pub async fn list(bastion: &Bastion) -> Result<(Vec<Kept>, Vec<Safe>), Fault> {
 ///
 /// # Errors
 /// Why not. Where nobody knows whether it was written, the record is read: our own entries are ours.
-pub async fn append(bastion: &Bastion, kept: &mut Kept, new: Vec<Entry>) -> Result<(), NotWritten> {
+pub async fn append(
+    bastion: &Bastion,
+    kept: &mut Kept,
+    new: Vec<Entry>,
+    room: Room,
+) -> Result<(), NotWritten> {
     let mut entries = kept.entries.clone();
     entries.extend(new.iter().cloned());
-    let is_optional = new.iter().all(|entry| entry.what.is_optional());
-    let room = if is_optional { LIMIT - RESERVE } else { LIMIT };
+    let room = match room {
+        Room::Spare => LIMIT - RESERVE,
+        Room::All => LIMIT,
+    };
     if kept.version.1.is_empty() {
         // A rollback's record that could not be written when it began.
         let kind = kept
@@ -245,7 +261,7 @@ pub async fn amend(
             what: what.clone(),
         };
         let entries = whats.iter().map(entry).collect();
-        match append(bastion, &mut kept, entries).await {
+        match append(bastion, &mut kept, entries, Room::All).await {
             Ok(()) => return Ok(kept),
             Err(NotWritten::Conflict) => {}
             Err(NotWritten::Gone) => {

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use super::canvas::{Canvas, Text, column, fit};
 use super::theme::{Mark, Role, Theme, colour_role};
 use super::words;
-use crate::app::operate::{Barred, barred_start};
+use crate::app::operate::{Barred, barred_hint};
 use crate::app::{Panel, State, operations};
 use crate::estate::gates::Draining;
 use crate::estate::{ColourView, Currency, Estate, FieldManager, Kind, Live, ServiceView};
@@ -373,7 +373,7 @@ fn way(
         false => OperationKind::Cutover,
     };
     // May it? One answer, the dialog's too.
-    let barred = barred_start(state, kind);
+    let barred = barred_hint(state, kind);
     let short = |it: &Barred| (fit(&it.brief, BRIEF, theme), it.word.to_string());
     let is_whole = desired > 0 && ready >= desired;
     let (key, forms) = match (is_back, barred.as_ref().map(short), ready) {

@@ -30,13 +30,13 @@ pub struct Barred {
 /// Why what `action` plans would be refused in the environment on the screen; none where it would not, or plans nothing.
 pub fn barred(state: &State, action: Action) -> Option<Barred> {
     match action {
-        Action::Cutover => barred_start(state, OperationKind::Cutover),
-        Action::Rollback => barred_start(state, OperationKind::Rollback),
-        Action::Repair => barred_start(state, OperationKind::Repair),
-        Action::Deploy => barred_start(state, OperationKind::Deploy),
-        Action::Smoke => barred_start(state, OperationKind::Smoke),
-        Action::Release => barred_start(state, OperationKind::Release),
-        Action::Cleanup => barred_start(state, OperationKind::Cleanup),
+        Action::Cutover => barred_hint(state, OperationKind::Cutover),
+        Action::Rollback => barred_hint(state, OperationKind::Rollback),
+        Action::Repair => barred_hint(state, OperationKind::Repair),
+        Action::Deploy => barred_hint(state, OperationKind::Deploy),
+        Action::Smoke => barred_hint(state, OperationKind::Smoke),
+        Action::Release => barred_hint(state, OperationKind::Release),
+        Action::Cleanup => barred_hint(state, OperationKind::Cleanup),
         Action::BreakGlass => match state.estate().standing(state.now) {
             Standing::Free => Some(Barred::said("nothing is frozen here")),
             Standing::Frozen(_) | Standing::Wrong(_) | Standing::Unseen(_) => {
@@ -73,6 +73,37 @@ pub fn barred(state: &State, action: Action) -> Option<Barred> {
         _ => None,
     }
 }
+
+/// As [`barred_start`], for what is drawn all the time: a large estate is asked once a second.
+pub fn barred_hint(state: &State, kind: OperationKind) -> Option<Barred> {
+    if state.estate().pods.value.len() <= MANY {
+        return barred_start(state, kind);
+    }
+    let place = (state.selected, state.now.at.0 / 1_000);
+    let mut hints = state.hints.borrow_mut();
+    if hints.place != place {
+        hints.place = place;
+        hints.known.clear();
+    }
+    let known = hints.known.iter().find(|(of, _)| *of == kind);
+    if let Some((_, known)) = known {
+        return known.clone();
+    }
+    let barred = barred_start(state, kind);
+    hints.known.push((kind, barred.clone()));
+    barred
+}
+
+/// What was found of an environment within a second.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Hints {
+    /// The environment, and the second.
+    place: (usize, u64),
+    known: Vec<(OperationKind, Option<Barred>)>,
+}
+
+/// Pods that cost a frame nothing worth mentioning.
+const MANY: usize = 500;
 
 /// Why an operation of that kind may not be begun, with nothing overridden.
 pub fn barred_start(state: &State, kind: OperationKind) -> Option<Barred> {

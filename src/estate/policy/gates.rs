@@ -10,6 +10,8 @@ use super::NAME;
 
 /// Seconds that a policy may demand a cutover to be watched: a day, as the configuration may.
 const LONGEST: u64 = 86_400;
+/// The longest name of a query.
+const NAME_LENGTH: usize = 63;
 
 /// What is demanded.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -54,6 +56,7 @@ struct Said {
 #[serde(rename_all = "snake_case")]
 enum OnFailureSaid {
     Hold,
+    Return,
 }
 
 #[derive(Deserialize)]
@@ -141,8 +144,12 @@ fn fit(labels: BTreeMap<String, Values>) -> Result<Fit, String> {
 fn query(said: QuerySaid) -> Result<Query, String> {
     let name = said.name.trim();
     let expression = one_line(&said.query);
-    if name.is_empty() || expression.is_empty() {
-        return Err("a query needs a name, and PromQL in `query`".to_owned());
+    let is_name =
+        !name.is_empty() && name.len() <= NAME_LENGTH && !name.contains(char::is_whitespace);
+    if !is_name || expression.is_empty() {
+        return Err(format!(
+            "a query needs a name without blanks, of at most {NAME_LENGTH} characters, and PromQL in `query`"
+        ));
     }
     if said.below.is_none() && said.above.is_none() {
         return Err(format!("query {name:?} has neither `below` nor `above`"));
@@ -271,7 +278,9 @@ impl Estate {
 
     /// Makes gates of what the policy demands, once it was seen: monitoring is asked for those too.
     pub fn tighten(&mut self) {
+        // What cannot be understood takes nothing back.
         if self.policies.listed
+            && !matches!(self.terms(), Some(Err(_)))
             && let demanded = self.demanded()
             && let Some(alerts) = &mut self.alerts
             && !alerts.is_settled

@@ -48,7 +48,10 @@ impl Run {
         loop {
             self.announce_freeze().await?;
             self.eyes.settle_gates();
-            let seen = soaked(&plan, &self.eyes.estate, self.bastion.clock.now());
+            let seen = match self.eyes.unsettled() {
+                Some(why) => Soaked::Unknown(why),
+                None => soaked(&plan, &self.eyes.estate, self.bastion.clock.now()),
+            };
             let is_due = matches!(seen, Soaked::Well(_)) && soak.end.is_due();
             let seen = soak.end.over(seen);
             let is_known = matches!(seen, Soaked::Well(_));

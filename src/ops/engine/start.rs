@@ -5,7 +5,6 @@ use std::io;
 
 use futures::future;
 use tokio::sync::watch;
-use tokio::time::timeout;
 
 use super::hold::{all_held, evidence};
 use super::wait::watched;
@@ -21,7 +20,7 @@ use crate::ops::machine::{Next, Operation};
 use crate::ops::plan::{
     Flip, Gate, Plan, Refusal, RefusalKind, Request, Update, check, is_glass, left, target,
 };
-use crate::ops::record::{self, NotWritten};
+use crate::ops::record::{self, NotWritten, Room};
 use crate::ops::{ci, helm, marks, monitoring, policy, reads};
 
 /// Why there is no worker.
@@ -119,6 +118,11 @@ pub async fn warm(bastion: &Bastion) {
 }
 
 impl Prepared {
+    /// What it was planned over.
+    pub fn estate(&self) -> &Estate {
+        &self.eyes.estate
+    }
+
     /// The plan, or why there is none.
     pub fn plan(&self) -> &Result<Plan, Refusal> {
         &self.plan
@@ -270,11 +274,10 @@ impl Prepared {
             free.map_err(|not| not_locked(&plan, not))?.release().await;
         }
         let began = bastion.clock.boot();
-        let (locked, kept, read, credential) = future::join4(
+        let (locked, kept, read) = future::join3(
             lock::seize(bastion, &held_for, &services, &known, &epochs),
             record::create(bastion, &id, plan.kind, entries.clone()),
             reads::least(bastion),
-            timeout(bastion.timing.answer, reads::credential(bastion)),
         )
         .await;
         // Neither stands in the way: the patch's own tests decide. What is missing is written afterwards.
@@ -285,7 +288,8 @@ impl Prepared {
         run.beforehand.push(What::Locked {
             epochs: run.lock.epochs.clone(),
             holder: bastion.person.holder.clone(),
-            credential: credential.ok().flatten().and_then(|it| it.end()),
+            // It guards nothing, and is not looked for: that may be on a disk that hangs.
+            credential: None,
         });
         if run.lock.was_deploying
             && !known
@@ -387,7 +391,7 @@ async fn take_over(
     };
     loop {
         let entry = entry(bastion, adopted.clone());
-        match record::append(bastion, &mut kept, vec![entry]).await {
+        match record::append(bastion, &mut kept, vec![entry], Room::All).await {
             Ok(()) => break,
             Err(NotWritten::Conflict) => match record::read(bastion, id).await? {
                 Some(read) => kept = read,
@@ -405,7 +409,7 @@ async fn take_over(
             Err(NotWritten::Full) => {
                 lock.release().await;
                 return Err(Refused::Trouble(
-                    "its record has no room left: it can be abandoned".into(),
+                    "its record has no room left: delete it when its work is judged".into(),
                 ));
             }
             Err(NotWritten::Fault(fault)) => {

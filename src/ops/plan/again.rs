@@ -1,9 +1,9 @@
 //! What speaks against the very images of a colour: that they were brought back from, and that a tag is two of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::rollback::is_back;
-use super::{Finding, Gate, Plan};
+use super::{Finding, Gate, Plan, all};
 use crate::estate::{Estate, Image, Safe, Service, TrafficSwitch};
 use crate::ops::marks;
 
@@ -25,8 +25,7 @@ pub(super) fn returned(
         .filter_map(|service| marks::flipped(service));
     let last = flips.max_by_key(|flip| flip.at)?;
     let is_from_there = is_back(&last) && last.from.as_ref() == Some(&switch.colours[to]);
-    let view = estate.colour_view(Some(to));
-    let images = view.images.iter().flat_map(|(_, images)| images);
+    let images = running(estate, to);
     let same = |image: &Image| {
         let is_it = |left: &Safe| match image.short_digest() {
             Some(digest) => left.ends_with(digest),
@@ -34,8 +33,7 @@ pub(super) fn returned(
         };
         last.left.iter().any(is_it)
     };
-    let mut images = images.map(|(image, _)| image).peekable();
-    let is_same = images.peek().is_some() && images.all(same);
+    let is_same = !images.is_empty() && images.iter().all(|(_, image)| same(image));
     if !is_from_there || !is_same {
         return None;
     }
@@ -59,22 +57,40 @@ pub(super) fn returned(
 
 /// One tag that is two digests moved while it was rolled out: nobody knows which of them was tested.
 pub(super) fn digests(estate: &Estate, to: usize) -> Option<Gate> {
-    for (workload, images) in &estate.colour_view(Some(to)).images {
-        let mut by_name: BTreeMap<&Safe, Vec<&str>> = BTreeMap::new();
-        for (image, _) in images {
-            if let Some(digest) = image.short_digest() {
-                by_name.entry(&image.name).or_default().push(digest);
-            }
-        }
-        let moved = by_name.into_iter().find(|(_, digests)| digests.len() > 1);
-        if let Some((_, digests)) = moved {
-            let tag = images.first().map_or("", |(image, _)| image.short_tag());
-            let said = format!(
-                "{tag} of {workload} is {}: the tag moved while it was rolled out; deploy by digest",
-                digests.join(" and ")
-            );
-            return Some(Gate::new(DIGESTS, Finding::Bad, said));
+    let running = running(estate, to);
+    let mut by_name: BTreeMap<(&Safe, &Safe), BTreeSet<&str>> = BTreeMap::new();
+    for (workload, image) in &running {
+        if let Some(digest) = image.short_digest() {
+            let of = by_name.entry((workload, &image.name)).or_default();
+            of.insert(digest);
         }
     }
-    None
+    let moved = by_name.into_iter().find(|(_, digests)| digests.len() > 1);
+    let ((workload, name), digests) = moved?;
+    let image = Image {
+        name: name.clone(),
+        digest: None,
+    };
+    let digests: Vec<&str> = digests.into_iter().collect();
+    let said = format!(
+        "{} of {workload} is {}: the tag moved while it was rolled out; deploy by digest",
+        image.short_tag(),
+        digests.join(" and ")
+    );
+    Some(Gate::new(DIGESTS, Finding::Bad, said))
+}
+
+/// What the ready pods of a colour run, by workload: what goes, or was evicted long ago, gets no traffic.
+pub(in crate::ops) fn running(estate: &Estate, to: usize) -> Vec<(Safe, Image)> {
+    let mut running: Vec<(Safe, Image)> = Vec::new();
+    for (place, pod) in all(estate, Some(to)) {
+        let workload = &estate.scope.workloads[place].name;
+        if let Some(container) = pod.main_container() {
+            let one = (workload.clone(), container.image.clone());
+            if !running.contains(&one) {
+                running.push(one);
+            }
+        }
+    }
+    running
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::again::running;
 use super::{Finding, Gate};
 use crate::estate::ci::Built;
 use crate::estate::runs::Run;
@@ -26,18 +27,18 @@ pub(super) fn ci(estate: &Estate, switch: &TrafficSwitch, to: usize) -> Option<G
     if !estate.needs_ci() || !is_asked {
         return None;
     }
-    let view = estate.colour_view(Some(to));
+    let running = running(estate, to);
     let mut built: Vec<Built> = Vec::new();
-    for (workload, images) in &view.images {
-        if images.is_empty() {
-            let said = format!("{workload} of {} runs nothing", switch.colours[to]);
+    for workload in &estate.scope.workloads {
+        if !running.iter().any(|(of, _)| *of == workload.name) {
+            let said = format!("{} of {} runs nothing", workload.name, switch.colours[to]);
             built.push(Built::Unknown(said.into()));
         }
-        for found in images.iter().map(|(image, _)| estate.built(image)) {
-            // Several parts are of one commit as a rule.
-            if !built.contains(&found) {
-                built.push(found);
-            }
+    }
+    for found in running.iter().map(|(_, image)| estate.built(image)) {
+        // Several parts are of one commit as a rule.
+        if !built.contains(&found) {
+            built.push(found);
         }
     }
     let of = |is: fn(&Built) -> bool| built.iter().filter(move |it| is(it));

@@ -362,12 +362,12 @@ fn soak(alerts: &Alerts, watch_s: u64) -> Gate {
     Gate::new(SOAK, finding, said)
 }
 
-/// The alerts that fire and would be gates before a flip: what fired before is no proof against the new colour
-/// (I-27). By what identifies an alert but for its severity, and the gravest rank of that.
+/// The alerts that fire before a flip, gates or not, since a policy may make gates of them later: what fired before is no
+/// proof against the new colour (I-27). By what identifies an alert but for its severity, and the gravest rank of that.
 pub(super) fn fired(alerts: &Alerts) -> BTreeMap<Safe, u8> {
     let mut fired = BTreeMap::new();
     for view in alerts.views() {
-        if view.standing == Standing::Pending || !alerts.scope.gates.takes(&view.alert.labels) {
+        if view.standing == Standing::Pending {
             continue;
         }
         let rank = severity_rank(view.alert.labels.get("severity"));

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use super::again::DIGESTS;
 use super::approval::{APPROVAL, is_of_approval};
 use super::ci::{CI, credential};
 use super::cleanup;
@@ -272,7 +273,9 @@ impl Stands {
 /// Whether a closed gate may open without another deploy or test.
 fn may_open(gate: &Gate) -> bool {
     let is_unknown = gate.finding == Finding::Unknown;
-    let names = ["current", "ready", "match", "capacity", "freeze", "policy"];
+    let names = [
+        "current", "ready", "match", "capacity", "freeze", "policy", DIGESTS,
+    ];
     is_unknown || names.contains(&gate.name.as_str()) || is_of_monitoring(&gate.name)
 }
 

@@ -76,7 +76,7 @@ pub fn open(plan: &Plan, estate: &Estate, now: Now) -> Result<(), Safe> {
                 "monitoring: no Prometheus is configured on this bastion, and the plan had one";
             return Err(why.into());
         }
-        (None, None) => {}
+        (None, None) => gates.extend(monitoring::gates(estate, switch, to, now)),
     }
     let closed = |gate: &&Gate| gate.is_closed() && !plan.is_overridden(&gate.id());
     match gates.iter().find(closed) {
