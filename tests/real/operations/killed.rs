@@ -352,8 +352,9 @@ impl Play {
         }
         self.stage.await_live(to);
         for (service, before) in SERVICES.iter().zip(before) {
-            assert_eq!(self.stage.flips(service).len() - before, 1, "{what}");
-            assert_eq!(self.stage.flips_to(service, &by).len(), 1, "{what}");
+            // One of each Service, and it was this operation's.
+            let flips = self.stage.flips_to(service, &by);
+            assert_eq!(flips.len() - before, 1, "{what}: {flips:?}");
         }
         // A release that begins anew finds the images there, and says so of its own patch.
         let patched = updates() - were;
