@@ -479,8 +479,7 @@ pub async fn abandon(bastion: &Bastion, id: &str, reason: Safe) -> Result<Safe, 
     if !held.is_empty() {
         // Whoever held them: nobody gives them back before the next operation does.
         let fact = format!("left as it is: minReplicas of {}", held.join(", ")).into();
-        // A record that is full of notes can be abandoned all the same.
-        let _ = record::add(bastion, id, What::Noted { fact }).await;
+        record::add(bastion, id, What::Noted { fact }).await?;
     }
     let kept = record::add(bastion, id, What::Abandoned { reason }).await?;
     run.lock.release().await;
