@@ -76,7 +76,7 @@ pub fn barred(state: &State, action: Action) -> Option<Barred> {
 
 /// As [`barred_start`], for what is drawn all the time: a large estate is asked once a second.
 pub fn barred_hint(state: &State, kind: OperationKind) -> Option<Barred> {
-    if state.estate().pods.value.len() <= MANY {
+    if !is_large(state.estate()) {
         return barred_start(state, kind);
     }
     let place = (state.selected, state.now.at.0 / 1_000);
@@ -102,8 +102,14 @@ pub struct Hints {
     known: Vec<(OperationKind, Option<Barred>)>,
 }
 
-/// Pods that cost a frame nothing worth mentioning.
-const MANY: usize = 500;
+/// Pods, and alerts, that cost a frame nothing worth mentioning.
+const MANY: (usize, usize) = (500, 50);
+
+fn is_large(estate: &Estate) -> bool {
+    let rules = estate.alerts.iter().flat_map(|it| &it.rules.value.rules);
+    let alerts: usize = rules.map(|rule| rule.alerts.len()).sum();
+    estate.pods.value.len() > MANY.0 || alerts > MANY.1
+}
 
 /// Why an operation of that kind may not be begun, with nothing overridden.
 pub fn barred_start(state: &State, kind: OperationKind) -> Option<Barred> {

@@ -52,7 +52,7 @@ impl Stage<'_> {
 
     /// The revision of each part of a colour: it counts how often its template was changed. (The generation of a
     /// Deployment counts annotations, too.)
-    fn revisions(&self, colour: &str) -> [u64; 2] {
+    pub(super) fn revisions(&self, colour: &str) -> [u64; 2] {
         PARTS.map(|part| {
             let marks = self.deployment(colour, part).metadata.annotations.unwrap();
             marks["deployment.kubernetes.io/revision"].parse().unwrap()

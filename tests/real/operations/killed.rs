@@ -75,8 +75,16 @@ impl Play {
         let trap = self.dave.relay.trap(fate, nth, is_act);
         let launcher = self.dave.start(&[args, &["--detach"]].concat());
         let is_done = |id: &String| !known.contains(id) && self.erin.story(id).contains("  done: ");
-        let is_over =
-            || self.dave.worker().is_none() && self.stage.operations().iter().any(is_done);
+        let new = |id: &String| !known.contains(id);
+        let is_over = || {
+            let is_alone = self.dave.worker().is_none();
+            let ended = self.stage.operations().into_iter().find(new);
+            if let (true, Some(id)) = (is_alone, &ended) {
+                let story = self.erin.story(id);
+                assert!(is_done(id), "{what}: it ended otherwise\n{story}");
+            }
+            is_alone && ended.is_some()
+        };
         if !trap.wait_unless(what, is_over) {
             trap.let_go();
             launcher.end();
@@ -288,6 +296,9 @@ fn p02_a_first_cutover_killed_while_it_fences_is_gone_on_with() {
     every_write(&["ops-killed-7", "ops-killed-8"], &CUTOVER, true);
 }
 
+/// Writes that a release comes to at the least.
+const LEAST: usize = 24;
+
 /// A release of that tag.
 fn release(tag: &str) -> [String; 8] {
     let image = format!(":{tag}");
@@ -313,9 +324,7 @@ impl Play {
         let live = self.stage.colours();
         let known = self.stage.operations();
         let before = SERVICES.map(|it| self.stage.flips(it).len());
-        let update = |it: &Asked| it.is_update() && it.status == 200;
-        let updates = || self.dave.relay.count(update) + self.erin.relay.count(update);
-        let were = updates();
+        let revisions = self.stage.revisions(to);
         let Some(held) = self.strike(&args, nth, death, &known, &what) else {
             return false;
         };
@@ -341,7 +350,12 @@ impl Play {
                     );
                     by = id;
                 }
-                (None, _) => by = id,
+                (None, _) => {
+                    // Killed between its end and the release: the next one must not wait for anybody's word.
+                    let again = [&CUTOVER[..], &["--to", to]].concat();
+                    self.until_done(&again, &what);
+                    by = id;
+                }
             }
         }
         if by.is_empty() {
@@ -356,9 +370,12 @@ impl Play {
             let flips = self.stage.flips_to(service, &by);
             assert_eq!(flips.len() - before, 1, "{what}: {flips:?}");
         }
-        // A release that begins anew finds the images there, and says so of its own patch.
-        let patched = updates() - were;
-        assert!((2..=4).contains(&patched), "{what}: {patched} patches");
+        // Each Deployment rolled out once: a release that begins anew finds the images there.
+        assert_eq!(
+            self.stage.revisions(to),
+            revisions.map(|it| it + 1),
+            "{what}"
+        );
         let images = self.stage.images(to);
         assert!(
             images.iter().all(|it| it.ends_with(tag)),
@@ -372,10 +389,10 @@ impl Play {
 #[test]
 fn p02_a_release_killed_at_any_write_is_gone_on_with_and_no_act_is_done_twice() {
     let stages = ["ops-killed-9", "ops-killed-10", "ops-killed-11"];
-    let (turn, missed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let (turn, struck) = (AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
         for namespace in stages {
-            let (turn, missed) = (&turn, &missed);
+            let (turn, struck) = (&turn, &struck);
             scope.spawn(move || {
                 let play = Play::new(namespace);
                 for who in [&play.dave, &play.erin] {
@@ -392,18 +409,19 @@ fn p02_a_release_killed_at_any_write_is_gone_on_with_and_no_act_is_done_twice() 
                         break;
                     }
                     let (tag, to) = (format!("r{nth}"), to.next().unwrap_or_default());
+                    // The first release of a stage has a write or two more than those behind it.
                     if !play.kill_release(&tag, to, nth, deaths[nth % 3]) {
-                        missed.fetch_add(1, Ordering::Relaxed);
                         break;
                     }
+                    struck.fetch_add(1, Ordering::Relaxed);
                 }
             });
         }
     });
-    let missed = missed.into_inner();
+    let struck = struck.into_inner();
     assert!(
-        missed <= 2,
-        "{missed} of the writes that were counted did not come"
+        struck >= LEAST,
+        "only {struck} writes of a release met a death"
     );
 }
 
