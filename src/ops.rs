@@ -14,7 +14,6 @@ pub mod after;
 pub mod approval;
 pub mod approve;
 pub mod bastion;
-mod ci;
 pub mod engine;
 pub mod entry;
 pub mod eyes;
@@ -35,6 +34,7 @@ pub mod record;
 pub mod warm;
 pub mod worker;
 
+mod outside;
 mod reads;
 
 pub use entry::{Entry, OperationKind, Outcome, Step, What};

@@ -14,7 +14,7 @@ use super::kept::NAMESPACE;
 use super::plan::{Plan, Refusal, RefusalKind, Request, Within, check, target};
 use super::policy::{ask_clock, journaled, put, read as read_policy, refusal, words};
 use super::reads::{fresh, tell};
-use super::{OperationKind, ci, kept_selector, marks, monitoring};
+use super::{OperationKind, kept_selector, marks, outside};
 use crate::clients::kubernetes::Unwritten;
 use crate::estate::{Approver, Estate, Kind, Now, Record, Safe, Seen, Tier};
 
@@ -103,8 +103,7 @@ async fn planned(bastion: &Bastion, request: &Request) -> Result<(Estate, Plan),
         estate.credential = None;
     }
     if let Some(colour) = target(request, &estate) {
-        monitoring::look(bastion, &mut estate, &colour).await;
-        ci::look(bastion, &mut estate, &colour).await;
+        outside::look(bastion, &mut estate, &colour).await;
     }
     match check(request, &estate, bastion.clock.now()) {
         Ok(plan) => Ok((estate, plan)),

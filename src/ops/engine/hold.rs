@@ -12,7 +12,7 @@ use crate::ops::entry::{OperationKind, Step, What};
 use crate::ops::marks::{self, Colour, Held, Verified};
 use crate::ops::patch::{Draft, Must};
 use crate::ops::plan::{Plan, Request, check};
-use crate::ops::{Kept, ci, helm, monitoring, reads, record};
+use crate::ops::{Kept, helm, outside, reads, record};
 
 /// How often an object that moves meanwhile is tried.
 const TRIES: u32 = 4;
@@ -71,8 +71,7 @@ impl Run {
         if plan.kind.cuts_over() {
             estate.alerts = self.eyes.estate.alerts.clone();
             estate.ci = self.runs.lock().ok().and_then(|runs| runs.clone());
-            monitoring::look(&self.bastion, &mut estate, &plan.to).await;
-            ci::look(&self.bastion, &mut estate, &plan.to).await;
+            outside::look(&self.bastion, &mut estate, &plan.to).await;
             if let Ok(mut runs) = self.runs.lock() {
                 runs.clone_from(&estate.ci);
             }

@@ -16,7 +16,7 @@ use crate::ops::kept::Kept;
 use crate::ops::machine::{Next, Operation};
 use crate::ops::plan::{Refusal, RefusalKind, Within, check, target};
 use crate::ops::record::Unamended;
-use crate::ops::{ci, lock, monitoring, reads, record};
+use crate::ops::{lock, outside, reads, record};
 
 /// How often the record is read for the run's id, which is written there when GitHub has said it.
 const LOOKS: u32 = 60;
@@ -78,8 +78,7 @@ impl Prepared {
         let mut estate = reads::fresh(&bastion).await?;
         if let Some(colour) = target(&self.request, &estate) {
             estate.alerts = self.eyes.estate.alerts.clone();
-            monitoring::look(&bastion, &mut estate, &colour).await;
-            ci::look(&bastion, &mut estate, &colour).await;
+            outside::look(&bastion, &mut estate, &colour).await;
         }
         let plan = check(&self.request, &estate, bastion.clock.now()).map_err(Refused::Refusal)?;
         if confirmed.is_some_and(|hash| hash != plan.hash.as_str()) {

@@ -21,7 +21,7 @@ use crate::ops::plan::{
     Flip, Gate, Plan, Refusal, RefusalKind, Request, Update, check, is_glass, left, target,
 };
 use crate::ops::record::{self, NotWritten, Room};
-use crate::ops::{ci, helm, marks, monitoring, policy, reads};
+use crate::ops::{helm, marks, monitoring, outside, policy, reads};
 
 /// Why there is no worker.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,8 +77,7 @@ pub async fn prepare(bastion: &Bastion, request: Request) -> Result<Prepared, Re
     };
     let colour = target(&request, &estate);
     if let Some(colour) = &colour {
-        monitoring::look(bastion, &mut estate, colour).await;
-        ci::look(bastion, &mut estate, colour).await;
+        outside::look(bastion, &mut estate, colour).await;
     }
     let idle = estate.live_colour().map(|live| 1 - live);
     let idle = idle.filter(|_| request.kind == OperationKind::Cleanup);
@@ -191,8 +190,7 @@ impl Prepared {
         let mut estate = reads::for_plan(bastion, self.request.kind).await?;
         if let Some(colour) = target(&self.request, &estate) {
             estate.alerts = self.eyes.estate.alerts.clone();
-            monitoring::look(bastion, &mut estate, &colour).await;
-            ci::look(bastion, &mut estate, &colour).await;
+            outside::look(bastion, &mut estate, &colour).await;
         }
         helm::look(bastion, &mut estate, &self.request).await;
         let plan = check(&self.request, &estate, bastion.clock.now()).map_err(Refused::Refusal)?;

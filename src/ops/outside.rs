@@ -1,4 +1,5 @@
-//! What a worker asks of GitHub before a cutover: the workflow's runs of the commits that it brings live.
+//! What a worker asks of those outside of the cluster before a cutover: monitoring, and of GitHub the workflow's runs of the
+//! commits that it brings live.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,14 +7,21 @@ use std::sync::Arc;
 use tokio::time::timeout;
 
 use super::bastion::Bastion;
+use super::monitoring;
 use super::plan::again::running;
 use crate::clients::github;
 use crate::estate::ci::Built;
 use crate::estate::runs::Run;
 use crate::estate::{Estate, Image, Safe};
 
-/// Asks, where a green run is demanded, and puts it down in `estate`.
+/// Asks monitoring and GitHub what the gates of traffic to `colour` stand on, and puts it down in `estate`.
 pub(super) async fn look(bastion: &Bastion, estate: &mut Estate, colour: &Safe) {
+    monitoring::look(bastion, estate, colour).await;
+    look_at_runs(bastion, estate, colour).await;
+}
+
+/// Asks GitHub, where a green run is demanded, and puts it down in `estate`.
+async fn look_at_runs(bastion: &Bastion, estate: &mut Estate, colour: &Safe) {
     let place = estate
         .scope
         .traffic
