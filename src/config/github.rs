@@ -159,33 +159,41 @@ pub(super) fn deploy(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Deploy> {
 
 /// Reports gates that ask for runs, where there is no repository to have any.
 pub(super) fn lacks_runs(walk: &mut Walk<'_>, root: &Section<'_>, all: &[Environment]) {
-    let asking = all.iter().enumerate().filter(|(_, one)| one.gates.ci);
-    for (index, _) in asking {
-        let _ = root.optional(walk, "environment", |walk, node| {
-            let items = walk.items(node, "")?;
-            let section = walk.section(items.get(index)?, "")?;
-            section.optional(walk, "gates", |walk, node| {
-                gates::lacks_github(walk, node);
-                Some(())
-            })
-        });
-    }
+    of_each(
+        walk,
+        root,
+        all,
+        "gates",
+        |one| one.gates.ci,
+        gates::lacks_github,
+    );
 }
 
 /// Without `[github]` nothing watches the jobs that deploy.
 pub(super) fn warn_of_deploys(walk: &mut Walk<'_>, root: &Section<'_>, all: &[Environment]) {
-    let deploying = all
-        .iter()
-        .enumerate()
-        .filter(|(_, one)| one.deploy.is_some());
-    for (index, _) in deploying {
+    let is_deploying = |one: &Environment| one.deploy.is_some();
+    of_each(walk, root, all, "deploy", is_deploying, |walk, node| {
+        let found = "is not watched: there is no [github]".to_owned();
+        walk.warn(&node.path, &node.span, found);
+    });
+}
+
+/// Has `tell` told of what each of those environments that `is` so has under `key`.
+fn of_each(
+    walk: &mut Walk<'_>,
+    root: &Section<'_>,
+    all: &[Environment],
+    key: &str,
+    is: impl Fn(&Environment) -> bool,
+    tell: impl Fn(&mut Walk<'_>, &Node<'_>),
+) {
+    let those = all.iter().enumerate().filter(|(_, one)| is(one));
+    for (index, _) in those {
         let _ = root.optional(walk, "environment", |walk, node| {
             let items = walk.items(node, "")?;
-            let item = items.get(index)?;
-            let section = walk.section(item, "")?;
-            section.optional(walk, "deploy", |walk, node| {
-                let found = "is not watched: there is no [github]".to_owned();
-                walk.warn(&node.path, &node.span, found);
+            let section = walk.section(items.get(index)?, "")?;
+            section.optional(walk, key, |walk, node| {
+                tell(walk, node);
                 Some(())
             })
         });
