@@ -25,7 +25,6 @@ mod timeline;
 mod traffic;
 mod words;
 
-pub use runs::word as progress;
 pub use words::age;
 
 use ratatui::buffer::Buffer;

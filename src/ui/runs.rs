@@ -129,7 +129,7 @@ fn below(repository: &Repository, run: &Run, width: u16, theme: &Theme) -> Text 
         return Text::default().add(format!("green, but {} did not run", deploy.job), Role::Warn);
     }
     let Some(jobs) = repository.jobs_of(run) else {
-        return Text::default().add(word(&run.progress), Role::Dim);
+        return Text::default().add(run.progress.words(), Role::Dim);
     };
     let failed = jobs.iter().find(|j| mark(&j.progress) == Mark::Bad);
     if let Some(job) = failed {
@@ -199,9 +199,4 @@ pub fn mark(progress: &Progress) -> Mark {
             Conclusion::Other(_) => Mark::Unknown,
         },
     }
-}
-
-/// How far something is, in words.
-pub fn word(progress: &Progress) -> String {
-    progress.words()
 }

@@ -74,10 +74,11 @@ pub fn barred(state: &State, action: Action) -> Option<Barred> {
     }
 }
 
-/// As [`barred_start`], for what is drawn all the time: a large estate is asked once a second.
+/// Why an operation of that kind may not be begun, with nothing overridden. It is drawn all the time, so a large estate is asked
+/// once a second.
 pub fn barred_hint(state: &State, kind: OperationKind) -> Option<Barred> {
     if !is_large(state.estate()) {
-        return barred_start(state, kind);
+        return started(state, kind, &Lifted::default());
     }
     let place = (state.selected, state.now.at.0 / 1_000);
     let mut hints = state.hints.borrow_mut();
@@ -89,7 +90,7 @@ pub fn barred_hint(state: &State, kind: OperationKind) -> Option<Barred> {
     if let Some((_, known)) = known {
         return known.clone();
     }
-    let barred = barred_start(state, kind);
+    let barred = started(state, kind, &Lifted::default());
     hints.known.push((kind, barred.clone()));
     barred
 }
@@ -109,11 +110,6 @@ fn is_large(estate: &Estate) -> bool {
     let rules = estate.alerts.iter().flat_map(|it| &it.rules.value.rules);
     let alerts: usize = rules.map(|rule| rule.alerts.len()).sum();
     estate.pods.value.len() > MANY.0 || alerts > MANY.1
-}
-
-/// Why an operation of that kind may not be begun, with nothing overridden.
-pub fn barred_start(state: &State, kind: OperationKind) -> Option<Barred> {
-    started(state, kind, &Lifted::default())
 }
 
 fn started(state: &State, kind: OperationKind, lifted: &Lifted) -> Option<Barred> {

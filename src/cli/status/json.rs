@@ -202,7 +202,7 @@ fn run(repository: &Repository, run: &Run) -> Value {
         "sha": run.sha,
         "event": run.event,
         "actor": run.actor,
-        "state": crate::ui::progress(&run.progress),
+        "state": run.progress.words(),
         "is_waiting_for_approval": run.progress == Progress::Waiting,
         "are_jobs_known": jobs.is_some(),
         "failed_job": red.map(|job| &job.name),

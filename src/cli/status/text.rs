@@ -93,7 +93,7 @@ fn run_line(repository: &Repository, run: &Run, now: Now) -> String {
     let mut said = format!(
         "#{} {sha} {branch} {}, {age} ago: {}",
         run.number,
-        crate::ui::progress(&run.progress),
+        run.progress.words(),
         run.title
     );
     if let Some(deploy) = repository.missing_deploy(run) {

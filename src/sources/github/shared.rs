@@ -43,13 +43,7 @@ impl Shared {
 
     /// Resolves when another run's page is opened.
     pub(super) async fn another_opened(&self) {
-        let mut opened = self.opened.subscribe();
-        while opened.changed().await.is_ok() {
-            if opened.borrow_and_update().is_some() {
-                return;
-            }
-        }
-        std::future::pending().await
+        comes(&self.opened, Option::is_some).await;
     }
 
     pub(super) fn publish(&self, github: &Github) {
@@ -68,12 +62,17 @@ impl Shared {
 
     /// Resolves when somebody comes to look who did not.
     pub(super) async fn looked_at(&self) {
-        let mut is_looked_at = self.is_looked_at.subscribe();
-        while is_looked_at.changed().await.is_ok() {
-            if *is_looked_at.borrow_and_update() {
-                return;
-            }
-        }
-        std::future::pending().await
+        comes(&self.is_looked_at, |is_looked_at| *is_looked_at).await;
     }
+}
+
+/// Resolves when what `of` holds is changed to something that `is` so.
+async fn comes<T>(of: &watch::Sender<T>, is: impl Fn(&T) -> bool) {
+    let mut seen = of.subscribe();
+    while seen.changed().await.is_ok() {
+        if is(&seen.borrow_and_update()) {
+            return;
+        }
+    }
+    std::future::pending().await
 }

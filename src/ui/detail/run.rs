@@ -5,7 +5,7 @@ use crate::app::{Item, view};
 use crate::estate::Safe;
 use crate::estate::runs::{Conclusion, Job, Progress, Repository, Run, Skipped};
 use crate::ui::canvas::{column, right};
-use crate::ui::runs::{mark, word};
+use crate::ui::runs::mark;
 use crate::ui::theme::{Mark, Role, Theme};
 use crate::ui::words;
 
@@ -17,7 +17,7 @@ pub(super) fn page(page: &mut Page<'_>, id: u64) -> Text {
     let branch = run.branch.as_ref().map_or("no branch", |b| b.as_str());
     let actor = run.actor.as_ref().map_or("unknown", |a| a.as_str());
     let state = mark(&run.progress);
-    let said = format!("{} {}", page.theme.mark(state), word(&run.progress));
+    let said = format!("{} {}", page.theme.mark(state), run.progress.words());
     page.line(Text::default().add(said, Theme::role(state)));
     if let Some(deploy) = repository.missing_deploy(run) {
         let said = format!(
@@ -79,7 +79,7 @@ fn jobs(page: &mut Page<'_>, repository: &Repository, run: &Run) {
 /// The job's state in words; of a skipped one, why.
 fn told(repository: &Repository, run: &Run, job: &Job) -> String {
     if job.progress != Progress::Done(Conclusion::Skipped) {
-        return word(&job.progress);
+        return job.progress.words();
     }
     match repository.skipped_because(run, job) {
         Skipped::Unchanged => "skipped: nothing changed for it".to_owned(),
