@@ -288,10 +288,7 @@ fn told(kept: &Kept) -> Vec<Happening> {
                     .containers
                     .iter()
                     .find(|c| c.from != c.to)?;
-                let image = crate::estate::Image {
-                    name: change.to.clone(),
-                    digest: None,
-                };
+                let image = crate::estate::Image::named(change.to.clone());
                 let what = format!("{name} gets {}", image.short_tag());
                 (Weight::Change, what, format!("by {by}"))
             }

@@ -102,6 +102,11 @@ const HASH: usize = 7;
 const PREFIX: &str = "sha-";
 
 impl Image {
+    /// What a spec names; which digest that is nobody knows yet.
+    pub fn named(name: Safe) -> Self {
+        Self { name, digest: None }
+    }
+
     /// The tag, or the digest's head where the spec names a digest, or `latest`.
     pub fn tag(&self) -> &str {
         let last = self.name.rsplit('/').next().unwrap_or_default();

@@ -353,10 +353,7 @@ impl Page<'_> {
                 let runs = &repository.runs.value;
                 let of = |words: &Safe| {
                     let tag = words.split(' ').next()?;
-                    let image = Image {
-                        name: format!("image:{tag}").into(),
-                        digest: None,
-                    };
+                    let image = Image::named(format!("image:{tag}").into());
                     newest_of(runs, image.commit()?).map(Run::words)
                 };
                 flip.images.iter().filter_map(of).collect()

@@ -174,10 +174,7 @@ pub(super) fn built(state: &State, proposal: &Proposal) -> Vec<Line> {
 
 /// The newest run of the commit that an image is tagged by: one that is over, before one that is under way.
 fn run_of<'a>(repository: &'a Repository, image: &Safe) -> Option<&'a Run> {
-    let image = Image {
-        name: image.clone(),
-        digest: None,
-    };
+    let image = Image::named(image.clone());
     newest_of(&repository.runs.value, image.commit()?)
 }
 

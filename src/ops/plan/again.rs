@@ -67,10 +67,7 @@ pub(super) fn digests(estate: &Estate, to: usize) -> Option<Gate> {
     }
     let moved = by_name.into_iter().find(|(_, digests)| digests.len() > 1);
     let ((workload, name), digests) = moved?;
-    let image = Image {
-        name: name.clone(),
-        digest: None,
-    };
+    let image = Image::named(name.clone());
     let digests: Vec<&str> = digests.into_iter().collect();
     let said = format!(
         "{} of {workload} is {}: the tag moved while it was rolled out; deploy by digest",

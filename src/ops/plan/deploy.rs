@@ -277,10 +277,7 @@ pub(super) fn tags(update: &Update, is_after: bool) -> String {
 
 /// The tag of an image as people say it.
 fn short(reference: &Safe) -> String {
-    let image = Image {
-        name: reference.clone(),
-        digest: None,
-    };
+    let image = Image::named(reference.clone());
     image.short_tag().to_owned()
 }
 

@@ -183,10 +183,7 @@ fn later(request: &Request, estate: &Estate, switch: &TrafficSwitch, to: &Safe, 
     }
     if estate.needs_ci() {
         let named = |image: &&Safe| {
-            let image = Image {
-                name: (*image).clone(),
-                digest: None,
-            };
+            let image = Image::named((*image).clone());
             image.name.as_str() == SAME || image.commit().is_some()
         };
         let is_lifted = request.overrides.contains_key(&Safe::from(CI));

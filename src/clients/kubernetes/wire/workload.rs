@@ -44,10 +44,7 @@ struct Status {
 /// Name and image of each container of a template.
 fn images(containers: Option<Vec<TemplateContainer>>) -> impl Iterator<Item = (Safe, Image)> {
     containers.into_iter().flatten().map(|container| {
-        let image = Image {
-            name: container.image.unwrap_or_else(empty),
-            digest: None,
-        };
+        let image = Image::named(container.image.unwrap_or_else(empty));
         (container.name.unwrap_or_else(empty), image)
     })
 }
