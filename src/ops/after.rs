@@ -3,7 +3,8 @@
 //!
 //! Whoever waits for it holds nothing meanwhile, and an annotation on the first Service of the switch says who that is.
 //! Anything that comes between ends the waiting: another operation, other templates of that colour, somebody who
-//! scaled it to 0. If the process ends, nothing is cleaned up, and the screen says so.
+//! scaled it to 0. Who gives up takes that annotation back. A process that is killed cleans nothing up and leaves it: it says
+//! who waited until the colour is kept no longer, and nothing after that.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -168,10 +169,9 @@ fn due(estate: &Estate, after: &Safe, found: &mut Option<BTreeMap<Safe, Safe>>, 
     if all.iter().all(|deployment| deployment.desired == 0) {
         return Due::Never(format!("{word} is at 0 already").into());
     }
-    let revision = |it: &&crate::estate::Deployment| {
-        (it.name.clone(), it.revision.clone().unwrap_or_default())
-    };
-    let there: BTreeMap<Safe, Safe> = all.iter().copied().map(|it| revision(&it)).collect();
+    let there: BTreeMap<Safe, Safe> = (all.iter())
+        .map(|it| (it.name.clone(), it.revision.clone().unwrap_or_default()))
+        .collect();
     if *found.get_or_insert_with(|| there.clone()) != there {
         return Due::Never(format!("{word} was deployed to since").into());
     }

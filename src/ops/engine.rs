@@ -357,10 +357,10 @@ impl Run {
             self.tell(&entries);
             return Ok(true);
         }
+        let is_optional = entries.iter().all(|it| it.what.is_optional());
+        let room = if is_optional { Room::Spare } else { Room::All };
         loop {
             self.believe()?;
-            let is_optional = entries.iter().all(|it| it.what.is_optional());
-            let room = if is_optional { Room::Spare } else { Room::All };
             let written =
                 record::append(&self.bastion, &mut self.kept, entries.clone(), room).await;
             match written {
@@ -380,7 +380,7 @@ impl Run {
                         "its record was deleted: nothing more is done without one".into(),
                     ));
                 }
-                Err(NotWritten::Full) if entries.iter().all(|it| it.what.is_optional()) => {
+                Err(NotWritten::Full) if is_optional => {
                     tracing::warn!(id = %self.kept.id, "the record has no room for a note or a pause");
                     self.tell(&entries);
                     // Known here, so that it is not said again at every tick.

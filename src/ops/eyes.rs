@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use futures::stream::{self, BoxStream, SelectAll, StreamExt as _};
 
-use super::bastion::Bastion;
 use tokio::sync::watch;
 
+use super::bastion::Bastion;
 use super::monitoring;
 use crate::clients::kubernetes::{self, Watch};
 use crate::estate::gates::Query;

@@ -60,11 +60,9 @@ pub(super) fn ci(estate: &Estate, switch: &TrafficSwitch, to: usize) -> Option<G
 
 /// The runs of the commits that the colour `to` is tagged by, as far as they were asked for.
 pub(super) fn runs(estate: &Estate, to: usize) -> Vec<Safe> {
-    let view = estate.colour_view(Some(to));
-    let images = view.images.iter().flat_map(|(_, images)| images);
-    let all: BTreeSet<Safe> = (images.filter_map(|(image, _)| estate.run_of(image)))
-        .map(Run::words)
-        .collect();
+    let running = running(estate, to);
+    let runs = running.iter().filter_map(|(_, image)| estate.run_of(image));
+    let all: BTreeSet<Safe> = runs.map(Run::words).collect();
     all.into_iter().collect()
 }
 

@@ -201,6 +201,7 @@ impl Draft {
             estate,
         );
         let is_cutover = self.kind == OperationKind::Cutover;
+        let soak = estate.soak();
         let bound = match is_cutover {
             true => decisive::bound(&to, &self.flips, estate),
             false => Safe::default(),
@@ -221,7 +222,7 @@ impl Draft {
             least: self.least,
             holds: self.holds,
             overridden: overridden(request, estate, &self.gates)?,
-            soak: estate.soak(),
+            soak,
             fired: alerts.map(monitoring::fired),
             gates: self.gates,
             back: self.back,
@@ -237,7 +238,7 @@ impl Draft {
             },
             release: None,
             demands: None,
-            restarts: match (is_cutover, estate.soak().restarts) {
+            restarts: match (is_cutover, soak.restarts) {
                 (true, Some(_)) => restarts_in(estate, self.to),
                 _ => BTreeMap::new(),
             },

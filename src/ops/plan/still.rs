@@ -69,15 +69,11 @@ pub fn open(plan: &Plan, estate: &Estate, now: Now) -> Result<(), Safe> {
     };
     let mut gates = vec![capacity(estate, to)];
     gates.extend(credential(estate, now));
-    match (&estate.alerts, &plan.fired) {
-        (Some(_), _) => gates.extend(monitoring::gates(estate, switch, to, now)),
-        (None, Some(_)) => {
-            let why =
-                "monitoring: no Prometheus is configured on this bastion, and the plan had one";
-            return Err(why.into());
-        }
-        (None, None) => gates.extend(monitoring::gates(estate, switch, to, now)),
+    if estate.alerts.is_none() && plan.fired.is_some() {
+        let why = "monitoring: no Prometheus is configured on this bastion, and the plan had one";
+        return Err(why.into());
     }
+    gates.extend(monitoring::gates(estate, switch, to, now));
     let closed = |gate: &&Gate| gate.is_closed() && !plan.is_overridden(&gate.id());
     match gates.iter().find(closed) {
         Some(gate) => Err(format!("{}: {}", gate.id(), gate.said).into()),
