@@ -316,8 +316,9 @@ mod tests {
     fn i_18_the_colour_that_traffic_left_is_draining_until_about_no_request_goes_there() {
         use super::super::alerts::{AlertScope, Alerts, AlertsSeen};
         use super::super::fold::tests::now;
-        use super::super::pods::tests::{labels, scope};
-        use super::super::{Delta, Seen, Service};
+        use super::super::health::tests::service;
+        use super::super::pods::tests::scope;
+        use super::super::{Delta, Seen};
         let query = Query {
             name: DRAINING.into(),
             expression: "sum(rate(requests{colour=\"$colour\"}[1m]))".into(),
@@ -334,20 +335,7 @@ mod tests {
             None,
             "which colour is idle is not known"
         );
-        let live = Service {
-            name: "digital-wall-service".into(),
-            uid: "u".into(),
-            resource_version: "1".into(),
-            selector: labels(&[("version", "green")]),
-            kind: "ClusterIP".into(),
-            ports: Vec::new(),
-            targets: Vec::new(),
-            marks: Labels::default(),
-            has_annotations: false,
-            owners: Vec::new(),
-            created: None,
-            managers: Vec::new(),
-        };
+        let live = service(&[("version", "green")]);
         for delta in [Delta::Began, Delta::Page(vec![live]), Delta::Ended] {
             estate.apply(Seen::Services(delta), now(0));
         }

@@ -216,7 +216,7 @@ pub fn rollout(d: &Deployment) -> Verdict {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
-mod tests {
+pub(crate) mod tests {
     use super::super::fold::tests::now;
     use super::super::pods::tests::{labels, pod, scope};
     use super::*;
@@ -248,7 +248,7 @@ mod tests {
         }
     }
 
-    fn service(selector: &[(&str, &str)]) -> Service {
+    pub(crate) fn service(selector: &[(&str, &str)]) -> Service {
         Service {
             name: "digital-wall-service".into(),
             uid: "u".into(),

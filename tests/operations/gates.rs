@@ -158,6 +158,21 @@ fn bench(gates: &str) -> (Bench, Prometheus) {
 
 const QUERY: &str = "[[environment.gates.query]]\nname = \"errors\"\nquery = \"errors{colour='$colour'}\"\nbelow = 0.05";
 
+/// The query of [`QUERY`], as a policy has it.
+fn errors() -> Value {
+    json!({"name": "errors", "query": "errors{colour=\"$colour\"}", "below": 0.05})
+}
+
+/// Has the policy beside the target demand those gates.
+fn demand(bench: &Bench, key: &str, gates: &Value) {
+    let policy = json!({
+        "metadata": {"name": "wheelhouse-policy"},
+        "data": {"schema": "1", key: gates.to_string()},
+    });
+    let path = "/api/v1/namespaces/production/configmaps";
+    bench.ask("POST", path, Some(&policy));
+}
+
 /// Waits until the soak of the operation has begun.
 fn await_soak(bench: &Bench) -> String {
     wait("the soak", || {
@@ -360,21 +375,8 @@ fn i_18_a_clean_up_says_how_many_requests_still_go_there() {
 #[test]
 fn rule_13_a_query_that_only_the_policy_makes_a_gate_is_asked_and_brings_traffic_back() {
     let (bench, prometheus) = bench("soak = 30");
-    let policy = json!({
-        "metadata": {"name": "wheelhouse-policy"},
-        "data": {
-            "schema": "1",
-            "gates.production": json!({
-                "queries": [{"name": "errors", "query": "errors{colour=\"$colour\"}", "below": 0.05}],
-                "overrides": false,
-            }).to_string(),
-        },
-    });
-    bench.ask(
-        "POST",
-        "/api/v1/namespaces/production/configmaps",
-        Some(&policy),
-    );
+    let demanded = json!({ "queries": [errors()], "overrides": false });
+    demand(&bench, "gates.production", &demanded);
     prometheus.says().value = Some("0.31");
     let refused = bench.dave.run(&CUTOVER);
     refused.assert(5, &["query:errors: 0.31, to be below 0.05"]);
@@ -399,18 +401,7 @@ fn rule_13_a_query_that_only_the_policy_makes_a_gate_is_asked_and_brings_traffic
 #[test]
 fn rule_13_whoever_adopts_in_the_soak_is_held_to_the_policys_gates_too() {
     let (bench, prometheus) = bench("soak = 60");
-    let query = json!({
-        "queries": [{"name": "errors", "query": "errors{colour=\"$colour\"}", "below": 0.05}],
-    });
-    let policy = json!({
-        "metadata": {"name": "wheelhouse-policy"},
-        "data": {"schema": "1", "gates": query.to_string()},
-    });
-    bench.ask(
-        "POST",
-        "/api/v1/namespaces/production/configmaps",
-        Some(&policy),
-    );
+    demand(&bench, "gates", &json!({ "queries": [errors()] }));
     let id = bench.dave.detach(&CUTOVER);
     await_soak(&bench);
     bench.dave.kill_worker();

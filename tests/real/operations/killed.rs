@@ -113,14 +113,21 @@ impl Play {
         if let Some(trap) = held {
             self.arrive(trap, &known, &by, &what);
         }
-        self.stage.await_live(to);
-        for (service, before) in SERVICES.iter().zip(before) {
-            let flips = self.stage.flips_to(service, &by);
-            assert_eq!(flips.len() - before, 1, "{what}: {flips:?}");
+        self.assert_flipped_once(to, before, &by, &what);
+        for service in SERVICES {
             assert_eq!(self.stage.lease(service).unwrap().0, "", "{what}");
         }
         self.stage.assert_autoscalers_restored(&what);
         true
+    }
+
+    /// Traffic is at that colour by one flip of each Service, and it was that operation's.
+    fn assert_flipped_once(&self, to: &str, before: [usize; 2], by: &str, what: &str) {
+        self.stage.await_live(to);
+        for (service, before) in SERVICES.iter().zip(before) {
+            let flips = self.stage.flips_to(service, by);
+            assert_eq!(flips.len() - before, 1, "{what}: {flips:?}");
+        }
     }
 
     /// The record is there: adopted, or over already. Returns whose flips there are.
@@ -364,12 +371,7 @@ impl Play {
         if let Some(trap) = held {
             self.arrive(trap, &known, &by, &what);
         }
-        self.stage.await_live(to);
-        for (service, before) in SERVICES.iter().zip(before) {
-            // One of each Service, and it was this operation's.
-            let flips = self.stage.flips_to(service, &by);
-            assert_eq!(flips.len() - before, 1, "{what}: {flips:?}");
-        }
+        self.assert_flipped_once(to, before, &by, &what);
         // Each Deployment rolled out once: a release that begins anew finds the images there.
         assert_eq!(
             self.stage.revisions(to),

@@ -314,33 +314,26 @@ fn a_worker_holds_little_memory_through_a_whole_release() {
     let stage = Stage::new("ops-memory-release");
     let dave = stage.operator("dave");
     tested(&dave);
-    let trap = (dave.relay).trap(Fate::HeldBefore, 1, |it| it.records("\"closed\""));
-    let id = dave.detach(&RELEASE);
-    trap.wait("the end of the release");
-    let peak = peak_kib(wait("the worker", || dave.worker()));
-    trap.let_go();
-    dave.await_no_worker();
-    let story = dave.story(&id);
-    assert!(story.contains("done: GREEN is live"), "{story}");
-    println!("a worker's most, through a release: {peak} KiB");
-    assert!(!is_measured() || peak < MEMORY_KIB, "{peak} KiB");
+    holds_little(&dave, &RELEASE);
 }
 
 #[test]
 fn a_worker_holds_little_memory_through_a_whole_cutover() {
     let stage = Stage::new("ops-memory");
-    let dave = stage.operator("dave");
-    let trap = dave
-        .relay
-        .trap(Fate::HeldBefore, 1, |it| it.records("\"closed\""));
-    let id = dave.detach(&CUTOVER);
-    trap.wait("the end of the cutover");
+    holds_little(&stage.operator("dave"), &CUTOVER);
+}
+
+fn holds_little(dave: &Operator, args: &[&str]) {
+    let what = args[0];
+    let trap = (dave.relay).trap(Fate::HeldBefore, 1, |it| it.records("\"closed\""));
+    let id = dave.detach(args);
+    trap.wait(&format!("the end of the {what}"));
     // Everything is behind it: its watches, its patches, its soak.
     let peak = peak_kib(wait("the worker", || dave.worker()));
     trap.let_go();
     dave.await_no_worker();
     let story = dave.story(&id);
     assert!(story.contains("done: GREEN is live"), "{story}");
-    println!("a worker's most, through a cutover: {peak} KiB");
+    println!("a worker's most, through a {what}: {peak} KiB");
     assert!(!is_measured() || peak < MEMORY_KIB, "{peak} KiB");
 }
