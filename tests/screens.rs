@@ -127,7 +127,7 @@ fn a_green_run_without_its_deploy_and_a_blocked_skip_are_called_out() {
     press(&mut state, "G enter");
     let screen = text(&mut state, (80, 24));
     assert!(
-        screen.contains("skipped: nothing changed for it"),
+        screen.contains("skipped: its condition was not met"),
         "{screen}"
     );
     assert!(

@@ -348,8 +348,8 @@ impl Repository {
         Some(sorted)
     }
 
-    /// Why a skipped job was skipped: because something that it needs did not succeed, or because
-    /// nothing changed that it would build. Unknown without the workflow's needs graph.
+    /// Why a skipped job was skipped: because something that it needs did not succeed, or because its condition was
+    /// not met, of which GitHub tells no more. Unknown without the workflow's needs graph.
     pub fn skipped_because(&self, run: &Run, job: &Job) -> Skipped {
         let (Some(jobs), Some(needs)) = (self.jobs_of(run), &self.needs) else {
             return Skipped::Unknown;
@@ -359,6 +359,7 @@ impl Repository {
         let own = needs.order.iter().find(|n| job.is_of(n));
         let mut todo: Vec<&Safe> = own.into_iter().flat_map(|n| needed_by(n)).collect();
         let mut seen = BTreeSet::new();
+        let mut was_skipped = false;
         while let Some(name) = todo.pop() {
             if !seen.insert(name) {
                 continue;
@@ -368,7 +369,10 @@ impl Repository {
                 found = true;
                 match &needed.progress {
                     Progress::Done(Conclusion::Success) => {}
-                    Progress::Done(Conclusion::Skipped) => todo.extend(needed_by(name)),
+                    Progress::Done(Conclusion::Skipped) => {
+                        was_skipped = true;
+                        todo.extend(needed_by(name));
+                    }
                     Progress::Done(_) => return Skipped::Blocked(needed.name.clone()),
                     _ => return Skipped::Unknown,
                 }
@@ -377,7 +381,10 @@ impl Repository {
                 return Skipped::Unknown;
             }
         }
-        Skipped::Unchanged
+        match was_skipped {
+            true => Skipped::UnmetOrNeed,
+            false => Skipped::Unmet,
+        }
     }
 
     /// The deploy that a green run of this branch should have done and did not (FEATURES, row 3).
@@ -401,8 +408,10 @@ impl Repository {
 /// Why a job was skipped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Skipped {
-    /// Nothing changed that it would build: healthy.
-    Unchanged,
+    /// Its condition was not met: nothing changed that it would build, or it is another branch's. Healthy.
+    Unmet,
+    /// That, or a job that it needs was skipped: nothing that it needs failed.
+    UnmetOrNeed,
     /// A job that it needs did not succeed.
     Blocked(Safe),
     /// The needs graph or the jobs are not known.
@@ -484,13 +493,22 @@ mod tests {
     }
 
     #[test]
-    fn skipped_because_unchanged_is_told_from_skipped_because_blocked() {
+    fn skipped_by_a_condition_is_told_from_skipped_because_blocked() {
         let calm = repository(vec![
             job("detect", done(Conclusion::Success)),
             job("back", done(Conclusion::Skipped)),
         ]);
         let back = &calm.jobs[&7].jobs[1];
-        assert_eq!(calm.skipped_because(&run(), back), Skipped::Unchanged);
+        assert_eq!(calm.skipped_because(&run(), back), Skipped::Unmet);
+        let through = repository(vec![
+            job("detect", done(Conclusion::Success)),
+            job("front", done(Conclusion::Success)),
+            job("back", done(Conclusion::Skipped)),
+            job("deploy-production", done(Conclusion::Skipped)),
+        ]);
+        let deploy = &through.jobs[&7].jobs[3];
+        let why = through.skipped_because(&run(), deploy);
+        assert_eq!(why, Skipped::UnmetOrNeed, "whether for its own condition");
         let blocked = repository(vec![
             job("detect", done(Conclusion::Success)),
             job("front", done(Conclusion::Failure)),

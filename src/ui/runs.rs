@@ -172,12 +172,12 @@ fn strip(repository: &Repository, run: &Run, jobs: &[&Job], theme: &Theme) -> Te
     text
 }
 
-/// A job's mark: a skip because nothing changed is quiet, a skip because something failed is not.
+/// A job's mark: a skip by a condition is quiet, a skip because something failed is not.
 fn sign(repository: &Repository, run: &Run, job: &Job, theme: &Theme) -> (&'static str, Role) {
     let kind = match &job.progress {
         Progress::Done(Conclusion::Skipped) => match repository.skipped_because(run, job) {
             Skipped::Blocked(_) => Mark::Look,
-            Skipped::Unchanged | Skipped::Unknown => Mark::Dot,
+            Skipped::Unmet | Skipped::UnmetOrNeed | Skipped::Unknown => Mark::Dot,
         },
         other => mark(other),
     };

@@ -82,7 +82,8 @@ fn told(repository: &Repository, run: &Run, job: &Job) -> String {
         return job.progress.words();
     }
     match repository.skipped_because(run, job) {
-        Skipped::Unchanged => "skipped: nothing changed for it".to_owned(),
+        Skipped::Unmet => "skipped: its condition was not met".to_owned(),
+        Skipped::UnmetOrNeed => "skipped: condition, or a skipped need".to_owned(),
         Skipped::Blocked(by) => format!("skipped: {by} did not succeed"),
         Skipped::Unknown => "skipped".to_owned(),
     }
