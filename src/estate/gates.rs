@@ -1,5 +1,5 @@
-//! Which alerts and queries of monitoring are gates, and what a query gave. NaN, nothing, and more than one
-//! number are no answer: no gate passes on them (I-9).
+//! Which alerts and queries of monitoring are gates, and what a query gave. NaN, nothing, more than one
+//! number, and a part of the whole are no answer: no gate passes on them (I-9).
 
 use std::collections::BTreeMap;
 
@@ -245,8 +245,11 @@ pub fn about(expression: &str, colour: &str) -> String {
 /// The one number that a query gave.
 ///
 /// # Errors
-/// Why there is none: nothing, several, or no number.
+/// Why there is none: a part of it is missing, nothing, several, or no number.
 pub fn number(measured: &Measured) -> Result<f64, Safe> {
+    if let Some(warning) = measured.warnings.first() {
+        return Err(format!("the answer is partial: {warning}").into());
+    }
     match &measured.samples[..] {
         [] => Err("no data: the query gives nothing".into()),
         [one] => one
@@ -385,6 +388,14 @@ mod tests {
             let why = number(&measured(values)).err().unwrap_or_else(|| "".into());
             assert!(why.contains(said), "{why}");
         }
+    }
+
+    #[test]
+    fn i_9_a_number_that_the_server_warns_of_is_unknown_in_its_words() {
+        let mut partial = measured(&[Some(0.0)]);
+        partial.warnings = vec!["store eu-2 did not answer".into()];
+        let why = number(&partial).err().unwrap_or_else(|| "".into());
+        assert!(why.contains("partial: store eu-2"), "{why}");
     }
 
     #[test]

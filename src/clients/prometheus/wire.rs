@@ -27,8 +27,6 @@ pub(super) struct Answer<T> {
     error: Option<String>,
     #[serde(default, deserialize_with = "nullable")]
     warnings: Vec<String>,
-    #[serde(default, deserialize_with = "nullable")]
-    infos: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -129,10 +127,10 @@ pub(super) fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>
 }
 
 impl<T> Answer<T> {
-    /// The data and the warnings, or the error that came with a 200.
+    /// The data and the warnings, or the error that came with a 200. Its `infos` are advice on how a query is written:
+    /// nothing is missing, and no gate is unknown for one.
     fn open(self, site: &str) -> std::result::Result<(T, Vec<Safe>), Fault> {
-        let said = self.warnings.iter().chain(&self.infos);
-        let warnings = said.map(|w| named(site, w)).collect();
+        let warnings = self.warnings.iter().map(|w| named(site, w)).collect();
         match (self.status.as_deref(), self.data) {
             (Some("success") | None, Some(data)) if self.error.is_none() => Ok((data, warnings)),
             _ => {
@@ -400,4 +398,19 @@ pub(super) fn labels(pairs: BTreeMap<String, Value>) -> Labels {
 fn time(text: &str) -> Option<Timestamp> {
     let time: Timestamp = text.parse().ok()?;
     (time.as_second() > 0).then_some(time)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advice_on_how_a_query_is_written_is_no_warning() {
+        let text = r#"{"status":"success","warnings":["no store"],"infos":["PromQL info: no counter"],
+            "data":{"resultType":"vector","result":[]}}"#;
+        let answer: Answer<Result> = serde_json::from_str(text).unwrap();
+        let measured = answer.measured("p").unwrap();
+        assert_eq!(measured.warnings, [Safe::new("p: no store")]);
+    }
 }
