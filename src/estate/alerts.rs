@@ -1,11 +1,11 @@
 //! Alerts as Prometheus and Alertmanager tell them, and whether what they tell can be believed.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::gates::{GateScope, Reading, Readings};
 use super::spells::Spells;
-use super::{Fault, Feed, Labels, Moment, Safe, Verdict};
+use super::{Currency, Estate, Fault, Feed, Labels, Moment, Now, Safe, Verdict};
 
 mod pairs;
 
@@ -109,7 +109,7 @@ pub struct Alert {
     pub annotations: Labels,
     /// Whether it fires; else it is pending.
     pub is_firing: bool,
-    /// Since when it is active.
+    /// Since when its condition holds: it was pending first, for as long as its rule holds it.
     pub since: Option<Timestamp>,
     /// The expression's value, as Prometheus spells it.
     pub value: Safe,
@@ -220,6 +220,22 @@ pub struct AlertView<'a> {
     pub silence: Option<&'a Silence>,
 }
 
+impl AlertView<'_> {
+    /// Since when it stands as it does: one that fires was pending first, for as long as its rule says. No later than
+    /// the rule was evaluated: `for` may have been another then.
+    pub fn since(&self) -> Option<Timestamp> {
+        let began = self.alert.since?;
+        if self.standing == Standing::Pending {
+            return Some(began);
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "seconds of a rule")]
+        let hold = SignedDuration::from_secs(self.rule.hold as i64);
+        let fires = began.checked_add(hold).unwrap_or(began);
+        let latest = self.rule.evaluated.unwrap_or(fires);
+        Some(fires.min(latest).max(began))
+    }
+}
+
 impl Alerts {
     /// Alerts of which nothing was seen yet.
     pub fn new(scope: AlertScope) -> Self {
@@ -308,8 +324,45 @@ impl Alerts {
         self.scope.alertmanager.is_none() || self.handling.value.iter().any(knows)
     }
 
+    /// Whether all of Alertmanager tells what it does with the alerts: else nobody knows what is silenced.
+    pub fn is_handling_known(&self, now: Moment) -> Verdict {
+        let unknown = |why: &str| Verdict::Unknown(Safe::new(&format!("silences unknown: {why}")));
+        match (self.handling.currency(now), &self.handling.fault) {
+            (_, Some(fault)) => unknown(&fault.what),
+            (Currency::Waiting, None) => unknown("no answer yet"),
+            (Currency::Stale, None) => unknown("no sign of life"),
+            (Currency::Live, None) => match self.gaps.first() {
+                Some(gap) => Verdict::Unknown(Safe::new(&format!("partial: {gap}"))),
+                None => Verdict::Ok,
+            },
+        }
+    }
+
+    /// Rules that cannot be evaluated: nothing fires of them, whatever is wrong.
+    pub fn broken(&self) -> Option<Safe> {
+        let mut broken = (self.rules.value.rules.iter()).filter(|r| r.health.as_str() == "err");
+        let first = broken.next()?;
+        let why = first.error.as_ref().map_or("", |why| why.as_str());
+        let more = more(broken.count());
+        let said = format!("rule {} cannot be evaluated{more}: {why}", first.name);
+        Some(Safe::new(&said))
+    }
+
+    /// Targets that are down, or why they are not known: what is not scraped fires nothing either.
+    pub fn unscraped(&self) -> Option<Safe> {
+        let targets = &self.targets.value;
+        if let Some(fault) = &self.targets.fault {
+            return Some(Safe::new(&format!("targets unknown: {}", fault.what)));
+        }
+        let (job, instance, why) = targets.down.first()?;
+        let down = targets.down.len();
+        let (all, more) = (targets.up + down, more(down - 1));
+        let said = format!("{down} of {all} targets down: {job} {instance}{more}: {why}");
+        Some(Safe::new(&said))
+    }
+
     /// Whether monitoring is alive (SAFETY, rule 6): the Watchdog fires; or, without one, the last
-    /// evaluation is younger than three intervals. `now` is the server's time.
+    /// evaluation is younger than three intervals. `now` is Prometheus' own time ([`Estate::monitoring_time`]).
     pub fn is_alive(&self, now: Timestamp) -> Verdict {
         if let Some(fault) = &self.rules.fault {
             return Verdict::Unknown(fault.what.clone());
@@ -342,6 +395,41 @@ impl Alerts {
             true => Verdict::Ok,
             false => Verdict::Unknown(Safe::new(&format!("rules were last evaluated {age} s ago"))),
         }
+    }
+}
+
+impl Estate {
+    /// Prometheus' own time, as well as it is known: evaluations and alerts are dated by it, not by the API server (M07).
+    pub fn monitoring_time(&self, alerts: &Alerts, now: Now) -> Timestamp {
+        let age = alerts.rules.age(now.at);
+        let age = age.and_then(|ms| i64::try_from(ms).ok());
+        let told = (alerts.rules.value.server.zip(age)).and_then(|(server, age)| {
+            let age = SignedDuration::from_millis(age);
+            server.checked_add(age).ok()
+        });
+        told.unwrap_or_else(|| self.server_time(now))
+    }
+
+    /// How far Prometheus' clock is from the API server's, in words; none where that is little.
+    pub fn monitoring_skew(&self, alerts: &Alerts, now: Now) -> Option<Safe> {
+        let theirs = self.monitoring_time(alerts, now);
+        let ahead = theirs.as_second() - self.server_time(now).as_second();
+        let word = if ahead > 0 { "ahead of" } else { "behind" };
+        let said = format!(
+            "Prometheus' clock is {} s {word} the API server's",
+            ahead.abs()
+        );
+        (ahead.abs() >= SKEW_SHOWN_S).then(|| Safe::new(&said))
+    }
+}
+
+/// Prometheus' clock is told in whole seconds, and an answer takes its time: less than this is no skew worth a word.
+const SKEW_SHOWN_S: i64 = 30;
+
+fn more(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        more => format!(" (and {more} more)"),
     }
 }
 
@@ -486,5 +574,53 @@ mod tests {
                 (Standing::Pending, "critical".to_owned()),
             ]
         );
+    }
+
+    #[test]
+    fn what_fires_is_as_old_as_its_firing_and_no_older_than_the_rule_was_evaluated() {
+        let since = |began: i64, is_firing| {
+            let mut one = alert("critical", is_firing);
+            one.since = Some(at(began));
+            let alerts = seen(AlertScope::default(), vec![rule("X", vec![one])]);
+            alerts.views()[0].since()
+        };
+        // Held for 300 s, evaluated at 1,000.
+        assert_eq!(since(100, true), Some(at(400)));
+        assert_eq!(since(100, false), Some(at(100)), "pending");
+        assert_eq!(
+            since(900, true),
+            Some(at(1_000)),
+            "it was held shorter then"
+        );
+    }
+
+    #[test]
+    fn m07_prometheus_own_clock_tells_how_old_an_evaluation_is() {
+        let mut estate = Estate::new(crate::estate::pods::tests::scope(), None);
+        estate.alerts = Some(seen(
+            AlertScope::default(),
+            vec![rule("X", vec![alert("warning", true)])],
+        ));
+        let now = Now {
+            wall: at(1_010),
+            at: Moment(1),
+        };
+        let told = |estate: &mut Estate, server: i64| {
+            let mut alerts = estate
+                .alerts
+                .take()
+                .unwrap_or_else(|| seen(AlertScope::default(), Vec::new()));
+            alerts.rules.value.server = Some(at(server));
+            let is_alive = alerts
+                .is_alive(estate.monitoring_time(&alerts, now))
+                .is_ok();
+            let skew = estate.monitoring_skew(&alerts, now);
+            estate.alerts = Some(alerts);
+            (is_alive, skew.map(|it| it.to_string()))
+        };
+        assert_eq!(told(&mut estate, 1_012), (true, None));
+        let (is_alive, skew) = told(&mut estate, 1_500);
+        assert!(!is_alive, "evaluated 500 s ago by its own clock");
+        assert!(skew.is_some_and(|it| it.contains("490 s ahead of")));
     }
 }

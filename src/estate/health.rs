@@ -1,6 +1,6 @@
 //! Is it well? The checks that `status` prints and the header sums up. UNKNOWN is never OK.
 
-use super::alerts::{Standing, severity_rank};
+use super::alerts::{Alerts, Standing, severity_rank};
 use super::feed::Currency;
 use super::{Check, Deployment, Estate, Group, Kind, Live, Now, Safe, ServiceView, Verdict};
 
@@ -32,7 +32,10 @@ impl Estate {
         checks.extend(self.workload_checks());
         checks.extend(self.alert_checks(now));
         for check in &mut checks {
-            let is_own = matches!(check.name, "feed" | "monitoring" | "alerts");
+            let is_own = matches!(
+                check.name,
+                "feed" | "monitoring" | "alerts" | "alertmanager"
+            );
             let needs_data = !is_own && check.verdict.is_ok();
             if needs_data && let Some(kind) = VITAL.iter().find(|k| !self.is_current(**k, now)) {
                 check.verdict =
@@ -42,10 +45,12 @@ impl Estate {
         checks
     }
 
-    /// The gravest of all checks; feeds that health does not hang on may be away.
+    /// The gravest of all checks; feeds that health does not hang on may be away, and a target that is down is told
+    /// and is no verdict: it may be anybody's.
     pub fn verdict(&self, now: Now) -> Verdict {
-        let vital = |check: &Check| {
-            check.name != "feed" || VITAL.iter().any(|k| k.plural() == check.of.as_str())
+        let vital = |check: &Check| match check.name {
+            "feed" => VITAL.iter().any(|k| k.plural() == check.of.as_str()),
+            name => name != "targets",
         };
         let checks = self.checks(now).into_iter().filter(vital);
         checks.map(|c| c.verdict).fold(Verdict::Ok, Verdict::and)
@@ -125,32 +130,42 @@ impl Estate {
         )
     }
 
-    /// Whether monitoring is alive, and whether something grave fires that nobody silenced.
+    /// Whether monitoring is alive and whole, and whether something grave fires that nobody silenced.
     fn alert_checks(&self, now: Now) -> Vec<Check> {
         let Some(alerts) = &self.alerts else {
             return Vec::new();
         };
+        let name = &self.scope.name;
+        let alive = self.monitoring_verdict(alerts, now);
+        let mut checks = vec![
+            check("monitoring", name, alive.clone()),
+            check("alerts", name, fires(alerts, alive)),
+        ];
+        if alerts.scope.alertmanager.is_some() {
+            let known = alerts.is_handling_known(now.at);
+            checks.push(check("alertmanager", name, known));
+        }
+        let unknown = |why: Option<Safe>| why.map(Verdict::Unknown);
+        let rules = unknown(alerts.broken());
+        let targets = unknown(alerts.unscraped());
+        checks.extend(rules.map(|it| check("rules", name, it)));
+        checks.extend(targets.map(|it| check("targets", name, it)));
+        checks
+    }
+
+    /// Whether monitoring is alive, and told the whole.
+    fn monitoring_verdict(&self, alerts: &Alerts, now: Now) -> Verdict {
         let alive = match alerts.rules.currency(now.at) {
             Currency::Stale if alerts.rules.fault.is_none() => {
                 Verdict::Unknown("no sign of life".into())
             }
-            _ => alerts.is_alive(self.server_time(now)),
+            _ => alerts.is_alive(self.monitoring_time(alerts, now)),
         };
-        let views = alerts.views();
-        let grave = views.iter().find(|view| {
-            let severity = severity_rank(view.alert.labels.get("severity"));
-            view.standing == Standing::Firing && severity <= GRAVE
+        let partial = alerts.rules.value.warnings.first().map(|warning| {
+            let said = format!("partial: {warning}");
+            Verdict::Unknown(Safe::new(&said))
         });
-        let firing = match (grave, &alive) {
-            (Some(view), _) => Verdict::Bad(Safe::new(&format!("{} fires", view.rule.name))),
-            (None, Verdict::Ok) => Verdict::Ok,
-            (None, why) => why.clone(),
-        };
-        let name = &self.scope.name;
-        vec![
-            check("monitoring", name, alive),
-            check("alerts", name, firing),
-        ]
+        alive.and(partial.unwrap_or(Verdict::Ok))
     }
 
     /// The workloads that take traffic: of the live colour, or all of an environment of one colour.
@@ -174,6 +189,19 @@ impl Estate {
             checks.push(check("workload", &workload.name, verdict));
         }
         checks
+    }
+}
+
+/// Whether something grave fires that nobody silenced; as unknown as monitoring is where nothing does.
+fn fires(alerts: &Alerts, alive: Verdict) -> Verdict {
+    let views = alerts.views();
+    let grave = views.iter().find(|view| {
+        let severity = severity_rank(view.alert.labels.get("severity"));
+        view.standing == Standing::Firing && severity <= GRAVE
+    });
+    match grave {
+        Some(view) => Verdict::Bad(Safe::new(&format!("{} fires", view.rule.name))),
+        None => alive,
     }
 }
 
@@ -361,5 +389,93 @@ pub(crate) mod tests {
         assert!(matches!(rollout(&d), Verdict::Bad(_)));
         d.generation = 4;
         assert!(matches!(rollout(&d), Verdict::Unknown(_)));
+    }
+
+    #[test]
+    fn what_is_wrong_with_monitoring_is_unknown_with_its_reason() {
+        use crate::estate::alerts::{AlertScope, Alerts, AlertsSeen, Rule, RulesSeen, Targets};
+        use crate::estate::{Fault, FaultKind, Labels};
+        let rule = Rule {
+            name: "Latency".into(),
+            group: "g".into(),
+            health: "ok".into(),
+            error: None,
+            evaluated: Some(now(0).wall),
+            interval: 15.0,
+            expression: "up".into(),
+            hold: 0.0,
+            labels: Labels::default(),
+            alerts: Vec::new(),
+        };
+        let mut broken = rule.clone();
+        (broken.health, broken.error) = ("err".into(), Some("too many samples".into()));
+        let fault = Fault {
+            kind: FaultKind::Unreachable,
+            what: "refused".into(),
+        };
+        let rules = |rule: &Rule, warnings: &[&str]| {
+            AlertsSeen::Rules(RulesSeen {
+                rules: vec![rule.clone()],
+                warnings: warnings.iter().map(|it| (*it).into()).collect(),
+                server: None,
+            })
+        };
+        let said = |seen: AlertsSeen| {
+            let mut estate = whole(BLUE, 1, &["bf"]);
+            let mut alerts = Alerts::new(AlertScope {
+                alertmanager: Some("am:9093".into()),
+                ..AlertScope::default()
+            });
+            alerts.apply(rules(&rule, &[]), now(0).at);
+            alerts.apply(AlertsSeen::Handling(Vec::new(), Vec::new()), now(0).at);
+            alerts.apply(seen, now(0).at);
+            estate.alerts = Some(alerts);
+            let checks = estate.checks(now(1)).into_iter();
+            let told = checks.filter(|it| matches!(it.verdict, Verdict::Unknown(_)));
+            let words = told.filter_map(|it| Some(format!("{}: {}", it.name, it.verdict.why()?)));
+            (words.collect::<Vec<_>>().join("; "), estate.verdict(now(1)))
+        };
+        let targets = Targets {
+            up: 1,
+            down: vec![("node".into(), "10.0.0.7".into(), "timeout".into())],
+        };
+        let whole = said(AlertsSeen::HandlingGaps(Vec::new()));
+        assert_eq!(whole, (whole.0.clone(), Verdict::Ok));
+        for (seen, words, is_grave) in [
+            (
+                AlertsSeen::HandlingFailed(fault.clone()),
+                "alertmanager: silences unknown: refused",
+                true,
+            ),
+            (
+                AlertsSeen::HandlingGaps(vec!["am-1 is away".into()]),
+                "alertmanager: partial: am-1 is away",
+                true,
+            ),
+            (
+                rules(&rule, &["no store"]),
+                "monitoring: partial: no store",
+                true,
+            ),
+            (
+                rules(&broken, &[]),
+                "rules: rule Latency cannot be evaluated: too many samples",
+                true,
+            ),
+            (
+                AlertsSeen::Targets(targets),
+                "targets: 1 of 2 targets down: node 10.0.0.7: timeout",
+                false,
+            ),
+            (
+                AlertsSeen::TargetsFailed(fault),
+                "targets: targets unknown: refused",
+                false,
+            ),
+        ] {
+            let (told, verdict) = said(seen);
+            assert!(told.contains(words), "{told}");
+            assert_eq!(verdict.is_ok(), !is_grave, "{told}");
+        }
     }
 }

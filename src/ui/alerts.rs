@@ -58,7 +58,7 @@ fn is_unknown(state: &State, alerts: &Alerts) -> bool {
 }
 
 fn alive(state: &State, alerts: &Alerts) -> Verdict {
-    alerts.is_alive(state.estate().server_time(state.now))
+    alerts.is_alive(state.estate().monitoring_time(alerts, state.now))
 }
 
 /// What is wrong with the sources, a sentence each.
@@ -83,50 +83,18 @@ fn faults(state: &State, alerts: &Alerts, theme: &Theme) -> Vec<String> {
     if let Some(fault) = &alerts.handling.fault {
         lines.push(format!("{unknown} silences unknown: {}", fault.what));
     }
-    lines.extend(broken(alerts, theme));
-    lines.extend(targets(alerts, theme));
+    let others = [alerts.broken(), alerts.unscraped()];
     lines.extend(
-        alerts
-            .gaps
-            .iter()
-            .map(|gap| format!("{unknown} partial: {gap}")),
+        others
+            .into_iter()
+            .flatten()
+            .map(|it| format!("{unknown} {it}")),
     );
+    let gaps = alerts.gaps.iter();
+    lines.extend(gaps.map(|gap| format!("{unknown} partial: {gap}")));
+    let skew = state.estate().monitoring_skew(alerts, state.now);
+    lines.extend(skew.map(|it| format!("{unknown} {it}")));
     lines
-}
-
-/// Rules that cannot be evaluated: nothing fires of them, whatever is wrong.
-fn broken(alerts: &Alerts, theme: &Theme) -> Option<String> {
-    let mut broken = (alerts.rules.value.rules.iter()).filter(|r| r.health.as_str() == "err");
-    let first = broken.next()?;
-    let why = first.error.as_ref().map_or("", |why| why.as_str());
-    let more = match broken.count() {
-        0 => String::new(),
-        more => format!(" (and {more} more)"),
-    };
-    let unknown = theme.mark(Mark::Unknown);
-    Some(format!(
-        "{unknown} rule {} cannot be evaluated{more}: {why}",
-        first.name
-    ))
-}
-
-/// Targets that are down, or why they are not known: what is not scraped fires nothing either.
-fn targets(alerts: &Alerts, theme: &Theme) -> Option<String> {
-    let targets = &alerts.targets.value;
-    let mark = theme.mark(Mark::Unknown);
-    if let Some(fault) = &alerts.targets.fault {
-        return Some(format!("{mark} targets unknown: {}", fault.what));
-    }
-    let (job, instance, why) = targets.down.first()?;
-    let all = targets.up + targets.down.len();
-    let more = match targets.down.len() - 1 {
-        0 => String::new(),
-        more => format!(" (and {more} more)"),
-    };
-    let down = targets.down.len();
-    Some(format!(
-        "{mark} {down} of {all} targets down: {job} {instance}{more}: {why}"
-    ))
 }
 
 /// Draws the list into `area`.
@@ -187,7 +155,7 @@ fn quiet(state: &State, alerts: &Alerts) -> Text {
     let rules = &alerts.rules.value.rules;
     let healthy = rules.iter().filter(|r| r.health.as_str() == "ok").count();
     let last = rules.iter().filter_map(|r| r.evaluated).max();
-    let age = words::age_of(last, state.estate(), state.now);
+    let age = age(state, alerts, last);
     let up = match alerts.targets.listed {
         true => format!(", {} targets up", alerts.targets.value.up),
         false => String::new(),
@@ -232,8 +200,17 @@ fn line(state: &State, alerts: &Alerts, view: &AlertView<'_>, width: u16, theme:
         column(service.map_or("", |s| s.as_str()), room, theme),
         Role::Plain,
     );
-    let age = words::age_of(view.alert.since, state.estate(), state.now);
+    let age = age(state, alerts, view.since());
     text.add(right(&age, 6, theme), Role::Dim)
+}
+
+/// An age of what Prometheus dated; a dash where it is not known.
+pub fn age(state: &State, alerts: &Alerts, at: Option<jiff::Timestamp>) -> String {
+    let now = state.estate().monitoring_time(alerts, state.now);
+    at.map_or_else(
+        || "-".to_owned(),
+        |at| words::age(now.as_second() - at.as_second()),
+    )
 }
 
 /// Why it fires, or who silenced it.

@@ -530,7 +530,8 @@ pub fn alerts() -> Vec<Seen> {
             ("runbook_url", "https://runbooks.example/latency"),
         ]),
         is_firing,
-        since: ago(age),
+        // It was pending for as long as its rule holds it.
+        since: ago(if is_firing { age + 300 } else { age }),
         value: "2.4".into(),
     };
     let rule = |name: &str, severity: &str, is_firing, age| Rule {

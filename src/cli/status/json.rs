@@ -224,7 +224,7 @@ fn alerts(estate: &Estate) -> Value {
         json!({
             "name": view.rule.name,
             "standing": view.standing,
-            "since": view.alert.since,
+            "since": view.since(),
             "value": view.alert.value,
             "labels": labels,
         })

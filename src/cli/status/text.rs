@@ -251,25 +251,27 @@ fn operations(estate: &Estate, now: Now) -> Vec<String> {
 
 /// Alerts, a line each: how they stand, how grave, since when.
 fn alerts(estate: &Estate, now: Now) -> Vec<String> {
-    let views = estate
-        .alerts
-        .as_ref()
-        .map(|a| a.views())
-        .unwrap_or_default();
+    let Some(alerts) = &estate.alerts else {
+        return Vec::new();
+    };
+    let clock = estate.monitoring_time(alerts, now).as_second();
+    let views = alerts.views();
     let said = views.iter().map(|view| {
         let severity = view
             .alert
             .labels
             .get("severity")
             .map_or("-", |s| s.as_str());
-        let since = age(view.alert.since, estate, now);
+        let since = view.since().map(|at| (clock - at.as_second()).max(0));
+        let since = since.map_or_else(|| "-".to_owned(), crate::ui::age);
         let standing = format!("{:?}", view.standing).to_lowercase();
         format!(
             "alert {} {severity}: {standing} for {since}",
             view.rule.name
         )
     });
-    said.collect()
+    let skew = estate.monitoring_skew(alerts, now);
+    said.chain(skew.map(|it| it.to_string())).collect()
 }
 
 /// What is wrong with all feeds alike (the API server is away): one line instead of one a check.

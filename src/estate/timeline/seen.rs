@@ -175,7 +175,7 @@ pub(super) fn alerting(
     left_out: &mut usize,
 ) -> Vec<Happening> {
     let views = alerts.views();
-    let dated = (views.iter()).filter_map(|view| Some((view.alert.since?, view)));
+    let dated = (views.iter()).filter_map(|view| Some((view.since()?, view)));
     let newest = newest(dated.collect(), left_out).into_iter();
     let happening = |(at, view): (Timestamp, &AlertView<'_>)| {
         let (weight, word) = match view.standing {

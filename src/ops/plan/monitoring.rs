@@ -53,21 +53,8 @@ pub(super) fn is_believed(alerts: &Alerts, estate: &Estate, now: Now) -> Verdict
             let age = alerts.rules.age(now.at).unwrap_or(0) / 1_000;
             Verdict::Unknown(format!("Prometheus last answered {age} s ago").into())
         }
-        _ => alerts.is_alive(server_time(alerts, estate, now)),
+        _ => alerts.is_alive(estate.monitoring_time(alerts, now)),
     }
-}
-
-/// Prometheus' own time, as well as it is known: evaluations are dated by it.
-pub(super) fn server_time(alerts: &Alerts, estate: &Estate, now: Now) -> jiff::Timestamp {
-    let age = alerts
-        .rules
-        .age(now.at)
-        .and_then(|ms| i64::try_from(ms).ok());
-    let told = (alerts.rules.value.server.zip(age)).and_then(|(server, age)| {
-        let age = jiff::SignedDuration::from_millis(age);
-        server.checked_add(age).ok()
-    });
-    told.unwrap_or_else(|| estate.server_time(now))
 }
 
 fn believed(alerts: &Alerts, estate: &Estate, now: Now) -> Gate {
@@ -199,7 +186,9 @@ pub(super) fn words(view: &AlertView<'_>, alerts: &Alerts) -> String {
     };
     let severity = of(&Some("severity".into()));
     let colour = of(&alerts.scope.colour_label).to_uppercase();
-    let since = (view.alert.since).map_or_else(String::new, |at| format!(" since {}", clock(at)));
+    let since = view
+        .since()
+        .map_or_else(String::new, |at| format!(" since {}", clock(at)));
     let service = of(&alerts.scope.service_label);
     // Prometheus spells them out to the last digit.
     let number = view.alert.value.parse::<f64>().ok();

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 
-use super::monitoring::{is_believed, proofs, queried, server_time, words};
+use super::monitoring::{is_believed, proofs, queried, words};
 use super::{Finding, Gate, Plan};
 use crate::estate::alerts::{AlertView, Alerts};
 use crate::estate::{Currency, Estate, Now, Pod, Safe, Verdict, why};
@@ -137,8 +137,6 @@ fn is_certain(view: &AlertView<'_>, alerts: &Alerts, estate: &Estate, now: Now) 
     if alerts.is_told(&view.alert.labels) || alerts.handling.currency(now.at) != Currency::Live {
         return true;
     }
-    #[expect(clippy::cast_possible_truncation, reason = "seconds of a rule")]
-    let hold = SignedDuration::from_secs(view.rule.hold as i64);
-    let fires = view.alert.since.and_then(|at| at.checked_add(hold).ok());
-    fires.is_none_or(|fires| server_time(alerts, estate, now).duration_since(fires) > DELIVERY)
+    view.since()
+        .is_none_or(|fires| estate.monitoring_time(alerts, now).duration_since(fires) > DELIVERY)
 }

@@ -7,7 +7,7 @@ use crate::estate::act::{Doing, Outcome};
 use crate::estate::alerts::{AlertView, Standing};
 use crate::estate::chart::threshold;
 use crate::estate::{Labels, Safe};
-use crate::ui::alerts::{mark, standing};
+use crate::ui::alerts::{age, mark, standing};
 use crate::ui::canvas::column;
 use crate::ui::chart as small;
 use crate::ui::theme::{Mark, Role, Theme};
@@ -48,7 +48,8 @@ pub(super) fn page(page: &mut Page<'_>, labels: &Labels) -> Text {
     pairs(page, &view.alert.labels);
     page.heading("Annotations");
     pairs(page, &view.alert.annotations);
-    let age = words::age_of(view.alert.since, state.estate(), state.now);
+    let alerts = state.estate().alerts.as_ref();
+    let age = alerts.map_or_else(String::new, |it| age(state, it, view.since()));
     Text::default()
         .add(format!("Alert  {name}"), Role::Focus)
         .add(format!("  {age}"), Role::Dim)
