@@ -46,6 +46,8 @@ struct Place {
     standing: Standing,
     /// The place of its silence.
     silence: Option<usize>,
+    /// Alertmanager has several that may be it, and only some of them are quiet.
+    is_disputed: bool,
 }
 
 /// How alerts are asked for and read.
@@ -218,6 +220,8 @@ pub struct AlertView<'a> {
     pub standing: Standing,
     /// The silence, where there is one that is known.
     pub silence: Option<&'a Silence>,
+    /// Alertmanager has several alerts that may be it, and only some of them are quiet: it counts as firing.
+    pub is_disputed: bool,
 }
 
 impl AlertView<'_> {
@@ -287,6 +291,7 @@ impl Alerts {
                 alert: rule.alerts.get(place.alert)?,
                 standing: place.standing,
                 silence: place.silence.and_then(|s| self.silences.get(s)),
+                is_disputed: place.is_disputed,
             })
         };
         self.order.iter().filter_map(view).collect()
@@ -299,13 +304,15 @@ impl Alerts {
         let rules = self.rules.value.rules.iter().enumerate();
         for (rule, of) in rules.filter(|(_, r)| Some(&r.name) != self.scope.watchdog.as_ref()) {
             for (place, alert) in of.alerts.iter().enumerate() {
-                let handled = handled.find(&alert.labels);
+                let found = handled.find(&alert.labels);
+                let handled = found.handled;
                 let silenced = handled.and_then(|h| h.silenced_by.first());
                 order.push(Place {
                     rule,
                     alert: place,
                     standing: standing(alert, handled),
                     silence: silenced.and_then(|id| self.silences.iter().position(|s| s.id == *id)),
+                    is_disputed: found.is_disputed,
                 });
             }
         }
@@ -574,6 +581,39 @@ mod tests {
                 (Standing::Pending, "critical".to_owned()),
             ]
         );
+    }
+
+    fn handled(cluster: &str, silenced_by: &[&str]) -> Handled {
+        Handled {
+            labels: (alert("critical", true).labels).with(&"cluster".into(), &cluster.into()),
+            silenced_by: silenced_by.iter().map(|id| (*id).into()).collect(),
+            inhibited_by: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn m05_a_silence_of_another_prometheus_with_the_same_alert_is_not_ours() {
+        let mut alerts = seen(
+            AlertScope::default(),
+            vec![rule("X", vec![alert("critical", true)])],
+        );
+        let mut standing = |handled: Vec<Handled>| {
+            alerts.apply(AlertsSeen::Handling(handled, Vec::new()), Moment(2));
+            let view = &alerts.views()[0];
+            (view.standing, view.is_disputed)
+        };
+        let (quiet, loud) = (handled("us", &["s1"]), handled("eu", &[]));
+        assert_eq!(
+            standing(vec![quiet.clone(), loud]),
+            (Standing::Firing, true)
+        );
+        let both = vec![quiet.clone(), handled("eu", &["s2"])];
+        assert_eq!(standing(both), (Standing::Silenced, false));
+        // Ours has no external label: it is the one with the same labels.
+        let mut own = quiet.clone();
+        own.labels = alert("critical", true).labels;
+        let others = vec![handled("us", &[]), own];
+        assert_eq!(standing(others), (Standing::Silenced, false));
     }
 
     #[test]

@@ -286,7 +286,9 @@ impl Asking {
                 .await;
             let pause = self.pause(&mut backoff, answer.as_ref().err());
             match answer {
-                Ok(all) => {
+                Ok(mut all) => {
+                    // One Alertmanager may serve several Prometheus.
+                    (all.handled).retain(|it| belongs(&it.labels, &self.belongs));
                     outlet
                         .send(at, AlertsSeen::Handling(all.handled, all.silences))
                         .await?;

@@ -23,16 +23,45 @@ impl<'a> ByPair<'a> {
         Self { all, places }
     }
 
-    /// The first that carries `labels`: Alertmanager's are Prometheus' own and the external ones.
-    pub(super) fn find(&self, labels: &Labels) -> Option<&'a Handled> {
+    /// What is done with the alert of those `labels`: Alertmanager's are Prometheus' own and the external ones. An alert
+    /// without external labels is the one; else several may fit, of other Prometheus that share this Alertmanager, and
+    /// it is quiet only if all of them are.
+    pub(super) fn find(&self, labels: &Labels) -> Found<'a> {
+        let all = self.all(labels);
+        let same = all.iter().find(|h| h.labels == *labels);
+        let loud = all.iter().find(|h| !h.is_quiet());
+        let handled = same.or(loud).or(all.first()).copied();
+        let is_disputed = same.is_none() && loud.is_some() && all.iter().any(|h| h.is_quiet());
+        Found {
+            handled,
+            is_disputed,
+        }
+    }
+
+    fn all(&self, labels: &Labels) -> Vec<&'a Handled> {
         let mut rarest: Option<&Vec<usize>> = None;
         for pair in labels.iter() {
-            let places = self.places.get(pair)?;
+            let Some(places) = self.places.get(pair) else {
+                return Vec::new();
+            };
             if rarest.is_none_or(|least| places.len() < least.len()) {
                 rarest = Some(places);
             }
         }
-        let candidates = rarest?.iter().map(|place| &self.all[*place]);
-        candidates.into_iter().find(|h| labels.selects(&h.labels))
+        let candidates = rarest.into_iter().flatten().map(|place| &self.all[*place]);
+        candidates.filter(|h| labels.selects(&h.labels)).collect()
+    }
+}
+
+/// What Alertmanager does with an alert of ours.
+pub(super) struct Found<'a> {
+    pub(super) handled: Option<&'a Handled>,
+    /// Several may be it, and only some of them are quiet.
+    pub(super) is_disputed: bool,
+}
+
+impl Handled {
+    fn is_quiet(&self) -> bool {
+        !self.silenced_by.is_empty() || !self.inhibited_by.is_empty()
     }
 }

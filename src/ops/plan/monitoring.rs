@@ -171,6 +171,9 @@ fn judged(view: &AlertView<'_>, of: About, alerts: &Alerts) -> (Finding, String)
         (Standing::Firing | Standing::Pending, About::Target) => {
             let unsure = match alerts.handling.fault {
                 Some(_) => "; Alertmanager is away: whether it is silenced is not known",
+                None if view.is_disputed => {
+                    "; Alertmanager has several that may be it, of which only some are quiet"
+                }
                 None => "",
             };
             (Finding::Bad, format!("{words}{unsure}"))

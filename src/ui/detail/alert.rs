@@ -64,6 +64,10 @@ fn head(page: &mut Page<'_>, view: &AlertView<'_>) {
             .add(said, Theme::role(state))
             .add(value, Role::Plain),
     );
+    if view.is_disputed {
+        let said = "Alertmanager has several that may be it, of which only some are quiet";
+        page.wrapped(2, said, Role::Warn);
+    }
     if view.standing == Standing::Silenced {
         let words = match view.silence {
             Some(silence) => {
