@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::json;
 use tokio::sync::watch;
 
 use super::exit::Exit;
-use super::operate::{self, carry_out, exit_of_outcome, text};
+use super::operate::text::{self, Carried};
+use super::operate::{self, carry_out, exit_of_outcome};
 use super::output::{complain, say};
 use super::runtime;
 use super::setup::Loaded;
@@ -85,8 +87,8 @@ async fn perform(loaded: &Loaded, verb: &Verb) -> Done {
             let (bastion, kept) = find(loaded, &one.id).await?;
             show(&kept, one.json);
             if !one.json {
-                let is_orphaned = kept.is_orphaned(&leases(&bastion).await, bastion.clock.wall());
-                say(&format!("{}\n", text::state(&kept, is_orphaned)));
+                let carried = Held::of(&bastion).await.carried(&kept);
+                say(&format!("{}\n", text::state(&kept, &carried)));
             }
             Ok(Exit::Ok)
         }
@@ -101,11 +103,8 @@ async fn perform(loaded: &Loaded, verb: &Verb) -> Done {
             let kept = record::add(&bastion, &asked.id, what)
                 .await
                 .map_err(|why| (Exit::Bad, why))?;
-            let is_orphaned = kept.is_orphaned(&leases(&bastion).await, bastion.clock.wall());
-            say(&format!(
-                "asked; it is {}\n",
-                text::state(&kept, is_orphaned)
-            ));
+            let carried = Held::of(&bastion).await.carried(&kept);
+            say(&format!("asked; it is {}\n", text::state(&kept, &carried)));
             Ok(Exit::Ok)
         }
         Verb::Adopt(one) => {
@@ -157,12 +156,16 @@ async fn list(loaded: &Loaded, only: Option<&str>, as_json: bool) -> Done {
                 continue;
             }
         };
-        let (leases, now) = (leases(&bastion).await, bastion.clock.wall());
+        let held = Held::of(&bastion).await;
+        if let Err(why) = &held.leases {
+            complain(&format!("{name}: {why}\n"));
+            exit = Exit::Unknown;
+        }
         for kept in good.iter().rev() {
-            let is_orphaned = kept.is_orphaned(&leases, now);
+            let carried = held.carried(kept);
             match as_json {
-                true => say(&format!("{}\n", whole(kept, &name, is_orphaned))),
-                false => say(&text::operation(kept, is_orphaned)),
+                true => say(&format!("{}\n", whole(kept, &name, &carried))),
+                false => say(&text::operation(kept, &carried)),
             }
         }
         for why in bad {
@@ -172,13 +175,18 @@ async fn list(loaded: &Loaded, only: Option<&str>, as_json: bool) -> Done {
     Ok(exit)
 }
 
-fn whole(kept: &Kept, environment: &Safe, is_orphaned: bool) -> serde_json::Value {
+fn whole(kept: &Kept, environment: &Safe, carried: &Carried) -> serde_json::Value {
+    let is_orphaned = match carried {
+        Carried::Out => Some(false),
+        Carried::Orphaned => Some(true),
+        Carried::Unknown(_) => None,
+    };
     json!({
         "schema": SCHEMA,
         "environment": environment,
         "id": kept.id,
         "operation": { "kind": kept.operation.plan.as_ref().map(|p| p.kind), "by": kept.operation.by,
-            "since": kept.operation.since, "last": kept.operation.last, "state": text::state(kept, is_orphaned),
+            "since": kept.operation.since, "last": kept.operation.last, "state": text::state(kept, carried),
             "orphaned": is_orphaned,
             "outcome": kept.operation.closed.as_ref().map(|(outcome, _)| outcome),
             "glass": kept.operation.glass, "abort": kept.operation.abort, "paused": kept.operation.paused,
@@ -247,13 +255,35 @@ fn is_orphaned(kept: &Kept, eyes: &Eyes, bastion: &Bastion) -> bool {
     eyes.has_seen() && kept.is_orphaned(eyes.estate.leases.value.iter(), server)
 }
 
-/// The Leases that operations hold there; none where they cannot be told.
-async fn leases(bastion: &Bastion) -> Vec<Lease> {
-    let answer = bastion.timing.answer;
-    let list = (bastion.cluster)
-        .list::<Lease>(&lease_selector(), answer)
-        .await;
-    list.unwrap_or_default()
+/// The Leases that operations hold in an environment, or why they cannot be told.
+struct Held {
+    leases: Result<Vec<Lease>, Safe>,
+    /// The server's time; this machine's where the server does not tell it.
+    at: Timestamp,
+}
+
+impl Held {
+    async fn of(bastion: &Bastion) -> Self {
+        let (cluster, answer) = (&bastion.cluster, bastion.timing.answer);
+        let selector = lease_selector();
+        let leases = cluster.list::<Lease>(&selector, answer);
+        let (leases, pulse) = futures::join!(leases, cluster.pulse(answer));
+        let server = pulse.ok().and_then(|pulse| pulse.server);
+        Self {
+            leases: leases.map_err(|fault| fault.what),
+            at: server.unwrap_or_else(|| bastion.clock.wall()),
+        }
+    }
+
+    /// A Lease that cannot be read is none that is gone (SAFETY, rule 6).
+    fn carried(&self, kept: &Kept) -> Carried {
+        match &self.leases {
+            _ if kept.operation.closed.is_some() => Carried::Out,
+            Err(why) => Carried::Unknown(why.clone()),
+            Ok(leases) if kept.is_orphaned(leases, self.at) => Carried::Orphaned,
+            Ok(_) => Carried::Out,
+        }
+    }
 }
 
 async fn follow(bastion: &Bastion, mut kept: Kept, as_json: bool) -> Done {
@@ -265,7 +295,7 @@ async fn follow(bastion: &Bastion, mut kept: Kept, as_json: bool) -> Done {
         eyes.next().await;
         let is_orphaned = is_orphaned(&kept, &eyes, bastion);
         if is_orphaned && !was_orphaned {
-            complain(&format!("{}\n", text::state(&kept, true)));
+            complain(&format!("{}\n", text::state(&kept, &Carried::Orphaned)));
         }
         was_orphaned = is_orphaned;
         let table = &eyes.estate.records;

@@ -38,6 +38,28 @@ fn p03_a_signal_stops_at_the_next_step_and_whoever_comes_next_is_told() {
 }
 
 #[test]
+fn leases_that_cannot_be_read_orphan_nobody() {
+    let bench = Bench::ready();
+    bench.dave.edit("watch = 2", "watch = 40");
+    let trap = bench.dave.relay.trap(Fate::HeldAfter, 1, watching);
+    let running = bench.dave.start(&CUTOVER);
+    trap.wait("the watch");
+    let erin = bench.erin();
+    let is_list = |it: &Asked| it.is("GET", "/leases");
+    let said = r#"{"kind":"Status","status":"Failure","message":"no leases for erin","reason":"Forbidden","code":403}"#;
+    let denied = erin.relay.ever_after(Fate::Said(403, said.into()), is_list);
+
+    let listed = erin.run(&["op", "list", "production"]);
+
+    listed.assert(3, &["carries it out is UNKNOWN", "no leases for erin"]);
+    assert!(!listed.out.contains("ORPHANED"), "{listed:?}");
+    let shown = erin.run(&["op", "list", "production", "--json"]);
+    shown.assert(3, &[r#""orphaned":null"#]);
+    drop((denied, trap));
+    drop(running);
+}
+
+#[test]
 fn p03_a_second_signal_ends_at_once_and_what_was_under_way_is_settled_by_reading() {
     let bench = Bench::ready();
     let trap = bench.dave.relay.trap(Fate::HeldAfter, 1, Asked::is_flip);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::estate::Labels;
+use crate::estate::{Labels, Safe};
 use crate::ops::machine::pause_in_words;
 use crate::ops::plan::{Update, in_words};
 use crate::ops::{Entry, Finding, Kept, Next, OperationKind, Plan, What};
@@ -37,7 +37,7 @@ pub(in crate::cli) fn plan(plan: &Plan) -> String {
         let _ = writeln!(out, "  {what} is changed: it is verified only");
     }
     for change in &plan.images {
-        let words = |images: &[crate::estate::Safe]| match images.is_empty() {
+        let words = |images: &[Safe]| match images.is_empty() {
             true => "nothing".to_owned(),
             false => images
                 .iter()
@@ -144,30 +144,36 @@ fn until(credential: Option<jiff::Timestamp>) -> String {
     credential.map_or_else(String::new, |at| format!(", credential until {at:.0}"))
 }
 
-fn list(epochs: &std::collections::BTreeMap<crate::estate::Safe, u64>) -> String {
+fn list(epochs: &std::collections::BTreeMap<Safe, u64>) -> String {
     let words = epochs
         .iter()
         .map(|(service, epoch)| format!("{service} epoch {epoch}"));
     words.collect::<Vec<_>>().join(", ")
 }
 
+/// Whether anybody carries an operation out, as far as the Leases tell.
+pub(in crate::cli) enum Carried {
+    /// Somebody does, or it is over.
+    Out,
+    /// Nobody does.
+    Orphaned,
+    /// Not known, and why.
+    Unknown(Safe),
+}
+
 /// An operation in a line: id, what, state.
-pub(in crate::cli) fn operation(kept: &Kept, is_orphaned: bool) -> String {
+pub(in crate::cli) fn operation(kept: &Kept, carried: &Carried) -> String {
     let operation = &kept.operation;
     let title = operation
         .plan
         .as_ref()
         .map_or_else(|| "?".to_owned(), Plan::title);
     let by = operation.by.as_ref().map_or("?", |by| by.as_str());
-    format!(
-        "{}  {title}  by {by}  {}\n",
-        kept.id,
-        state(kept, is_orphaned)
-    )
+    format!("{}  {title}  by {by}  {}\n", kept.id, state(kept, carried))
 }
 
 /// How far it is, and what to do where nobody carries it out (P02).
-pub(in crate::cli) fn state(kept: &Kept, is_orphaned: bool) -> String {
+pub(in crate::cli) fn state(kept: &Kept, carried: &Carried) -> String {
     let operation = &kept.operation;
     if let Some((outcome, why)) = &operation.closed {
         return format!("{}: {why}", outcome.word());
@@ -177,9 +183,12 @@ pub(in crate::cli) fn state(kept: &Kept, is_orphaned: bool) -> String {
         (None, Next::Begin(step) | Next::Settle(step)) => format!("at {step}"),
         (None, Next::Close(..) | Next::Nothing) => "about to end".to_owned(),
     };
-    match is_orphaned {
-        false => place,
-        true => format!(
+    match carried {
+        Carried::Out => place,
+        Carried::Unknown(why) => {
+            format!("{place}; whether anybody carries it out is UNKNOWN: {why}")
+        }
+        Carried::Orphaned => format!(
             "ORPHANED {place}: nobody carries it out; `wheelhouse op adopt {0}` goes on, `op abandon {0}` ends it as it \
              stands, a rollback brings traffic back",
             kept.id

@@ -245,6 +245,10 @@ fn operations(estate: &Estate, now: Now) -> Vec<Value> {
             Hold::Orphaned { .. } => Some(false),
             Hold::Unknown(_) => None,
         };
+        let carried = match alive {
+            Some(false) => text::Carried::Orphaned,
+            _ => text::Carried::Out,
+        };
         json!({
             "id": kept.id,
             "kind": plan.map(|plan| plan.kind.word()),
@@ -252,7 +256,7 @@ fn operations(estate: &Estate, now: Now) -> Vec<Value> {
             "by": operation.by,
             "reason": plan.and_then(|plan| plan.reason.as_ref()),
             "since": operation.since,
-            "state": text::state(kept, alive == Some(false)),
+            "state": text::state(kept, &carried),
             "outcome": closed.map(|(outcome, _)| outcome),
             "holder": operation.holder,
             "alive": alive,

@@ -234,7 +234,8 @@ fn operations(estate: &Estate, now: Now) -> Vec<String> {
     let (what, by) = (kept.operation.plan.as_ref(), kept.operation.by.as_ref());
     let what = what.map_or_else(|| "?".to_owned(), Plan::title);
     let by = by.map_or("?", |by| operations::who(by));
-    let state = crate::cli::operate::text::state(kept, false);
+    use crate::cli::operate::text::{Carried, state};
+    let state = state(kept, &Carried::Out);
     let worker = match operations::hold(estate, kept, now) {
         _ if kept.operation.closed.is_some() => String::new(),
         Hold::Alive { holder, beat } => format!(", its worker {holder} beat {beat}s ago"),
