@@ -47,7 +47,8 @@ pub struct Guard(Arc<Hold>);
 #[derive(Debug)]
 struct Hold {
     device: Arc<Device>,
-    title: Option<String>,
+    /// The title in its last words; none for terminals without one.
+    title: Option<Mutex<String>>,
     /// The line modes to return to.
     cooked: Mutex<Option<Termios>>,
     is_entered: AtomicBool,
@@ -81,12 +82,7 @@ impl Guard {
     pub fn enter(tty: &Tty, screen: &mut Screen, title: Option<&str>) -> Result<Self, HangUp> {
         let hold = Arc::new(Hold {
             device: Arc::clone(tty.device()),
-            title: title.map(|text| {
-                text.chars()
-                    .filter(|c| matches!(c, ' '..='~'))
-                    .take(TITLE_LIMIT)
-                    .collect()
-            }),
+            title: title.map(|text| Mutex::new(clean(text))),
             cooked: Mutex::new(None),
             is_entered: AtomicBool::new(false),
         });
@@ -94,6 +90,16 @@ impl Guard {
         let guard = Self(hold);
         guard.0.enter(screen)?;
         Ok(guard)
+    }
+
+    /// Gives the window other words where it has a title and `text` has others; nothing is written else.
+    pub fn retitle(&self, screen: &mut Screen, text: &str) {
+        let Some(title) = &self.0.title else { return };
+        let (mut title, text) = (lock(title), clean(text));
+        if *title != text {
+            screen.send(&titled(&text));
+            *title = text;
+        }
     }
 
     /// Gives the terminal back. Does nothing the second time, never fails, and waits at most
@@ -169,9 +175,7 @@ impl Hold {
         let mut bytes = Vec::new();
         if let Some(title) = &self.title {
             bytes.extend_from_slice(PUSH_TITLE);
-            bytes.extend_from_slice(b"\x1b]0;");
-            bytes.extend_from_slice(title.as_bytes());
-            bytes.push(0x07);
+            bytes.extend_from_slice(&titled(&lock(title)));
         }
         bytes.extend_from_slice(ENTER);
         bytes
@@ -191,6 +195,17 @@ impl Hold {
             let _ = self.device.set_modes(cooked);
         }
     }
+}
+
+/// What of a title may reach a terminal.
+fn clean(text: &str) -> String {
+    let printable = text.chars().filter(|c| matches!(c, ' '..='~'));
+    printable.take(TITLE_LIMIT).collect()
+}
+
+/// OSC 0 with the words of [`clean`].
+fn titled(text: &str) -> Vec<u8> {
+    format!("\x1b]0;{text}\x07").into_bytes()
 }
 
 /// Whether nobody could continue us: no ancestor outside our process group shares our session, so

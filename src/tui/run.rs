@@ -220,6 +220,7 @@ impl Cockpit {
             self.screen.flush(tty, now)?;
         }
         if self.dirty.is_some_and(|due| due <= now) || self.screen.needs_frame() {
+            guard.retitle(&mut self.screen, &ui::window_title(&self.state));
             self.paint(tty)?;
         }
         // Behind the frame: settling may have found that a plan is not refused any more.

@@ -20,9 +20,18 @@ fn the_demo_needs_nothing_and_says_that_it_is_one() {
     home.write(".kube/config", "nonsense: [\n");
     let mut pty = demo(&home, &[]);
     assert!(pty.text().contains("DEMO"), "{}", pty.text());
-    assert!(pty.screen(|_, extra| extra.title.contains("DEMO")));
+    // It was written before anything was seen, follows what is, and is written again only with other words.
+    let is_live = |title: &str| {
+        let colours = ["BLUE live", "GREEN live"];
+        title.contains("DEMO") && colours.iter().any(|it| title.contains(it))
+    };
+    wait_until("the title", SOON, || {
+        pty.screen(|_, extra| is_live(&extra.title))
+    });
     pty.send("q");
     assert_eq!(pty.wait_exit(SOON).code, 0);
+    let raw = String::from_utf8_lossy(&pty.raw()).into_owned();
+    assert_eq!(raw.matches("\x1b]0;").count(), 2, "{raw:?}");
 }
 
 #[test]
