@@ -252,17 +252,23 @@ const OVERRIDE: &str = "override";
 fn overridable(state: &State, kind: OperationKind) -> Vec<Safe> {
     let estate = state.estate();
     let request = plain(state, kind);
-    let (Some(alerts), Some(colour)) = (&estate.alerts, target(&request, estate)) else {
-        return Vec::new();
-    };
-    let is_read = |query| alerts.readings.of(query, &colour).is_some();
-    let is_waiting = alerts.rules.currency(state.now.at) == Currency::Waiting;
-    if is_waiting || !alerts.scope.gates.queries.iter().all(is_read) {
+    if is_unasked(state, &request) {
         return Vec::new();
     }
     let refused = check(&request, estate, state.now).err();
     let plan = refused.and_then(|refusal| refusal.plan);
     plan.and_then(|plan| plan.overridable()).unwrap_or_default()
+}
+
+/// Whether monitoring, where there is one to ask about that, has not answered yet.
+fn is_unasked(state: &State, request: &Request) -> bool {
+    let estate = state.estate();
+    let (Some(alerts), Some(colour)) = (&estate.alerts, target(request, estate)) else {
+        return false;
+    };
+    let is_read = |query| alerts.readings.of(query, &colour).is_some();
+    let is_waiting = alerts.rules.currency(state.now.at) == Currency::Waiting;
+    is_waiting || !alerts.scope.gates.queries.iter().all(is_read)
 }
 
 fn reason(tier: Tier) -> Field {

@@ -830,6 +830,27 @@ fn an_alert_that_stops_a_cutover_is_named_and_overridden_with_a_reason_of_its_ow
 }
 
 #[test]
+fn without_a_prometheus_a_gate_is_overridden_all_the_same() {
+    let mut state = open_window();
+    let selected = state.selected;
+    state.environments[selected].estate.alerts = None;
+    let name: Safe = "digital-wall-green-backend".into();
+    let mut deployment = state.estate().deployments.value.get(&name).unwrap().clone();
+    (deployment.desired, deployment.replicas, deployment.updated) = (1, 1, 1);
+    (deployment.ready, deployment.available) = (1, 1);
+    let seen = Seen::Deployments(Delta::Changes(vec![Change::Applied(deployment)]));
+    observe(&mut state, vec![seen]);
+    press(&mut state, "C");
+    let overrides = wanted(&state).unwrap().request.overrides;
+    assert!(
+        overrides.keys().eq([&Safe::from("capacity")]),
+        "{overrides:?}"
+    );
+    let screen = text(&mut state, (80, 24));
+    assert!(screen.contains("override"), "{screen}");
+}
+
+#[test]
 fn what_can_not_be_overridden_is_refused_whatever_fires_beside_it() {
     let mut state = alarmed();
     let mut deployment = (state.estate().deployments.value)
