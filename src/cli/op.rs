@@ -129,8 +129,9 @@ async fn perform(loaded: &Loaded, verb: &Verb) -> Done {
             let (bastion, _) = find(loaded, &asked.id).await?;
             let reason = Safe::new(&asked.reason);
             let left = engine::abandon(&bastion, &asked.id, reason).await;
-            let left = left.map_err(|why| (Exit::Bad, why))?;
+            let (left, hooks) = left.map_err(|why| (Exit::Bad, why))?;
             say(&format!("abandoned as it stands; {left}\n"));
+            hooks.end().await;
             Ok(Exit::Ok)
         }
     }

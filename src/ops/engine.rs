@@ -33,7 +33,7 @@ use tokio::task::JoinHandle;
 use super::bastion::Bastion;
 use super::entry::{Entry, OperationKind, Outcome, Step, What};
 use super::eyes::Eyes;
-use super::hook::{Event, Hooks};
+use super::hook::{self, Event, Hooks};
 use super::journal::Journal;
 use super::kept::{self, Kept};
 use super::lock::{Belief, Lock};
@@ -416,15 +416,7 @@ impl Run {
 
     /// Tells whoever is to be told. Nothing waits for them before the end.
     fn call(&mut self, event: Event, words: Safe) {
-        let mut told = self.about();
-        let kind = self.plan().map_or("", |plan| plan.kind.word());
-        let by = self.kept.operation.by.clone();
-        let more = [
-            ("KIND", Safe::from(kind)),
-            ("BY", by.unwrap_or_else(|| self.bastion.person.words())),
-            ("WORDS", words),
-        ];
-        told.extend(more.map(|(name, value)| (format!("WHEELHOUSE_{name}"), value)));
+        let told = hook::told(&self.bastion, &self.kept, words);
         self.hooks.tell(&self.bastion.hooks, event, &told);
     }
 

@@ -6,7 +6,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
-use super::entry::What;
+use super::bastion::Bastion;
+use super::entry::{Outcome, What};
+use super::kept::Kept;
 use super::plan::Command;
 use crate::clients::program;
 use crate::estate::Safe;
@@ -44,6 +46,10 @@ impl Event {
                 let said = format!("{}: {reason}", outcome.word());
                 Some((Self::End, said.into()))
             }
+            What::Abandoned { reason } => {
+                let said = format!("{}: {reason}", Outcome::Abandoned.word());
+                Some((Self::End, said.into()))
+            }
             _ => None,
         }
     }
@@ -77,6 +83,43 @@ impl Hooks {
     pub async fn end(mut self) {
         while self.0.join_next().await.is_some() {}
     }
+}
+
+/// Starts those who are told of what was written to the record `kept` by somebody who does not carry it out.
+pub(super) fn tell(bastion: &Bastion, kept: &Kept, what: &What) -> Hooks {
+    let mut hooks = Hooks::default();
+    if let Some((event, words)) = Event::of(what) {
+        hooks.tell(&bastion.hooks, event, &told(bastion, kept, words));
+    }
+    hooks
+}
+
+/// The variables of an operation, for whoever is told of it.
+pub(super) fn told(bastion: &Bastion, kept: &Kept, words: Safe) -> Vec<(String, Safe)> {
+    let (operation, plan) = (&kept.operation, kept.operation.plan.as_ref());
+    let by = operation.by.clone();
+    let more = [
+        ("KIND", plan.map_or("", |plan| plan.kind.word()).into()),
+        ("BY", by.unwrap_or_else(|| bastion.person.words())),
+        ("WORDS", words),
+    ];
+    let more = more.map(|(name, value)| (format!("WHEELHOUSE_{name}"), value));
+    about(kept).into_iter().chain(more).collect()
+}
+
+/// What a program of an operation knows of it.
+pub(super) fn about(kept: &Kept) -> Vec<(String, Safe)> {
+    let Some(plan) = &kept.operation.plan else {
+        return Vec::new();
+    };
+    let told = [
+        ("OPERATION", &kept.id),
+        ("ENVIRONMENT", &plan.environment),
+        ("NAMESPACE", &plan.namespace),
+        ("COLOUR", &plan.to),
+    ];
+    let variable = |(name, value): (&str, &Safe)| (format!("WHEELHOUSE_{name}"), value.clone());
+    told.map(variable).into()
 }
 
 async fn run(command: &Command, variables: &[(String, Safe)]) {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::bastion::Bastion;
 use super::entry::{self, Entry, SCHEMA, What};
+use super::hook::{self, Hooks};
 use super::kept::{self, ENTRIES, KIND, Kept, LIMIT, NAMESPACE, SCHEMA_KEY};
 use super::{OperationKind, marks};
 use crate::clients::kubernetes::Unwritten;
@@ -226,6 +227,17 @@ pub async fn append(
 pub async fn add(bastion: &Bastion, id: &str, what: What) -> Result<Kept, Safe> {
     let added = amend(bastion, id, ADDS, vec![what], is_open).await;
     added.map_err(Safe::from)
+}
+
+/// Ends an operation as it stands, and tells whoever is to be told of an end: whoever carried it out does not.
+///
+/// # Errors
+/// As [`add`].
+pub async fn abandon(bastion: &Bastion, id: &str, reason: Safe) -> Result<(Kept, Hooks), Safe> {
+    let what = What::Abandoned { reason };
+    let kept = add(bastion, id, what.clone()).await?;
+    let hooks = hook::tell(bastion, &kept, &what);
+    Ok((kept, hooks))
 }
 
 /// Appends notes to the record of an operation that goes on.

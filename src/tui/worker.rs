@@ -124,7 +124,8 @@ async fn abort(place: &Place, id: &Safe, reason: Safe) -> Result<Heard, Safe> {
 
 async fn abandon(place: &Place, id: &Safe, reason: Safe) -> Result<Heard, Safe> {
     let bastion = Bastion::connect(place).await.map_err(|fault| fault.what)?;
-    let left = engine::abandon(&bastion, id, reason).await?;
+    let (left, hooks) = engine::abandon(&bastion, id, reason).await?;
+    tokio::spawn(hooks.end());
     Ok(Heard::Done(
         format!("abandoned as it stands; {left}").into(),
     ))

@@ -96,3 +96,34 @@ fn who_is_to_be_told_is_told_that_an_operation_waits_for_a_person() {
     let last = told.lines().last().unwrap_or_default();
     assert!(last.starts_with("end cutover production green"), "{told}");
 }
+
+#[test]
+fn who_is_to_be_told_of_an_end_is_told_that_somebody_abandoned_it_or_cut_it_off() {
+    let bench = Bench::ready();
+    let (erin, file) = telling(&bench);
+    erin.edit("watch = 2", "watch = 60");
+    let told = || fs::read_to_string(&file).unwrap_or_default();
+    let cut_off = erin.detach(&CUTOVER);
+    wait("the soak", || {
+        erin.story(&cut_off).contains("watch …").then_some(())
+    });
+    erin.run(&ROLLBACK).assert(0, &["done: BLUE is live"]);
+    wait("the end of what was cut off", || {
+        told()
+            .contains("end cutover production green abandoned: cut off by rollback")
+            .then_some(())
+    });
+    erin.await_no_worker();
+
+    let id = erin.detach(&CUTOVER);
+    wait("the soak", || {
+        erin.story(&id).contains("watch …").then_some(())
+    });
+    erin.run(&["op", "abandon", &id, "--reason", "left so"])
+        .assert(0, &["abandoned as it stands"]);
+    let told = told();
+    assert!(
+        told.contains("end cutover production green abandoned: left so"),
+        "{told}"
+    );
+}

@@ -252,7 +252,8 @@ impl Run {
         };
         for other in records.iter().filter(is_cut_off) {
             let reason = format!("cut off by rollback {}", self.id()).into();
-            let _ = record::add(&self.bastion, &other.id, What::Abandoned { reason }).await;
+            let left = record::abandon(&self.bastion, &other.id, reason).await;
+            left.map(|(_, hooks)| tokio::spawn(hooks.end())).ok();
         }
     }
 

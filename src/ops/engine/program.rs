@@ -15,6 +15,7 @@ use super::{Ended, Found, Run};
 use crate::clients::program::{self, Program};
 use crate::estate::Safe;
 use crate::ops::entry::{Step, What};
+use crate::ops::hook;
 use crate::ops::machine::StepState;
 use crate::ops::plan::{Command, How};
 
@@ -220,17 +221,7 @@ impl Run {
 
     /// What every program is told.
     pub(super) fn about(&self) -> Vec<(String, Safe)> {
-        let Some(plan) = self.plan() else {
-            return Vec::new();
-        };
-        let told = [
-            ("OPERATION", self.id()),
-            ("ENVIRONMENT", &plan.environment),
-            ("NAMESPACE", &plan.namespace),
-            ("COLOUR", &plan.to),
-        ];
-        let variable = |(name, value): (&str, &Safe)| (format!("WHEELHOUSE_{name}"), value.clone());
-        told.map(variable).into()
+        hook::about(&self.kept)
     }
 }
 

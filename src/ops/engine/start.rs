@@ -13,6 +13,7 @@ use crate::estate::{Estate, Lasting, Lease, Safe, Tier};
 use crate::ops::bastion::{Bastion, Planted};
 use crate::ops::entry::{Entry, OperationKind, Step, What};
 use crate::ops::eyes::Eyes;
+use crate::ops::hook::Hooks;
 use crate::ops::journal::Journal;
 use crate::ops::kept::{self, Kept};
 use crate::ops::lock::{self, HeldFor, Lock, NotLocked, Taking};
@@ -313,11 +314,11 @@ pub async fn adopt(
         Taken::Over(run) => Ok(*run),
         Taken::Overtaken(by) => {
             let reason = moved_on(&by);
-            let abandoned = What::Abandoned {
-                reason: reason.clone(),
-            };
-            let why = match record::add(bastion, id, abandoned).await {
-                Ok(_) => format!("{reason}; {id} is closed as abandoned"),
+            let why = match record::abandon(bastion, id, reason.clone()).await {
+                Ok((_, hooks)) => {
+                    hooks.end().await;
+                    format!("{reason}; {id} is closed as abandoned")
+                }
                 Err(why) => format!("{reason}; that could not be recorded: {why}"),
             };
             Err(Refused::Refusal(Refusal {
@@ -455,11 +456,11 @@ fn overtaken(kept: &Kept, plan: &Plan, estate: &Estate) -> Option<Safe> {
     flipped.or_else(|| plan.updates.iter().find_map(updated))
 }
 
-/// Ends the operation `id` as it stands, under a new epoch, and says what it leaves.
+/// Ends the operation `id` as it stands, under a new epoch; what it leaves, and those who are being told.
 ///
 /// # Errors
 /// There is none, it is over, or the API's fault.
-pub async fn abandon(bastion: &Bastion, id: &str, reason: Safe) -> Result<Safe, Safe> {
+pub async fn abandon(bastion: &Bastion, id: &str, reason: Safe) -> Result<(Safe, Hooks), Safe> {
     let (_never, stop) = watch::channel(false);
     let words = |refused: Refused| match refused {
         Refused::Trouble(why) => why,
@@ -469,8 +470,8 @@ pub async fn abandon(bastion: &Bastion, id: &str, reason: Safe) -> Result<Safe, 
     let run = match take_over(bastion, id, stop).await.map_err(words)? {
         Taken::Over(run) => run,
         Taken::Overtaken(by) => {
-            record::add(bastion, id, What::Abandoned { reason }).await?;
-            return Ok(moved_on(&by));
+            let (_, hooks) = record::abandon(bastion, id, reason).await?;
+            return Ok((moved_on(&by), hooks));
         }
     };
     let held = all_held(bastion).await;
@@ -479,7 +480,7 @@ pub async fn abandon(bastion: &Bastion, id: &str, reason: Safe) -> Result<Safe, 
         let fact = format!("left as it is: minReplicas of {}", held.join(", ")).into();
         record::add(bastion, id, What::Noted { fact }).await?;
     }
-    let kept = record::add(bastion, id, What::Abandoned { reason }).await?;
+    let (kept, hooks) = record::abandon(bastion, id, reason).await?;
     run.lock.release().await;
     let open: Vec<String> = (kept.operation.states.keys())
         .filter(|step| kept.operation.has_passed(step))
@@ -492,7 +493,7 @@ pub async fn abandon(bastion: &Bastion, id: &str, reason: Safe) -> Result<Safe, 
     if !held.is_empty() {
         said = format!("{said}; still held: {}", held.join(", "));
     }
-    Ok(said.into())
+    Ok((said.into(), hooks))
 }
 
 pub(super) fn run(
