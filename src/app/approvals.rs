@@ -7,6 +7,7 @@ use super::state::{Overlay, State};
 use crate::estate::timeline::{Happening, Source, Weight};
 use crate::estate::{Approver, Estate, Now, Safe};
 use crate::ops::approval::{Decision, Paper, Papers, Standing, clock};
+use crate::ops::machine::is_review;
 use crate::ops::plan::Plan;
 use crate::ops::{OperationKind, Request, check};
 
@@ -43,6 +44,15 @@ pub fn listed(state: &State) -> Vec<Listed> {
     }
     all.sort_by_key(|it| it.stands != Stands::Waits);
     all
+}
+
+/// The operations that wait for a review at GitHub, by environment: it is not decided here.
+pub fn reviews(state: &State) -> impl Iterator<Item = (&Safe, Safe)> {
+    state.environments.iter().filter_map(|environment| {
+        let open = environment.operations.open()?;
+        let why = open.operation.awaits().filter(|why| is_review(why))?;
+        Some((&environment.estate.scope.name, why.into()))
+    })
 }
 
 /// The requests of the environment at that place, those that wait first; none is dropped for being void.

@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use super::bastion::Bastion;
 use super::entry::{Outcome, What};
 use super::kept::Kept;
+use super::machine::{WAITS, is_review};
 use super::plan::Command;
 use crate::clients::program;
 use crate::estate::Safe;
@@ -41,7 +42,10 @@ impl Event {
     /// What an entry of a record means to whoever is told, and in which words.
     pub(super) fn of(what: &What) -> Option<(Self, Safe)> {
         match what {
-            What::Paused { reason } => Some((Self::Held, reason.clone())),
+            What::Paused { reason } => match reason.strip_prefix(WAITS) {
+                Some(why) if is_review(why) => Some((Self::Approval, why.into())),
+                _ => Some((Self::Held, reason.clone())),
+            },
             What::Closed { outcome, reason } => {
                 let said = format!("{}: {reason}", outcome.word());
                 Some((Self::End, said.into()))

@@ -31,6 +31,8 @@ use crate::estate::Safe;
 pub const HELD: &str = "HELD: ";
 /// How a pause begins that ends when what is waited for comes: an approval, a gate that opens.
 pub const WAITS: &str = "WAITS ";
+/// How what is waited for begins where that is GitHub's review of its environment.
+pub const REVIEW: &str = "GitHub's reviewers";
 /// How a pause begins that ends when it is known again whether all is well.
 pub const UNSURE: &str = "UNKNOWN ";
 
@@ -40,6 +42,11 @@ pub fn pause_in_words(reason: &str) -> String {
         Some(why) => format!("WAITS: {why}"),
         None => format!("PAUSED: {reason}"),
     }
+}
+
+/// Whether what is waited for is decided at GitHub.
+pub fn is_review(why: &str) -> bool {
+    why.starts_with(REVIEW)
 }
 
 /// How far a step is.

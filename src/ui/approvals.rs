@@ -21,6 +21,8 @@ pub(super) fn draw(state: &State, canvas: &mut Canvas<'_>) {
         .iter()
         .map(|it| line(state, it, room, &theme))
         .collect();
+    let reviews = approvals::reviews(state);
+    lines.extend(reviews.map(|(name, why)| review(name, &why, room, &theme)));
     if lines.is_empty() {
         lines.push(Text::default().add("nothing waits for an approval", Role::Dim));
     }
@@ -36,6 +38,15 @@ pub(super) fn draw(state: &State, canvas: &mut Canvas<'_>) {
         .add("Approvals", Role::Focus)
         .add("  Y approves, J rejects, Enter goes there", Role::Dim);
     list(canvas, &title, &lines, chosen);
+}
+
+/// `‖ production    GitHub's reviewers of run 77: https://…`: it is decided there.
+fn review(name: &str, why: &str, room: usize, theme: &Theme) -> Text {
+    let lead = Text::default()
+        .add(format!("{} ", theme.mark(Mark::Approval)), Role::Warn)
+        .add(column(name, 12, theme), Role::Title);
+    let left = room.saturating_sub(lead.width());
+    lead.add(fit(&format!("  {why}"), left, theme), Role::Plain)
 }
 
 /// `‖ production  to GREEN  dave  waits until 15:02Z  v2 is due`

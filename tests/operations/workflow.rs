@@ -58,6 +58,8 @@ struct Known {
     dispatched: Vec<Value>,
     conclusion: Option<&'static str>,
     is_started: bool,
+    /// Its environment's reviewers said yes, or nobody has to.
+    is_reviewed: bool,
 }
 
 type Shared = Arc<Mutex<Known>>;
@@ -87,7 +89,11 @@ fn run(known: &Known) -> Value {
     );
     json!({
         "id": RUN, "run_number": 7, "display_title": title, "event": "workflow_dispatch",
-        "status": if known.conclusion.is_some() { "completed" } else { "in_progress" },
+        "status": match (known.conclusion, known.is_reviewed) {
+            (Some(_), _) => "completed",
+            (None, true) => "in_progress",
+            (None, false) => "waiting",
+        },
         "conclusion": known.conclusion, "html_url": "https://github.example/runs/77",
     })
 }
@@ -145,6 +151,7 @@ impl Hub {
             dispatched: Vec::new(),
             conclusion: None,
             is_started: false,
+            is_reviewed: true,
         }));
         let actions = "/repos/acme/digital-wall/actions";
         let router = Router::new()
@@ -280,6 +287,22 @@ fn a_job_of_the_run_joins_the_operation_that_dispatched_it_under_its_lease() {
         .run(&["op", "watch", &id])
         .assert(0, &["follow done: run 77 succeeded", "done: GREEN runs"]);
     assert_eq!(bench.colours(), ["blue", "blue"]);
+}
+
+#[test]
+fn a_run_that_waits_for_githubs_reviewers_says_so_once_and_goes_on_with_it() {
+    let (bench, hub, id) = following(Reply::Told);
+    let story = || bench.dave.story(&id);
+    let waits = "WAITS: GitHub's reviewers of run 77: https://github.example/runs/77";
+    lock(&hub.state).is_reviewed = false;
+    wait("the review to be told", || {
+        story().contains(waits).then_some(())
+    });
+    lock(&hub.state).is_reviewed = true;
+    wait("it to go on", || story().contains("goes on").then_some(()));
+    assert_eq!(story().matches(waits).count(), 1, "{}", story());
+    hub.ends("failure");
+    bench.dave.run(&["op", "watch", &id]);
 }
 
 #[test]

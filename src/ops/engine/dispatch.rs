@@ -13,9 +13,10 @@ use super::flip::{failed, passed};
 use super::wait::Woken;
 use super::{Ended, Found, Run};
 use crate::clients::github::{self, Github, Undispatched};
-use crate::estate::runs::{Conclusion, Progress};
+use crate::estate::runs::{Conclusion, Progress, Run as Seen};
 use crate::estate::{FaultKind, Safe};
 use crate::ops::entry::{Step, What};
+use crate::ops::machine::{REVIEW, WAITS, is_review};
 use crate::ops::plan::{How, Workflow};
 
 /// Between two looks at a run.
@@ -104,7 +105,11 @@ impl Run {
         loop {
             if next <= Instant::now() {
                 next = Instant::now() + LOOKS;
-                match github.run(id).await {
+                let seen = github.run(id).await;
+                if let Ok(run) = &seen {
+                    self.reviewed(run).await?;
+                }
+                match seen {
                     Ok(run) => match run.progress {
                         Progress::Done(Conclusion::Success) => {
                             let said = format!("run {id} succeeded: {}", run.url);
@@ -114,7 +119,7 @@ impl Run {
                             let said = format!("run {id} ended {}: {}", ended(&other), run.url);
                             return Ok(vec![failed(step, said)]);
                         }
-                        Progress::Waiting => why = "it waits for an approval".into(),
+                        Progress::Waiting => why = "it waits for GitHub's reviewers".into(),
                         Progress::Queued | Progress::Running | Progress::Other(_) => {
                             why = "it is under way".into();
                         }
@@ -134,6 +139,23 @@ impl Run {
                 let said = format!("run {id} not within {} s: {why}", timeout.as_secs());
                 return Ok(vec![failed(step, said)]);
             }
+        }
+    }
+
+    /// Says that the run waits for a review of GitHub's, and that it goes on, once each: a review is asked for there, and
+    /// nobody here would know.
+    async fn reviewed(&mut self, run: &Seen) -> Result<(), Ended> {
+        let is_said = self.kept.operation.awaits().is_some_and(is_review);
+        match (&run.progress, is_said) {
+            (Progress::Waiting, false) => {
+                let reason = format!("{WAITS}{REVIEW} of run {}: {}", run.id, run.url);
+                let reason = reason.into();
+                self.write(vec![What::Paused { reason }]).await
+            }
+            (Progress::Queued | Progress::Running | Progress::Other(_), true) => {
+                self.write(vec![What::Resumed]).await
+            }
+            _ => Ok(()),
         }
     }
 
