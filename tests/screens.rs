@@ -137,6 +137,35 @@ fn a_green_run_without_its_deploy_and_a_blocked_skip_are_called_out() {
 }
 
 #[test]
+fn the_log_of_a_job_is_of_the_step_that_ended_it_however_it_ended() {
+    use wheelhouse::app::Command;
+    use wheelhouse::estate::runs::{Conclusion, Progress};
+    for ended in [Conclusion::TimedOut, Conclusion::Cancelled] {
+        let mut state = full(Look::default());
+        let jobs = state
+            .repository
+            .as_mut()
+            .and_then(|it| it.jobs.get_mut(&80));
+        let job = &mut jobs.unwrap().jobs[2];
+        job.progress = Progress::Done(ended.clone());
+        job.steps[0].progress = Progress::Done(ended.clone());
+        settle(&mut state);
+        press(&mut state, "1 G enter");
+        let wanted = (0..4).find_map(|_| {
+            let asked = press(&mut state, "enter");
+            let found = asked.into_iter().find_map(|command| match command {
+                Command::OpenJobLog(log) => Some(log),
+                _ => None,
+            });
+            press(&mut state, "esc j");
+            found.filter(|log| log.job.name.as_str() == "backend-ci")
+        });
+        let step = wanted.and_then(|log| log.step);
+        assert_eq!(step, Some(4), "{ended:?}");
+    }
+}
+
+#[test]
 fn m01_no_alerts_are_never_said_to_be_none_while_monitoring_is_not_alive() {
     use wheelhouse::estate::alerts::{AlertsSeen, RulesSeen};
     let mut state = full(Look::default());

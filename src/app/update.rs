@@ -14,7 +14,7 @@ use super::rows::{self, Row};
 use super::state::{Demo, Overlay, Panel, State};
 use super::view::{self, Item, Level, View};
 use super::{Access, Action, Command, Event, Key, KeyCode};
-use crate::estate::runs::{Conclusion, Progress, RunLog, Step};
+use crate::estate::runs::RunLog;
 use crate::estate::{LogTarget, Observation, Safe, Seen};
 use crate::ops::OperationKind;
 use crate::ops::approval::Decision;
@@ -638,8 +638,7 @@ fn open_job_log(state: &mut State) -> Option<Command> {
     };
     let jobs = repository.jobs_of(run)?;
     let job = jobs.iter().find(|j| j.id == id)?;
-    let is_failed = |s: &&Step| s.progress == Progress::Done(Conclusion::Failure);
-    let step = job.steps.iter().find(is_failed).map(|s| s.number);
+    let step = job.failed_step().map(|step| step.number);
     let wanted = RunLog {
         job: (*job).clone(),
         step,
