@@ -64,8 +64,6 @@ pub struct Ui {
     pub colour: Switch,
     /// The clock that times are shown in.
     pub time: Time,
-    /// Scheme and host, in lower case, of the sites that links may lead to.
-    pub links: Vec<String>,
 }
 
 /// Something that is found out by itself, or fixed.

@@ -61,7 +61,6 @@ fn the_example_is_digital_wall_and_has_no_problem_and_no_warning() {
     let (config, warnings) = accepted(EXAMPLE);
     assert_eq!(warnings, []);
     assert_eq!(config.title, "digital-wall");
-    assert_eq!(config.ui.links, ["https://github.com"]);
     let names: Vec<_> = config
         .environments
         .iter()
@@ -114,7 +113,6 @@ fn the_example_shows_every_key_that_is_known() {
         "ascii",
         "colour",
         "time",
-        "links",
         "name",
         "tier",
         "context",
@@ -227,7 +225,7 @@ fn what_is_left_out_has_the_default_that_the_example_states() {
     assert_eq!(config.ui.ascii, Switch::Auto);
     assert_eq!(config.ui.colour, Switch::Auto);
     assert_eq!(config.ui.time, Time::Utc);
-    assert!(config.ui.links.is_empty() && config.keys.is_empty());
+    assert!(config.keys.is_empty());
     let production = &config.environments[0];
     assert!(production.read_only, "production is read-only by itself");
     assert_eq!(
@@ -321,7 +319,7 @@ fn a_worker_that_would_stop_after_its_lease_ran_out_is_refused() {
 #[test]
 fn keys_and_ui_are_read_in_the_order_of_the_file() {
     let text = format!(
-        "{SMALL}[keys]\n\"ctrl-l\" = \"repaint\"\nF5 = \"refresh\"\n[ui]\nascii = true\ncolour = \"never\"\ntime = \"local\"\nlinks = [\"https://GitHub.com:8443\"]\n"
+        "{SMALL}[keys]\n\"ctrl-l\" = \"repaint\"\nF5 = \"refresh\"\n[ui]\nascii = true\ncolour = \"never\"\ntime = \"local\"\n"
     );
     let (config, _) = accepted(&text);
     let keys: Vec<_> = config
@@ -353,7 +351,6 @@ fn keys_and_ui_are_read_in_the_order_of_the_file() {
     assert_eq!(config.ui.ascii, Switch::Always);
     assert_eq!(config.ui.colour, Switch::Never);
     assert_eq!(config.ui.time, Time::Local);
-    assert_eq!(config.ui.links, ["https://github.com:8443"]);
 }
 
 #[test]
@@ -384,7 +381,7 @@ name = 7
     let expected = [
         "config.toml:1:1: titel: unknown key, expected one of title, environment, ui, keys, github, prometheus, alertmanager, operations; did you mean `title`?",
         "config.toml:1:1: title: missing, expected the name of the product",
-        "config.toml:3:1: ui.color: unknown key, expected one of ascii, colour, time, links; did you mean `colour`?",
+        "config.toml:3:1: ui.color: unknown key, expected one of ascii, colour, time; did you mean `colour`?",
         "config.toml:4:8: ui.time: found \"mars\", expected one of utc, local",
         "config.toml:5:1: environment[0].namespace: missing, expected the namespace",
         "config.toml:6:8: environment[0].name: found \"Production\", expected lower-case letters, digits and `-`, at most 63, with a letter or digit at both ends",
@@ -531,7 +528,7 @@ fn a_selector_with_escapes_is_placed_at_its_beginning() {
 }
 
 #[test]
-fn ui_links_and_keys_of_the_wrong_shape_are_refused() {
+fn ui_and_keys_of_the_wrong_shape_are_refused() {
     for (section, said) in [
         (
             "[ui]\nascii = \"yes\"",
@@ -541,16 +538,6 @@ fn ui_links_and_keys_of_the_wrong_shape_are_refused() {
             "[ui]\ncolour = true",
             "15:10: ui.colour: found true, expected one of auto, always, never",
         ),
-        (
-            "[ui]\nlinks = \"https://a\"",
-            "15:9: ui.links: found \"https://a\", expected an array of sites",
-        ),
-        (
-            "[ui]\nlinks = [\"https://a/b\"]",
-            "15:10: ui.links[0]: found \"https://a/b\"",
-        ),
-        ("[ui]\nlinks = [\"https://a:0\"]", "15:10: ui.links[0]:"),
-        ("[ui]\nlinks = [\"javascript://a\"]", "15:10: ui.links[0]:"),
         ("[keys]\nx = 1", "15:5: keys.x: found the integer \"1\""),
         ("[keys]\nx = [\"a\"]", "15:5: keys.x: found an array of 1"),
         (
@@ -936,15 +923,9 @@ fn an_inline_secret_is_refused_and_never_printed() {
         assert_eq!(printed.lines().count(), 1, "{printed}");
         assert!(!printed.contains("hunter2"), "{printed}");
     }
-    let link = refused(&format!(
-        "{SMALL}[ui]\nlinks = [\"https://me:hunter2@host\"]\n"
-    ))
-    .to_string();
-    assert!(
-        link.contains("ui.links[0]: found a string with a password in it")
-            && !link.contains("hunter2"),
-        "{link}"
-    );
+    // What does nothing is no key.
+    let link = refused(&format!("{SMALL}[ui]\nlinks = [\"https://github.com\"]\n")).to_string();
+    assert!(link.contains("ui.links: unknown key"), "{link}");
 }
 
 /// A directory of its own with a file of this text and mode.

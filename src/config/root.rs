@@ -2,7 +2,7 @@
 
 use toml::de::DeTable;
 
-use super::grammar::{LINE, LINK, TITLE};
+use super::grammar::{LINE, TITLE};
 use super::monitoring::{self, General};
 use super::problem::{Problem, Problems};
 use super::walk::{Node, Section, Walk};
@@ -88,7 +88,7 @@ fn config(walk: &mut Walk<'_>, root: &Section<'_>) -> Option<Config> {
 
 fn ui(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Ui> {
     let section = walk.section(node, "a table")?;
-    section.only(walk, &["ascii", "colour", "time", "links"]);
+    section.only(walk, &["ascii", "colour", "time"]);
     let ascii = section.optional(walk, "ascii", ascii);
     let colour = section.optional(walk, "colour", |walk, node| {
         let choices = [
@@ -101,12 +101,10 @@ fn ui(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Ui> {
     let time = section.optional(walk, "time", |walk, node| {
         walk.choice(node, &[("utc", Time::Utc), ("local", Time::Local)])
     });
-    let links = section.optional(walk, "links", links);
     Some(Ui {
         ascii: ascii?.unwrap_or_default(),
         colour: colour?.unwrap_or_default(),
         time: time?.unwrap_or_default(),
-        links: links?.unwrap_or_default(),
     })
 }
 
@@ -120,15 +118,6 @@ fn ascii(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Switch> {
             None
         }
     }
-}
-
-fn links(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Vec<String>> {
-    let items = walk.items(node, "an array of sites")?;
-    let sites: Vec<_> = items.iter().map(|item| walk.text(item, LINK)).collect();
-    sites
-        .into_iter()
-        .map(|site| Some(site?.to_ascii_lowercase()))
-        .collect()
 }
 
 fn keys(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Vec<KeyBinding>> {
