@@ -25,6 +25,7 @@ use super::plan::Request;
 use super::policy::words;
 use super::warm::{Warmth, last_operation, warmth};
 use super::{kept, marks};
+use crate::estate::gates::Draining;
 use crate::estate::{Estate, Group, Kind, Now, Record, Safe, Service};
 
 /// On the first Service of a switch: who waits to clean up the idle colour, JSON of [`Follower`].
@@ -34,6 +35,10 @@ pub const CLEANUP: &str = "wheelhouse.dev/cleanup";
 const LOOKS: Duration = Duration::from_secs(30);
 /// An API server that answers nothing for so long is not waited for: nobody would know why the pods went then.
 const SILENCE_MS: u64 = 3_600_000;
+/// A colour that still serves, or of which that is not known, is not waited for any longer (I-18): it is left to a person.
+const DRAINS: Duration = Duration::from_secs(3_600);
+/// Between two questions whether it still serves.
+const DRAIN_LOOKS: Duration = Duration::from_secs(10);
 /// After a refusal, such as endpoints that still drain, or a freeze; the longest after many.
 const RETRY: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(60)];
 
@@ -46,6 +51,16 @@ pub struct Follower {
     pub by: Safe,
     /// Since when, by that bastion's clock.
     pub since: Timestamp,
+    /// Until when at most, by that clock, where requests still go to the colour that is kept no longer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drains: Option<Timestamp>,
+}
+
+impl Follower {
+    /// Whether it waits at `now` for the last requests to go.
+    pub fn is_draining(&self, now: Timestamp) -> bool {
+        self.drains.is_some_and(|until| now < until)
+    }
 }
 
 /// Who waits to clean up after the last change of traffic, as far as the Services say; nobody does any more where another
@@ -86,7 +101,7 @@ enum Due {
 pub async fn clean_up(bastion: &Bastion, after: &Safe, stop: watch::Receiver<bool>) -> Followed {
     let followed = wait(bastion, after, stop).await;
     if let Followed::Not(_) = followed {
-        mark(bastion, after, false).await;
+        mark(bastion, after, &Says::Nothing).await;
     }
     followed
 }
@@ -95,6 +110,7 @@ async fn wait(bastion: &Bastion, after: &Safe, stop: watch::Receiver<bool>) -> F
     let mut eyes = Eyes::open(bastion);
     let (mut found, mut not_before) = (None, Instant::now());
     let (mut is_said, mut rest) = (false, RETRY[0]);
+    let (mut drained, mut is_drain_said) = (None, false);
     let (began, mut asked) = (bastion.clock.boot(), stop.clone());
     loop {
         if *stop.borrow() {
@@ -108,16 +124,32 @@ async fn wait(bastion: &Bastion, after: &Safe, stop: watch::Receiver<bool>) -> F
         match due(&eyes.estate, after, &mut found, now) {
             Due::Never(why) => return Followed::Not(why),
             Due::Later if !is_said && eyes.has_seen() => {
-                is_said = mark(bastion, after, true).await;
+                is_said = mark(bastion, after, &Says::Waits(None)).await;
             }
             Due::Now if not_before <= Instant::now() => {
                 match begin(bastion, &eyes.estate, after, stop.clone()).await {
                     Ok(ended) => return Followed::Cleaned(ended),
-                    Err(why) => {
+                    Err(Unready::Refused(why)) => {
                         tracing::info!(%why, "the clean-up that follows is refused for now")
                     }
+                    Err(Unready::Drains(why)) => {
+                        let until = *drained.get_or_insert_with(|| Instant::now() + DRAINS);
+                        if until <= Instant::now() {
+                            let said =
+                                format!("{why}, for an hour: whether it goes is a person's to say");
+                            return Followed::Not(said.into());
+                        }
+                        if !is_drain_said {
+                            let until = bastion.clock.wall().checked_add(DRAINS).ok();
+                            is_drain_said = mark(bastion, after, &Says::Waits(until)).await;
+                        }
+                    }
                 }
-                not_before = Instant::now() + rest;
+                let longest = match drained {
+                    Some(_) => DRAIN_LOOKS,
+                    None => RETRY[1],
+                };
+                not_before = Instant::now() + rest.min(longest);
                 rest = RETRY[1].min(2 * rest);
             }
             Due::Later | Due::Now => {}
@@ -193,12 +225,34 @@ fn newer<'a>(estate: &'a Estate, after: &Safe) -> Option<&'a Safe> {
     Some(&newer.name)
 }
 
+/// Why it is not begun yet.
+enum Unready {
+    /// A check refuses it, or it cannot be known.
+    Refused(Safe),
+    /// Requests still go there, or whether they do is not known (I-18).
+    Drains(Safe),
+}
+
+impl From<Safe> for Unready {
+    fn from(why: Safe) -> Self {
+        Self::Refused(why)
+    }
+}
+
+/// Why it is too early to scale the colour down, by the query of the requests that go there, where there is one.
+fn drains(estate: &Estate, now: Now) -> Result<(), Unready> {
+    match estate.draining(now.at) {
+        None | Some(Draining::Drained) => Ok(()),
+        Some(other) => Err(Unready::Drains(other.to_string().into())),
+    }
+}
+
 async fn begin(
     bastion: &Bastion,
     seen: &Estate,
     after: &Safe,
     stop: watch::Receiver<bool>,
-) -> Result<Ended, Safe> {
+) -> Result<Ended, Unready> {
     let idle = seen.live_colour().map(|live| 1 - live);
     let switch = seen.scope.traffic.as_ref();
     let request = Request {
@@ -210,20 +264,30 @@ async fn begin(
     let prepared = engine::prepare(bastion, request).await;
     let prepared = prepared.map_err(|refused| words(&refused))?;
     if let Err(refusal) = prepared.plan() {
-        return Err(refusal.why.clone());
+        return Err(refusal.why.clone().into());
     }
     let now = prepared.estate();
     if last_operation(now).as_ref() != Some(after) || newer(now, after).is_some() {
-        return Err("traffic was moved since, or another operation came".into());
+        let said = Safe::from("traffic was moved since, or another operation came");
+        return Err(said.into());
     }
+    drains(now, bastion.clock.now())?;
     let run = prepared.start(None, stop).await;
     let run = run.map_err(|refused| words(&refused))?;
     Ok(run.carry_out().await)
 }
 
+/// What the first Service is to say.
+enum Says {
+    /// Who waits; until when at most, where it is for the last requests.
+    Waits(Option<Timestamp>),
+    /// Nobody does any more.
+    Nothing,
+}
+
 /// Says on the first Service who waits, or takes that back; whether it was written. Where it cannot be, nobody reads it, and
 /// nothing else follows.
-async fn mark(bastion: &Bastion, after: &Safe, is_waiting: bool) -> bool {
+async fn mark(bastion: &Bastion, after: &Safe, says: &Says) -> bool {
     let Some(name) = (bastion.scope.traffic.as_ref()).and_then(|switch| switch.services.first())
     else {
         return true;
@@ -235,7 +299,7 @@ async fn mark(bastion: &Bastion, after: &Safe, is_waiting: bool) -> bool {
     let ours = service.marks.get(CLEANUP);
     let ours = ours.and_then(|text| serde_json::from_str::<Follower>(text).ok());
     let is_ours = ours.is_some_and(|it| it.operation == *after && it.by == bastion.person.seat);
-    if !is_waiting && !is_ours {
+    if matches!(says, Says::Nothing) && !is_ours {
         return true;
     }
     let mut patch = Patch::of(&Must {
@@ -246,14 +310,15 @@ async fn mark(bastion: &Bastion, after: &Safe, is_waiting: bool) -> bool {
         has_annotations: service.has_annotations,
         is_careless: false,
     });
-    let follower = Follower {
+    let follower = |drains| Follower {
         operation: after.clone(),
         by: bastion.person.seat.clone(),
         since: bastion.clock.wall(),
+        drains,
     };
-    let said = match is_waiting {
-        true => json!(follower).to_string(),
-        false => String::new(),
+    let said = match says {
+        Says::Waits(drains) => json!(follower(*drains)).to_string(),
+        Says::Nothing => String::new(),
     };
     patch.mark(CLEANUP, &said);
     let sent = cluster

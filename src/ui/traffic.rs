@@ -446,11 +446,20 @@ fn kept(state: &State, estate: &Estate) -> String {
             let then = follower(estate).map_or("", |_| ", then cleaned up");
             format!(", until {}{then}", words::soon(end, state))
         }
+        Some(Warmth::Free(..)) if drains_first(state, estate) => {
+            ", cleaned up when it is drained".to_owned()
+        }
         Some(Warmth::Kept(None, Some(word))) => format!(", held by {}", operations::who(&word.by)),
         Some(Warmth::Kept(None, None) | Warmth::Free(..) | Warmth::Unknown(_)) | None => {
             String::new()
         }
     }
+}
+
+/// Whether somebody waits to clean it up until the last requests are gone.
+fn drains_first(state: &State, estate: &Estate) -> bool {
+    let now = estate.server_time(state.now);
+    follower(estate).is_some_and(|it| it.is_draining(now))
 }
 
 /// `, draining, 3.2 requests/s`: whether a colour that traffic left still serves.

@@ -504,3 +504,33 @@ fn a_colour_that_fails_its_users_only_is_cut_over_to_and_left_again_by_itself() 
         "{said}"
     );
 }
+
+#[test]
+fn i_18_the_clean_up_that_follows_waits_until_the_colour_is_drained_and_says_so() {
+    let (bench, prometheus) = bench("draining = \"sum(rate(requests{colour='$colour'}[1m]))\"");
+    let keep = "[environment.traffic]\nkeep_warm = 2\nclean_up = true\n";
+    bench.dave.edit("[environment.traffic]\n", keep);
+    prometheus.says().value = Some("4.5");
+    let (dave, blue) = (&bench.dave, || {
+        bench.runs("blue").map(|(_, replicas)| replicas)
+    });
+    dave.run(&CUTOVER)
+        .assert(0, &["done: GREEN is live", "a worker waits to clean up"]);
+    let says = |part: &str| {
+        let said = dave.run(&["status", "production"]).out;
+        said.contains(part).then_some(())
+    };
+    wait("it to be said", || says(" when it is drained"));
+    assert_eq!(blue(), [3, 2], "requests still go there");
+    prometheus.says().value = None;
+    let asked = prometheus.says().queried;
+    wait("it to be asked again", || {
+        (prometheus.says().queried > asked + 2).then_some(())
+    });
+    assert_eq!(blue(), [3, 2], "whether requests go there is not known");
+
+    prometheus.says().value = Some("0");
+
+    wait("the clean-up", || (blue() == [0, 0]).then_some(()));
+    dave.await_no_worker();
+}

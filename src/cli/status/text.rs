@@ -375,8 +375,13 @@ fn colour_line(estate: &Estate, colour: Option<usize>, now: Now) -> String {
             .live_colour()
             .is_some_and(|live| colour != Some(live));
     let kept = kept.filter(|_| is_idle);
-    let follower = follower(estate).filter(|_| matches!(kept, Some(Warmth::Kept(..))));
-    let follows = follower.map_or_else(String::new, |it| format!(", then cleaned up by {}", it.by));
+    let follows = match (follower(estate), &kept) {
+        (Some(it), Some(Warmth::Kept(..))) => format!(", then cleaned up by {}", it.by),
+        (Some(it), Some(Warmth::Free(..))) if it.is_draining(estate.server_time(now)) => {
+            format!(", cleaned up by {} when it is drained", it.by)
+        }
+        _ => String::new(),
+    };
     let kept = kept.map_or_else(String::new, |warmth| {
         format!("; {}{follows}", warmth.words())
     });
