@@ -24,9 +24,11 @@ use super::exit::Exit;
 use super::output::{complain, say};
 use super::setup::{self, Loaded};
 use super::{runtime, status};
+use crate::clients::http;
 use crate::config::{Config, Problem};
 use crate::estate::Safe;
 use crate::tui::clock;
+use access::Operates;
 use finding::{Section, gravest};
 
 #[derive(Clone, Debug, clap::Args)]
@@ -119,6 +121,20 @@ async fn examine(loaded: &Loaded, wanted: &[usize], limit: Duration) -> Vec<Sect
     github.into_iter().chain(environments).collect()
 }
 
+/// What an operator does there; none where nothing is to be written.
+fn operates<'a>(
+    loaded: &Loaded,
+    place: usize,
+    alertmanager: Option<&'a http::Target>,
+) -> Option<Operates<'a>> {
+    let scope = loaded.scopes().nth(place)?;
+    let probes = loaded.probes(&scope.name);
+    (!loaded.is_read_only(&scope.name)).then(|| Operates {
+        asks_pods: probes.iter().any(|probe| !probe.is_after()),
+        alertmanager,
+    })
+}
+
 async fn environment(loaded: &Loaded, place: usize, limit: Duration) -> Section {
     let target = &loaded.wires[place].target;
     let monitored = &loaded.monitoring()[place];
@@ -126,6 +142,7 @@ async fn environment(loaded: &Loaded, place: usize, limit: Duration) -> Section 
         .into_iter()
         .flatten()
         .collect();
+    let operates = operates(loaded, place, monitored.alertmanager.as_ref());
     let places = [place];
     let looked = status::look::estates(loaded, &places, limit);
     let asked = async {
@@ -133,7 +150,7 @@ async fn environment(loaded: &Loaded, place: usize, limit: Duration) -> Section 
         let cluster = cluster.ok();
         let api = async {
             match &cluster {
-                Some(it) => cluster::findings(it, target, &behind, limit).await,
+                Some(it) => cluster::findings(it, target, &behind, operates, limit).await,
                 None => Vec::new(),
             }
         };

@@ -34,6 +34,45 @@ async fn k02_a_right_that_is_missing_is_named_with_verb_resource_and_namespace()
 }
 
 #[tokio::test]
+async fn k02_where_one_may_write_an_operators_rights_are_asked_too() {
+    let world = World::new(|asked| {
+        let is_review = asked.path.ends_with("selfsubjectaccessreviews");
+        let denied = is_review
+            && ["\"patch\"", "\"deployments\""]
+                .iter()
+                .all(|it| asked.body.contains(it));
+        denied.then(|| said(json!({"status": {"allowed": false}})))
+    })
+    .await;
+    let told = world
+        .doctor_with(|text| {
+            text.replace(
+                "namespace = \"shop\"",
+                "namespace = \"shop\"\nread_only = false",
+            )
+        })
+        .await;
+    told.check("production", "operator", "deployments")
+        .says("BAD", &["may not patch in shop", "operator.yaml"]);
+    for (of, verbs) in [
+        ("services", "patch"),
+        ("horizontalpodautoscalers", "patch"),
+        ("leases", "create, update"),
+        ("configmaps", "create, update"),
+    ] {
+        told.check("production", "operator", of)
+            .says("OK", &[verbs]);
+    }
+    assert_eq!(told.troubled("production"), ["operator"]);
+    let read_only = world.doctor().await;
+    let mut names = read_only.checks().map(|check| &check["name"]);
+    assert!(
+        names.all(|name| name != "operator"),
+        "nothing is to be written"
+    );
+}
+
+#[tokio::test]
 async fn reviews_that_are_refused_leave_rights_unknown() {
     let told = told(|asked| {
         let is_review = asked.path.ends_with("selfsubjectaccessreviews");

@@ -1,5 +1,5 @@
-//! Whether one may do what the viewer's Role names, and reach what stands behind Services: what is asked,
-//! and what the answers come to. Pure.
+//! Whether one may do what the viewer's Role names, reach what stands behind Services, and, where one is to operate,
+//! write what an operator's Roles name: what is asked, and what the answers come to. Pure.
 
 use super::cluster::on;
 use super::finding::Finding;
@@ -22,26 +22,66 @@ const ROLE: [(&str, &str, &str, &[&str]); 9] = [
 ];
 const WATCHED: &[&str] = &["get", "list", "watch"];
 
-/// The Role's rights, the records of operations where they are, and the way to what stands behind a Service.
-pub(super) fn rights(target: &Target, monitored: &[&Monitored]) -> Vec<Right> {
+/// What the Role of assets/kubernetes/operator.yaml allows beyond. A test keeps the two the same.
+const WRITES: [(&str, &str, &str, &[&str]); 5] = [
+    ("", "services", "", &["patch"]),
+    ("apps", "deployments", "", &["patch"]),
+    ("", "pods", "portforward", &["get", "create"]),
+    ("autoscaling", "horizontalpodautoscalers", "", &["patch"]),
+    ("coordination.k8s.io", "leases", "", &["create", "update"]),
+];
+
+/// What an operator does in an environment.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Operates<'a> {
+    /// A smoke test asks its pods.
+    pub asks_pods: bool,
+    /// Where silences are set.
+    pub alertmanager: Option<&'a Monitored>,
+}
+
+/// What an operator's Roles allow beyond: the writes of operations, their records, and silences behind a Service.
+pub(super) fn writes(target: &Target, operates: Operates<'_>) -> Vec<Right> {
     let namespace = &target.namespace;
-    let right = |verb, group, resource, subresource| Right {
+    let (records, asks_pods) = (target.records.as_ref(), operates.asks_pods);
+    let of_role = (WRITES.iter())
+        .filter(|(_, _, part, _)| asks_pods || *part != "portforward")
+        .flat_map(|(group, resource, part, verbs)| {
+            let of = (*group, *resource, *part);
+            verbs.iter().map(move |verb| right(verb, of, namespace))
+        });
+    let recorded = ["create", "update"]
+        .map(|verb| right(verb, ("", "configmaps", ""), records.unwrap_or(namespace)));
+    let silenced = (operates.alertmanager.into_iter())
+        .flat_map(|monitored| proxied("create", monitored))
+        .flat_map(|right| {
+            ["create", "delete"].map(|verb| Right {
+                verb,
+                ..right.clone()
+            })
+        });
+    of_role.chain(recorded).chain(silenced).collect()
+}
+
+fn right(
+    verb: &'static str,
+    (group, resource, subresource): (&'static str, &'static str, &'static str),
+    namespace: &str,
+) -> Right {
+    Right {
         verb,
         group,
         resource,
         subresource,
         namespace: namespace.to_owned(),
         name: String::new(),
-    };
-    let of_role = ROLE
-        .iter()
-        .flat_map(|(group, resource, subresource, verbs)| {
-            verbs
-                .iter()
-                .map(|verb| right(verb, group, resource, subresource))
-        });
-    let replicas = monitored.iter().flat_map(|target| &target.replicas);
-    let proxied = replicas.filter_map(|reach| match reach {
+    }
+}
+
+/// The way to each replica that stands behind a Service.
+fn proxied(verb: &'static str, monitored: &Monitored) -> Vec<Right> {
+    let replicas = monitored.replicas.iter();
+    let one = |reach: &Reach| match reach {
         Reach::Url(_) => None,
         Reach::Service {
             namespace,
@@ -49,23 +89,32 @@ pub(super) fn rights(target: &Target, monitored: &[&Monitored]) -> Vec<Right> {
             port,
             ..
         } => Some(Right {
-            namespace: namespace.clone(),
             name: format!("{name}:{port}"),
-            ..right("get", "", "services", "proxy")
+            ..right(verb, ("", "services", "proxy"), namespace)
         }),
+    };
+    replicas.filter_map(one).collect()
+}
+
+/// The Role's rights, the records of operations where they are, and the way to what stands behind a Service.
+pub(super) fn rights(target: &Target, monitored: &[&Monitored]) -> Vec<Right> {
+    let namespace = &target.namespace;
+    let of_role = ROLE.iter().flat_map(|(group, resource, part, verbs)| {
+        let of = (*group, *resource, *part);
+        verbs.iter().map(move |verb| right(verb, of, namespace))
     });
+    let proxied = monitored.iter().flat_map(|target| proxied("get", target));
     // Without a namespace of their own records are seen by whoever may see every ConfigMap of the product.
     let recorded = target.records.iter().flat_map(|records| {
-        WATCHED.iter().map(move |verb| Right {
-            namespace: records.clone(),
-            ..right(verb, "", "configmaps", "")
-        })
+        let of = ("", "configmaps", "");
+        WATCHED.iter().map(move |verb| right(verb, of, records))
     });
     of_role.chain(recorded).chain(proxied).collect()
 }
 
-/// One finding a resource; each verb that is missing is named.
+/// One finding a resource; each verb that is missing is named. `name` is that of the Role.
 pub(super) fn access(
+    name: &'static str,
     rights: &[Right],
     may: &[Result<bool, Fault>],
     target: &Target,
@@ -87,7 +136,7 @@ pub(super) fn access(
             (_, denied) if !denied.is_empty() => {
                 let namespace = &group[0].0.namespace;
                 let why = format!("may not {denied} in {namespace}");
-                Finding::bad("access", &of, &why, &grant(group[0].0))
+                Finding::bad(name, &of, &why, &grant(name, group[0].0))
             }
             (Some(fault), _) => {
                 // A server that refuses reviews may still allow what they would be about.
@@ -95,9 +144,9 @@ pub(super) fn access(
                     kind: FaultKind::Server,
                     what: fault.what.clone(),
                 };
-                Finding::fault("access", &of, &fault, &on(&fault, target))
+                Finding::fault(name, &of, &fault, &on(&fault, target))
             }
-            (None, _) => Finding::ok("access", &of, &verbs(Some(true))),
+            (None, _) => Finding::ok(name, &of, &verbs(Some(true))),
         });
     }
     findings
@@ -113,18 +162,26 @@ fn resource(right: &Right) -> String {
     }
 }
 
-fn grant(right: &Right) -> String {
+/// The names of the checks: of what a viewer needs, and of what an operator needs beyond.
+pub(super) const VIEWER: &str = "access";
+pub(super) const OPERATOR: &str = "operator";
+
+fn grant(name: &str, right: &Right) -> String {
     let namespace = &right.namespace;
+    let file = match name {
+        OPERATOR => "operator.yaml",
+        _ => "viewer.yaml",
+    };
     match right.subresource {
         "proxy" => format!(
-            "have a Role in {namespace} that allows get of services/proxy for {}, or configure its url",
-            right.name
+            "have a Role in {namespace} that allows {} of services/proxy for {}, or configure its url",
+            right.verb, right.name
         ),
         _ if right.resource == "configmaps" => {
             "have it allowed: `kubectl apply -f records.yaml` (assets/kubernetes)".to_owned()
         }
         _ => format!(
-            "have it allowed: `kubectl --namespace {namespace} apply -f viewer.yaml` (assets/kubernetes)"
+            "have it allowed: `kubectl --namespace {namespace} apply -f {file}` (assets/kubernetes)"
         ),
     }
 }
@@ -146,7 +203,26 @@ mod tests {
 
     #[test]
     fn what_is_asked_is_what_the_shipped_role_allows() {
-        let text = include_str!("../../../assets/kubernetes/viewer.yaml");
+        let allowed = role(include_str!("../../../assets/kubernetes/viewer.yaml"));
+        assert_eq!(words(&rights(&shop(), &[])), allowed);
+    }
+
+    #[test]
+    fn what_an_operator_is_asked_for_is_what_the_shipped_role_allows_beyond() {
+        let operates = Operates {
+            asks_pods: true,
+            alertmanager: None,
+        };
+        let viewer = role(include_str!("../../../assets/kubernetes/viewer.yaml"));
+        let operator = role(include_str!("../../../assets/kubernetes/operator.yaml"));
+        let beyond: BTreeSet<_> = operator.difference(&viewer).cloned().collect();
+        assert_eq!(words(&writes(&shop(), operates)), beyond);
+        let without = words(&writes(&shop(), Operates::default()));
+        assert!(!without.contains("create pods/portforward."), "{without:?}");
+    }
+
+    /// What the first Role of a file allows: `patch services.`.
+    fn role(text: &str) -> BTreeSet<String> {
         let role = text.split("\n---").next().unwrap();
         let role: Value = serde_saphyr::from_str(role).unwrap();
         let words = |value: &Value| -> Vec<String> {
@@ -157,20 +233,20 @@ mod tests {
         for rule in role["rules"].as_array().unwrap() {
             for resource in words(&rule["resources"]) {
                 for verb in words(&rule["verbs"]) {
-                    allowed.insert(format!(
-                        "{verb} {resource}.{}",
-                        words(&rule["apiGroups"])[0]
-                    ));
+                    let group = &words(&rule["apiGroups"])[0];
+                    allowed.insert(format!("{verb} {resource}.{group}"));
                 }
             }
         }
-        let asked = rights(&shop(), &[]);
-        let asked: BTreeSet<_> = asked
-            .iter()
+        allowed
+    }
+
+    /// The same of what is asked in the namespace of the product.
+    fn words(asked: &[Right]) -> BTreeSet<String> {
+        (asked.iter())
             .filter(|right| right.namespace == "shop")
             .map(|right| format!("{} {}.{}", right.verb, resource(right), right.group))
-            .collect();
-        assert_eq!(asked, allowed);
+            .collect()
     }
 
     #[test]
@@ -178,7 +254,7 @@ mod tests {
         let rights = rights(&shop(), &[]);
         let denied = |right: &Right| right.resource == "events" && right.verb != "get";
         let may: Vec<_> = rights.iter().map(|right| Ok(!denied(right))).collect();
-        let findings = access(&rights, &may, &Target::default());
+        let findings = access(VIEWER, &rights, &may, &Target::default());
         let bad: Vec<_> = findings.iter().filter(|f| !f.verdict.is_ok()).collect();
         let [events] = bad[..] else {
             unreachable!("{bad:?}")

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use jiff::Timestamp;
 
-use super::access::{access, rights};
+use super::access::{OPERATOR, Operates, VIEWER, access, rights, writes};
 use super::finding::Finding;
 use super::span;
 use crate::clients::http::Target as Monitored;
@@ -53,15 +53,17 @@ pub(super) async fn connect(
     }
 }
 
-/// Asks everything at once; each answer within `limit`.
+/// Asks everything at once; each answer within `limit`. `operates` is what is done in an environment where one may write.
 pub(super) async fn findings(
     cluster: &Cluster,
     target: &Target,
     monitored: &[&Monitored],
+    operates: Option<Operates<'_>>,
     limit: Duration,
 ) -> Vec<Finding> {
     let rights = rights(target, monitored);
-    let asked = rights.iter().map(|right| allowed(cluster, right, limit));
+    let writes = operates.map_or_else(Vec::new, |it| writes(target, it));
+    let asked = (rights.iter().chain(&writes)).map(|right| allowed(cluster, right, limit));
     let pulse = timed(cluster.pulse(limit));
     let ((pulse, now), who, may, end) = futures::join!(
         pulse,
@@ -78,7 +80,9 @@ pub(super) async fn findings(
     // Asked last: a plugin may have been run for the questions.
     let credential = cluster.credential().await;
     findings.push(identity(who, credential, target, now));
-    findings.extend(access(&rights, &may, target));
+    let (may, may_write) = may.split_at(rights.len());
+    findings.extend(access(VIEWER, &rights, may, target));
+    findings.extend(access(OPERATOR, &writes, may_write, target));
     findings
 }
 
