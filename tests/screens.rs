@@ -137,6 +137,19 @@ fn a_green_run_without_its_deploy_and_a_blocked_skip_are_called_out() {
 }
 
 #[test]
+fn runs_that_are_current_tell_their_age_from_half_a_minute_on_in_steps() {
+    let mut state = full(Look::default());
+    let mut title = |seconds| {
+        pass(&mut state, seconds);
+        text(&mut state, (160, 50))
+    };
+    assert!(!title(20).contains("Runs  20s ago"));
+    let forty = title(20);
+    assert!(forty.contains("Runs  40s ago"), "{forty}");
+    assert!(title(9).contains("Runs  40s ago"), "a step of ten seconds");
+}
+
+#[test]
 fn the_log_of_a_job_is_of_the_step_that_ended_it_however_it_ended() {
     use wheelhouse::app::Command;
     use wheelhouse::estate::runs::{Conclusion, Progress};

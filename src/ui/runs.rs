@@ -10,23 +10,28 @@ use crate::app::{Panel, State, lists};
 use crate::estate::Currency;
 use crate::estate::runs::{Conclusion, Job, Progress, Repository, Run, Skipped};
 
-/// `Runs  ✗1 !1`, the budget, and how stale.
+/// Seconds from which the age of what is current is told.
+const AGED_S: i64 = 30;
+
+/// `Runs  40s ago  ✗1 !1`, the budget, and how stale.
 pub fn title(state: &State, theme: &Theme) -> Text {
     let mut text = Text::plain("Runs");
     let Some(repository) = &state.repository else {
         return text;
     };
+    let age = (repository.runs.age(state.now.at)).map(|ms| i64::try_from(ms / 1_000).unwrap_or(0));
     match repository.runs.currency(state.now.at) {
-        Currency::Live => {}
+        // GitHub is asked now and then: what is current may be of a while ago.
+        Currency::Live => {
+            let age = age.filter(|seconds| *seconds >= AGED_S);
+            let said = age.map(|seconds| format!("  {} ago", words::age(seconds)));
+            text.push(said.unwrap_or_default(), Role::Dim);
+        }
         Currency::Waiting => text.push(
             format!("  {} waiting", theme.mark(Mark::Waiting)),
             Role::Dim,
         ),
         Currency::Stale => {
-            let age = repository
-                .runs
-                .age(state.now.at)
-                .map(|ms| i64::try_from(ms / 1_000).unwrap_or(0));
             let said = age.map_or("NO DATA".to_owned(), |s| format!("STALE {}", words::age(s)));
             text.push(
                 format!("  {} {said}", theme.mark(Mark::Unknown)),
