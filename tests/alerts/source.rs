@@ -307,6 +307,30 @@ async fn alerts_of_another_environment_are_left_out_and_those_of_all_are_kept() 
 }
 
 #[tokio::test]
+async fn m05_what_alertmanager_does_with_the_alerts_of_another_environment_is_left_out() {
+    let (_, server) = both(|_, asked| match asked.path.as_str() {
+        "/api/v1/rules" => rules(&[rule("X", &[alert("X", "firing", &json!({}))])]),
+        // It carries what only the other Prometheus adds: cluster="eu".
+        "/api/v2/alerts" => said(json!([handled("X", &["s1"], &[])])),
+        "/api/v2/silences" => said(json!([silence("s1", "active")])),
+        _ => success(&json!({"activeTargets": []})),
+    })
+    .await;
+    for (cluster, wanted) in [("us", Standing::Firing), ("eu", Standing::Silenced)] {
+        let target = Target {
+            alertmanager: Some(at(&server)),
+            belongs: [("cluster".into(), cluster.into())].into_iter().collect(),
+            ..prometheus(&server)
+        };
+        let mut source = Source::start(target, None);
+        source
+            .until(|alerts| has_rules(alerts) && alerts.handling.listed)
+            .await;
+        assert_eq!(source.standings(), [("X".into(), wanted)], "{cluster}");
+    }
+}
+
+#[tokio::test]
 async fn a_service_of_a_cluster_that_is_not_connected_is_a_fault_after_a_while() {
     let target = Target {
         prometheus: Some(behind("prometheus", "9090", "")),

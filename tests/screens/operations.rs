@@ -830,6 +830,23 @@ fn an_alert_that_stops_a_cutover_is_named_and_overridden_with_a_reason_of_its_ow
 }
 
 #[test]
+fn a_run_that_waits_for_githubs_reviewers_is_in_the_list_of_approvals() {
+    let mut state = open_window();
+    let plan = plan_of(&state, OperationKind::Cutover);
+    let mut entries = until(&plan, &Step::Watch);
+    let reason = "WAITS GitHub's reviewers of run 77: https://github.example/runs/77".into();
+    entries.push(entry_at(5, What::Paused { reason }));
+    operating(&mut state, &entries, 3);
+    press(&mut state, "6");
+    let screen = text(&mut state, (120, 30));
+    assert!(screen.contains("GitHub's reviewers of run 77"), "{screen}");
+    assert!(
+        !screen.contains("nothing waits for an approval"),
+        "{screen}"
+    );
+}
+
+#[test]
 fn without_a_prometheus_a_gate_is_overridden_all_the_same() {
     let mut state = open_window();
     let selected = state.selected;
