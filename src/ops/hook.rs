@@ -140,3 +140,36 @@ async fn run(command: &Command, variables: &[(String, Safe)]) {
         Err(_) => tracing::warn!(%name, "a hook was killed: its time was over"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_for_githubs_reviewers_asks_for_an_approval_and_what_is_abandoned_is_over() {
+        let paused = |reason: &str| What::Paused {
+            reason: reason.into(),
+        };
+        let review = paused("WAITS GitHub's reviewers of run 7: https://github.example/7");
+        let abandoned = What::Abandoned {
+            reason: "left so".into(),
+        };
+        for (what, event, words) in [
+            (
+                review,
+                Event::Approval,
+                "GitHub's reviewers of run 7: https://github.example/7",
+            ),
+            (
+                paused("WAITS the gate ci"),
+                Event::Held,
+                "WAITS the gate ci",
+            ),
+            (paused("HELD: it fires"), Event::Held, "HELD: it fires"),
+            (abandoned, Event::End, "abandoned: left so"),
+        ] {
+            assert_eq!(Event::of(&what), Some((event, words.into())));
+        }
+        assert_eq!(Event::of(&What::Resumed), None);
+    }
+}
