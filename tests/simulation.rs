@@ -62,11 +62,13 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-/// Plays `seeds` on two threads.
-fn all(seeds: std::ops::RangeInclusive<u64>) -> Vec<Played> {
+/// Plays seeds on two threads: those from `SIM_FIRST` on, one of `part` of `SIM_SEEDS`.
+fn all(part: u64, shape: fn(u64) -> Shape) -> Vec<Played> {
+    let first = number("SIM_FIRST").unwrap_or(1);
+    let seeds = first..=first + number("SIM_SEEDS").unwrap_or(300) / part - 1;
     let shard = |odd: u64| {
         let seeds = seeds.clone().filter(move |seed| seed % 2 == odd);
-        std::thread::spawn(move || seeds.map(told).collect())
+        std::thread::spawn(move || seeds.map(|seed| told(seed, shape(seed))).collect())
     };
     let shards: [std::thread::JoinHandle<Vec<Played>>; 2] = [shard(0), shard(1)];
     let mut played: Vec<Played> = shards.into_iter().flat_map(|s| s.join().unwrap()).collect();
@@ -75,10 +77,10 @@ fn all(seeds: std::ops::RangeInclusive<u64>) -> Vec<Played> {
 }
 
 /// Plays `seed`, and tells at once what was broken: ten thousand take their time.
-fn told(seed: u64) -> Played {
-    let mut played = play(seed, Shape::of(seed), None);
+fn told(seed: u64, shape: Shape) -> Played {
+    let mut played = play(seed, shape, None);
     // The stories of ten thousand do not fit into memory.
-    played.log = Vec::new();
+    played.log.retain(|line| line.contains("Ended(Closed("));
     for (rule, words) in &played.broken {
         println!("seed {seed}: {rule:?}: {words}");
     }
@@ -88,13 +90,10 @@ fn told(seed: u64) -> Played {
     played
 }
 
-#[test]
-fn what_must_never_happen_does_not_in_any_seed() {
-    let began = Instant::now();
-    let first = number("SIM_FIRST").unwrap_or(1);
-    let played = all(first..=first + number("SIM_SEEDS").unwrap_or(300) - 1);
+/// Tells what was broken, by rule, and how long it took; `var` is what one is replayed by.
+fn judge(played: &[Played], began: Instant, var: &str) {
     let mut by_rule: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for one in &played {
+    for one in played {
         for (rule, words) in &one.broken {
             by_rule.entry(rule).or_default().push((one.seed, words));
         }
@@ -105,18 +104,28 @@ fn what_must_never_happen_does_not_in_any_seed() {
             println!("    seed {seed}: {words}");
         }
     }
-    let coverage = Coverage::of(&played);
-    println!("{}", coverage.table());
     let virtual_s: u64 = played.iter().map(|p| p.lasted.as_secs()).sum();
-    println!(
-        "{} seeds, {virtual_s} virtual s, {:?}",
-        played.len(),
-        began.elapsed()
-    );
+    let (many, took) = (played.len(), began.elapsed());
+    println!("{many} seeds, {virtual_s} virtual s, {took:?}");
     assert!(
         by_rule.is_empty(),
-        "replay one: SIM_SEED=… cargo test --test simulation -- --exact one --nocapture"
+        "replay one: {var}=… cargo test --test simulation -- --exact one --nocapture"
     );
+}
+
+/// How many of them end so.
+fn many(played: &[Played], how: &str) -> usize {
+    let ends = |one: &&Played| one.log.iter().any(|line| line.contains(how));
+    played.iter().filter(ends).count()
+}
+
+#[test]
+fn what_must_never_happen_does_not_in_any_seed() {
+    let began = Instant::now();
+    let played = all(1, Shape::of);
+    let coverage = Coverage::of(&played);
+    println!("{}", coverage.table());
+    judge(&played, began, "SIM_SEED");
     if played.len() >= 300 {
         assert_eq!(coverage.missing(), [], "can happen and never did");
     }
@@ -125,46 +134,25 @@ fn what_must_never_happen_does_not_in_any_seed() {
 /// A fifth of as many: the colour that is idle is cleaned up, while somebody brings traffic to it.
 #[test]
 fn i_35_a_colour_that_becomes_live_is_not_cleaned_up_in_any_seed() {
-    let seeds = number("SIM_SEEDS").unwrap_or(300) / 5;
-    let mut done = 0;
-    for seed in 1..=seeds {
-        let played = play(seed, Shape::cleaned_up(seed), None);
-        assert_eq!(
-            played.broken,
-            [],
-            "SIM_CLEANED={seed}:\n{}",
-            played.log.join("\n")
-        );
-        let is_done = |line: &String| line.contains("cleanup: Ended(Closed(Done");
-        done += usize::from(played.log.iter().any(is_done));
-    }
-    assert!(
-        done * 4 > usize::try_from(seeds).unwrap(),
-        "{done} of {seeds} were cleaned up"
-    );
+    let began = Instant::now();
+    let played = all(5, Shape::cleaned_up);
+    let done = many(&played, "cleanup: Ended(Closed(Done");
+    println!("{done} were cleaned up");
+    judge(&played, began, "SIM_CLEANED");
+    assert!(done * 4 > played.len(), "{done} were cleaned up");
 }
 
 /// A fifth of as many: a release, with somebody beside it.
 #[test]
 fn what_must_never_happen_does_not_in_any_seed_of_a_release() {
-    let seeds = number("SIM_SEEDS").unwrap_or(300) / 5;
-    let (mut done, mut back) = (0, 0);
-    for seed in 1..=seeds {
-        let played = play(seed, Shape::released(seed), None);
-        assert_eq!(
-            played.broken,
-            [],
-            "SIM_RELEASED={seed}:\n{}",
-            played.log.join("\n")
-        );
-        let ends = |how: &str| played.log.iter().any(|line| line.contains(how));
-        done += usize::from(ends("release: Ended(Closed(Done"));
-        back += usize::from(ends("Ended(Closed(RolledBack"));
-    }
-    println!("{done} of {seeds} were released, {back} came back by themselves");
-    let seeds = usize::try_from(seeds).unwrap();
-    assert!(done * 8 > seeds, "{done} of {seeds} were released");
-    assert!(back * 100 > seeds, "{back} of {seeds} came back");
+    let began = Instant::now();
+    let played = all(5, Shape::released);
+    let done = many(&played, "release: Ended(Closed(Done");
+    let back = many(&played, "Ended(Closed(RolledBack");
+    println!("{done} were released, {back} came back by themselves");
+    judge(&played, began, "SIM_RELEASED");
+    assert!(done * 8 > played.len(), "{done} were released");
+    assert!(back * 100 > played.len(), "{back} came back");
 }
 
 /// What ten thousand seeds found and three hundred do not: each was a defect of the engine.
@@ -181,17 +169,22 @@ fn what_was_broken_once_is_not_any_more() {
 
 #[test]
 fn one() {
-    let Some(seed) = number("SIM_SEED") else {
-        return;
-    };
-    let played = play(seed, Shape::of(seed), None);
-    println!(
-        "{:?}\n{}\n{:#?}",
-        played.shape,
-        played.log.join("\n"),
-        played.broken
-    );
-    assert!(played.broken.is_empty());
+    let all: [(&str, fn(u64) -> Shape); 3] = [
+        ("SIM_SEED", Shape::of),
+        ("SIM_CLEANED", Shape::cleaned_up),
+        ("SIM_RELEASED", Shape::released),
+    ];
+    for (var, shape) in all {
+        let Some(seed) = number(var) else { continue };
+        let played = play(seed, shape(seed), None);
+        println!(
+            "{:?}\n{}\n{:#?}",
+            played.shape,
+            played.log.join("\n"),
+            played.broken
+        );
+        assert!(played.broken.is_empty());
+    }
 }
 
 #[test]

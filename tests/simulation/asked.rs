@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::world::SERVICES;
+
 /// A request.
 #[derive(Clone, Debug)]
 pub struct Asked {
@@ -56,6 +58,13 @@ impl Asked {
         (self.kind == "services")
             .then(|| self.gives("/spec/selector"))
             .flatten()
+    }
+
+    /// Whether it is the first flip of what brings a new colour live: of a cutover, or of a release.
+    pub fn is_first_forward(&self) -> bool {
+        let flip = self.marks("flip").unwrap_or_default();
+        let flip: Value = serde_json::from_str(&flip).unwrap_or(Value::Null);
+        self.name == SERVICES[0] && (flip["what"] == "cutover" || flip["what"] == "release")
     }
 
     /// Whether it is an act: a patch that moves traffic, or that changes what a Deployment runs.

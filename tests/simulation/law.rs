@@ -251,12 +251,10 @@ impl Law {
 }
 
 impl Law {
-    /// A cutover's first flip: the answers on which it stands may be two intervals old, by its own clock.
+    /// The first flip of a cutover or a release: the answers on which it stands may be two intervals old, by its own clock.
     fn gated(&mut self, world: &World, sender: &Sender, asked: &Asked, before: &Before) {
-        let (Some(sky), Some(flip)) = (&world.sky, asked.marks("flip")) else {
-            return;
-        };
-        let is_first = asked.name == SERVICES[0] && flip.contains("\"cutover\"");
+        let Some(sky) = &world.sky else { return };
+        let is_first = asked.is_first_forward();
         for says in [Says::Fires, Says::Nan, Says::Away] {
             let oldest = OLDEST + before.uncounted;
             if is_first && sky.has_said(says, world.now(), oldest) {
@@ -268,11 +266,9 @@ impl Law {
 }
 
 impl Law {
-    /// A cutover holds both colours before its first flip (I-5).
+    /// A cutover or a release holds both colours before its first flip (I-5).
     fn holds(&mut self, sender: &Sender, asked: &Asked, before: &Before) {
-        let flip = asked.marks("flip").unwrap_or_default();
-        let is_first = asked.name == SERVICES[0] && flip.contains("\"cutover\"");
-        if is_first && !before.loose.is_empty() {
+        if asked.is_first_forward() && !before.loose.is_empty() {
             let words = format!("{} flipped under {:?}", sender.words, before.loose);
             self.breaks(Rule::CapacityIsHeld, words);
         }
@@ -305,9 +301,7 @@ impl World {
     /// Whether a flip brings live what was tested or approved, where that is demanded. A way back is asked nothing.
     pub async fn is_meant(&self, asked: &Asked) -> bool {
         let was = lock(&self.demands).as_ref().map(|(_, was)| was.clone());
-        let flip = asked.marks("flip").unwrap_or_default();
-        let is_first = asked.name == SERVICES[0] && flip.contains("\"cutover\"");
-        match was.filter(|_| is_first) {
+        match was.filter(|_| asked.is_first_forward()) {
             Some(was) => self.templates().await == was,
             None => true,
         }
@@ -452,10 +446,14 @@ impl World {
         if plan["kind"] == "cleanup" && closed["outcome"] == "done" {
             self.is_at_0(&id, plan).await;
         }
-        if plan["kind"] == "deploy" && closed["outcome"] == "done" {
+        let deploys = plan["kind"] == "deploy" || plan["kind"] == "release";
+        if deploys && closed["outcome"] == "done" {
             self.runs_what_it_says(&id, plan).await;
         }
-        for service in plan["least"]
+        // Which Services a release brings where, only its cutover says, which it planned on the way.
+        let mut cutovers = entries.iter().rev();
+        let cutover = cutovers.find_map(|entry| entry["what"].get("cutover"));
+        for service in cutover.unwrap_or(plan)["least"]
             .as_object()
             .into_iter()
             .flat_map(|map| map.keys())
