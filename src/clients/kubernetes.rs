@@ -100,6 +100,7 @@ pub struct Cluster {
     context: Option<String>,
     namespace: String,
     records: String,
+    told: Option<forward::Told>,
 }
 
 impl std::fmt::Debug for Cluster {
@@ -166,6 +167,7 @@ impl Cluster {
             context: None,
             namespace: namespace.to_owned(),
             records: records.unwrap_or(namespace).to_owned(),
+            told: None,
         }
     }
 

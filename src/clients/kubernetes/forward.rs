@@ -1,9 +1,11 @@
 //! One HTTP question to one pod, through the API server's port-forward: for what a bastion cannot reach otherwise,
 //! and past every Service. <https://kubernetes.io/docs/tasks/access-application-cluster/port-forward-access-application-cluster/>
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use http::{Request, header};
 use http_body::Body as _;
 use hyper::client::conn::http1;
@@ -32,7 +34,26 @@ pub struct Said {
     pub took: Duration,
 }
 
+/// Answers of the caller's, by pod, port and path: a simulation has values, and no connection to be upgraded.
+pub(super) type Told =
+    Arc<dyn Fn(&str, u16, &str) -> BoxFuture<'static, Result<Said, Fault>> + Send + Sync>;
+
 impl Cluster {
+    /// The same, whose pods answer so instead of through the API server.
+    #[must_use]
+    pub fn told(
+        self,
+        answer: impl Fn(&str, u16, &str) -> BoxFuture<'static, Result<Said, Fault>>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        Self {
+            told: Some(Arc::new(answer)),
+            ..self
+        }
+    }
+
     /// Asks the pod `pod` for `path` at `port`, once.
     ///
     /// # Errors
@@ -47,8 +68,11 @@ impl Cluster {
         check_name(pod)?;
         self.line.ready().await?;
         let slow = || fault::slow(&format!("{pod}:{port}"), limit);
-        (tokio::time::timeout(limit, self.forwarded(pod, port, path)).await)
-            .unwrap_or_else(|_| Err(slow()))
+        let asked = match &self.told {
+            Some(answer) => answer(pod, port, path),
+            None => self.forwarded(pod, port, path).boxed(),
+        };
+        (tokio::time::timeout(limit, asked).await).unwrap_or_else(|_| Err(slow()))
     }
 
     async fn forwarded(&self, pod: &str, port: u16, path: &str) -> Result<Said, Fault> {
