@@ -41,6 +41,8 @@ mod play;
 mod plot;
 #[path = "simulation/process.rs"]
 mod process;
+#[path = "simulation/release.rs"]
+mod release;
 #[path = "simulation/script.rs"]
 mod script;
 #[path = "simulation/sky.rs"]
@@ -55,7 +57,7 @@ use std::time::{Duration, Instant};
 
 use coverage::Coverage;
 use play::{Played, play};
-use plot::Shape;
+use plot::{STAGES, STAGES_OF_CLEAN_UP, STAGES_OF_RELEASE, Shape};
 
 /// A number from the environment.
 fn number(name: &str) -> Option<u64> {
@@ -123,7 +125,7 @@ fn many(played: &[Played], how: &str) -> usize {
 fn what_must_never_happen_does_not_in_any_seed() {
     let began = Instant::now();
     let played = all(1, Shape::of);
-    let coverage = Coverage::of(&played);
+    let coverage = Coverage::of(&played, &STAGES);
     println!("{}", coverage.table());
     judge(&played, began, "SIM_SEED");
     if played.len() >= 300 {
@@ -136,6 +138,8 @@ fn what_must_never_happen_does_not_in_any_seed() {
 fn i_35_a_colour_that_becomes_live_is_not_cleaned_up_in_any_seed() {
     let began = Instant::now();
     let played = all(5, Shape::cleaned_up);
+    let coverage = Coverage::of(&played, &STAGES_OF_CLEAN_UP);
+    println!("{}", coverage.table());
     let done = many(&played, "cleanup: Ended(Closed(Done");
     println!("{done} were cleaned up");
     judge(&played, began, "SIM_CLEANED");
@@ -149,6 +153,8 @@ fn what_must_never_happen_does_not_in_any_seed_of_a_release() {
     let played = all(5, Shape::released);
     let done = many(&played, "release: Ended(Closed(Done");
     let back = many(&played, "Ended(Closed(RolledBack");
+    let coverage = Coverage::of(&played, &STAGES_OF_RELEASE);
+    println!("{}", coverage.table());
     println!("{done} were released, {back} came back by themselves");
     judge(&played, began, "SIM_RELEASED");
     assert!(done * 8 > played.len(), "{done} were released");

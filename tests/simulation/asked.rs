@@ -62,9 +62,27 @@ impl Asked {
 
     /// Whether it is the first flip of what brings a new colour live: of a cutover, or of a release.
     pub fn is_first_forward(&self) -> bool {
+        self.name == SERVICES[0] && ["cutover", "release"].contains(&self.flips().as_str())
+    }
+
+    /// What a flip is a part of.
+    fn flips(&self) -> String {
         let flip = self.marks("flip").unwrap_or_default();
         let flip: Value = serde_json::from_str(&flip).unwrap_or(Value::Null);
-        self.name == SERVICES[0] && (flip["what"] == "cutover" || flip["what"] == "release")
+        flip["what"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Whether a release flips.
+    pub fn is_of_release(&self) -> bool {
+        self.flips() == "release"
+    }
+
+    /// The colour that a flip brings traffic to.
+    pub fn colour(&self) -> String {
+        let version = self
+            .selector()
+            .and_then(|selector| selector["version"].as_str());
+        version.unwrap_or_default().to_owned()
     }
 
     /// Whether it is an act: a patch that moves traffic, or that changes what a Deployment runs.

@@ -5,38 +5,41 @@ use std::fmt::Write as _;
 
 use super::fault::Fault;
 use super::play::Played;
-use super::plot::{STAGES, impossible, possible};
+use super::plot::{impossible, possible};
 
 /// How often each fault hit each step.
-pub struct Coverage(BTreeMap<(Fault, &'static str), usize>);
+pub struct Coverage {
+    stages: &'static [&'static str],
+    met: BTreeMap<(Fault, &'static str), usize>,
+}
 
 impl Coverage {
-    pub fn of(played: &[Played]) -> Self {
+    pub fn of(played: &[Played], stages: &'static [&'static str]) -> Self {
         let mut met = BTreeMap::new();
         for hit in played.iter().flat_map(|played| &played.hits) {
             *met.entry(*hit).or_default() += 1;
         }
-        Self(met)
+        Self { stages, met }
     }
 
     /// What can happen and never did.
     pub fn missing(&self) -> Vec<(Fault, &'static str)> {
-        let all = possible().into_iter();
-        let missing = all.filter(|(fault, stage, _)| !self.0.contains_key(&(*fault, stage)));
-        missing.map(|(fault, stage, _)| (fault, stage)).collect()
+        let mut all = possible(self.stages);
+        all.retain(|met| !self.met.contains_key(met));
+        all
     }
 
     /// The table, and why what is empty in it cannot happen.
     pub fn table(&self) -> String {
         let mut text = format!("{:>13}", "");
-        for (stage, _) in STAGES {
+        for stage in self.stages {
             let _ = write!(text, "{stage:>8}");
         }
         let mut reasons = BTreeMap::new();
         for fault in Fault::ALL {
             let _ = write!(text, "\n{:>13}", fault.word());
-            for (stage, _) in STAGES {
-                let many = self.0.get(&(fault, stage)).copied().unwrap_or(0);
+            for stage in self.stages {
+                let many = self.met.get(&(fault, stage)).copied().unwrap_or(0);
                 let words = match impossible(fault, stage) {
                     Some(why) => {
                         let number = reasons.len() + 1;

@@ -20,7 +20,8 @@ impl World {
     /// A bastion's scope with what is demanded.
     pub fn demanding(&self, scope: Scope) -> Scope {
         let demand = lock(&self.demands).as_ref().map(|(demand, _)| *demand);
-        Scope {
+        let meets = *lock(&self.meets);
+        meets.demanding(Scope {
             needs_smoke: demand == Some(Demand::Smoke),
             needs_ci: false,
             holds_returned: false,
@@ -32,7 +33,7 @@ impl World {
                 ..Approval::default()
             },
             ..scope
-        }
+        })
     }
 
     /// The template hash and the digests of each ready pod of GREEN, by workload.
@@ -70,7 +71,7 @@ async fn planned(world: &Arc<World>) -> Plan {
     let process = Process::new(world, "carol");
     process.spare();
     let bastion = process.bastion();
-    let prepared = engine::prepare(&bastion, request(OperationKind::Cutover)).await;
+    let prepared = engine::prepare(&bastion, request(OperationKind::Cutover, Vec::new())).await;
     match prepared.unwrap().plan() {
         Ok(plan) => plan.clone(),
         Err(refusal) => *refusal.plan.clone().unwrap(),

@@ -8,7 +8,7 @@ use super::asked::Asked;
 use super::end::autoscalers;
 use super::process::Process;
 use super::sky::Says;
-use super::world::{NAMESPACE, SERVICES, World, lock};
+use super::world::{NAMESPACE, RECORDS, SERVICES, World, lock};
 
 /// No story of a few minutes has so many entries.
 const LONG: usize = 100;
@@ -48,6 +48,10 @@ pub enum Rule {
     CapacityIsHeld,
     /// A cutover brought live what was neither tested nor approved, though that is demanded.
     OnlyWhatWasMeant,
+    /// A cutover began though a freeze had stood for long.
+    FreezeIsObeyed,
+    /// A release brought live what did not pass its own test.
+    OnlyWhatPassed,
 }
 
 /// Who sent a request, as it was when it was sent.
@@ -81,8 +85,12 @@ impl Sender {
 pub struct Sent {
     /// How many endpoints were ready where a flip goes to.
     pub ready: usize,
-    /// Whether GREEN was what is demanded.
+    /// Whether what goes live was what is demanded.
     pub is_meant: bool,
+    /// Whether it was what passed the test of its release.
+    pub is_tested: bool,
+    /// For how many milliseconds the environment had been frozen.
+    pub frozen: u64,
     /// Whether a Service selected what is deployed to.
     pub is_live: bool,
 }
@@ -96,8 +104,12 @@ pub struct Before {
     is_live: bool,
     /// The autoscalers that let their colour shrink below what it had in the beginning.
     loose: Vec<String>,
-    /// Whether GREEN is what was tested or approved, as far as that is demanded.
+    /// Whether what goes live is what was tested or approved, as far as that is demanded.
     is_meant: bool,
+    /// Whether it is what passed the test of its release.
+    is_tested: bool,
+    /// For how many milliseconds the environment was frozen.
+    frozen: u64,
 }
 
 /// Who changed a selector last, and when.
@@ -128,6 +140,34 @@ pub struct Law {
     pub is_meddled: bool,
     /// Autoscalers that an operation said it left as they are.
     pub is_left: BTreeSet<String>,
+    /// The templates that somebody approved, and until when that holds.
+    pub approved: Vec<(u64, BTreeSet<String>)>,
+    /// What the pods answered, by operation.
+    pub tests: BTreeMap<String, Test>,
+    /// Since when the environment is frozen, and until when if that ends by itself.
+    frozen: Option<(u64, Option<u64>)>,
+    /// Whether somebody deployed past Wheelhouse.
+    pub is_rebuilt: bool,
+}
+
+/// How a smoke test went so far.
+#[derive(Debug, Default)]
+pub struct Test {
+    /// The templates whose pods answered well.
+    pub good: BTreeSet<String>,
+    /// One did not.
+    pub is_bad: bool,
+    pub attempt: u32,
+}
+
+impl Test {
+    /// One that begins.
+    pub fn of(attempt: u32) -> Self {
+        Self {
+            attempt,
+            ..Self::default()
+        }
+    }
 }
 
 impl Law {
@@ -301,10 +341,58 @@ impl World {
     /// Whether a flip brings live what was tested or approved, where that is demanded. A way back is asked nothing.
     pub async fn is_meant(&self, asked: &Asked) -> bool {
         let was = lock(&self.demands).as_ref().map(|(_, was)| was.clone());
+        let is_approved = lock(&self.meets).approval.is_some();
         match was.filter(|_| asked.is_first_forward()) {
             Some(was) => self.templates().await == was,
+            None if is_approved && asked.is_first_forward() => {
+                let there = self.templates_of(&asked.colour()).await;
+                let now = self.now();
+                let holds = |(until, was): &(u64, BTreeSet<String>)| {
+                    *was == there && now <= *until + OLDEST
+                };
+                self.law().approved.iter().any(holds)
+            }
             None => true,
         }
+    }
+
+    /// Whether the first flip of a release brings live what passed its own test, where it has one.
+    pub async fn is_tested(&self, asked: &Asked) -> bool {
+        let is_asked = lock(&self.meets).smoke.is_some();
+        if !is_asked || !asked.is_first_forward() || !asked.is_of_release() {
+            return true;
+        }
+        let there = self.templates_of(&asked.colour()).await;
+        let operation = asked.marks("operation").unwrap_or_default();
+        let law = self.law();
+        let test = law.tests.get(&operation);
+        test.is_some_and(|test| !test.is_bad && there.is_subset(&test.good))
+    }
+
+    /// For how many milliseconds the environment is frozen at the first flip of what brings a new colour live.
+    pub fn frozen_for(&self, asked: &Asked) -> u64 {
+        let now = self.now();
+        let frozen = self.law().frozen;
+        let holds = |(_, until): &(u64, Option<u64>)| until.is_none_or(|until| now < until);
+        match frozen.filter(holds) {
+            Some((since, _)) if asked.is_first_forward() => now - since,
+            _ => 0,
+        }
+    }
+
+    /// The policy was written.
+    async fn froze(&self) {
+        let path = format!("/api/v1/namespaces/{RECORDS}/configmaps/wheelhouse-policy");
+        let there = self.ask("GET", &path, Value::Null).await;
+        let text = there["data"][format!("freeze.{NAMESPACE}")].as_str();
+        let freeze: Option<Value> = text.and_then(|text| serde_json::from_str(text).ok());
+        let until = freeze.as_ref().map(|freeze| {
+            let until: jiff::Timestamp = freeze["until"].as_str()?.parse().ok()?;
+            u64::try_from(until.duration_since(self.epoch).as_millis()).ok()
+        });
+        let now = self.now();
+        let mut law = self.law();
+        law.frozen = until.map(|until| (law.frozen.map_or(now, |(since, _)| since), until));
     }
 
     /// The autoscalers that may take pods away from what their colour has.
@@ -334,12 +422,16 @@ impl World {
             None => Vec::new(),
         };
         let is_meant = sent.is_meant || self.is_meant(asked).await;
+        let is_tested = sent.is_tested || self.is_tested(asked).await;
+        let frozen = sent.frozen.min(self.frozen_for(asked));
         Before {
             ready,
             uncounted,
             is_live,
             loose,
             is_meant,
+            is_tested,
+            frozen,
         }
     }
 
@@ -367,6 +459,10 @@ impl World {
         if !(200..300).contains(&status) {
             return;
         }
+        let made = asked.body["metadata"]["name"].as_str();
+        if [Some(asked.name.as_str()), made].contains(&Some("wheelhouse-policy")) {
+            return self.froze().await;
+        }
         if asked.kind == "configmaps" {
             return self.recorded(asked).await;
         }
@@ -384,6 +480,18 @@ impl World {
             if !before.is_meant {
                 let words = format!("{} flipped {}", sender.words, asked.name);
                 law.breaks(Rule::OnlyWhatWasMeant, words);
+            }
+            if !before.is_tested {
+                let words = format!("{} flipped {}", sender.words, asked.name);
+                law.breaks(Rule::OnlyWhatPassed, words);
+            }
+            if before.frozen > OLDEST + before.uncounted {
+                let frozen = before.frozen;
+                let words = format!(
+                    "{} flipped {}, frozen {frozen} ms",
+                    sender.words, asked.name
+                );
+                law.breaks(Rule::FreezeIsObeyed, words);
             }
         }
     }
@@ -447,7 +555,7 @@ impl World {
             self.is_at_0(&id, plan).await;
         }
         let deploys = plan["kind"] == "deploy" || plan["kind"] == "release";
-        if deploys && closed["outcome"] == "done" {
+        if deploys && !self.law().is_rebuilt && closed["outcome"] == "done" {
             self.runs_what_it_says(&id, plan).await;
         }
         // Which Services a release brings where, only its cutover says, which it planned on the way.
@@ -517,7 +625,9 @@ impl World {
             let image = &there["spec"]["template"]["spec"]["containers"][0]["image"];
             let wanted = &update["containers"][0]["to"];
             let (spec, status) = (&there["spec"]["replicas"], &there["status"]);
-            if image != wanted || status["availableReplicas"] != *spec {
+            // A release has watched what it runs, for as long as it was to.
+            let is_whole = plan["kind"] == "release" || status["availableReplicas"] == *spec;
+            if image != wanted || !is_whole {
                 let words = format!("{id} is done, but {name} has {image} and {status}");
                 self.law().breaks(Rule::EndsTruly, words);
             }

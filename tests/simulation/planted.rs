@@ -26,6 +26,7 @@ fn shape(seed: u64, plots: &[Plot], faults: &[Fault], stage: &'static str) -> Sh
         aimed,
         rate: 0,
         is_loose: true,
+        meets: Default::default(),
     }
 }
 

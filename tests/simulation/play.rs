@@ -1,6 +1,7 @@
 //! One seed from its beginning to its end.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -15,9 +16,10 @@ use super::fault::Fault;
 use super::law::Rule;
 use super::plot::{Plot, Shape};
 use super::process::Process;
+use super::release::{decide, freeze};
 use super::script::{self, End, open, pause};
 use super::sky::Sky;
-use super::world::{NAMESPACE, SERVICES, World};
+use super::world::{NAMESPACE, SERVICES, World, lock};
 
 /// What came of a seed.
 pub struct Played {
@@ -53,8 +55,9 @@ where
 /// Plays `seed`.
 pub fn play(seed: u64, shape: Shape, planted: Option<Planted>) -> Played {
     in_virtual_time(move || async move {
-        let sky = Sky::of(seed, shape.plot);
+        let sky = Sky::of(seed, &shape);
         let world = World::under(sky, seed, planted, shape.aimed, shape.rate);
+        *lock(&world.meets) = shape.meets;
         let (told, local) = (world.clone(), world.clone());
         let story = tokio::task::spawn_local(async move { story(&local, shape).await });
         let hours = Duration::from_secs(4 * 3_600);
@@ -83,9 +86,20 @@ async fn story(world: &Arc<World>, shape: Shape) {
         true => autoscalers(world).await,
         false => before,
     };
+    let mut others = Vec::new();
+    if let Some(answer) = shape.meets.approval {
+        others.push(tokio::task::spawn_local(decide(world.clone(), answer)));
+    }
+    if let Some((from, thaw)) = shape.meets.freeze {
+        others.push(tokio::task::spawn_local(freeze(world.clone(), from, thaw)));
+    }
     act(world, shape.plot).await;
     world.calm();
     clean_up(world).await;
+    world.is_over.store(true, Ordering::SeqCst);
+    for other in others {
+        other.await.unwrap();
+    }
     world.end(&before).await;
 }
 
@@ -132,6 +146,7 @@ async fn act(world: &Arc<World>, plot: Plot) {
             _ => None,
         },
         Plot::ThereAndBack => None,
+        Plot::Released if lock(&world.meets).comes_back => None,
         Plot::Released => beside(world),
         Plot::CleanedUp => Some(meanwhile(world, soon)),
         Plot::Demanding(_) => {

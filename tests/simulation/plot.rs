@@ -2,6 +2,7 @@
 
 use super::chance::Chance;
 use super::fault::{Aimed, Fault};
+use super::release::{Answer, Meets, Pods, Thaw};
 use super::world::Demand;
 
 /// What the people of a seed do beside each other.
@@ -62,30 +63,37 @@ const PLOTS: [Plot; 14] = [
     Plot::Deployed,
 ];
 
-/// What a process can be at, and in which plots it gets there.
-pub const STAGES: [(&str, &[Plot]); 16] = [
-    ("plan", &PLOTS),
-    ("lock", &PLOTS),
-    ("hold", &PLOTS),
-    ("flip", &PLOTS),
-    ("move", &PLOTS),
-    ("watch", &PLOTS),
-    ("undo", &[Plot::Aborted, Plot::Ill, Plot::Alarmed]),
-    ("return", &[Plot::Aborted, Plot::Ill, Plot::Alarmed]),
-    ("restore", &PLOTS),
-    ("close", &PLOTS),
-    ("adopt", &[Plot::Adopted]),
-    ("ask", &[Plot::Aborted]),
-    ("abandon", &[Plot::Abandoned]),
-    ("update", &[Plot::Deployed]),
-    ("roll out", &[Plot::Deployed]),
-    ("verify", &[Plot::Deployed]),
+/// What a process can be at in `PLOTS`.
+pub const STAGES: [&str; 16] = [
+    "plan", "lock", "hold", "flip", "move", "watch", "undo", "return", "restore", "close", "adopt",
+    "ask", "abandon", "update", "roll out", "verify",
 ];
+
+/// What one can be at that cleans up.
+pub const STAGES_OF_CLEAN_UP: [&str; 5] = ["plan", "lock", "update", "verify", "close"];
+
+/// What one can be at that releases, and whoever approves or freezes that.
+pub const STAGES_OF_RELEASE: [&str; 17] = [
+    "plan", "lock", "update", "roll out", "verify", "smoke", "middle", "hold", "flip", "move",
+    "watch", "undo", "return", "restore", "close", "approve", "freeze",
+];
+
+/// In which plots a stage is met.
+fn plots(stage: &str) -> &'static [Plot] {
+    match stage {
+        "undo" | "return" => &[Plot::Aborted, Plot::Ill, Plot::Alarmed],
+        "adopt" => &[Plot::Adopted],
+        "ask" => &[Plot::Aborted],
+        "abandon" => &[Plot::Abandoned],
+        "update" | "roll out" | "verify" => &[Plot::Deployed],
+        _ => &PLOTS,
+    }
+}
 
 /// Why a fault cannot happen at a stage; none where it can.
 pub fn impossible(fault: Fault, stage: &str) -> Option<&'static str> {
     let patches = [
-        "hold", "flip", "undo", "restore", "adopt", "abandon", "update",
+        "hold", "flip", "undo", "restore", "adopt", "abandon", "update", "freeze",
     ];
     match (fault, stage) {
         (_, "plan") if fault.is_of_writes() => Some("planning writes nothing"),
@@ -103,14 +111,17 @@ pub struct Shape {
     pub rate: u64,
     /// Whether the autoscalers would let the colours shrink.
     pub is_loose: bool,
+    /// What a release meets besides.
+    pub meets: Meets,
 }
 
 impl Shape {
     pub fn of(seed: u64) -> Self {
         let chance = Chance::of(seed, "shape");
-        let all = possible();
+        let all = possible(&STAGES);
         let place = usize::try_from(seed % all.len() as u64).unwrap_or(0);
-        let (fault, stage, plots) = all[place];
+        let (fault, stage) = all[place];
+        let plots = plots(stage);
         // The first time round nothing else goes wrong, so that what is aimed at is met.
         let is_first = seed < all.len() as u64;
         let most = match (stage, is_first) {
@@ -140,6 +151,7 @@ impl Shape {
                 false => chance.one_of(&[5, 20, 60]),
             },
             is_loose: stage == "hold" || chance.permille(400),
+            meets: Meets::default(),
         }
     }
 }
@@ -148,8 +160,7 @@ impl Shape {
     /// One of those in which a colour is cleaned up.
     pub fn cleaned_up(seed: u64) -> Self {
         let chance = Chance::of(seed, "cleaned up");
-        let stages = ["plan", "lock", "update", "verify", "close"];
-        let stage = chance.one_of(&stages);
+        let stage = chance.one_of(&STAGES_OF_CLEAN_UP);
         let fault = chance.one_of(&Fault::ALL);
         let aimed = impossible(fault, stage).is_none().then(|| Aimed {
             fault,
@@ -161,6 +172,7 @@ impl Shape {
             aimed,
             rate: chance.one_of(&[0, 5, 20, 60]),
             is_loose: chance.permille(400),
+            meets: Meets::default(),
         }
     }
 }
@@ -170,7 +182,7 @@ impl Shape {
     pub fn released(seed: u64) -> Self {
         let chance = Chance::of(seed, "released");
         let stages = [
-            "lock", "update", "roll out", "verify", "plan", "hold", "flip", "move", "watch",
+            "lock", "update", "roll out", "verify", "middle", "hold", "flip", "move", "watch",
             "undo", "restore", "close",
         ];
         let stage = chance.one_of(&stages);
@@ -180,24 +192,64 @@ impl Shape {
             stage,
             after: chance.between(0, 4),
         });
-        Self {
+        let shape = Self {
             plot: Plot::Released,
             aimed,
             rate: chance.one_of(&[0, 5, 20, 60]),
             is_loose: chance.permille(400),
+            meets: Meets::of(seed),
+        };
+        shape.in_turn(seed)
+    }
+
+    /// Every third seed has a fault and a stage in turn, and what brings it there.
+    fn in_turn(self, seed: u64) -> Self {
+        if seed % 3 != 0 {
+            return self;
+        }
+        let all = possible(&STAGES_OF_RELEASE);
+        let place = usize::try_from(seed / 3 % all.len() as u64).unwrap_or(0);
+        let (fault, stage) = all[place];
+        let chance = Chance::of(seed, "released in turn");
+        let comes_back = matches!(stage, "undo" | "return");
+        let mut meets = match comes_back {
+            true => Meets::default(),
+            false => self.meets,
+        };
+        match stage {
+            "smoke" => meets.smoke = Some(chance.one_of(&[Pods::Well, Pods::Rebuilt(3)])),
+            "approve" => meets.approval = Some(chance.one_of(&[Answer::Yes, Answer::YesToOther])),
+            "freeze" => meets.freeze = Some((chance.between(0, 20), Thaw::By(30))),
+            _ => {}
+        }
+        let after = match stage {
+            "middle" | "move" | "return" | "close" | "verify" | "undo" => chance.between(0, 1),
+            _ if fault.is_of_writes() => chance.between(0, 1),
+            _ => chance.between(0, 4),
+        };
+        Self {
+            aimed: Some(Aimed {
+                fault,
+                stage,
+                after,
+            }),
+            rate: match comes_back {
+                true => 0,
+                false => self.rate,
+            },
+            meets: Meets {
+                comes_back,
+                ..meets
+            },
+            ..self
         }
     }
 }
 
-/// Every fault at every stage where it can happen.
-pub fn possible() -> Vec<(Fault, &'static str, &'static [Plot])> {
-    let mut all = Vec::new();
-    for fault in Fault::ALL {
-        for (stage, plots) in STAGES {
-            if impossible(fault, stage).is_none() {
-                all.push((fault, stage, plots));
-            }
-        }
-    }
-    all
+/// Every fault at every one of `stages` where it can happen.
+pub fn possible(stages: &[&'static str]) -> Vec<(Fault, &'static str)> {
+    let of = |fault| stages.iter().map(move |stage| (fault, *stage));
+    let all = Fault::ALL.into_iter().flat_map(of);
+    all.filter(|(fault, stage)| impossible(*fault, stage).is_none())
+        .collect()
 }

@@ -15,9 +15,11 @@ use wheelhouse::ops::bastion::{Bastion, Clock, Person, Timing};
 use wheelhouse::ops::{Entry, Kept, Step, What};
 
 use super::chance::Chance;
+use super::law::Test;
+use super::release;
 use super::sky;
 use super::wire;
-use super::world::{NAMESPACE, RECORDS, World, scope};
+use super::world::{NAMESPACE, RECORDS, World, lock, scope};
 
 /// What a process is known to be at.
 #[derive(Debug, Default)]
@@ -97,8 +99,14 @@ impl Process {
         let service = tower::service_fn(move |request| wire::send(process.clone(), request));
         let (wall, boot, chance) = (self.clone(), self.clone(), self.clone());
         let seat = format!("{}@bastion", self.who);
+        let cluster = Cluster::over(service, NAMESPACE, Some(RECORDS));
+        let asking = self.clone();
+        let probes = lock(&self.world.meets).probes();
         Bastion {
-            cluster: Cluster::over(service, NAMESPACE, Some(RECORDS)),
+            cluster: match probes.is_empty() {
+                true => cluster,
+                false => cluster.told(move |pod, _, _| release::answer(&asking, pod)),
+            },
             // Each bastion has a configuration of its own, which may call the environment otherwise.
             scope: self.world.demanding(scope(match self.who {
                 "alice" => "production",
@@ -121,7 +129,7 @@ impl Process {
             journals: None,
             github: None,
             how: Default::default(),
-            probes: Vec::new(),
+            probes,
             hooks: Vec::new(),
             planted: self.world.planted,
         }
@@ -203,7 +211,11 @@ impl Process {
         let mut state = self.state();
         match &entry.what {
             What::Began { step, attempt } => {
-                state.stage = step.word();
+                state.stage = match step {
+                    // That before all is called so too.
+                    Step::Plan => "middle",
+                    step => step.word(),
+                };
                 state.attempt = *attempt;
             }
             What::Closed { .. } => state.stage = "close",
@@ -217,10 +229,32 @@ impl Process {
             _ => {}
         }
         drop(state);
+        if let What::Began {
+            step: Step::Smoke,
+            attempt,
+        } = &entry.what
+        {
+            // Whoever takes it over hears all of it again.
+            let operation = self.state().operation.clone();
+            let mut law = self.world.law();
+            let test = law.tests.entry(operation).or_default();
+            if *attempt > test.attempt {
+                *test = Test::of(*attempt);
+            }
+        }
         match &entry.what {
             What::Began { step, .. } => self.watches(*step == Step::Watch),
             What::Passed { .. } | What::Failed { .. } => self.watches(false),
             _ => {}
+        }
+    }
+
+    /// A test that somebody else was at begins from zero.
+    pub fn tests_anew(&self) {
+        let operation = self.state().operation.clone();
+        let mut law = self.world.law();
+        if let Some(test) = law.tests.get_mut(&operation) {
+            *test = Test::of(test.attempt);
         }
     }
 

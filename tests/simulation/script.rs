@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use wheelhouse::ops::engine::{self, Ended};
-use wheelhouse::ops::{Entry, OperationKind, Request, What, record};
+use wheelhouse::ops::plan::Probe;
+use wheelhouse::ops::{Entry, OperationKind, Request, Step, What, record};
 
 use super::law::Rule;
 use super::process::Process;
@@ -21,7 +22,7 @@ pub enum End {
     Said,
 }
 
-pub fn request(kind: OperationKind) -> Request {
+pub fn request(kind: OperationKind, probes: Vec<Probe>) -> Request {
     Request {
         reason: Some("simulated".into()),
         images: match kind {
@@ -30,6 +31,7 @@ pub fn request(kind: OperationKind) -> Request {
                 .into(),
             _ => Default::default(),
         },
+        probes,
         ..Request::new(kind)
     }
 }
@@ -39,7 +41,7 @@ pub async fn operate(process: Arc<Process>, kind: OperationKind) -> End {
     let (_never, stop) = watch::channel(false);
     let bastion = process.bastion();
     let work = async {
-        let prepared = engine::prepare(&bastion, request(kind)).await;
+        let prepared = engine::prepare(&bastion, request(kind, bastion.probes.clone())).await;
         let prepared = prepared.map_err(|why| format!("{why:?}"))?;
         if let Err(refusal) = prepared.plan() {
             return Err(refusal.why.to_string());
@@ -125,6 +127,9 @@ async fn carry_out(process: &Arc<Process>, run: engine::Run) -> Ended {
     if run.kept().is_resumed() {
         let epochs = process.state().epochs.clone();
         process.world.law().fence(&epochs);
+        if run.kept().operation.open_step() == Some(&Step::Smoke) {
+            process.tests_anew();
+        }
     }
     let ear = process.clone();
     let run = run.told_by(move |entry: &Entry| ear.heard(entry));

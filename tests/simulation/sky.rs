@@ -14,7 +14,7 @@ use wheelhouse::estate::{Fault, FaultKind, Labels};
 use wheelhouse::ops::monitoring::{Answer, Monitoring, Question};
 
 use super::chance::Chance;
-use super::plot::Plot;
+use super::plot::{Plot, Shape};
 use super::process::Process;
 
 /// What monitoring says for a while.
@@ -36,9 +36,19 @@ pub struct Sky(Vec<(u64, Says)>);
 
 impl Sky {
     /// That of a seed; none where the plot knows no monitoring.
-    pub fn of(seed: u64, plot: Plot) -> Option<Self> {
+    pub fn of(seed: u64, shape: &Shape) -> Option<Self> {
+        let (plot, meets) = (shape.plot, shape.meets);
+        let chance = Chance::of(seed, "sky");
+        let is_ill = chance.permille(600);
         let chance = Chance::of(seed, "sky");
         let (from, until) = match plot {
+            // A deploy takes about twenty seconds, and so does the soak after it.
+            Plot::Released if meets.comes_back => (chance.between(24_000, 38_000), 400_000),
+            Plot::Released if meets.has_sky && is_ill => {
+                let from = chance.one_of(&[0, chance.between(1, 60_000)]);
+                (from, from + chance.between(10_000, 120_000))
+            }
+            Plot::Released if meets.has_sky => return Some(Self::default()),
             // In the soak as a rule, and now and then from the beginning.
             Plot::Alarmed if chance.permille(150) => (0, 400_000),
             Plot::Alarmed => (chance.between(4_000, 22_000), 400_000),
@@ -50,6 +60,8 @@ impl Sky {
         };
         let says = match plot {
             Plot::Alarmed => Says::Fires,
+            Plot::Released if meets.comes_back => Says::Fires,
+            Plot::Released => chance.one_of(&[Says::Fires, Says::Fires, Says::Nan, Says::Away]),
             _ => chance.one_of(&[Says::Nan, Says::Away]),
         };
         let before = (from > 0).then_some((0, Says::Well));

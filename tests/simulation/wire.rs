@@ -52,6 +52,8 @@ pub async fn send(process: Arc<Process>, request: Request<kube::client::Body>) -
         ready: process.world.ready_for(&asked).await,
         is_meant: process.world.is_meant(&asked).await,
         is_live: process.world.is_live(&asked).await,
+        is_tested: process.world.is_tested(&asked).await,
+        frozen: process.world.frozen_for(&asked),
     };
     let fault = choose(&process, &asked);
     let letter = Letter {
@@ -189,6 +191,8 @@ impl Letter {
                 ready: usize::MAX,
                 is_meant: true,
                 is_live: false,
+                is_tested: true,
+                frozen: 0,
             },
             false => self.sent,
         };

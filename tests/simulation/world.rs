@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use axum::body::Body;
@@ -19,6 +19,7 @@ use super::chance::Chance;
 use super::fault::{Aimed, Fault};
 use super::law::Law;
 use super::process::Process;
+use super::release::Meets;
 use super::sky::Sky;
 
 pub const NAMESPACE: &str = "production";
@@ -46,6 +47,12 @@ pub struct World {
     pub late: AtomicUsize,
     /// What a cutover demands, and the templates of GREEN for which it is there.
     pub demands: Mutex<Option<(Demand, BTreeSet<String>)>>,
+    /// What a release meets.
+    pub meets: Mutex<Meets>,
+    /// How many pods were asked.
+    pub asks: AtomicU64,
+    /// Nobody decides on anything any more.
+    pub is_over: AtomicBool,
 }
 
 /// What a cutover demands beside all that every one does.
@@ -88,6 +95,9 @@ impl World {
             hits: Mutex::default(),
             late: AtomicUsize::new(0),
             demands: Mutex::default(),
+            meets: Mutex::default(),
+            asks: AtomicU64::new(0),
+            is_over: AtomicBool::new(false),
         })
     }
 
@@ -173,7 +183,8 @@ impl World {
     pub async fn send(&self, request: Request<Body>) -> Response<Body> {
         let mut response = self.router.clone().oneshot(request).await.unwrap();
         // An approval ends by the server's clock, which a server over a socket tells with each answer.
-        if lock(&self.demands).is_some() {
+        let needs_clock = lock(&self.meets).needs_clock();
+        if needs_clock || lock(&self.demands).is_some() {
             let now =
                 self.epoch + SignedDuration::from_millis(i64::try_from(self.now()).unwrap_or(0));
             let date = now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
