@@ -52,6 +52,8 @@ pub enum Rule {
     FreezeIsObeyed,
     /// A release brought live what did not pass its own test.
     OnlyWhatPassed,
+    /// A way back was given up though the API was away for a short time only.
+    WayBackIsGone,
 }
 
 /// Who sent a request, as it was when it was sent.
@@ -315,6 +317,9 @@ impl Law {
     }
 }
 
+/// Milliseconds without a renewal after which a worker stops itself.
+const LEASE: u64 = 40_000;
+
 /// Milliseconds that the last answer may be old at a flip: two intervals, and the time to send it.
 const OLDEST: u64 = 15_000;
 
@@ -537,6 +542,14 @@ impl World {
                 let names = names.split([',', ';', ' ']).filter(|name| !name.is_empty());
                 self.law().is_left.extend(names.map(str::to_owned));
             }
+            let failed = &what["failed"];
+            let reason = failed["reason"].as_str().unwrap_or_default();
+            let is_given_up =
+                !failed["step"]["undo"].is_null() && reason.starts_with("nothing was sent");
+            if is_given_up && !self.was_away(&id) {
+                let words = format!("{id}: {}", short(what));
+                self.law().breaks(Rule::WayBackIsGone, words);
+            }
             let step = &what["passed"]["step"];
             if step == "watch" || !step["move"].is_null() || !step["return"].is_null() {
                 self.law()
@@ -584,6 +597,17 @@ impl World {
                 );
             }
         }
+    }
+
+    /// Whether a worker of `id` was just cut off for so long that it must take its Leases for lost.
+    fn was_away(&self, id: &str) -> bool {
+        let now = self.now();
+        let is_long = |(from, until): &(u64, u64)| {
+            *until - *from >= LEASE && *until + LEASE >= now && *from <= now
+        };
+        let processes = self.processes();
+        let mut workers = processes.iter().filter(|p| p.state().operation == id);
+        workers.any(|worker| worker.state().cut.iter().any(is_long))
     }
 
     /// An outage ends no soak, and an alert that fires all the while lets none pass.
