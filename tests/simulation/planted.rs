@@ -1,5 +1,6 @@
 //! The simulation catches bugs: ten are planted, each where it matters, and each is found by the rule
-//! that it breaks; the same seeds hold without it.
+//! that it breaks; the same seeds hold without it. Two of them are planted in a release as well. (An approval that is kept
+//! is not caught there, since nothing comes of it: a release's flips are held to what ran when it asked, too.)
 
 use wheelhouse::ops::bastion::Planted;
 
@@ -8,6 +9,8 @@ use super::fault::{Aimed, Fault};
 use super::law::Rule;
 use super::play::play;
 use super::plot::{Plot, Shape};
+use super::release::Meets;
+use super::sky::{Says, Sky};
 use super::world::Demand;
 
 /// Within so many seeds.
@@ -26,7 +29,7 @@ fn shape(seed: u64, plots: &[Plot], faults: &[Fault], stage: &'static str) -> Sh
         aimed,
         rate: 0,
         is_loose: true,
-        meets: Default::default(),
+        meets: Meets::default(),
     }
 }
 
@@ -127,4 +130,38 @@ fn i_9_a_gate_that_passes_on_nan_is_caught() {
     is_caught(Planted::NanPasses, Rule::GatesAreClosed, |seed| {
         shape(seed, &[Plot::Blind], &[], "")
     });
+}
+
+/// A release on whose way nobody comes between.
+fn released(seed: u64, meets: Meets, faults: &[Fault], stage: &'static str) -> Shape {
+    Shape {
+        meets,
+        ..shape(seed, &[Plot::Released], faults, stage)
+    }
+}
+
+#[test]
+fn i_5_a_release_that_holds_no_autoscaler_is_caught() {
+    is_caught(Planted::NotHeld, Rule::CapacityIsHeld, |seed| {
+        released(seed, Meets::default(), &[], "")
+    });
+}
+
+#[test]
+fn i_9_a_release_that_passes_on_nan_is_caught() {
+    let meets = Meets {
+        has_sky: true,
+        ..Meets::default()
+    };
+    let shape = |seed| released(seed, meets, &[], "");
+    // One in which nothing else is said when the deploy is done.
+    let is_blind = |seed: &u64| {
+        let sky = Sky::of(*seed, &shape(*seed));
+        sky.is_some_and(|sky| sky.has_said(Says::Nan, 40_000, 35_000))
+    };
+    let seed = (1..).find(is_blind).unwrap();
+    let broken = play(seed, shape(seed), Some(Planted::NanPasses)).broken;
+    let is_it = |(rule, _): &(Rule, String)| *rule == Rule::GatesAreClosed;
+    assert!(broken.iter().any(is_it), "seed {seed}: {broken:?}");
+    assert_eq!(play(seed, shape(seed), None).broken, [], "seed {seed}");
 }
