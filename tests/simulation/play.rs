@@ -146,7 +146,7 @@ async fn act(world: &Arc<World>, plot: Plot) {
             _ => None,
         },
         Plot::ThereAndBack => None,
-        Plot::Released if lock(&world.meets).comes_back => None,
+        Plot::Released if lock(&world.meets).is_alone => None,
         Plot::Released => beside(world),
         Plot::CleanedUp => Some(meanwhile(world, soon)),
         Plot::Demanding(_) => {

@@ -202,45 +202,44 @@ impl Shape {
         shape.in_turn(seed)
     }
 
-    /// Every third seed has a fault and a stage in turn, and what brings it there.
+    /// Every third seed has a fault and a stage in turn; every other time round nothing else gets in its way.
     fn in_turn(self, seed: u64) -> Self {
-        if seed % 3 != 0 {
+        let all = possible(&STAGES_OF_RELEASE);
+        let (turn, many) = (seed / 3, all.len() as u64);
+        if !seed.is_multiple_of(3) {
             return self;
         }
-        let all = possible(&STAGES_OF_RELEASE);
-        let place = usize::try_from(seed / 3 % all.len() as u64).unwrap_or(0);
-        let (fault, stage) = all[place];
+        let (fault, stage) = all[usize::try_from(turn % many).unwrap_or(0)];
+        let is_alone = turn / many % 2 == 0;
         let chance = Chance::of(seed, "released in turn");
-        let comes_back = matches!(stage, "undo" | "return");
-        let mut meets = match comes_back {
+        let mut meets = match is_alone {
             true => Meets::default(),
             false => self.meets,
         };
         match stage {
             "smoke" => meets.smoke = Some(chance.one_of(&[Pods::Well, Pods::Rebuilt(3)])),
             "approve" => meets.approval = Some(chance.one_of(&[Answer::Yes, Answer::YesToOther])),
+            // The freeze is made, and the thaw is a patch.
             "freeze" => meets.freeze = Some((chance.between(0, 20), Thaw::By(30))),
+            "undo" | "return" => meets.comes_back = true,
             _ => {}
         }
-        let after = match stage {
-            "middle" | "move" | "return" | "close" | "verify" | "undo" => chance.between(0, 1),
-            _ if fault.is_of_writes() => chance.between(0, 1),
-            _ => chance.between(0, 4),
+        let most = match stage {
+            // A single request, or a single write.
+            "hold" | "approve" => 0,
+            _ if fault.is_of_writes() => 0,
+            "smoke" | "middle" | "move" | "return" | "close" | "verify" => 1,
+            _ => 4,
         };
         Self {
             aimed: Some(Aimed {
                 fault,
                 stage,
-                after,
+                after: chance.between(0, most),
             }),
-            rate: match comes_back {
-                true => 0,
-                false => self.rate,
-            },
-            meets: Meets {
-                comes_back,
-                ..meets
-            },
+            rate: if is_alone { 0 } else { self.rate },
+            is_loose: stage == "hold" || self.is_loose,
+            meets: Meets { is_alone, ..meets },
             ..self
         }
     }

@@ -39,8 +39,10 @@ pub struct Meets {
     pub smoke: Option<Pods>,
     /// Whether monitoring is there.
     pub has_sky: bool,
-    /// An alarm in the soak, and nobody beside it: traffic comes back.
+    /// An alarm in the soak: traffic comes back.
     pub comes_back: bool,
+    /// Nobody is beside it.
+    pub is_alone: bool,
 }
 
 /// What somebody else answers whoever asks for an approval.
@@ -122,6 +124,7 @@ impl Meets {
             smoke: chance.permille(350).then_some(pods),
             has_sky: chance.permille(250),
             comes_back: false,
+            is_alone: false,
         }
     }
 
