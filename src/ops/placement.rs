@@ -66,9 +66,10 @@ fn kills() -> Option<bool> {
 
 /// What one file says.
 fn said(text: &str) -> Option<bool> {
-    let mut values = text
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("KillUserProcesses="));
+    let mut values = text.lines().filter_map(|line| {
+        let (key, value) = line.split_once('=')?;
+        (key.trim() == "KillUserProcesses").then_some(value)
+    });
     values
         .next_back()
         .map(|value| matches!(value.trim(), "yes" | "true" | "1" | "on"))
@@ -95,5 +96,6 @@ mod tests {
             Some(true)
         );
         assert_eq!(said(" KillUserProcesses=no"), Some(false));
+        assert_eq!(said("KillUserProcesses = yes"), Some(true));
     }
 }
