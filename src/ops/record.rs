@@ -17,7 +17,7 @@ use crate::estate::{Fault, FaultKind, Record, Safe};
 
 /// What of a record's room is for what an operation needs to go on and to end: notes and pauses end before it.
 const RESERVE: usize = 32 << 10;
-/// Closed operations of one namespace that are kept.
+/// Closed operations of one target that are kept.
 const KEPT: usize = 20;
 /// How often a note is tried beside others who write.
 const NOTES: u32 = 20;
@@ -297,18 +297,26 @@ fn is_open(kept: &Kept) -> Result<(), Safe> {
     }
 }
 
-/// Deletes what is beyond the last closed operations of this namespace. What cannot be deleted stays.
+/// Deletes what is beyond the last closed operations of each target in this namespace: a neighbour that is busy takes nobody's
+/// last test away. What cannot be deleted stays.
 pub async fn prune(bastion: &Bastion) {
     let Ok((records, _)) = list(bastion).await else {
         return;
     };
-    let closed: Vec<Kept> = records
-        .into_iter()
-        // One whose glass is broken is what keeps the line on every screen.
+    let mut closed: BTreeMap<Option<Safe>, Vec<Kept>> = BTreeMap::new();
+    // One whose glass is broken is what keeps the line on every screen.
+    for kept in (records.into_iter())
         .filter(|k| k.operation.closed.is_some() && k.operation.open_glass().is_none())
-        .collect();
-    let many = closed.len().saturating_sub(KEPT);
-    for old in closed.into_iter().take(many) {
+    {
+        let plan = kept.operation.plan.as_ref();
+        let target = plan.and_then(|plan| plan.locks().into_iter().min());
+        closed.entry(target).or_default().push(kept);
+    }
+    let beyond = closed.into_values().flat_map(|of| {
+        let many = of.len().saturating_sub(KEPT);
+        of.into_iter().take(many)
+    });
+    for old in beyond.collect::<Vec<_>>() {
         let (uid, version) = &old.version;
         let name = marks::record_name(&old.id);
         let answer = bastion.timing.answer;
