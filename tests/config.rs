@@ -1375,9 +1375,15 @@ fn what_is_wrong_with_gates_is_told_with_its_place() {
         alone.contains("16:1: environment[0].gates.interval: of no use without a Prometheus"),
         "{alone}"
     );
-    let (soak, _) = accepted(&format!(
+    let (soak, warnings) = accepted(&format!(
         "{SMALL}[environment.gates]\nsoak = 5\non_failure = \"hold\"\n"
     ));
+    // Nothing is cut over there: nobody would ask for it.
+    let said = warnings[0].to_string();
+    assert!(
+        said.contains("without [environment.traffic] nothing is cut over"),
+        "{said}"
+    );
     assert_eq!(
         (
             soak.environments[0].gates.soak,

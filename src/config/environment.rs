@@ -117,6 +117,10 @@ fn environment(walk: &mut Walk<'_>, node: &Node<'_>, general: &General) -> Optio
     {
         gates::lacks_smoke(walk, node);
     }
+    if let Some(Some((node, read))) = &gates {
+        let is_dispatched = matches!(&deployment, Some(Some(super::Deployment::Workflow(_))));
+        gates::void(walk, node, read, switch.is_some(), is_dispatched);
+    }
     let tier = tier?;
     Some(Environment {
         name: name?,

@@ -179,6 +179,26 @@ pub(super) fn lacks_smoke(walk: &mut Walk<'_>, node: &Node<'_>) {
     useless(walk, node, &["smoke"], found, expected);
 }
 
+/// What of it is asked by nobody: without a switch nothing is cut over, and GitHub reviews what a workflow deploys.
+pub(super) fn void(
+    walk: &mut Walk<'_>,
+    node: &Node<'_>,
+    gates: &Gates,
+    has_switch: bool,
+    is_dispatched: bool,
+) {
+    let found = match (has_switch, gates.approval) {
+        (false, _) => {
+            "gates of cutovers, and without [environment.traffic] nothing is cut over: a deploy in place asks none of them"
+        }
+        (true, Approval::Github) if !is_dispatched => {
+            "\"github review\", and no workflow deploys here ([environment.deployment] strategy = \"workflow\"): nobody reviews what goes live"
+        }
+        _ => return,
+    };
+    walk.warn(&node.path, &node.span, found.to_owned());
+}
+
 /// What of it asks a repository that there is not.
 pub(super) fn lacks_github(walk: &mut Walk<'_>, node: &Node<'_>) {
     let (found, expected) = (
