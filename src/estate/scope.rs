@@ -102,6 +102,16 @@ pub struct Soak {
     pub restarts: Option<u32>,
 }
 
+impl Soak {
+    /// Whether `other` would watch less, bear more, or leave traffic where this one brings it back.
+    pub fn is_stricter_than(&self, other: &Self) -> bool {
+        let bears_more = |ours: u32| other.restarts.is_none_or(|theirs| theirs > ours);
+        other.watch_s < self.watch_s
+            || (self.on_failure == OnFailure::Return && other.on_failure != OnFailure::Return)
+            || self.restarts.is_some_and(bears_more)
+    }
+}
+
 impl Default for Soak {
     fn default() -> Self {
         Self {

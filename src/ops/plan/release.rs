@@ -80,6 +80,9 @@ pub struct Demands {
     pub approval: bool,
     /// Monitoring.
     pub monitoring: bool,
+    /// A green run of the commit.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ci: bool,
     /// The revision of each Deployment, where what deploys is not told which images it gives them: one of them is to
     /// change (I-49).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -95,6 +98,7 @@ impl Demands {
         Self {
             approval: estate.approver() == Approver::Other,
             monitoring: estate.alerts.is_some(),
+            ci: estate.needs_ci(),
             revisions: match plan.how.is_image() {
                 true => BTreeMap::new(),
                 false => plan.rolls.iter().filter_map(revision).collect(),
@@ -125,6 +129,10 @@ impl Plan {
                 let said = "monitoring was to be asked when it began, and none is configured here: whoever began it goes on, or cut over";
                 return Some(said.into());
             }
+            if demands.ci && !estate.needs_ci() {
+                let said = "a green run of its commit was demanded when it began, and is not here: whoever began it goes on, or cut over";
+                return Some(said.into());
+            }
             let revision = |name: &Safe| estate.deployments.value.get(name)?.revision.clone();
             let is_same = |(name, was): (&Safe, &Safe)| revision(name).as_ref() == Some(was);
             if !demands.revisions.is_empty() && demands.revisions.iter().all(is_same) {
@@ -134,6 +142,10 @@ impl Plan {
                 );
                 return Some(said.into());
             }
+        }
+        if self.soak.is_stricter_than(&cutover.soak) {
+            let said = "it would be watched less than it was to be when it began, by the configuration here: whoever began it goes on, or cut over";
+            return Some(said.into());
         }
         if let Some(why) = self.unasked(estate) {
             return Some(why);
