@@ -72,6 +72,9 @@ use coverage::Coverage;
 use play::{Played, play};
 use plot::{STAGES, STAGES_OF_CLEAN_UP, STAGES_OF_RELEASE, Shape};
 
+/// The story of each seed.
+type Shapes = fn(u64) -> Shape;
+
 /// A number from the environment.
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
@@ -197,7 +200,7 @@ fn what_was_broken_once_is_not_any_more() {
 
 #[test]
 fn one() {
-    let all: [(&str, fn(u64) -> Shape); 3] = [
+    let all: [(&str, Shapes); 3] = [
         ("SIM_SEED", Shape::of),
         ("SIM_CLEANED", Shape::cleaned_up),
         ("SIM_RELEASED", Shape::released),

@@ -179,7 +179,6 @@ fn p11_a_wall_clock_that_jumps_an_hour_neither_loses_nor_steals_a_lease() {
 
 /// An alarm in the soak, and the API is away when the second Service is to go back: five looks are no reason to leave it.
 #[test]
-#[ignore = "flip.rs gives a way back up after five looks that were not answered; its mending is under way"]
 fn i_32_a_way_back_waits_for_an_api_that_is_away() {
     for seed in [14, 15, 42, 50] {
         let shape = Shape {
