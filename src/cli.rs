@@ -185,7 +185,7 @@ fn run(arguments: &Arguments) -> Exit {
         Some(Verb::Approval(verb)) => {
             with(arguments, |loaded| approval::run(loaded, verb, may_write))
         }
-        Some(Verb::Op(verb)) => with(arguments, |loaded| op::run(loaded, verb)),
+        Some(Verb::Op(verb)) => with(arguments, |loaded| op::run(loaded, verb, may_write)),
         Some(Verb::Worker) => worker::run(),
         Some(Verb::Init(wanted)) => init::run(arguments.config.as_deref(), wanted),
         Some(Verb::Doctor(wanted)) => doctor::run(arguments, read(arguments), wanted),

@@ -47,6 +47,8 @@ mod smoke;
 mod speed;
 #[path = "operations/stopped.rs"]
 mod stopped;
+#[path = "operations/taken.rs"]
+mod taken;
 #[path = "operations/verify.rs"]
 mod verify;
 #[path = "operations/workflow.rs"]

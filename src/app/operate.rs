@@ -46,6 +46,8 @@ pub struct Proposal {
     pub lifted: Lifted,
     /// What a deploy is to bring.
     pub images: Images,
+    /// Where a rollback goes, as it was shown first: what is live may change while it is read.
+    pub to: Option<Safe>,
     /// How far its worker is.
     pub worker: Worker,
 }
@@ -239,8 +241,13 @@ fn open(state: &mut State, wish: Wish, ask: Ask, fields: Vec<Field>, glass: bool
         wish,
         lifted: Lifted { overrides, glass },
         images: Images::of(state.environment(), &fields, 0),
+        to: None,
         worker: Worker::Absent,
     };
+    if let Wish::Start(OperationKind::Rollback) = proposal.wish {
+        let plan = judged_of(state, &proposal, OperationKind::Rollback).0;
+        proposal.to = plan.map(|plan| plan.to).filter(|to| !to.is_empty());
+    }
     want(state, &mut proposal);
     plan::open(state, Subject::Operation(proposal), fields, ask);
 }
@@ -353,7 +360,10 @@ fn plain(state: &State, kind: OperationKind) -> Request {
 fn requested(state: &State, proposal: &Proposal, kind: OperationKind) -> Result<Request, Safe> {
     let environment = &state.environments[proposal.environment];
     let images = proposal.images.read.as_ref().map_err(Clone::clone)?;
-    Ok(request(environment, kind, &proposal.lifted, images))
+    Ok(Request {
+        to: proposal.to.clone(),
+        ..request(environment, kind, &proposal.lifted, images)
+    })
 }
 
 /// What a worker is asked for; the reasons come with the confirmation.
@@ -367,6 +377,7 @@ fn request(
         images: images.clone(),
         how: match kind {
             OperationKind::Deploy | OperationKind::Release => environment.how.of(images),
+            OperationKind::Rollback => environment.how.back(&environment.estate.scope),
             _ => How::Image,
         },
         probes: match kind {

@@ -17,7 +17,7 @@ use crate::ops::bastion::Bastion;
 use crate::ops::engine;
 use crate::ops::eyes::Eyes;
 use crate::ops::kept::{self, Kept, is_id};
-use crate::ops::{What, lease_selector, marks, policy, record};
+use crate::ops::{OperationKind, What, lease_selector, marks, policy, record};
 
 #[derive(Clone, Debug, clap::Subcommand)]
 pub(super) enum Verb {
@@ -36,9 +36,19 @@ pub(super) enum Verb {
     /// Ask its worker to stop and to undo what it did.
     Abort(Reasoned),
     /// Take it over and go on: for one whose worker is dead. A worker that lives is cut off.
-    Adopt(One),
+    Adopt {
+        #[command(flatten)]
+        one: One,
+        #[command(flatten)]
+        sure: Sure,
+    },
     /// End it as it stands, without undoing anything.
-    Abandon(Reasoned),
+    Abandon {
+        #[command(flatten)]
+        asked: Reasoned,
+        #[command(flatten)]
+        sure: Sure,
+    },
     /// Follow up a broken glass: the red line goes from every screen, the note stays in the record.
     CloseGlass(Reasoned),
 }
@@ -61,16 +71,23 @@ pub(super) struct Reasoned {
     reason: String,
 }
 
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(super) struct Sure {
+    /// Cut its worker off though that is alive.
+    #[arg(long)]
+    yes: bool,
+}
+
 /// The shape of an operation in JSON.
 const SCHEMA: &str = "wheelhouse.operation/v1";
 
 /// Runs the verb.
-pub(super) fn run(loaded: &Loaded, verb: &Verb) -> Exit {
+pub(super) fn run(loaded: &Loaded, verb: &Verb, may_write: bool) -> Exit {
     let runtime = match runtime(2) {
         Ok(runtime) => runtime,
         Err(exit) => return exit,
     };
-    let done = runtime.block_on(perform(loaded, verb));
+    let done = runtime.block_on(perform(loaded, verb, may_write));
     runtime.shutdown_timeout(Duration::from_millis(300));
     done.unwrap_or_else(|(exit, words)| {
         complain(&format!("wheelhouse: {words}\n"));
@@ -80,7 +97,7 @@ pub(super) fn run(loaded: &Loaded, verb: &Verb) -> Exit {
 
 type Done = Result<Exit, (Exit, Safe)>;
 
-async fn perform(loaded: &Loaded, verb: &Verb) -> Done {
+async fn perform(loaded: &Loaded, verb: &Verb, may_write: bool) -> Done {
     match verb {
         Verb::List { environment, json } => list(loaded, environment.as_deref(), *json).await,
         Verb::Show(one) => {
@@ -107,8 +124,9 @@ async fn perform(loaded: &Loaded, verb: &Verb) -> Done {
             say(&format!("asked; it is {}\n", text::state(&kept, &carried)));
             Ok(Exit::Ok)
         }
-        Verb::Adopt(one) => {
-            let (bastion, _) = find(loaded, &one.id).await?;
+        Verb::Adopt { one, sure } => {
+            let (bastion, kept) = find(loaded, &one.id).await?;
+            may_take(loaded, &bastion, &kept, may_write, *sure).await?;
             let place = operate::place(loaded, &bastion.scope.name)
                 .map_err(|why| (Exit::Usage, why.into()))?;
             let (asked, stop) = watch::channel(false);
@@ -125,8 +143,9 @@ async fn perform(loaded: &Loaded, verb: &Verb) -> Done {
             say("the broken glass is followed up; the note stands in the record\n");
             Ok(Exit::Ok)
         }
-        Verb::Abandon(asked) => {
-            let (bastion, _) = find(loaded, &asked.id).await?;
+        Verb::Abandon { asked, sure } => {
+            let (bastion, kept) = find(loaded, &asked.id).await?;
+            may_take(loaded, &bastion, &kept, may_write, *sure).await?;
             let reason = Safe::new(&asked.reason);
             let left = engine::abandon(&bastion, &asked.id, reason).await;
             let (left, hooks) = left.map_err(|why| (Exit::Bad, why))?;
@@ -135,6 +154,40 @@ async fn perform(loaded: &Loaded, verb: &Verb) -> Done {
             Ok(Exit::Ok)
         }
     }
+}
+
+/// Whoever takes an operation over changes the environment, and cuts off whoever is at it: what a key asks for, words ask
+/// for too. A rollback is never in the way of anybody (SAFETY, rule 9).
+async fn may_take(
+    loaded: &Loaded,
+    bastion: &Bastion,
+    kept: &Kept,
+    may_write: bool,
+    sure: Sure,
+) -> Result<(), (Exit, Safe)> {
+    let name = &bastion.scope.name;
+    let kind = kept.operation.plan.as_ref().map(|plan| plan.kind);
+    if kind == Some(OperationKind::Rollback) {
+        return Ok(());
+    }
+    if loaded.is_read_only(name) && !may_write {
+        let why = format!("{name} is read-only: say --write too, or look with `op show`");
+        return Err((Exit::Usage, why.into()));
+    }
+    let is_over = kept.operation.closed.is_some();
+    let is_dead = matches!(Held::of(bastion).await.carried(kept), Carried::Orphaned);
+    if is_over || is_dead || sure.yes {
+        return Ok(());
+    }
+    let holder = kept
+        .operation
+        .holder
+        .as_ref()
+        .map_or("somebody", |it| it.as_str());
+    let why = format!(
+        "{holder} is at it, as far as its Lease tells: `op watch` or `op abort` it, or say --yes to cut that worker off"
+    );
+    Err((Exit::Usage, why.into()))
 }
 
 async fn list(loaded: &Loaded, only: Option<&str>, as_json: bool) -> Done {

@@ -172,6 +172,7 @@ fn begin(
                 Err(words) => return usage(&words),
             }
         }
+        (OperationKind::Rollback, None) => loaded.how(&place.scope.name).back(&place.scope),
         // What joins a workflow's operation is the part that the workflow does.
         _ => How::Image,
     };
@@ -307,7 +308,7 @@ async fn operate(place: Place, request: Request, arguments: &Arguments) -> Exit 
              foreground, or have `loginctl enable-linger` run for you",
         );
     }
-    let bastion = match Bastion::connect(&place).await {
+    let bastion = match Bastion::connect_for(&place, kind).await {
         Ok(bastion) => bastion,
         Err(fault) => return trouble(&fault.what),
     };

@@ -78,6 +78,21 @@ impl ReleaseStatus {
         }
     }
 
+    /// Whether a helm is at it, or died at it.
+    pub fn is_pending(&self) -> bool {
+        matches!(self, Self::Pending(_))
+    }
+
+    /// Whether it was not applied in full, and nothing else will be before somebody does something.
+    pub fn is_stuck(&self) -> bool {
+        self.is_pending() || *self == Self::Failed
+    }
+
+    /// Whether helm can go back from it to an older one.
+    pub fn may_go_back(&self) -> bool {
+        self.is_stuck() || *self == Self::Deployed
+    }
+
     /// Helm's word.
     pub fn word(&self) -> &str {
         match self {
@@ -111,6 +126,13 @@ pub enum RenderedKind {
     Service,
     /// It may be a part of a colour.
     Deployment,
+}
+
+impl Revision {
+    /// Whether helm went back to an older one by it.
+    pub fn is_rollback(&self) -> bool {
+        self.description.starts_with("Rollback to ")
+    }
 }
 
 impl Helm {

@@ -13,6 +13,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::OperationKind;
 use super::hook::Hook;
 use super::marks;
 use super::monitoring::{Monitoring, Monitors};
@@ -259,6 +260,18 @@ impl Bastion {
     /// # Errors
     /// The kubeconfig's, the way's, or the credential's fault.
     pub async fn connect(place: &Place) -> Result<Self, Fault> {
+        Self::reach(place, false).await
+    }
+
+    /// The same for an operation of that kind: a name is evidence, and no rollback waits for it (SAFETY, rule 9).
+    ///
+    /// # Errors
+    /// As [`Self::connect`].
+    pub async fn connect_for(place: &Place, kind: OperationKind) -> Result<Self, Fault> {
+        Self::reach(place, kind == OperationKind::Rollback).await
+    }
+
+    async fn reach(place: &Place, may_be_nameless: bool) -> Result<Self, Fault> {
         let target = kubernetes::Target {
             kubeconfig: place.kubeconfig.clone(),
             context: place.context.clone(),
@@ -270,6 +283,10 @@ impl Bastion {
         let user = match cluster.whoami(place.timing.answer).await {
             Ok(user) => user,
             Err(fault) if matches!(fault.kind, FaultKind::Missing | FaultKind::Forbidden) => {
+                "".into()
+            }
+            Err(fault) if may_be_nameless && fault.kind != FaultKind::Config => {
+                tracing::warn!(%fault.what, "who this is was not told");
                 "".into()
             }
             Err(fault) => return Err(fault),

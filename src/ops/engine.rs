@@ -24,6 +24,7 @@ mod wait;
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use futures::FutureExt as _;
 use serde_json::json;
@@ -44,6 +45,9 @@ use crate::estate::ci::Runs;
 use crate::estate::{Estate, Moment, Record, Safe};
 
 pub use start::{Prepared, Refused, abandon, adopt, prepare, warm};
+
+/// How long the end of a rollback waits for a journal that is written beside it.
+const SETTLES: Duration = Duration::from_secs(2);
 
 /// How often an act that was found not done is tried.
 const ATTEMPTS: u32 = 3;
@@ -148,6 +152,15 @@ impl Run {
         self.kept.operation.plan.as_ref()
     }
 
+    /// Who does it, and for whom, where somebody else began it.
+    fn doer(&self) -> Safe {
+        let ours = self.bastion.person.words();
+        match &self.kept.operation.by {
+            Some(by) if *by != ours => format!("{ours}, for {by}").into(),
+            _ => ours,
+        }
+    }
+
     fn is_rollback(&self) -> bool {
         self.plan()
             .is_some_and(|plan| plan.kind == OperationKind::Rollback)
@@ -166,6 +179,7 @@ impl Run {
     async fn carry(mut self) -> Ended {
         let ended = self.work().await;
         std::mem::take(&mut self.hooks).end().await;
+        self.journal.settle(SETTLES);
         ended
     }
 
@@ -265,6 +279,9 @@ impl Run {
     async fn act(&mut self, step: &Step) -> Result<Vec<What>, Ended> {
         #[cfg(debug_assertions)]
         defect(step);
+        if let Some(stopped) = self.frozen_meanwhile(step).await? {
+            return Ok(vec![stopped]);
+        }
         match step {
             Step::Check => self.check().await,
             Step::Hold => self.hold().await,

@@ -14,7 +14,8 @@
 //! release   check ─ a deploy's ─ smoke ─ plan ─ a cutover's from hold on ─▶ done, or rolled back as a cutover
 //! ```
 //!
-//! Without colours a rollback updates and rolls out in place of flips and moves.
+//! Without colours a rollback updates and rolls out in place of flips and moves; where helm deploys it is `run`, which has
+//! helm go back a revision, and rolls out.
 //!
 //! An intent without a result is settled by reading the world, never by acting again.
 
@@ -329,7 +330,9 @@ impl Operation {
         let mut forward = plan.steps();
         forward.retain(|step| match step {
             Step::Move(service) => !self.has_failed(&Step::Flip(service.clone())),
-            Step::RollOut(name) => !self.has_failed(&Step::Update(name.clone())),
+            Step::RollOut(name) => {
+                !self.has_failed(&Step::Run) && !self.has_failed(&Step::Update(name.clone()))
+            }
             _ => true,
         });
         if !self.is_going_back() {
@@ -399,7 +402,7 @@ impl Operation {
         // An idle colour that was half deployed takes no traffic.
         let touches = |s: &Step| match s {
             Step::Flip(_) => true,
-            Step::Update(_) => plan.is_in_place(),
+            Step::Update(_) | Step::Run => plan.is_in_place(),
             _ => false,
         };
         let has_flipped = self.states.keys().any(|s| touches(s) && self.has_passed(s));

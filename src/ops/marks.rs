@@ -122,6 +122,22 @@ pub struct Deployed {
     pub from: BTreeMap<Safe, Safe>,
     /// Images after, by container.
     pub to: BTreeMap<Safe, Safe>,
+    /// The operation that a rollback takes back, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<Safe>,
+}
+
+impl Deployed {
+    /// Whether `deployment` has the images that it was given then.
+    pub fn stands(&self, deployment: &Deployment) -> bool {
+        (deployment.images.iter())
+            .all(|(name, image)| self.to.get(name).is_none_or(|to| *to == image.name))
+    }
+
+    /// Whether it is a way back.
+    pub fn is_rollback(&self) -> bool {
+        self.what.as_str() == OperationKind::Rollback.word()
+    }
 }
 
 /// What an autoscaler had.

@@ -28,6 +28,7 @@ pub(in crate::ops) use decisive::digest;
 pub(in crate::ops) use deploy::told;
 pub use deploy::{SAME, asked};
 pub use freeze::is_glass;
+pub(in crate::ops) use gates::{CAPACITY, is_to_come};
 pub use helm::{Helm, Release};
 pub(in crate::ops) use left::left;
 pub use release::Demands;
@@ -44,7 +45,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::entry::{OperationKind, Step};
-use crate::estate::{Estate, Labels, Now, Safe, Soak, TrafficSwitch};
+use crate::estate::{Estate, Labels, Now, Safe, Scope, Soak, TrafficSwitch};
 
 /// What somebody wants.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -456,6 +457,7 @@ impl Plan {
             }
             OperationKind::Rollback => {
                 let mut steps: Vec<Step> = flips.map(Step::Flip).collect();
+                steps.extend(self.recovers().then_some(Step::Run));
                 steps.extend(
                     self.updates
                         .iter()
@@ -488,13 +490,14 @@ impl Plan {
 
     fn deploys(&self) -> Vec<Step> {
         let mut steps = vec![Step::Check];
+        // What stands at 0 is lifted first: neither a chart that leaves its replicas to an autoscaler nor that one would.
+        let updates = self.updates.iter();
+        steps.extend(updates.map(|u| Step::Update(u.deployment.clone())));
         match self.how {
             How::Image => {}
             How::Command(_) | How::Helm(_) => steps.push(Step::Run),
             How::Workflow(_) => steps.extend([Step::Dispatch, Step::Follow]),
         }
-        let updates = self.updates.iter();
-        steps.extend(updates.map(|u| Step::Update(u.deployment.clone())));
         steps.extend(self.rolls.iter().cloned().map(Step::RollOut));
         if !self.keeps.is_empty() {
             steps.push(Step::Verify);
@@ -680,6 +683,15 @@ impl How {
         match is_same {
             true => Self::Image,
             false => self.clone(),
+        }
+    }
+
+    /// How what was deployed in place is rolled back: helm goes back a revision, all others by the images before.
+    #[must_use]
+    pub fn back(&self, scope: &Scope) -> Self {
+        match self {
+            Self::Helm(helm) if scope.traffic.is_none() => Self::Helm(helm.recovering()),
+            Self::Helm(_) | Self::Image | Self::Command(_) | Self::Workflow(_) => Self::Image,
         }
     }
 

@@ -4,11 +4,12 @@ use futures::future;
 
 use super::approval::Papers;
 use super::bastion::Bastion;
+use super::plan::Probe;
 use super::{OperationKind, kept_selector, policy};
 use crate::clients::kubernetes::Right;
 use crate::estate::{
     Approver, Autoscaler, Check, Delta, Deployment, Estate, Fault, FaultKind, Kind, Lasting, Lease,
-    Pod, Record, Safe, Seen, Service, Slice, Verdict,
+    Pod, Record, ReplicaSet, Safe, Seen, Service, Slice, Verdict,
 };
 
 /// Everything that a plan hangs on, read now, all at once.
@@ -75,8 +76,11 @@ pub async fn fresh(bastion: &Bastion) -> Result<Estate, Fault> {
             let kind = Kind::HorizontalPodAutoscalers;
             tell(bastion, &mut estate, kind, Seen::Autoscalers, list);
         }
-        // An API without autoscaling, or one that we may not read, holds nothing against us.
-        Err(fault) if matches!(fault.kind, FaultKind::Forbidden | FaultKind::Missing) => {}
+        // An API without autoscaling, or one that we may not read, holds nothing against us; the plan says so.
+        Err(fault) if matches!(fault.kind, FaultKind::Forbidden | FaultKind::Missing) => {
+            let now = bastion.clock.now();
+            estate.apply(Seen::Failed(Kind::HorizontalPodAutoscalers, fault), now);
+        }
         // Not answered is not none: they would shrink a colour meanwhile (I-5).
         Err(fault) => return Err(fault),
     }
@@ -132,23 +136,23 @@ pub async fn rights(bastion: &Bastion, estate: &mut Estate, kind: OperationKind)
     if kind.deploys() {
         wanted.push(right("patch", "apps", "deployments", "", here));
     }
-    let asks_pods =
-        kind == OperationKind::Release && bastion.probes.iter().any(|probe| !probe.is_after());
-    if kind == OperationKind::Smoke || asks_pods {
+    if kind.cuts_over() {
+        let autoscalers = "horizontalpodautoscalers";
+        wanted.push(right("patch", "autoscaling", autoscalers, "", here));
+    }
+    let asks_pods = (bastion.probes.iter()).any(|probe| matches!(probe, Probe::Ask(_)));
+    if asks_pods && matches!(kind, OperationKind::Smoke | OperationKind::Release) {
         let forward = right("get", "", "pods", "", here);
         wanted.push(Right {
             subresource: "portforward",
             ..forward
         });
     }
-    wanted.push(right("update", "coordination.k8s.io", "leases", "", here));
-    wanted.push(right(
-        "create",
-        "",
-        "configmaps",
-        "",
-        bastion.cluster.records(),
-    ));
+    for verb in ["create", "update"] {
+        wanted.push(right(verb, "coordination.k8s.io", "leases", "", here));
+        let records = bastion.cluster.records();
+        wanted.push(right(verb, "", "configmaps", "", records));
+    }
     let ask = |right: Right| async move {
         let said = bastion.cluster.may(&right, bastion.timing.answer).await;
         let of = format!(
@@ -172,7 +176,7 @@ pub async fn rights(bastion: &Bastion, estate: &mut Estate, kind: OperationKind)
 pub async fn least(bastion: &Bastion) -> Result<Estate, Fault> {
     let (cluster, answer) = (&bastion.cluster, bastion.timing.answer);
     let leases = super::lease_selector();
-    let (services, pods, leases, deployments) = future::join4(
+    let (services, pods, leases, (deployments, sets)) = future::join4(
         services(bastion),
         cluster.list::<Pod>(&bastion.selector, answer),
         cluster.list::<Lease>(&leases, answer),
@@ -191,9 +195,19 @@ pub async fn least(bastion: &Bastion) -> Result<Estate, Fault> {
     if let Ok(leases) = leases {
         tell(bastion, &mut estate, Kind::Leases, Seen::Leases, leases);
     }
-    if let Some(deployments) = deployments? {
+    if let Some(deployments) = deployments.transpose()? {
         let kind = Kind::Deployments;
         tell(bastion, &mut estate, kind, Seen::Deployments, deployments);
+    }
+    // They tell what ran before where the Deployments do not; whoever may not see them has those.
+    if let Some(Ok(sets)) = sets {
+        tell(
+            bastion,
+            &mut estate,
+            Kind::ReplicaSets,
+            Seen::ReplicaSets,
+            sets,
+        );
     }
     Ok(estate)
 }
@@ -223,14 +237,21 @@ pub async fn deployed(bastion: &Bastion, estate: &mut Estate) {
     }
 }
 
-/// The Deployments, where these are what is rolled back.
-async fn deployments(bastion: &Bastion) -> Result<Option<Vec<Deployment>>, Fault> {
+/// What was asked for, where it was.
+type Asked<T> = Option<Result<Vec<T>, Fault>>;
+
+/// The Deployments and their ReplicaSets, where these are what is rolled back.
+async fn deployments(bastion: &Bastion) -> (Asked<Deployment>, Asked<ReplicaSet>) {
     if bastion.scope.traffic.is_some() {
-        return Ok(None);
+        return (None, None);
     }
     let (cluster, answer) = (&bastion.cluster, bastion.timing.answer);
-    let list = cluster.list::<Deployment>(&bastion.selector, answer);
-    list.await.map(Some)
+    let (deployments, sets) = future::join(
+        cluster.list::<Deployment>(&bastion.selector, answer),
+        cluster.list::<ReplicaSet>(&bastion.selector, answer),
+    )
+    .await;
+    (Some(deployments), Some(sets))
 }
 
 /// The Services of the switch, one by one: a namespace may have many others.

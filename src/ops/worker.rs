@@ -249,7 +249,11 @@ async fn begin(
     let job: Job = serde_json::from_str(line)
         .map_err(|error| Said::trouble(format!("the worker was given no job: {error}").into()))?;
     let trouble = |fault: Fault| Said::trouble(fault.what);
-    let bastion = Bastion::connect(&job.place).await.map_err(trouble)?;
+    let bastion = match &job.wanted {
+        Wanted::Start(request) => Bastion::connect_for(&job.place, request.kind).await,
+        Wanted::Adopt(_) | Wanted::CleanUp(_) => Bastion::connect(&job.place).await,
+    };
+    let bastion = bastion.map_err(trouble)?;
     let request = match job.wanted {
         Wanted::Adopt(id) => {
             let run = engine::adopt(&bastion, &id, stop).await;

@@ -17,7 +17,7 @@ const BY_COMMAND: [&str; 8] = [
 ];
 
 /// Has `operator` deploy by that script, which may take so many seconds.
-fn runs(operator: &Operator, script: &str, timeout: u32) {
+pub fn runs(operator: &Operator, script: &str, timeout: u32) {
     operator.edit(
         "[environment.traffic]",
         &format!(

@@ -306,12 +306,10 @@ fn without_colours_a_deploy_is_in_place_and_its_rollback_needs_nothing_but_the_a
         "--image",
         "backend=:v3",
     ];
-    erin.run(&ROLLBACK).assert(
-        2,
-        &[
-            "Wheelhouse deployed nothing there by images",
-            "`helm rollback digital-wall-staging` goes back a revision",
-        ],
+    // Before Wheelhouse deployed anything the ReplicaSets know what ran.
+    erin.run(&["rollback", "production", "--plan"]).assert(
+        0,
+        &["as the ReplicaSets tell it", "only the images go back"],
     );
     wait("a quiet estate", || {
         let plan = [&deploy[..2], &["--plan"], &deploy[6..]].concat();
@@ -349,4 +347,29 @@ fn without_colours_a_deploy_is_in_place_and_its_rollback_needs_nothing_but_the_a
     erin.run(&ROLLBACK)
         .assert(2, &["rolled production back at", "deploy them"]);
     erin.run(&["op", "list"]).assert(0, &[&back.id()]);
+
+    // Somebody else deploys: what Wheelhouse knew is not what ran before.
+    let path = "/apis/apps/v1/namespaces/staging/deployments/digital-wall-staging-backend";
+    let image = |tag: &str| {
+        let image = format!("ghcr.io/acme/digitalwall-backend:{tag}");
+        let patch = json!([{ "op": "replace", "path": "/spec/template/spec/containers/0/image", "value": image }]);
+        let kind = "application/json-patch+json";
+        let body = patch.to_string();
+        let answer = crate::estate::request(bench.served.addr, "PATCH", path, kind, &body);
+        assert!(answer.unwrap().contains(" 200"));
+        wait("the roll-out", || {
+            let found = bench.deployment("staging", "digital-wall-staging-backend");
+            let status = &found["status"];
+            let is_whole = status["observedGeneration"] == found["metadata"]["generation"]
+                && status["updatedReplicas"] == status["replicas"]
+                && status["availableReplicas"] == status["replicas"];
+            is_whole.then_some(())
+        });
+    };
+    image("v8");
+    image("v9");
+    erin.run(&ROLLBACK).assert(0, &["done: production runs"]);
+    let found = bench.deployment("staging", "digital-wall-staging-backend");
+    let runs = &found["spec"]["template"]["spec"]["containers"][0]["image"];
+    assert!(runs.as_str().unwrap().ends_with(":v8"), "{runs}");
 }

@@ -22,7 +22,7 @@ const FORBIDDEN: &str = r#"{"kind": "Status", "status": "Failure", "code": 403, 
 const GLASS: [&str; 2] = ["--break-glass", "the till is down"];
 
 /// A freeze of a colleague's.
-fn by_bob(bench: &Bench, until: Option<&str>) {
+pub fn by_bob(bench: &Bench, until: Option<&str>) {
     let freeze = json!({"who": "bob", "why": "Black Friday", "until": until});
     let policy = json!({
         "metadata": {"name": "wheelhouse-policy"},

@@ -561,9 +561,8 @@ fn i_32_an_abort_in_mid_upgrade_asks_helm_to_end_so_that_it_can_mark_its_release
     );
 }
 
-#[test]
-fn without_colours_helm_upgrades_in_place_and_a_rollback_says_who_knows_the_way_back() {
-    let bench = Bench::new();
+/// Somebody who deploys an environment without colours by a helm.
+fn in_place(bench: &Bench) -> (Operator, Helm) {
     let erin = Operator::new(&kubeconfig(&bench.served, ""), "staging", "staging", QUICK);
     let helm = Helm::of(&erin, 60);
     let config = fs::read_to_string(erin.home.path().join("config.toml")).unwrap();
@@ -574,12 +573,18 @@ fn without_colours_helm_upgrades_in_place_and_a_rollback_says_who_knows_the_way_
     wait("a quiet estate", || {
         (erin.run(&PLAN).code == 0).then_some(())
     });
+    (erin, helm)
+}
+
+#[test]
+fn without_colours_helm_upgrades_in_place_and_a_rollback_goes_back_a_revision() {
+    let bench = Bench::new();
+    let (erin, helm) = in_place(&bench);
     erin.run(&PLAN).assert(
         0,
         &[
             "deploy to production",
-            "`helm rollback wall 7`",
-            "is of deploys by images",
+            "R, or `rollback production`: revision 7 of wall again, by helm",
         ],
     );
 
@@ -589,10 +594,71 @@ fn without_colours_helm_upgrades_in_place_and_a_rollback_says_who_knows_the_way_
     );
 
     assert!(helm.calls("upgrade")[0].contains("--namespace staging"));
-    erin.run(&ROLLBACK).assert(
-        2,
-        &["`helm rollback digital-wall-staging` goes back a revision"],
+    helm.says(
+        "history",
+        &history(&[
+            revision(7, "superseded", "by hand"),
+            revision(8, "deployed", "wheelhouse"),
+        ]),
     );
+    let becomes = history(&[
+        revision(8, "superseded", ""),
+        revision(9, "deployed", "Rollback to 7"),
+    ]);
+    helm.says("after", &becomes);
+    helm.says(
+        "rollback",
+        "echo Rollback was a success; cat \"$AT/after\" >\"$AT/history\"\n",
+    );
+    erin.run(&["rollback", "production", "--plan"])
+        .assert(0, &["wall revision 8 deployed: it goes back to revision 7"]);
+    erin.run(&ROLLBACK).assert(
+        0,
+        &[
+            "roll back production to what ran before",
+            "note: output: Rollback was a success",
+            "run done: revision 9 deployed",
+            "roll out digital-wall-staging-backend done",
+        ],
+    );
+    let rollbacks = helm.calls("rollback");
+    assert_eq!(rollbacks.len(), 1, "{rollbacks:?}");
+    assert!(
+        rollbacks[0].starts_with("rollback wall 7 --timeout 60s --namespace staging"),
+        "{rollbacks:?}"
+    );
+    // O06: and not a second time.
+    erin.run(&ROLLBACK).assert(
+        5,
+        &["wall revision 9 deployed: is a rollback already (Rollback to 7)"],
+    );
+    // Without helm's word there is none, and the reason is said.
+    fs::remove_file(helm.at.join("helm")).unwrap();
+    erin.run(&ROLLBACK)
+        .assert(5, &["what production ran before only helm knows"]);
+}
+
+#[test]
+fn without_colours_a_rollback_by_helm_waits_for_the_upgrade_that_it_cuts_off() {
+    let bench = Bench::new();
+    let (erin, helm) = in_place(&bench);
+    // Asked to end, it takes a while to mark its release.
+    let (pending, failed) = (becomes("pending-upgrade"), becomes("failed"));
+    helm.says(
+        "upgrade",
+        &format!(
+            "ended() {{\nsleep 1\n{failed}exit 1\n}}\ntrap ended TERM\n{pending}sleep 60 & wait\n"
+        ),
+    );
+    helm.says(
+        "rollback",
+        "grep -o 'pending[a-z-]*' \"$AT/history\" && exit 1; echo went back\n",
+    );
+    erin.detach(&DEPLOY);
+    helm.await_pending();
+    erin.run(&["rollback", "production", "--plan"])
+        .assert(0, &["pending-upgrade", "is at it and will be cut off"]);
+    erin.run(&ROLLBACK).assert(0, &["note: output: went back"]);
 }
 
 #[test]

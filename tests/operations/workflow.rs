@@ -315,7 +315,7 @@ fn whoever_is_no_job_of_that_run_does_not_join() {
     joins(&job, "01j00000000000000000000000", Some(RUN)).assert(6, &["there is no operation"]);
     hub.ends("success");
     bench.dave.run(&["op", "watch", &id]);
-    joins(&job, &id, Some(RUN)).assert(6, &["is over (failed): nothing joins it"]);
+    joins(&job, &id, Some(RUN)).assert(6, &["is over (done): nothing joins it"]);
     assert_eq!(job.relay.count(Asked::is_update), 0);
 }
 
@@ -405,7 +405,7 @@ fn i_53_a_dispatch_whose_answer_is_lost_is_looked_for_and_never_sent_again() {
     bench
         .dave
         .run(&["op", "watch", &id])
-        .assert(1, &["scaled to 0"]);
+        .assert(0, &["done: GREEN runs"]);
 
     let bench = Bench::ready();
     let hub = Hub::new(Reply::Away);

@@ -440,6 +440,25 @@ fn o06_a_rollback_with_nothing_to_roll_back_to_is_refused_with_the_reason() {
 }
 
 #[test]
+fn i_47_a_rollback_goes_where_it_was_shown_to_go_whatever_is_live_by_then() {
+    let mut state = ready();
+    press(&mut state, "R");
+    let to = |state: &State| wanted(state).unwrap().request.to;
+    assert_eq!(to(&state), Some("green".into()));
+    // Somebody brings traffic there by hand while it is read: the key is not for the way back from that.
+    flipped(&mut state, "green", "kubectl-patch");
+    assert_eq!(
+        wanted(&state).and_then(|it| it.request.to),
+        Some("green".into())
+    );
+    let screen = text(&mut state, (120, 40));
+    assert!(
+        screen.contains("nothing to roll back: GREEN is live"),
+        "{screen}"
+    );
+}
+
+#[test]
 fn o07_read_only_refuses_all_but_a_rollback() {
     let mut state = ready();
     press(&mut state, "C");

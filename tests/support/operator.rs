@@ -210,7 +210,25 @@ impl Operator {
 
     fn command(&self, args: &[&str]) -> Command {
         let config = self.config.to_str().unwrap();
-        self.home.command(&[&["--config", config], args].concat())
+        // Whoever takes an operation over in a story means it.
+        let sure: &[&str] = match args {
+            ["op", "adopt" | "abandon", ..] => &["--write", "--yes"],
+            _ => &[],
+        };
+        let args: Vec<&str> = args
+            .iter()
+            .copied()
+            .filter(|it| !sure.contains(it))
+            .collect();
+        self.home
+            .command(&[&["--config", config][..], &args, sure].concat())
+    }
+
+    /// Runs a command to its end, with no word more than these.
+    pub fn run_bare(&self, args: &[&str]) -> Said {
+        let config = self.config.to_str().unwrap();
+        let command = self.home.command(&[&["--config", config], args].concat());
+        self.spawn(command).end()
     }
 
     /// Runs a command to its end.

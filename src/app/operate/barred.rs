@@ -175,6 +175,7 @@ pub(super) fn plain(state: &State, wish: Wish) -> Proposal {
         wish,
         lifted: Lifted::default(),
         images: Images::of(state.environment(), &[], 0),
+        to: None,
         worker: Worker::Absent,
     }
 }

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
+use super::wait::reverted;
 use super::{Ended, Found, Run};
 use crate::clients::kubernetes::Unwritten;
 use crate::estate::alerts::Alerts;
@@ -32,7 +34,11 @@ impl Run {
             return Ok(vec![failed(step, "it is not in the plan")]);
         };
         let mut why = Safe::from("the API server did not answer");
-        for _ in 0..TRIES {
+        let is_back = matches!(step, Step::Undo(_)) || self.is_rollback();
+        let (mut tries, began) = (0, Instant::now());
+        // Forward the next person plans anew; on the way back an API that is away is waited for: nobody else goes back.
+        while tries < TRIES || (is_back && began.elapsed() < self.bastion.timing.patience) {
+            tries += 1;
             let read = match self.look(step, &flip).await {
                 Ok(read) => read,
                 Err(Look::No(why)) => return Ok(vec![failed(step, why)]),
@@ -132,6 +138,9 @@ impl Run {
         if is_forward && let Some(why) = self.frozen(&estate).map_err(unread)? {
             return Err(Look::No(why));
         }
+        if is_forward && let Some(why) = self.put_elsewhere(plan, &estate) {
+            return Err(Look::No(why));
+        }
         if self.is_rollback() && self.lock.was_deploying {
             reads::deployed(&self.bastion, &mut estate).await;
             if let Some(name) = scaled_to_0(flip, &estate) {
@@ -166,6 +175,16 @@ impl Run {
             ));
         }
         Ok(service)
+    }
+
+    /// A Service that was flipped already and that somebody put elsewhere since: the next one does not follow it (rule 11).
+    fn put_elsewhere(&self, plan: &Plan, estate: &Estate) -> Option<Safe> {
+        let passed = |flip: &&Flip| {
+            let step = Step::Flip(flip.service.clone());
+            self.kept.operation.has_passed(&step)
+        };
+        let mut flipped = plan.flips.iter().filter(passed);
+        flipped.find_map(|flip| reverted(estate, flip))
     }
 
     /// The plan with what was tested, but for the simulation's bug.
@@ -243,12 +262,7 @@ impl Run {
         };
         Flipped {
             at: self.bastion.clock.wall(),
-            by: self
-                .kept
-                .operation
-                .by
-                .clone()
-                .unwrap_or_else(|| self.bastion.person.words()),
+            by: self.doer(),
             from: flip.from.get(key).cloned(),
             to: flip.to.get(key).cloned().unwrap_or_else(|| "".into()),
             what: what.into(),
@@ -347,7 +361,7 @@ impl Run {
                 let why = self.stands(&flip, &read, "it was changed meanwhile");
                 return Ok(Found::Known(vec![failed(step, why)]));
             }
-            if self.fence_service(&read).await? {
+            if self.fence_service(&read).await?.is_none() {
                 return Ok(Found::NotDone);
             }
         }
@@ -421,8 +435,8 @@ impl Run {
         }
     }
 
-    /// Voids whatever was sent to `read` before and has not arrived: changes what it tests.
-    async fn fence_service(&mut self, read: &Service) -> Result<bool, Ended> {
+    /// Voids whatever was sent to `read` before and has not arrived: changes what it tests. Why it could not, if so.
+    async fn fence_service(&mut self, read: &Service) -> Result<Option<Safe>, Ended> {
         self.believe()?;
         let must = Must {
             uid: &read.uid,
@@ -445,47 +459,65 @@ impl Run {
             .patch::<Service>(&read.name, &draft.finish(), answer)
             .await;
         match sent {
-            Ok(_) => Ok(true),
-            Err(_) => {
+            Ok(_) => Ok(None),
+            Err(Unwritten::Refused { fault, .. } | Unwritten::Unknown(fault)) => {
                 self.pause().await?;
-                Ok(false)
+                Ok(Some(fault.what))
             }
         }
     }
 
     /// Writes the epoch on every Service and Deployment that the operation may touch: whoever held the
-    /// Lease before writes into the void from here on (SAFETY, rule 5).
-    pub(super) async fn fence(&mut self) -> Result<(), Ended> {
+    /// Lease before writes into the void from here on (SAFETY, rule 5). What could not be written on, and why, if so.
+    pub(super) async fn fence(&mut self) -> Result<Option<Safe>, Ended> {
         let names: Vec<Safe> = self.lock.epochs.keys().cloned().collect();
+        let mut left = Vec::new();
         for name in names
             .iter()
             .filter(|name| marks::locked_deployment(name).is_none())
         {
-            for _ in 0..FENCES {
-                let answer = self.bastion.timing.answer;
-                match self.bastion.cluster.get::<Service>(name, answer).await {
-                    Ok(Some(read))
-                        if marks::epoch(&read.marks).is_some_and(|e| e > self.epoch(name)) =>
-                    {
-                        return Err(Ended::Fenced("somebody with a later epoch".into()));
+            left.extend(self.fence_named(name).await?);
+        }
+        left.extend(self.fence_deployments(&names).await?);
+        let words: Vec<&str> = left.iter().map(Safe::as_str).collect();
+        Ok((!words.is_empty()).then(|| words.join("; ").into()))
+    }
+
+    async fn fence_named(&mut self, name: &Safe) -> Result<Option<Safe>, Ended> {
+        let mut why = Safe::from("the API server did not answer");
+        for _ in 0..FENCES {
+            let answer = self.bastion.timing.answer;
+            match self.bastion.cluster.get::<Service>(name, answer).await {
+                Ok(Some(read))
+                    if marks::epoch(&read.marks).is_some_and(|e| e > self.epoch(name)) =>
+                {
+                    return Err(Ended::Fenced("somebody with a later epoch".into()));
+                }
+                Ok(Some(read)) => {
+                    self.claim(&read);
+                    match self.fence_service(&read).await? {
+                        None => return Ok(None),
+                        Some(refused) => why = refused,
                     }
-                    Ok(Some(read)) => {
-                        self.claim(&read);
-                        if self.fence_service(&read).await? {
-                            break;
-                        }
-                    }
-                    Ok(None) => break,
-                    Err(_) => self.pause().await?,
+                }
+                Ok(None) => return Ok(None),
+                Err(fault) => {
+                    why = fault.what;
+                    self.pause().await?;
                 }
             }
         }
-        self.fence_deployments(&names).await
+        Ok(Some(format!("Service {name}: {why}").into()))
     }
 
-    async fn fence_deployments(&mut self, locks: &[Safe]) -> Result<(), Ended> {
+    async fn fence_deployments(&mut self, locks: &[Safe]) -> Result<Vec<Safe>, Ended> {
         let epoch = locks.iter().map(|lock| self.epoch(lock)).max().unwrap_or(0);
-        let mut is_first = true;
+        // Where it changes none, a worker before has none under way.
+        let may_change = self
+            .plan()
+            .is_some_and(|plan| !plan.updates.is_empty() || !plan.rolls.is_empty());
+        let (mut is_first, mut left) = (true, Vec::new());
+        let mut why = Safe::from("the API server did not answer");
         // Their status moves all the time, and with it what the fence tests where there was no epoch yet.
         for _ in 0..FENCES {
             let answer = self.bastion.timing.answer;
@@ -496,50 +528,60 @@ impl Run {
                 Ok(list) => list,
                 // Those that cannot be listed cannot be written by us either.
                 Err(fault) if matches!(fault.kind, FaultKind::Forbidden | FaultKind::Missing) => {
-                    Vec::new()
+                    left.extend(may_change.then(|| format!("Deployments: {}", fault.what).into()));
+                    return Ok(left);
                 }
-                Err(_) => {
+                Err(fault) => {
+                    why = fault.what;
                     self.pause().await?;
                     continue;
                 }
             };
             if std::mem::take(&mut is_first) {
                 let scaled: Vec<Safe> = open.iter().map(|d| d.name.clone()).collect();
-                self.fence_autoscalers(&scaled, epoch).await?;
+                left.extend(self.fence_autoscalers(&scaled, epoch).await?);
             }
             open.retain(|d| marks::epoch(&d.marks).is_none_or(|there| there < epoch));
             if open.is_empty() {
-                return Ok(());
+                return Ok(left);
             }
             let (mut is_forbidden, mut is_done, mut is_away) = (true, true, false);
             for deployment in open {
-                let sent = self.fence_deployment(&deployment, epoch, false).await?;
-                is_done &= sent.is_ok();
-                // Who only moved meanwhile is looked at again at once: the Lease is running.
-                let has_moved = matches!(
-                    sent,
+                match self.fence_deployment(&deployment, epoch, false).await? {
+                    Ok(_) => is_forbidden = false,
+                    // Who only moved meanwhile is looked at again at once: the Lease is running.
                     Err(Unwritten::Refused {
                         status: 409 | 422,
-                        ..
-                    })
-                );
-                is_away |= sent.is_err() && !has_moved;
-                is_forbidden &= matches!(
-                    sent,
+                        fault,
+                    }) => {
+                        (is_done, is_forbidden) = (false, false);
+                        why = fault.what;
+                    }
                     Err(Unwritten::Refused {
                         status: 401 | 403,
-                        ..
-                    })
-                );
+                        fault,
+                    }) => {
+                        (is_done, is_away) = (false, true);
+                        why = fault.what;
+                    }
+                    Err(Unwritten::Refused { fault, .. } | Unwritten::Unknown(fault)) => {
+                        (is_done, is_forbidden, is_away) = (false, false, true);
+                        why = fault.what;
+                    }
+                }
             }
-            if is_done || is_forbidden {
-                return Ok(());
+            if is_done || (is_forbidden && !may_change) {
+                return Ok(left);
+            }
+            if is_forbidden {
+                break;
             }
             if is_away {
                 self.pause().await?;
             }
         }
-        Ok(())
+        left.push(format!("Deployments: {why}").into());
+        Ok(left)
     }
 
     /// Writes the epoch on one Deployment as it was read; where it `is_strict`, only if nothing else was written since.
@@ -570,19 +612,35 @@ impl Run {
 
 impl Run {
     /// The epoch on the autoscalers of `deployments` too: a worker that was frozen would hold them for ever.
-    async fn fence_autoscalers(&mut self, deployments: &[Safe], epoch: u64) -> Result<(), Ended> {
-        for _ in 0..TRIES {
+    async fn fence_autoscalers(
+        &mut self,
+        deployments: &[Safe],
+        epoch: u64,
+    ) -> Result<Option<Safe>, Ended> {
+        let mut why = Safe::from("they move too fast");
+        for _ in 0..FENCES {
             let answer = self.bastion.timing.answer;
             let list = self.bastion.cluster.list::<Autoscaler>("", answer).await;
-            let is_open = |a: &Autoscaler| {
+            let mut open = match list {
+                Ok(list) => list,
+                // Whoever may not see them holds none; whether another did is not known here.
+                Err(fault) if matches!(fault.kind, FaultKind::Forbidden | FaultKind::Missing) => {
+                    return Ok(None);
+                }
+                Err(fault) => {
+                    why = fault.what;
+                    self.pause().await?;
+                    continue;
+                }
+            };
+            open.retain(|a| {
                 deployments.contains(&a.target)
                     && marks::epoch(&a.marks).is_none_or(|there| there < epoch)
-            };
-            let mut open = list.unwrap_or_default();
-            open.retain(is_open);
+            });
             if open.is_empty() {
-                return Ok(());
+                return Ok(None);
             }
+            let mut is_forbidden = true;
             for autoscaler in open {
                 self.believe()?;
                 let mut draft = Draft::of(&Must {
@@ -594,12 +652,26 @@ impl Run {
                     is_careless: self.bastion.has(Planted::NoEpochTest),
                 });
                 draft.mark(marks::EPOCH, &epoch.to_string());
-                let _ = (self.bastion.cluster)
+                let sent = (self.bastion.cluster)
                     .patch::<Autoscaler>(&autoscaler.name, &draft.finish(), answer)
                     .await;
+                match sent {
+                    Ok(_) => is_forbidden = false,
+                    Err(Unwritten::Refused { status, fault }) => {
+                        is_forbidden &= status == 403;
+                        why = fault.what;
+                    }
+                    Err(Unwritten::Unknown(fault)) => {
+                        is_forbidden = false;
+                        why = fault.what;
+                    }
+                }
+            }
+            if is_forbidden {
+                break;
             }
         }
-        Ok(())
+        Ok(Some(format!("autoscalers: {why}").into()))
     }
 }
 

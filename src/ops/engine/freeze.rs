@@ -3,10 +3,16 @@
 //! Half of the Services at one colour and half at the other is worse than either (SAFETY, rule 10), and the way
 //! back is not a freeze's to begin: whoever wants it aborts (I-32) or rolls back.
 
+use super::flip::failed;
 use super::{Ended, Run};
 use crate::estate::{Estate, Safe, Standing};
 use crate::ops::entry::{Step, What};
+use crate::ops::plan::Plan;
 use crate::ops::plan::freeze::stopped;
+use crate::ops::policy;
+
+/// How often a policy is read that does not answer.
+const LOOKS: u32 = 5;
 
 impl Run {
     /// Whether any Service was flipped forward.
@@ -34,6 +40,37 @@ impl Run {
                 stopped(estate, is_broken, self.bastion.clock.now())
             }
         }
+    }
+
+    /// Why a step that changes Deployments may not be done by whoever took the operation over: the freeze came while nobody
+    /// carried it out. Where what takes traffic was changed in part already, it goes on, as after a flip.
+    pub(super) async fn frozen_meanwhile(&mut self, step: &Step) -> Result<Option<What>, Ended> {
+        let changes = |step: &Step| matches!(step, Step::Update(_) | Step::Run | Step::Dispatch);
+        let operation = &self.kept.operation;
+        let is_half = self.plan().is_some_and(Plan::is_in_place)
+            && (operation.states.keys()).any(|step| changes(step) && operation.has_passed(step));
+        if !self.kept.is_resumed()
+            || !changes(step)
+            || self.is_rollback()
+            || self.joined.is_some()
+            || is_half
+        {
+            return Ok(None);
+        }
+        let is_broken = self.break_glass().is_some();
+        let mut why = Safe::from("the policy could not be read");
+        for _ in 0..LOOKS {
+            let mut estate = Estate::new(self.bastion.scope.clone(), None);
+            let read = policy::read(&self.bastion).await;
+            policy::put(&self.bastion, &mut estate, read).await;
+            match stopped(&estate, is_broken, self.bastion.clock.now()) {
+                Ok(None) => return Ok(None),
+                Ok(Some(why)) => return Ok(Some(failed(step, why))),
+                Err(unread) => why = unread,
+            }
+            self.pause().await?;
+        }
+        Ok(Some(failed(step, why)))
     }
 
     /// Tells once, in the record, of a freeze that came when traffic had moved.

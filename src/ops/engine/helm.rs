@@ -4,7 +4,10 @@
 //! undone; and whoever adopts the operation waits while it is `pending`, for as long as its step may take (rule 5). Success
 //! of helm is not readiness: the steps behind this one judge (I-3). The Secret of a release is never touched.
 
+use std::time::Duration;
+
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::flip::{failed, passed};
 use super::program::{Ran, noted};
@@ -35,6 +38,9 @@ impl Run {
         step: &Step,
         wanted: &plan::Helm,
     ) -> Result<Vec<What>, Ended> {
+        if let Some(stopped) = self.until_clear(step, wanted).await? {
+            return Ok(vec![stopped]);
+        }
         let (helm, release, words) = match self.told(wanted).await {
             Ok(told) => told,
             Err(why) => return Ok(vec![failed(step, why)]),
@@ -68,6 +74,33 @@ impl Run {
         Ok(results)
     }
 
+    /// The helm of a deploy that a rollback cut off is asked to end by its worker, and marks its release then: that is waited
+    /// for, as long as it may take (SAFETY, rule 5). A result if somebody wants it stopped meanwhile.
+    async fn until_clear(
+        &mut self,
+        step: &Step,
+        wanted: &plan::Helm,
+    ) -> Result<Option<What>, Ended> {
+        let release = self.plan().and_then(|plan| plan.release.clone());
+        let (Some(helm), Some(release)) = (here(&self.bastion), release) else {
+            return Ok(None);
+        };
+        let limit = Instant::now() + Duration::from_secs(u64::from(wanted.timeout_s));
+        while self.is_rollback() && self.lock.was_deploying && Instant::now() < limit {
+            let answer = self.bastion.timing.answer;
+            let asked = helm.history(&release.name, answer).await;
+            let last = asked.ok().and_then(|mut revisions| revisions.pop());
+            if !last.is_some_and(|last| last.status.is_pending()) {
+                break;
+            }
+            if let Some(stopped) = self.stopped(step) {
+                return Ok(Some(stopped));
+            }
+            self.pause().await?;
+        }
+        Ok(None)
+    }
+
     /// Helm, the release as it was found, and the words that it is told; or why nothing is run.
     async fn told(&self, wanted: &plan::Helm) -> Result<(Helm, Release, Vec<Safe>), Safe> {
         let own = match &self.bastion.how {
@@ -80,7 +113,13 @@ impl Run {
         let release = (plan.release.clone()).ok_or("its plan was made without asking helm")?;
         let limit = self.bastion.timing.answer;
         let history = helm.history(&release.name, limit).await;
-        is_as_found(&release, wanted, &history.map_err(|fault| fault.what)?)?;
+        let history = history.map_err(|fault| fault.what)?;
+        let fits: fn(&ReleaseStatus) -> bool = match (wanted.recovers, self.is_rollback()) {
+            (true, true) => |it| it.may_go_back(),
+            (true, false) => |it| it.is_stuck(),
+            (false, _) => |it| !it.is_pending() && *it != ReleaseStatus::Uninstalling,
+        };
+        is_as_found(&release, fits, &history)?;
         let version = helm.version(limit).await.map_err(|fault| fault.what)?;
         let mut words = match (wanted.recovers, release.back_to) {
             (false, _) => {
@@ -189,14 +228,14 @@ impl Run {
 }
 
 /// Whether a release is as it was when the plan was made.
-fn is_as_found(release: &Release, wanted: &plan::Helm, history: &[Revision]) -> Result<(), Safe> {
+fn is_as_found(
+    release: &Release,
+    fits: fn(&ReleaseStatus) -> bool,
+    history: &[Revision],
+) -> Result<(), Safe> {
     let last = history.last();
-    let status = last.map(|it| &it.status);
-    let is_pending = matches!(status, Some(ReleaseStatus::Pending(_)));
-    let is_fit = match wanted.recovers {
-        true => is_pending || status == Some(&ReleaseStatus::Failed),
-        false => !is_pending && status != Some(&ReleaseStatus::Uninstalling),
-    };
+    // One that is not there yet is installed.
+    let is_fit = last.is_none_or(|it| fits(&it.status));
     if last.map(|it| it.number) == release.before && is_fit {
         return Ok(());
     }

@@ -1,9 +1,12 @@
 //! The plan asked again, autoscalers held and given back, and what was verified written down.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 use tokio::time::Instant;
 
 use super::flip::{failed, passed, text};
+use super::wait::Woken;
 use super::{Ended, Run};
 use crate::clients::kubernetes::Unwritten;
 use crate::estate::{Autoscaler, Estate, FaultKind, Safe, Service};
@@ -11,7 +14,7 @@ use crate::ops::bastion::{Bastion, Planted};
 use crate::ops::entry::{OperationKind, Step, What};
 use crate::ops::marks::{self, Colour, Held, Verified};
 use crate::ops::patch::{Draft, Must};
-use crate::ops::plan::{Plan, Request, check};
+use crate::ops::plan::{CAPACITY, Plan, Request, check, is_to_come};
 use crate::ops::{Kept, helm, outside, reads, record};
 
 /// How often an object that moves meanwhile is tried.
@@ -98,11 +101,39 @@ impl Run {
                 Err(why) => return Ok(vec![failed(&Step::Hold, why)]),
             }
         }
+        if let Some(result) = self.until_it_bears().await? {
+            return Ok(vec![result]);
+        }
         let evidence = match said.is_empty() {
             true => "no autoscaler needs holding".to_owned(),
             false => format!("minReplicas {}", said.join(", ")),
         };
         Ok(vec![passed(&Step::Hold, evidence)])
+    }
+
+    /// Waits until what the held autoscalers bring up bears what is live; a result where it does not (SAFETY, rule 12).
+    async fn until_it_bears(&mut self) -> Result<Option<What>, Ended> {
+        let limit = Instant::now() + self.bastion.timing.rollout;
+        loop {
+            let estate = &self.eyes.estate;
+            let is_to_come = (self.plan())
+                .filter(|plan| !plan.is_overridden(&CAPACITY.into()))
+                .and_then(|plan| plan.place(estate))
+                .is_some_and(|to| is_to_come(estate, to));
+            if !is_to_come {
+                return Ok(None);
+            }
+            if let Some(stopped) = self.stopped(&Step::Hold) {
+                return Ok(Some(stopped));
+            }
+            if let Woken::Late = self.wait(Some(limit)).await? {
+                let seconds = self.bastion.timing.rollout.as_secs();
+                let said = format!(
+                    "the autoscalers brought up too few to bear what is live within {seconds} s"
+                );
+                return Ok(Some(failed(&Step::Hold, said)));
+            }
+        }
     }
 
     async fn raise(&mut self, name: &Safe, uid: &Safe, to: u32) -> Result<Result<(), Safe>, Ended> {
@@ -189,7 +220,10 @@ impl Run {
             left.push(format!("autoscalers, which could not be listed: {why}"));
             Vec::new()
         });
-        for autoscaler in list.iter().filter(|a| held(a).is_some()) {
+        // Another environment in the namespace has a switch, and operations, of its own.
+        let of_others = self.of_others();
+        let list = list.iter().filter(|a| !of_others.contains(&a.target));
+        for autoscaler in list.filter(|a| held(a).is_some()) {
             match self.give_back(autoscaler).await? {
                 Ok(min) => said.push(format!("{} back at {min}", autoscaler.name)),
                 Err(why) => left.push(why.to_string()),
@@ -218,12 +252,26 @@ impl Run {
         Ok(results)
     }
 
+    /// The Deployments in the namespace that are of none of the environment's workloads.
+    fn of_others(&self) -> BTreeSet<Safe> {
+        let estate = &self.eyes.estate;
+        let all = estate.deployments.value.iter();
+        all.filter(|d| estate.deployment_group(d).workload.is_none())
+            .map(|d| d.name.clone())
+            .collect()
+    }
+
     /// The flips of a rollback are the Services' fence; whoever it cut off may still mean to scale what takes traffic
     /// now. Traffic was flipped by then: nothing waits for it.
     pub(super) async fn fence_the_rest(&mut self) -> Result<(), Ended> {
         if self.is_rollback() && self.lock.was_seized && !self.is_fenced {
-            self.fence().await?;
             self.is_fenced = true;
+            if let Some(why) = self.fence().await? {
+                let fact = format!(
+                    "whoever was cut off may still write, as the fence could not be written: {why}"
+                );
+                self.beforehand.push(What::Noted { fact: fact.into() });
+            }
         }
         Ok(())
     }

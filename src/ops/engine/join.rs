@@ -44,7 +44,18 @@ pub(super) async fn host(bastion: &Bastion, within: &Within) -> Result<Kept, Ref
             ));
         }
         match kept.operation.run {
-            Some(run) if run == within.run => return Ok(kept),
+            Some(run) if run == within.run => match kept.operation.open_step() {
+                Some(Step::Follow) => return Ok(kept),
+                Some(Step::Dispatch) => tokio::time::sleep(bastion.timing.pause).await,
+                // Its Leases guard what it does itself by now.
+                step => {
+                    let at =
+                        step.map_or_else(|| "between two steps".to_owned(), |s| format!("at {s}"));
+                    return refuse(format!(
+                        "operation {id} is {at}: a job of its run joins it only while it follows the run"
+                    ));
+                }
+            },
             Some(run) => {
                 return refuse(format!(
                     "operation {id} dispatched run {run}, and this is run {}: only the run that it dispatched joins it",

@@ -62,6 +62,9 @@ pub async fn prepare(bastion: &Bastion, request: Request) -> Result<Prepared, Re
         OperationKind::Rollback => {
             let mut estate = reads::least(bastion).await?;
             reads::epochs(bastion, &mut estate).await;
+            // What it would cost to have a cold colour back, and what was deployed there since, only they know.
+            reads::deployed(bastion, &mut estate).await;
+            helm::look(bastion, &mut estate, &request).await;
             estate
         }
         OperationKind::Cutover
@@ -86,12 +89,8 @@ pub async fn prepare(bastion: &Bastion, request: Request) -> Result<Prepared, Re
     if let Some(idle) = switch.zip(idle).map(|(it, idle)| it.colours[idle].clone()) {
         monitoring::look_at_rate(bastion, &mut estate, &idle).await;
     }
-    let mut plan = check(&request, &estate, bastion.clock.now());
-    if request.kind == OperationKind::Rollback && plan.is_err() {
-        // It may be cold: what it would cost to have it back only the Deployments know.
-        reads::deployed(bastion, &mut estate).await;
-        plan = check(&request, &estate, bastion.clock.now());
-    }
+    let plan = check(&request, &estate, bastion.clock.now());
+    let request = pinned(request, &plan);
     let mut eyes = Eyes::open(bastion);
     // What was read is what is known until the watches have listed for themselves.
     eyes.estate = estate;
@@ -104,6 +103,16 @@ pub async fn prepare(bastion: &Bastion, request: Request) -> Result<Prepared, Re
         eyes,
         plan,
     })
+}
+
+/// A rollback goes where it was said to go when it was planned, whatever is live by the time somebody confirms it.
+fn pinned(request: Request, plan: &Result<Plan, Refusal>) -> Request {
+    let to = plan.as_ref().ok().map(|plan| plan.to.clone());
+    let to = to.filter(|to| request.kind == OperationKind::Rollback && !to.is_empty());
+    Request {
+        to: to.or(request.to),
+        ..request
+    }
 }
 
 /// Opens as many connections as a rollback's first round trip has requests: the watches keep those that the
@@ -242,8 +251,16 @@ impl Prepared {
         match record::create(bastion, &id, plan.kind, entries).await {
             Ok(kept) => {
                 let mut run = run(bastion.clone(), kept, lock, self.eyes, journal, stop, 0);
-                if run.lock.was_seized {
-                    run.fence().await.map_err(ended)?;
+                if run.lock.was_seized
+                    && let Some(why) = run.fence().await.map_err(ended)?
+                {
+                    let reason = unfenced(&why);
+                    let what = What::Abandoned {
+                        reason: reason.clone(),
+                    };
+                    let _ = record::add(bastion, &id, what).await;
+                    run.lock.release().await;
+                    return Err(Refused::Trouble(reason));
                 }
                 Ok(run)
             }
@@ -281,7 +298,10 @@ impl Prepared {
         .await;
         // Neither stands in the way: the patch's own tests decide. What is missing is written afterwards.
         let kept = kept.unwrap_or_else(|_| Kept::unwritten(&id, entries));
-        let journal = journal(bastion, &id).unwrap_or_else(|_| Journal::none());
+        let journal = match &bastion.journals {
+            Some(folder) => Journal::beside(folder, &id),
+            None => Journal::none(),
+        };
         let mut run = run(bastion.clone(), kept, locked, self.eyes, journal, stop, 0);
         run.read = read.ok().map(|estate| (estate, began));
         run.beforehand.push(What::Locked {
@@ -424,7 +444,10 @@ async fn take_over(
         eyes.ask_monitoring(&plan.to);
     }
     let mut run = run(bastion.clone(), kept, lock, eyes, journal, stop, soaked);
-    run.fence().await.map_err(ended)?;
+    if let Some(why) = run.fence().await.map_err(ended)? {
+        run.lock.release().await;
+        return Err(Refused::Trouble(unfenced(&why)));
+    }
     // Nobody can any more; somebody may have between the read and the fence.
     let estate = reads::least(bastion).await?;
     if let Some(by) = overtaken(&run.kept, &plan, &estate) {
@@ -717,6 +740,15 @@ fn not_locked(plan: &Plan, not: NotLocked) -> Refused {
             })
         }
     }
+}
+
+/// Whoever had it before may still write.
+fn unfenced(why: &Safe) -> Safe {
+    format!(
+        "whoever held it before could not be cut off ({why}): a patch of theirs may still be under way, so nothing is begun here; \
+         somebody who may patch these objects adopts or abandons it"
+    )
+    .into()
 }
 
 fn ended(ended: Ended) -> Refused {

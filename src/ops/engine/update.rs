@@ -238,21 +238,21 @@ impl Run {
         }
         draft.mark(marks::EPOCH, &ours.to_string());
         draft.mark(marks::OPERATION, self.id());
-        draft.mark(marks::DEPLOY, &text(json!(self.deployed(update))));
+        let deployed = self.deployed(update, marks::deployed(read));
+        draft.mark(marks::DEPLOY, &text(json!(deployed)));
         draft
     }
 
     /// Who, from what to what, and why: for whoever looks at the Deployment, and for the way back.
-    fn deployed(&self, update: &Update) -> Deployed {
+    fn deployed(&self, update: &Update, before: Option<Deployed>) -> Deployed {
         let plan = self.plan();
         let of = |side: fn(&ContainerImage) -> &Safe| -> BTreeMap<Safe, Safe> {
             let all = update.containers.iter();
             all.map(|c| (c.name.clone(), side(c).clone())).collect()
         };
-        let by = self.kept.operation.by.clone();
         Deployed {
             at: self.bastion.clock.wall(),
-            by: by.unwrap_or_else(|| self.bastion.person.words()),
+            by: self.doer(),
             what: plan
                 .map_or(OperationKind::Deploy, |plan| plan.kind)
                 .word()
@@ -261,6 +261,9 @@ impl Run {
             operation: self.id().clone(),
             from: of(|c| &c.from),
             to: of(|c| &c.to),
+            undoes: before
+                .filter(|_| self.is_rollback())
+                .map(|before| before.operation),
         }
     }
 }

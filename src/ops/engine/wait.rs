@@ -9,7 +9,7 @@ use super::{Ended, Run};
 use crate::estate::{Estate, Kind, Safe, Seen, Slice};
 use crate::ops::entry::{Step, What};
 use crate::ops::lock::Belief;
-use crate::ops::plan::Plan;
+use crate::ops::plan::{Flip, Plan};
 use crate::ops::{marks, reads};
 
 /// How often the watch counts the time that passed. A gap of more than twice as long was not watched.
@@ -94,23 +94,7 @@ impl Run {
     /// The Services whose selector is not what this operation meant any more, and who did it (rule 11).
     pub(super) fn reverted(&self, plan: &Plan) -> Option<Safe> {
         let estate = &self.eyes.estate;
-        for flip in &plan.flips {
-            let Some(service) = estate.services.value.get(&flip.service) else {
-                return Some(format!("Service {} was deleted", flip.service).into());
-            };
-            if service.selector != flip.to {
-                let who = service.selector_writer().map_or_else(
-                    || "somebody".to_owned(),
-                    |m| match m.at {
-                        Some(at) => format!("{} at {at:.0}", m.name),
-                        None => m.name.to_string(),
-                    },
-                );
-                let is = words(&service.selector);
-                return Some(format!("REVERTED: {} selects {is}, by {who}", flip.service).into());
-            }
-        }
-        None
+        plan.flips.iter().find_map(|flip| reverted(estate, flip))
     }
 
     /// Waits for something to see or the next tick; ends with the Lease.
@@ -120,9 +104,11 @@ impl Run {
         let tick = Instant::now() + TICK;
         let until = limit.map_or(tick, |limit| limit.min(tick));
         let mut changes = self.lock.changes();
+        // A rollback goes on without its Lease: that it is gone wakes it once, and not at every turn.
+        let is_held = self.lock.belief() == Belief::Held;
         let woken = tokio::select! {
             () = self.eyes.next() => Woken::Seen,
-            _ = changes.wait_for(|belief| *belief != Belief::Held) => Woken::Ticked,
+            _ = changes.wait_for(|belief| *belief != Belief::Held), if is_held => Woken::Ticked,
             () = sleep_until(until) => match limit {
                 Some(limit) if limit <= Instant::now() => Woken::Late,
                 _ => Woken::Ticked,
@@ -131,6 +117,25 @@ impl Run {
         self.believe()?;
         Ok(woken)
     }
+}
+
+/// Whose hand it was, where the Service of `flip` is not as the flip left it.
+pub(super) fn reverted(estate: &Estate, flip: &Flip) -> Option<Safe> {
+    let Some(service) = estate.services.value.get(&flip.service) else {
+        return Some(format!("Service {} was deleted", flip.service).into());
+    };
+    if service.selector == flip.to {
+        return None;
+    }
+    let who = service.selector_writer().map_or_else(
+        || "somebody".to_owned(),
+        |m| match m.at {
+            Some(at) => format!("{} at {at:.0}", m.name),
+            None => m.name.to_string(),
+        },
+    );
+    let is = words(&service.selector);
+    Some(format!("REVERTED: {} selects {is}, by {who}", flip.service).into())
 }
 
 /// Whether the slices of `service` serve `colour` alone, with at least so many ready endpoints.

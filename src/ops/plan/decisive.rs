@@ -109,7 +109,15 @@ fn running<'a>(flips: &[Flip], estate: &'a Estate) -> (BTreeSet<&'a Safe>, BTree
 /// Whether the hash holds a gate's verdict: who holds the Leases, how old a feed is, who approved, and what helm, GitHub and
 /// the credential say decide for themselves, each time anew: the screen asks none of them.
 fn decides(gate: &Gate) -> bool {
-    let asked = ["lock", "current", "rights", CI, CREDENTIAL, DRAINING];
+    let asked = [
+        "lock",
+        "current",
+        "rights",
+        "autoscalers",
+        CI,
+        CREDENTIAL,
+        DRAINING,
+    ];
     !asked.contains(&gate.name.as_str()) && !is_of_approval(&gate.name) && !is_of_helm(&gate.name)
 }
 

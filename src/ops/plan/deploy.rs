@@ -4,7 +4,7 @@
 //! what is live: an older one would come back with the next cutover.
 
 mod gates;
-mod helm;
+pub(super) mod helm;
 mod images;
 
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ use super::{
     Finding, Gate, How, ImageChange, Plan, Probe, Refusal, Release, Request, Update, colour,
     decisive,
 };
-use crate::estate::{Deployment, Estate, Group, Image, Labels, Now, Safe, TrafficSwitch};
+use crate::estate::{Approver, Deployment, Estate, Group, Image, Labels, Now, Safe, TrafficSwitch};
 use crate::ops::{OperationKind, marks};
 use gates::{dispatches, missing, noted, runs, scaled};
 pub(super) use gates::{owned, unfit, unselected};
@@ -83,6 +83,13 @@ pub(super) fn deploy(
             release = found;
         }
     }
+    if !request.how.is_image() {
+        updates = parts
+            .iter()
+            .filter_map(|it| lift(estate, target, it))
+            .collect();
+        gates.extend(scaled(&updates));
+    }
     let keeps = keeps(estate, switch)?;
     let locks = match switch {
         Some(switch) => switch.services.clone(),
@@ -94,6 +101,7 @@ pub(super) fn deploy(
     gates.extend(freeze(request, estate, now));
     gates.extend(lock(request, estate, &locks, now));
     gates.extend(rights(estate));
+    gates.extend(unapproved(estate, target));
     gates.extend(parts.iter().filter_map(|(_, d)| owned(d)));
     let rolls = (parts.iter().map(|(_, d)| d.name.clone()))
         .chain(installs.into_iter().map(|(_, name)| name))
@@ -101,7 +109,8 @@ pub(super) fn deploy(
     let others = parts.iter().filter_map(|(_, d)| before(d)).collect();
     let back = match &request.how {
         How::Helm(by) => helm::back(by, estate, target, release.as_ref()),
-        How::Image | How::Command(_) | How::Workflow(_) => back(estate, target, &updates),
+        How::Image => back(estate, target, &updates),
+        How::Command(_) | How::Workflow(_) => past(estate, target),
     };
     let images = match &request.how {
         How::Image => changes(&updates),
@@ -230,14 +239,46 @@ fn update(
     })
 }
 
+/// An approval is of what a cutover brings live; what is deployed in place takes traffic without one, and that is said.
+fn unapproved(estate: &Estate, target: Target<'_>) -> Option<Gate> {
+    let is_asked = target.switch.is_none() && estate.approver() == Approver::Other;
+    let said = "one other person's approval is demanded of cutovers: a deploy in place, which changes what takes traffic, is asked none";
+    is_asked.then(|| Gate::new("unapproved", Finding::Noted, said))
+}
+
+/// What stands at 0 in the idle colour, brought up as it is (SAFETY, rule 12).
+fn lift(
+    estate: &Estate,
+    target: Target<'_>,
+    (place, deployment): &(usize, &Deployment),
+) -> Option<Update> {
+    let is_cold = target.to.is_some() && deployment.desired == 0;
+    let wanted = Wanted::default();
+    let as_it_is = || update(estate, target, *place, deployment, &wanted).ok();
+    let mut lifted = is_cold.then(as_it_is).flatten()?;
+    for container in &mut lifted.containers {
+        container.to.clone_from(&container.from);
+    }
+    changes_something(&lifted).then_some(lifted)
+}
+
 /// What each Deployment has, and who decides what it gets.
 fn decided_by(parts: &[(usize, &Deployment)], estate: &Estate, by: &str) -> Vec<ImageChange> {
+    gets(parts, estate, &format!("what {by} gives it"))
+}
+
+/// What each Deployment has, and what it gets, in words.
+pub(super) fn gets(
+    parts: &[(usize, &Deployment)],
+    estate: &Estate,
+    what: &str,
+) -> Vec<ImageChange> {
     let change = |(place, deployment): &(usize, &Deployment)| ImageChange {
         workload: estate.scope.workloads[*place].name.clone(),
         from: (deployment.images.iter())
             .map(|(_, image)| image.short_tag().into())
             .collect(),
-        to: vec![format!("what {by} gives it").into()],
+        to: vec![what.into()],
     };
     parts.iter().map(change).collect()
 }
@@ -307,6 +348,21 @@ fn back(estate: &Estate, target: Target<'_>, updates: &[Update]) -> Safe {
             "R, or `rollback {}`: the images before, {}",
             estate.scope.name,
             had.join(", ")
+        ),
+    }
+    .into()
+}
+
+/// The way back of what a program or a workflow deploys.
+fn past(estate: &Estate, target: Target<'_>) -> Safe {
+    match (target.switch, target.to) {
+        (Some(switch), Some(to)) => {
+            let live = Plan::colour_in_words(&switch.colours[1 - to]);
+            format!("no way back is needed, {live} stays live")
+        }
+        _ => format!(
+            "R, or `rollback {}`: the images before; whatever else it changes stays",
+            estate.scope.name
         ),
     }
     .into()

@@ -70,8 +70,8 @@ pub(super) fn cutover(
         .then(|| tested::smoke(estate, switch, to, now.at))
         .unzip();
     gates.extend(smoke);
-    gates.push(capacity(estate, to));
-    gates.extend(held(&holds));
+    gates.push(capacity_to_come(estate, to));
+    gates.extend(held(&holds).or_else(|| unheld(estate)));
     gates.extend(monitoring::gates(estate, switch, to, now));
     if !flips.is_empty() {
         gates.extend(digests(estate, to));
@@ -153,6 +153,7 @@ pub(super) fn repair(
     let mut gates = vec![current(estate, now)];
     gates.extend(freeze(request, estate, now));
     gates.extend(matching(estate, &targets, switch, to));
+    gates.push(ready(estate, to));
     gates.extend(ports(estate, &services, &targets));
     gates.extend(lock(request, estate, &switch.services, now));
     gates.extend(rights(estate));
@@ -464,36 +465,102 @@ fn ports(estate: &Estate, services: &[&Service], targets: &[(Safe, Labels)]) -> 
     gates
 }
 
+/// A named port that no ready pod has: the Service would be without endpoints, whichever way it is patched.
+pub(super) fn portless(
+    estate: &Estate,
+    services: &[&Service],
+    targets: &[(Safe, Labels)],
+) -> Vec<Gate> {
+    let gate = |service: &&Service| {
+        let (_, to) = targets.iter().find(|(name, _)| *name == service.name)?;
+        let lacks = |port: &&Safe| {
+            let mut taken = taking(estate, to).peekable();
+            taken.peek().is_some() && taken.all(|pod| pod.ports.get(port).is_none())
+        };
+        let named = service.targets.iter().filter_map(|it| match &it.target {
+            TargetPort::Named(port) => Some(port),
+            _ => None,
+        });
+        let port = named.into_iter().find(lacks)?;
+        let said = format!("no ready pod for {} has a port named {port}", service.name);
+        Some(Gate::new("ports", Finding::Bad, said))
+    };
+    services.iter().filter_map(gate).collect()
+}
+
+/// The gate of what the colour bears.
+pub(in crate::ops) const CAPACITY: &str = "capacity";
+
 /// I-5: the colour bears what the live one bears now.
 pub(super) fn capacity(estate: &Estate, to: usize) -> Gate {
-    let mut said = Vec::new();
-    let mut short = Vec::new();
+    bears(estate, to, |_| false)
+}
+
+/// The same before anything is held: what an autoscaler brings up once it is held is awaited there (SAFETY, rule 12).
+pub(super) fn capacity_to_come(estate: &Estate, to: usize) -> Gate {
+    bears(estate, to, |place| comes(estate, to, place))
+}
+
+/// Whether a colour that bears too little will bear enough when its autoscalers are held.
+pub(in crate::ops) fn is_to_come(estate: &Estate, to: usize) -> bool {
+    let is = |gate: Gate, finding| gate.finding == finding;
+    is(capacity(estate, to), Finding::Bad) && is(capacity_to_come(estate, to), Finding::Noted)
+}
+
+fn ready_of(estate: &Estate, place: usize, colour: usize) -> u32 {
+    let group = Group {
+        workload: Some(place),
+        colour: Some(colour),
+    };
+    estate.deployments_of(group).map(|d| d.ready).sum()
+}
+
+fn bears(estate: &Estate, to: usize, comes: impl Fn(usize) -> bool) -> Gate {
+    let (mut said, mut short, mut soon) = (Vec::new(), Vec::new(), Vec::new());
     for (place, workload) in estate.scope.workloads.iter().enumerate() {
-        let ready = |colour| {
-            let group = Group {
-                workload: Some(place),
-                colour: Some(colour),
-            };
-            estate
-                .deployments_of(group)
-                .map(|d: &Deployment| d.ready)
-                .sum::<u32>()
-        };
-        let (new, old) = (ready(to), ready(1 - to));
+        let (new, old) = (ready_of(estate, place, to), ready_of(estate, place, 1 - to));
         let words = format!("{} {new} for {old}", workload.name);
         match new < old {
+            true if comes(place) => soon.push(words),
             true => short.push(words),
             false => said.push(words),
         }
     }
-    match short.is_empty() {
-        true => Gate::new("capacity", Finding::Ok, said.join(", ")),
-        false => Gate::new(
-            "capacity",
+    let (finding, said) = match (short.is_empty(), soon.is_empty()) {
+        (false, _) => (
             Finding::Bad,
             format!("too few to bear what is live: {}", short.join(", ")),
         ),
-    }
+        (true, false) => (
+            Finding::Noted,
+            format!(
+                "{}: held autoscalers bring up the rest before the flip",
+                soon.join(", ")
+            ),
+        ),
+        (true, true) => (Finding::Ok, said.join(", ")),
+    };
+    Gate::new(CAPACITY, finding, said)
+}
+
+/// Whether the workload's only Deployment of that colour has an autoscaler that may bring up as many as are live. One at 0
+/// no autoscaler lifts.
+fn comes(estate: &Estate, to: usize, place: usize) -> bool {
+    let group = Group {
+        workload: Some(place),
+        colour: Some(to),
+    };
+    let mut of = estate.deployments_of(group);
+    let (Some(deployment), None) = (of.next(), of.next()) else {
+        return false;
+    };
+    let needed = ready_of(estate, place, 1 - to);
+    deployment.desired > 0 && scaler(estate, deployment).is_some_and(|it| it.max >= needed)
+}
+
+fn scaler<'a>(estate: &'a Estate, deployment: &Deployment) -> Option<&'a Autoscaler> {
+    let mut all = estate.autoscalers.value.iter();
+    all.find(|a| a.target_kind.as_str() == "Deployment" && a.target == deployment.name)
 }
 
 fn held(holds: &[Hold]) -> Option<Gate> {
@@ -504,6 +571,16 @@ fn held(holds: &[Hold]) -> Option<Gate> {
         .map(|h| format!("{} at {} (was {})", h.autoscaler, h.to, h.from))
         .collect();
     let said = format!("minReplicas held meanwhile: {}", words.join(", "));
+    Some(Gate::new("autoscalers", Finding::Noted, said))
+}
+
+/// Whoever may not see autoscalers holds none.
+fn unheld(estate: &Estate) -> Option<Gate> {
+    let fault = estate.autoscalers.fault.as_ref()?;
+    let said = format!(
+        "autoscalers cannot be seen ({}): none is held, and one may shrink a colour meanwhile",
+        fault.what
+    );
     Some(Gate::new("autoscalers", Finding::Noted, said))
 }
 
@@ -524,10 +601,7 @@ fn holds(estate: &Estate) -> Vec<Hold> {
             .max()
             .unwrap_or(0);
         for deployment in both.iter().flatten() {
-            let scales = |a: &&Autoscaler| {
-                a.target_kind.as_str() == "Deployment" && a.target == deployment.name
-            };
-            let found = estate.autoscalers.value.iter().find(scales);
+            let found = scaler(estate, deployment);
             holds.extend(found.and_then(|autoscaler| hold(autoscaler, needed)));
         }
     }
@@ -646,7 +720,7 @@ fn others(estate: &Estate, switch: &TrafficSwitch) -> Vec<Safe> {
 }
 
 /// What runs in each colour; a pod that goes just now does not count.
-fn images(estate: &Estate, to: usize) -> Vec<ImageChange> {
+pub(super) fn images(estate: &Estate, to: usize) -> Vec<ImageChange> {
     let switch = estate.scope.traffic.as_ref();
     let words = |workload: &crate::estate::WorkloadScope, colour: usize| {
         let is_of = |pod: &&Pod| {

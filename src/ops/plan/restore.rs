@@ -1,43 +1,53 @@
-//! The way back of an environment without colours: the images before the last deploy, as the Deployments
-//! themselves remember them. It needs nothing but the Kubernetes API (SAFETY, rule 9).
+//! The way back of an environment without colours: the images before the last deploy, as the Deployments themselves remember
+//! them, or those of the revision before, as the ReplicaSets keep it, where somebody else deployed last. It needs nothing but
+//! the Kubernetes API (SAFETY, rule 9). Where helm deploys, it is helm that goes back a revision.
 
 use std::collections::BTreeMap;
 
-use super::deploy::{Draft, changes, owned};
-use super::{ContainerImage, Finding, Gate, Plan, Refusal, Request, Update};
-use crate::estate::{Deployment, Estate, Now, Safe};
+use jiff::Timestamp;
+
+use super::deploy::helm as release;
+use super::deploy::{Draft, Target, changes, gets, owned, parts};
+use super::helm::Helm;
+use super::{ContainerImage, Finding, Gate, How, Plan, Refusal, RefusalKind, Request, Update};
+use crate::estate::helm::AskedHelm;
+use crate::estate::{Deployment, Estate, Image, Now, ReplicaSet, Safe};
 use crate::ops::OperationKind;
 use crate::ops::marks::{self, Deployed};
 
 pub(super) fn restore(request: &Request, estate: &Estate, now: Now) -> Result<Plan, Refusal> {
     if request.to.is_some() {
         return Err(Refusal::invalid(format!(
-            "{} has no colours: it is rolled back to the images before, without --to",
+            "{} has no colours: it is rolled back to what ran before, without --to",
             estate.scope.name
         )));
     }
-    let known: Vec<(&Deployment, Deployed)> = (estate.deployments.value.iter())
-        .filter(|d| estate.deployment_group(d).workload.is_some())
-        .filter_map(|d| Some((d, marks::deployed(d)?)))
-        .collect();
-    let last = last(&known, estate)?;
-    let mut gates = Vec::new();
-    let mut updates = Vec::new();
-    for (deployment, deployed) in known.iter().filter(|(_, d)| d.operation == last.operation) {
-        gates.extend(worth(deployment, deployed));
-        updates.push(update(estate, deployment, deployed));
+    if let How::Helm(helm) = &request.how {
+        return revision(request, helm, estate, now);
     }
+    let Way {
+        back,
+        gates: mut all,
+        said,
+    } = way(estate)?;
+    let mut updates: Vec<Update> = back.iter().map(|it| update(estate, it)).collect();
     let locks: Vec<Safe> = (updates.iter())
         .map(|u| marks::lock_of_deployment(&u.deployment))
         .collect();
-    gates.extend(seized(estate, &locks, now));
+    for back in &back {
+        // Rule 9: it is brought back past whoever owns it, who may not know.
+        all.extend(owned(back.deployment));
+        all.extend(paused(back.deployment));
+    }
+    all.extend(seized(estate, &locks, now));
     let rolls = updates.iter().map(|u| u.deployment.clone()).collect();
     let images = changes(&updates);
     updates.retain(|u| u.containers.iter().any(|c| c.from != c.to));
     if updates.is_empty() {
-        return Err(Refusal::invalid(
-            "nothing to roll back: every Deployment has the images from before the last deploy",
-        ));
+        return Err(Refusal::invalid(format!(
+            "nothing to roll back: every Deployment has the images from before; {}",
+            elsewhere(estate)
+        )));
     }
     let draft = Draft {
         kind: OperationKind::Rollback,
@@ -45,14 +55,8 @@ pub(super) fn restore(request: &Request, estate: &Estate, now: Now) -> Result<Pl
         rolls,
         keeps: BTreeMap::new(),
         locks,
-        gates,
-        others: vec![
-            format!(
-                "deployed by {} at {:.0}, operation {}",
-                last.by, last.at, last.operation
-            )
-            .into(),
-        ],
+        gates: all,
+        others: vec![said],
         images,
         back: "a deploy of the newer images, with all its checks".into(),
         release: None,
@@ -60,34 +64,225 @@ pub(super) fn restore(request: &Request, estate: &Estate, now: Now) -> Result<Pl
     Ok(draft.finish(request, estate, None, None))
 }
 
-/// The last deploy that Wheelhouse did there.
-fn last<'a>(
-    known: &'a [(&Deployment, Deployed)],
-    estate: &Estate,
-) -> Result<&'a Deployed, Refusal> {
+/// What a Deployment had.
+struct Back<'a> {
+    deployment: &'a Deployment,
+    /// Images by container.
+    images: BTreeMap<Safe, Safe>,
+}
+
+/// Where back is, and who says so.
+struct Way<'a> {
+    back: Vec<Back<'a>>,
+    gates: Vec<Gate>,
+    said: Safe,
+}
+
+fn ours(estate: &Estate) -> impl Iterator<Item = &Deployment> {
+    let all = estate.deployments.value.iter();
+    all.filter(|d| estate.deployment_group(d).workload.is_some())
+}
+
+/// What Wheelhouse deployed last, while that stands; else what the ReplicaSets keep of the revision before.
+fn way(estate: &Estate) -> Result<Way<'_>, Refusal> {
+    let known: Vec<(&Deployment, Deployed)> = (ours(estate))
+        .filter_map(|d| Some((d, marks::deployed(d)?)))
+        .collect();
+    let newest = known.iter().map(|(_, deployed)| deployed);
+    let Some(newest) = newest.max_by_key(|deployed| deployed.at) else {
+        return revisions(estate);
+    };
+    let of = |operation: &Safe| {
+        let of = known.iter().filter(|(_, it)| it.operation == *operation);
+        of.collect::<Vec<_>>()
+    };
+    let stands = |(deployment, deployed): &&(&Deployment, Deployed)| deployed.stands(deployment);
+    let newest_ones = of(&newest.operation);
+    if newest.is_rollback() && newest_ones.iter().all(stands) {
+        // One that got half-way is gone on with, whoever presses R again.
+        let undone = newest.undoes.as_ref();
+        let left = undone.map(of).unwrap_or_default();
+        return match left.is_empty() {
+            false => Ok(by_marks(&left)),
+            // A second rollback by a tired hand would bring back what the first one took away (O06).
+            true => Err(Refusal::invalid(format!(
+                "{} rolled {} back at {:.0}: that runs. To have the newer images all the same, deploy them",
+                newest.by, estate.scope.name, newest.at
+            ))),
+        };
+    }
+    match newest_ones.iter().all(stands) {
+        true => Ok(by_marks(&newest_ones)),
+        // What was deployed last was not deployed by us: what we found there is older than the revision before.
+        false => revisions(estate),
+    }
+}
+
+fn by_marks<'a>(of: &[&(&'a Deployment, Deployed)]) -> Way<'a> {
+    let back = |(deployment, deployed): &&(&'a Deployment, Deployed)| Back {
+        deployment,
+        images: deployed.from.clone(),
+    };
+    let said = of.first().map_or_else(Safe::default, |(_, last)| {
+        format!(
+            "deployed by {} at {:.0}, operation {}",
+            last.by, last.at, last.operation
+        )
+        .into()
+    });
+    Way {
+        back: of.iter().map(back).collect(),
+        gates: Vec::new(),
+        said,
+    }
+}
+
+/// Deployments that were changed within so many seconds were changed together.
+const TOGETHER_S: i64 = 600;
+
+/// The images of the revision before, of what was changed last, as the ReplicaSets keep them.
+fn revisions(estate: &Estate) -> Result<Way<'_>, Refusal> {
+    let changed: Vec<Changed<'_>> = ours(estate).filter_map(|d| changed(estate, d)).collect();
     let name = &estate.scope.name;
-    let last = known.iter().map(|(_, deployed)| deployed);
-    let Some(last) = last.max_by_key(|deployed| deployed.at) else {
+    let Some(newest) = changed.iter().map(|it| it.at).max() else {
         return Err(Refusal::invalid(format!(
-            "what ran in {name} before is not known: Wheelhouse deployed nothing there by images; {}",
+            "what ran in {name} before is not known: Wheelhouse deployed nothing there, and no ReplicaSet of a revision before is \
+             left; {}",
             elsewhere(estate)
         )));
     };
-    // A second rollback by a tired hand would bring back what the first one took away (O06).
-    match last.what.as_str() == OperationKind::Rollback.word() {
-        true => Err(Refusal::invalid(format!(
-            "{} rolled {name} back at {:.0}: that runs. To have the newer images all the same, deploy them",
-            last.by, last.at
-        ))),
-        false => Ok(last),
+    let mut changed = changed;
+    changed.retain(|it| newest.duration_since(it.at).as_secs() <= TOGETHER_S);
+    if let Some(back) = changed.iter().find(|it| it.is_older) {
+        return Err(Refusal::invalid(format!(
+            "{} was rolled back already: what it runs is older than what it ran before. To have that all the same, deploy it",
+            back.deployment.name
+        )));
     }
+    let words: Vec<String> = (changed.iter())
+        .map(|it| format!("{} to revision {}", it.deployment.name, it.revision))
+        .collect();
+    let said = format!(
+        "as the ReplicaSets tell it, {}: only the images go back, whatever else was changed stays",
+        words.join(", ")
+    );
+    Ok(Way {
+        gates: vec![Gate::new("revision", Finding::Noted, said)],
+        said: format!("last changed at {newest:.0}, not by a deploy of images by Wheelhouse")
+            .into(),
+        back: changed.into_iter().map(Changed::back).collect(),
+    })
+}
+
+/// A Deployment with a revision before the one that it has.
+struct Changed<'a> {
+    deployment: &'a Deployment,
+    /// When it got what it has.
+    at: Timestamp,
+    /// The revision before.
+    revision: u64,
+    images: &'a [Image],
+    /// Whether what it has was made before what it had: somebody went back already.
+    is_older: bool,
+}
+
+impl<'a> Changed<'a> {
+    fn back(self) -> Back<'a> {
+        let names = self.deployment.images.iter().map(|(name, _)| name.clone());
+        let images = self.images.iter().map(|image| image.name.clone());
+        Back {
+            deployment: self.deployment,
+            images: names.zip(images).collect(),
+        }
+    }
+}
+
+fn changed<'a>(estate: &'a Estate, deployment: &'a Deployment) -> Option<Changed<'a>> {
+    let number = |set: &ReplicaSet| set.revision.as_ref()?.parse::<u64>().ok();
+    let now: u64 = deployment.revision.as_ref()?.parse().ok()?;
+    let sets = || {
+        let all = estate.replica_sets.value.iter();
+        all.filter(|set| set.owner.as_ref() == Some(&deployment.name))
+    };
+    let current = sets().find(|set| number(set) == Some(now))?;
+    let earlier = sets().filter(|set| number(set).is_some_and(|it| it < now));
+    let before = earlier.max_by_key(|set| number(set))?;
+    // Another number of containers is another template: its images fit none of these.
+    (before.images.len() == deployment.images.len()).then_some(Changed {
+        deployment,
+        at: current.created?,
+        revision: number(before)?,
+        images: &before.images,
+        is_older: current.created < before.created,
+    })
+}
+
+/// Helm goes back to the revision before.
+fn revision(request: &Request, helm: &Helm, estate: &Estate, now: Now) -> Result<Plan, Refusal> {
+    // Without helm's word there is nothing to go back to: that is said now, not at the act.
+    if let Some(AskedHelm::Unfit(why) | AskedHelm::Silent(why)) = &estate.helm {
+        let kind = match &estate.helm {
+            Some(AskedHelm::Unfit(_)) => RefusalKind::Gate,
+            _ => RefusalKind::Unknown,
+        };
+        let why = format!(
+            "what {} ran before only helm knows: {why}",
+            estate.scope.name
+        )
+        .into();
+        return Err(Refusal {
+            kind,
+            why,
+            plan: None,
+        });
+    }
+    let target = Target {
+        switch: None,
+        to: None,
+    };
+    let images = BTreeMap::new();
+    let about = release::about(estate, target, &images);
+    let name = helm.name(&about);
+    let found = release::release(helm, estate, BTreeMap::new());
+    let parts = parts(estate, target);
+    let mut gates = vec![
+        release::restores(estate, &name, now),
+        release::runs(helm, &about, found.as_ref()),
+    ];
+    let paused = parts
+        .iter()
+        .filter_map(|(_, deployment)| paused(deployment));
+    gates.extend(paused);
+    let rolls: Vec<Safe> = release::rendered_of(estate, &parts, target);
+    let locks: Vec<Safe> = rolls
+        .iter()
+        .map(|name| marks::lock_of_deployment(name))
+        .collect();
+    gates.extend(seized(estate, &locks, now));
+    let to = found.as_ref().and_then(|it| it.back_to);
+    let what = match to {
+        Some(number) => format!("what revision {number} of {name} has"),
+        None => format!("what the revision of {name} before has"),
+    };
+    let images = gets(&parts, estate, &what);
+    let draft = Draft {
+        kind: OperationKind::Rollback,
+        updates: Vec::new(),
+        rolls,
+        keeps: BTreeMap::new(),
+        locks,
+        gates,
+        others: Vec::new(),
+        images,
+        back: "a deploy, which upgrades it again".into(),
+        release: found,
+    };
+    Ok(draft.finish(request, estate, None, None))
 }
 
 /// Who else knows a way back.
 fn elsewhere(estate: &Estate) -> String {
-    let ours =
-        (estate.deployments.value.iter()).filter(|d| estate.deployment_group(d).workload.is_some());
-    let mut owners = ours.flat_map(|d| &d.owners);
+    let mut owners = ours(estate).flat_map(|d| &d.owners);
     let release = owners.find_map(|owner| owner.strip_prefix("Helm release "));
     match release {
         Some(release) => format!("`helm rollback {release}` goes back a revision"),
@@ -95,46 +290,34 @@ fn elsewhere(estate: &Estate) -> String {
     }
 }
 
-fn update(estate: &Estate, deployment: &Deployment, deployed: &Deployed) -> Update {
+fn update(estate: &Estate, back: &Back<'_>) -> Update {
+    let deployment = back.deployment;
     let place = estate.deployment_group(deployment).workload;
     let workload = place.and_then(|place| estate.scope.workloads.get(place));
-    let back = |(name, image): &(Safe, crate::estate::Image)| ContainerImage {
+    let change = |(name, image): &(Safe, Image)| ContainerImage {
         name: name.clone(),
         from: image.name.clone(),
-        to: deployed.from.get(name).unwrap_or(&image.name).clone(),
+        to: back.images.get(name).unwrap_or(&image.name).clone(),
     };
     Update {
         deployment: deployment.name.clone(),
         uid: deployment.uid.clone(),
         workload: workload.map_or_else(|| "".into(), |w| w.name.clone()),
         revision: deployment.revision.clone(),
-        containers: deployment.images.iter().map(back).collect(),
+        containers: deployment.images.iter().map(change).collect(),
         replicas: deployment.desired,
         to_replicas: deployment.desired,
     }
 }
 
-/// What somebody should know, and what does not stand in the way.
-fn worth(deployment: &Deployment, deployed: &Deployed) -> Vec<Gate> {
-    let name = &deployment.name;
-    let is_another = |(container, image): &(Safe, crate::estate::Image)| {
-        deployed
-            .to
-            .get(container)
-            .is_some_and(|to| *to != image.name)
+fn paused(deployment: &Deployment) -> Option<Gate> {
+    let said = || {
+        let name = &deployment.name;
+        format!("{name} is paused: `kubectl rollout resume` it, or nothing rolls")
     };
-    let mut gates = Vec::new();
-    if deployment.images.iter().any(is_another) {
-        let said = format!("{name} was changed by somebody else since the deploy");
-        gates.push(Gate::new("images", Finding::Noted, said));
-    }
-    // Rule 9: it is brought back past whoever owns it, who may not know.
-    gates.extend(owned(deployment));
-    if deployment.paused {
-        let said = format!("{name} is paused: `kubectl rollout resume` it, or nothing rolls");
-        gates.push(Gate::new("rollout", Finding::Noted, said));
-    }
-    gates
+    deployment
+        .paused
+        .then(|| Gate::new("rollout", Finding::Noted, said()))
 }
 
 fn seized(estate: &Estate, locks: &[Safe], now: Now) -> Vec<Gate> {

@@ -1,6 +1,6 @@
 //! The plan that nothing but its own target's health may refuse (SAFETY, rule 9).
 
-use super::gates::{Draft, flips, least, matching, services};
+use super::gates::{Draft, flips, images, least, matching, portless, services};
 use super::{Finding, Gate, Hold, Plan, Refusal, Request, colour};
 use crate::estate::{Deployment, Estate, Group, Labels, Live, Now, Safe, Service, TrafficSwitch};
 use crate::ops::OperationKind;
@@ -31,6 +31,7 @@ pub(super) fn rollback(
     for gate in gates.iter_mut().filter(|gate| gate.finding == Finding::Bad) {
         gate.said = lesser_evil(estate, switch, to, &gate.said);
     }
+    gates.extend(portless(estate, &services, &targets));
     gates.extend(verified(&services, value));
     gates.extend(whole(estate, switch, to));
     gates.extend(seized(estate, &services, now));
@@ -64,7 +65,9 @@ fn target(
             .find_map(|s| returned(s, &switch.colours[live]))
         {
             Some(flipped) => Err(already_back(&flipped, switch, live)),
-            None => match unflipped(estate, switch, services) {
+            None => match unflipped(estate, switch, services)
+                .or_else(|| never_live(estate, switch, services, 1 - live))
+            {
                 Some(refusal) => Err(refusal),
                 None => Ok(1 - live),
             },
@@ -121,6 +124,73 @@ fn unflipped(estate: &Estate, switch: &TrafficSwitch, services: &[&Service]) -> 
         word(live),
         word(1 - live)
     )))
+}
+
+/// What would come live was deployed since traffic left that colour, or was never there (I-30): a new revision goes live by a
+/// cutover, with its checks, and not by the key for the way back.
+fn never_live(
+    estate: &Estate,
+    switch: &TrafficSwitch,
+    services: &[&Service],
+    to: usize,
+) -> Option<Refusal> {
+    let value = &switch.colours[to];
+    let flips: Vec<Flipped> = services.iter().filter_map(|s| marks::flipped(s)).collect();
+    let left = flips
+        .iter()
+        .filter(|flip| flip.from.as_ref() == Some(value) && !flip.left.is_empty())
+        .max_by_key(|flip| flip.at);
+    let what = match left {
+        Some(flip) => runs_another(estate, to, &flip.left).map(|it| {
+            format!(
+                "{it}, and ran {} when traffic left it",
+                flip.left.join(", ")
+            )
+        }),
+        None => deployed_since(estate, to, &flips),
+    }?;
+    let (word, live) = (
+        Plan::colour_in_words(value),
+        Plan::colour_in_words(&switch.colours[1 - to]),
+    );
+    Some(Refusal::invalid(format!(
+        "{word} was never live as it is: {what}. {live} stays live; cut over with the checks, or say --to {value} to bring traffic there all the same"
+    )))
+}
+
+/// What of a colour is none of `left`. What has no digest yet is known by its tag.
+fn runs_another(estate: &Estate, to: usize, left: &[Safe]) -> Option<String> {
+    let tag = |words: &str| words.split(' ').next().unwrap_or_default().to_owned();
+    let is_same =
+        |a: &Safe, b: &Safe| a == b || (tag(a) == tag(b) && !(a.contains(' ') && b.contains(' ')));
+    let runs = images(estate, to).into_iter().flat_map(|change| change.to);
+    let mut others = runs.filter(|it| !left.iter().any(|left| is_same(left, it)));
+    others.next().map(|it| format!("it runs {it}"))
+}
+
+/// Who gave the colour other images after the last flip that is known.
+fn deployed_since(estate: &Estate, to: usize, flips: &[Flipped]) -> Option<String> {
+    let last = flips.iter().map(|flip| flip.at).max();
+    let all = (0..estate.scope.workloads.len()).flat_map(|place| {
+        estate.deployments_of(Group {
+            workload: Some(place),
+            colour: Some(to),
+        })
+    });
+    let is_new = |(deployment, it): &(&Deployment, marks::Deployed)| {
+        let is_ours = OperationKind::of(&it.what).is_some_and(OperationKind::deploys);
+        is_ours
+            && it.what.as_str() != OperationKind::Cleanup.word()
+            && it.from != it.to
+            && it.stands(deployment)
+            && last.is_none_or(|last| it.at > last)
+    };
+    let deployed = all.filter_map(|d| Some((d, marks::deployed(d)?)));
+    let (deployment, it) = deployed.filter(is_new).max_by_key(|(_, it)| it.at)?;
+    Some(format!(
+        "{} was deployed by {} at {:.0}, and no traffic was there since",
+        deployment.name, it.by, it.at
+    ))
 }
 
 /// Where our last flip of a Service says that back is, while it stands as that flip left it.

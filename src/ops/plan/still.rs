@@ -1,7 +1,7 @@
 //! Whether a patch of the plan may be sent at this instant, from fresh reads (I-4).
 
 use super::ci::credential;
-use super::gates::{capacity, matching, ready, taking};
+use super::gates::{capacity, matching, portless, ready, taking};
 use super::tested::untested;
 use super::{Finding, Flip, Gate, Plan, monitoring};
 use crate::estate::{Estate, Now, Safe, Service};
@@ -42,7 +42,9 @@ pub fn still(plan: &Plan, flip: &Flip, estate: &Estate, is_forward: bool) -> Res
             None => Err(format!("no ready pod matches what {name} selected before").into()),
         };
     };
-    let mut gates = matching(estate, &[(name.clone(), flip.to.clone())], switch, place);
+    let target = [(name.clone(), flip.to.clone())];
+    let mut gates = matching(estate, &target, switch, place);
+    gates.extend(portless(estate, &[service], &target));
     if is_forward {
         gates.push(ready(estate, place));
         if let Some(why) = untested(plan, estate, place) {

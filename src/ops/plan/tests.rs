@@ -1,6 +1,7 @@
 //! Each gate, seen to open and to close.
 
 mod approval;
+mod back;
 mod ci;
 mod deploy;
 mod helm;
@@ -206,27 +207,32 @@ fn i_5_no_cutover_to_a_colour_that_is_smaller_than_what_is_live() {
     assert!(why.contains("frontend 1 for 3"), "{why}");
 }
 
+/// One of the Deployment of that name, with at least 2 pods.
+fn autoscaler(name: &str, max: u32) -> Autoscaler {
+    Autoscaler {
+        name: name.into(),
+        uid: "u".into(),
+        resource_version: "1".into(),
+        marks: Labels::default(),
+        has_annotations: false,
+        target_kind: "Deployment".into(),
+        target: name.into(),
+        min: 2,
+        max,
+        current: 4,
+        desired: 4,
+        metrics: Vec::new(),
+        conditions: Vec::new(),
+    }
+}
+
 #[test]
 fn i_5_both_autoscalers_are_held_at_what_runs_now() {
     let mut scaled = parts();
     for deployment in &mut scaled.deployments {
         let d = deployment;
         (d.ready, d.desired, d.replicas, d.updated, d.available) = (4, 4, 4, 4, 4);
-        scaled.autoscalers.push(Autoscaler {
-            name: d.name.clone(),
-            uid: "u".into(),
-            resource_version: "1".into(),
-            marks: Labels::default(),
-            has_annotations: false,
-            target_kind: "Deployment".into(),
-            target: d.name.clone(),
-            min: 2,
-            max: 10,
-            current: 4,
-            desired: 4,
-            metrics: Vec::new(),
-            conditions: Vec::new(),
-        });
+        scaled.autoscalers.push(autoscaler(&d.name, 10));
     }
     let plan = asked(Cutover, scaled).unwrap();
     let held: Vec<(u32, u32)> = plan.holds.iter().map(|h| (h.from, h.to)).collect();

@@ -120,7 +120,7 @@ pub(in crate::ops) fn about<'a>(
 }
 
 /// The release as it was found; none where helm was not asked, or did not answer.
-pub(super) fn release(
+pub(in crate::ops::plan) fn release(
     helm: &Helm,
     estate: &Estate,
     images: BTreeMap<Safe, Safe>,
@@ -140,13 +140,7 @@ pub(super) fn release(
 /// What helm found.
 pub(super) fn gates(helm: &Helm, estate: &Estate, target: Target<'_>, now: Now) -> Vec<Gate> {
     let said = match &estate.helm {
-        None => {
-            return vec![Gate::new(
-                HELM,
-                Finding::Noted,
-                "helm is asked when it starts",
-            )];
-        }
+        None => return vec![asked_later()],
         Some(AskedHelm::Unfit(why)) => return vec![Gate::new(HELM, Finding::Bad, why.clone())],
         Some(AskedHelm::Silent(why)) => {
             return vec![Gate::new(HELM, Finding::Unknown, why.clone())];
@@ -224,6 +218,84 @@ fn recovery(last: Option<&Revision>, good: Option<u32>, now: Now) -> (Finding, S
             ),
         ),
     }
+}
+
+/// Whether a release may go back a revision, in an environment without colours.
+pub(in crate::ops::plan) fn restores(estate: &Estate, name: &Safe, now: Now) -> Gate {
+    let Some(AskedHelm::Said(said)) = &estate.helm else {
+        return asked_later();
+    };
+    let of = format!("helm {}, {name}", said.version);
+    let Some(last) = said.last() else {
+        let words = format!("{of} is no release: there is nothing to go back to");
+        return Gate::new(HELM, Finding::Bad, words);
+    };
+    let is = format!("{of} revision {} {}", last.number, last.status.word());
+    let to = |number: u32| format!("it goes back to revision {number}");
+    let (finding, words) = match (&last.status, said.good().map(|it| it.number)) {
+        // A second rollback by a tired hand would bring back what the first one took away (O06).
+        (ReleaseStatus::Deployed, _) if last.is_rollback() => (
+            Finding::Bad,
+            format!(
+                "is a rollback already ({}): that runs. To have the newer one all the same, deploy it",
+                last.description
+            ),
+        ),
+        (ReleaseStatus::Deployed | ReleaseStatus::Failed, Some(number)) => {
+            (Finding::Noted, to(number))
+        }
+        (ReleaseStatus::Pending(_), Some(number)) => (
+            Finding::Noted,
+            format!(
+                "{}: {}; a helm of Wheelhouse's that is at it is cut off and waited for, anybody else's is not",
+                since(last, now).trim_start(),
+                to(number)
+            ),
+        ),
+        (ReleaseStatus::Deployed | ReleaseStatus::Failed | ReleaseStatus::Pending(_), None) => (
+            Finding::Bad,
+            "no revision before it was applied in full: there is none to go back to".to_owned(),
+        ),
+        (
+            ReleaseStatus::Uninstalled
+            | ReleaseStatus::Uninstalling
+            | ReleaseStatus::Superseded
+            | ReleaseStatus::Other(_),
+            _,
+        ) => (
+            Finding::Bad,
+            "it is none that can be gone back from: look with `helm history`".to_owned(),
+        ),
+    };
+    Gate::new(HELM, finding, format!("{is}: {words}"))
+}
+
+/// The Deployments that are there when helm went back: those that the revision has, where it is known.
+pub(in crate::ops::plan) fn rendered_of(
+    estate: &Estate,
+    parts: &[(usize, &Deployment)],
+    target: Target<'_>,
+) -> Vec<Safe> {
+    let rendered = match &estate.helm {
+        Some(AskedHelm::Said(said)) => said.renders.as_ref().ok(),
+        _ => None,
+    };
+    let is_of = |name: &Safe| {
+        let mut all = rendered.into_iter().flatten();
+        all.any(|it| it.kind == RenderedKind::Deployment && it.name == *name)
+    };
+    let is_known = parts.iter().any(|(_, it)| is_of(&it.name));
+    let stays = |deployment: &Deployment| !is_known || is_of(&deployment.name);
+    (parts
+        .iter()
+        .filter(|(_, it)| stays(it))
+        .map(|(_, it)| it.name.clone()))
+    .chain(installs(estate, target).into_iter().map(|(_, name)| name))
+    .collect()
+}
+
+fn asked_later() -> Gate {
+    Gate::new(HELM, Finding::Noted, "helm is asked when it starts")
 }
 
 fn nowhere() -> &'static str {
@@ -369,7 +441,11 @@ pub(super) fn installs(estate: &Estate, target: Target<'_>) -> Vec<(usize, Safe)
 }
 
 /// What helm does is its own affair, and not fenced (SAFETY, rule 5).
-pub(super) fn runs(helm: &Helm, about: &About<'_>, release: Option<&Release>) -> Gate {
+pub(in crate::ops::plan) fn runs(
+    helm: &Helm,
+    about: &About<'_>,
+    release: Option<&Release>,
+) -> Gate {
     let words = match (helm.recovers, release.and_then(|it| it.back_to)) {
         (true, Some(revision)) => helm.rollback(&helm.name(about), revision),
         (true, None) => vec!["rollback".into(), helm.name(about)],
@@ -395,17 +471,25 @@ pub(super) fn back(
     if helm.recovers {
         return "a deploy, which upgrades it again".into();
     }
-    let before = release.and_then(|it| Some(format!("`helm rollback {} {}`", it.name, it.before?)));
-    let before = before.unwrap_or_else(|| "`helm rollback`".to_owned());
+    let before = release.and_then(|it| Some((it.name.as_str(), it.before?)));
     match (target.switch, target.to) {
         (Some(switch), Some(to)) => {
             let live = Plan::colour_in_words(&switch.colours[1 - to]);
-            format!("no way back is needed, {live} stays live; to have the old revision again: {before}")
+            let before = before.map_or_else(
+                || "`helm rollback`".to_owned(),
+                |(name, number)| format!("`helm rollback {name} {number}`"),
+            );
+            format!(
+                "no way back is needed, {live} stays live; to have the old revision again: {before}"
+            )
         }
-        _ => format!(
-            "{before}, or a deploy of {} with the values before; a rollback by Wheelhouse is of deploys by images",
-            estate.scope.name
-        ),
+        _ => {
+            let before = before.map_or_else(
+                || "the revision before".to_owned(),
+                |(name, number)| format!("revision {number} of {name} again"),
+            );
+            format!("R, or `rollback {}`: {before}, by helm", estate.scope.name)
+        }
     }
     .into()
 }

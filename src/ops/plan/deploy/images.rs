@@ -50,6 +50,7 @@ fn no_image(word: &str) -> Safe {
 }
 
 /// What was asked for, by workload and, where it was named, container.
+#[derive(Default)]
 pub(super) struct Wanted(BTreeMap<(String, Option<String>), Safe>);
 
 impl Wanted {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::estate::Image;
+use crate::estate::{Image, ReplicaSet};
 use crate::ops::OperationKind::Deploy;
 use crate::ops::marks::Deployed;
 
@@ -276,6 +276,7 @@ fn deployed(what: &str) -> (Safe, Safe) {
         operation: "01op".into(),
         from: of("v0"),
         to: of("v1"),
+        undoes: None,
     };
     (
         marks::DEPLOY.into(),
@@ -306,4 +307,107 @@ fn without_colours_a_rollback_restores_the_images_that_the_deployment_remembers(
     assert!(why.contains("alice rolled production back at"), "{why}");
     let why = with(None).unwrap_err().why;
     assert!(why.contains("Wheelhouse deployed nothing there"), "{why}");
+}
+
+/// A ReplicaSet of the frontend in place.
+fn set(revision: u32, tag: &str, made: &str) -> ReplicaSet {
+    ReplicaSet {
+        name: format!("set-{revision}").into(),
+        owner: Some("digital-wall-blue-frontend".into()),
+        revision: Some(revision.to_string().into()),
+        desired: 3,
+        ready: 3,
+        available: 3,
+        created: made.parse().ok(),
+        images: vec![Image::named(format!("shop/frontend:{tag}").into())],
+    }
+}
+
+/// The estate without colours, its frontend at revision 4, with what Wheelhouse left there and the ReplicaSets.
+fn at_revision_4(tag: &str, mark: Option<(Safe, Safe)>, sets: Vec<ReplicaSet>) -> Estate {
+    let mut estate = in_place();
+    let mut all: Vec<Deployment> = estate.deployments.value.iter().cloned().collect();
+    for deployment in all.iter_mut().filter(|d| d.name.contains("frontend")) {
+        deployment.revision = Some("4".into());
+        deployment.marks = mark.clone().into_iter().collect();
+        for (_, image) in &mut deployment.images {
+            *image = Image::named(format!("shop/frontend:{tag}").into());
+        }
+    }
+    estate.apply(Seen::Deployments(Delta::Page(all)), now(AT));
+    estate.apply(Seen::ReplicaSets(Delta::Page(sets)), now(AT));
+    estate
+}
+
+#[test]
+fn without_colours_what_others_deployed_goes_back_to_the_revision_before_and_not_to_what_wheelhouse_knew()
+ {
+    let sets = || {
+        vec![
+            set(2, "v1", "2026-11-26T02:00:00Z"),
+            set(3, "v8", "2026-11-26T03:00:00Z"),
+            set(4, "v9", "2026-11-26T04:00:00Z"),
+        ]
+    };
+    // Wheelhouse once deployed v1 in place of v0; since then somebody else did v8 and v9.
+    for mark in [Some(deployed("deploy")), Some(deployed("rollback")), None] {
+        let estate = at_revision_4("v9", mark, sets());
+        let plan = check(&request(Rollback), &estate, now(AT)).unwrap();
+        assert_eq!(plan.updates.len(), 1);
+        assert_eq!(
+            plan.updates[0].containers[0].to.as_str(),
+            "shop/frontend:v8"
+        );
+        let words = plan.gates.iter().map(|gate| gate.said.as_str());
+        let words = words.collect::<Vec<_>>().join("; ");
+        assert!(
+            words.contains("digital-wall-blue-frontend to revision 3"),
+            "{words}"
+        );
+    }
+    // Who went back already has the older set as the newest revision.
+    let mut undone = sets();
+    undone[2].created = "2026-11-26T01:00:00Z".parse().ok();
+    let estate = at_revision_4("v9", None, undone);
+    let why = check(&request(Rollback), &estate, now(AT)).unwrap_err().why;
+    assert!(why.contains("was rolled back already"), "{why}");
+}
+
+#[test]
+fn without_colours_a_rollback_that_got_half_way_is_gone_on_with() {
+    let mut estate = in_place();
+    let mut all: Vec<Deployment> = estate.deployments.value.iter().cloned().collect();
+    for deployment in &mut all {
+        let (name, _) = deployment.images[0].clone();
+        let is_done = name.contains("frontend");
+        let image = |tag: &str| Safe::from(format!("shop/{name}:{tag}"));
+        let (has, at) = if is_done {
+            ("v0", "2026-11-26T03:00:00Z")
+        } else {
+            ("v1", "2026-11-26T02:00:00Z")
+        };
+        deployment.images = vec![(name.clone(), Image::named(image(has)))];
+        let mark = Deployed {
+            at: at.parse().unwrap(),
+            by: "alice".into(),
+            what: if is_done { "rollback" } else { "deploy" }.into(),
+            why: None,
+            operation: if is_done { "02back" } else { "01op" }.into(),
+            from: BTreeMap::from([(name.clone(), image(if is_done { "v1" } else { "v0" }))]),
+            to: BTreeMap::from([(name.clone(), image(has))]),
+            undoes: is_done.then(|| "01op".into()),
+        };
+        let text = serde_json::json!(mark).to_string();
+        deployment.marks = [(Safe::from(marks::DEPLOY), Safe::from(text))]
+            .into_iter()
+            .collect();
+    }
+    estate.apply(Seen::Deployments(Delta::Page(all)), now(AT));
+    let plan = check(&request(Rollback), &estate, now(AT)).unwrap();
+    let to: Vec<&str> = plan
+        .updates
+        .iter()
+        .map(|u| u.containers[0].to.as_str())
+        .collect();
+    assert_eq!(to, ["shop/backend:v0"]);
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::estate::helm::{AskedHelm, Helm, ReleaseStatus, Rendered, RenderedKind, Revision};
-use crate::ops::OperationKind::Deploy;
+use crate::ops::OperationKind::{Deploy, Rollback};
 
 fn by_helm(recovers: bool) -> Request {
     Request {
@@ -162,5 +162,67 @@ fn a_deployment_that_is_missing_is_installed_if_the_chart_renders_it() {
     for asked in [asked(Vec::new()), None] {
         let refusal = planned(without(), asked, false).unwrap_err();
         assert!(refusal.why.contains("install it first"), "{}", refusal.why);
+    }
+}
+
+#[test]
+fn without_colours_helm_goes_back_to_the_revision_before_the_one_that_runs() {
+    let restored = |history: &[Revision]| {
+        let mut estate = parts().estate();
+        estate.scope.traffic = None;
+        estate.helm = Some(said(history, Ok(Vec::new())));
+        let request = Request {
+            kind: Rollback,
+            ..by_helm(true)
+        };
+        check(&request, &estate, now(AT))
+    };
+    let back_to = |history: &[Revision]| restored(history).unwrap().release.unwrap().back_to;
+    let described = |number, description: &str| Revision {
+        description: description.into(),
+        ..revision(number, "deployed")
+    };
+    let old = [revision(5, "superseded"), revision(6, "superseded")];
+    let with = |last: Revision| [&old[..], &[last]].concat();
+    assert_eq!(back_to(&with(revision(7, "deployed"))), Some(6));
+    // Neither a failed revision nor one that is stuck ran: back is what was deployed before it.
+    let deployed = [revision(6, "deployed"), revision(7, "failed")];
+    assert_eq!(back_to(&deployed), Some(6));
+    let stuck = [revision(6, "deployed"), revision(7, "pending-upgrade")];
+    assert_eq!(back_to(&stuck), Some(6));
+    // O06: and not a second time.
+    let why = restored(&with(described(7, "Rollback to 5")))
+        .unwrap_err()
+        .why;
+    assert!(why.contains("is a rollback already"), "{why}");
+    for history in [
+        &[][..],
+        &[revision(1, "deployed")],
+        &[revision(1, "uninstalled")],
+    ] {
+        assert!(restored(history).is_err(), "{history:?}");
+    }
+    let plan = restored(&with(revision(7, "deployed"))).unwrap();
+    let steps: Vec<_> = plan.steps().iter().map(ToString::to_string).collect();
+    assert_eq!(steps[0], "run", "{steps:?}");
+    assert_eq!(steps.last().unwrap(), "restore", "{steps:?}");
+}
+
+#[test]
+fn without_helms_word_there_is_no_rollback_by_helm_and_the_reason_is_said() {
+    for (asked, kind) in [
+        (AskedHelm::Unfit("no helm".into()), RefusalKind::Gate),
+        (AskedHelm::Silent("no answer".into()), RefusalKind::Unknown),
+    ] {
+        let mut estate = parts().estate();
+        estate.scope.traffic = None;
+        estate.helm = Some(asked);
+        let request = Request {
+            kind: Rollback,
+            ..by_helm(true)
+        };
+        let refused = check(&request, &estate, now(AT)).unwrap_err();
+        assert_eq!(refused.kind, kind);
+        assert!(refused.why.contains("only helm knows"), "{}", refused.why);
     }
 }

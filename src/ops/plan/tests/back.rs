@@ -1,0 +1,163 @@
+//! Where a rollback goes, and where it does not.
+
+use super::*;
+use crate::estate::Image;
+use crate::ops::OperationKind::{Cutover, Repair, Rollback};
+use crate::ops::marks::Deployed;
+
+/// GREEN is live by a cutover that left BLUE with `left`, and BLUE runs `has` now.
+fn after_a_cutover(left: &[&str], has: &str) -> Parts {
+    let mut parts = parts();
+    parts.services = vec![service("green")];
+    marked(
+        &mut parts.services[0],
+        marks::FLIP,
+        serde_json::json!({
+            "at": "2026-11-26T02:00:00Z", "by": "alice", "from": "blue", "to": "green", "what": "cutover",
+            "why": null, "operation": "01op", "images": ["v2"], "left": left,
+        }),
+    );
+    for pod in parts.pods.iter_mut().filter(|p| p.name.contains("blue")) {
+        for container in &mut pod.containers {
+            container.image = Image::named(format!("shop/wall:{has}").into());
+        }
+    }
+    parts
+}
+
+#[test]
+fn i_30_a_rollback_does_not_bring_live_what_was_deployed_since_traffic_left() {
+    assert_eq!(
+        asked(Rollback, after_a_cutover(&["v1"], "v1"))
+            .unwrap()
+            .to
+            .as_str(),
+        "blue"
+    );
+    // A digest that is known on one side alone is no other image.
+    assert!(asked(Rollback, after_a_cutover(&["v1 2b7496319c0d"], "v1")).is_ok());
+    let (kind, why) = refused(Rollback, after_a_cutover(&["v1"], "v9"));
+    assert_eq!(kind, RefusalKind::Invalid);
+    for part in [
+        "BLUE was never live as it is",
+        "it runs v9",
+        "ran v1",
+        "--to blue",
+    ] {
+        assert!(why.contains(part), "{part} in {why}");
+    }
+    // Whoever names the colour means it.
+    let named = Request {
+        to: Some("blue".into()),
+        ..request(Rollback)
+    };
+    let estate = after_a_cutover(&["v1"], "v9").estate();
+    assert!(check(&named, &estate, now(AT)).is_ok());
+}
+
+#[test]
+fn i_30_what_was_deployed_to_the_idle_colour_and_never_took_traffic_is_no_way_back() {
+    let with = |what: &str, to: &str| {
+        let mut parts = parts();
+        let idle = parts
+            .deployments
+            .iter_mut()
+            .find(|d| d.name.contains("green-frontend"));
+        let idle = idle.unwrap();
+        idle.images = vec![("frontend".into(), Image::named("shop/frontend:v2".into()))];
+        let of = |tag: &str| [("frontend".into(), format!("shop/frontend:{tag}").into())].into();
+        let mark = Deployed {
+            at: "2026-11-26T02:00:00Z".parse().unwrap(),
+            by: "alice".into(),
+            what: what.into(),
+            why: None,
+            operation: "01op".into(),
+            from: of("v1"),
+            to: of(to),
+            undoes: None,
+        };
+        let text = serde_json::json!(mark).to_string();
+        idle.marks = [(Safe::from(marks::DEPLOY), Safe::from(text))]
+            .into_iter()
+            .collect();
+        asked(Rollback, parts)
+    };
+    let why = with("deploy", "v2").unwrap_err().why;
+    assert!(why.contains("no traffic was there since"), "{why}");
+    // Brought up as it was, cleaned up, or changed by somebody else since: that mark says nothing of what is there.
+    assert!(with("deploy", "v1").is_ok());
+    assert!(with("cleanup", "v2").is_ok());
+}
+
+#[test]
+fn i_1_a_named_port_that_no_pod_has_is_no_target_of_a_rollback_either() {
+    let with = |ports: &[(&str, u16)]| {
+        let mut parts = parts();
+        parts.services[0].targets.push(crate::estate::PortTarget {
+            name: None,
+            port: 80,
+            target: TargetPort::Named("web".into()),
+        });
+        for pod in parts.pods.iter_mut().filter(|p| p.name.contains("green")) {
+            let ports = ports.iter().map(|(name, port)| (Safe::from(*name), *port));
+            pod.ports = ports.collect();
+        }
+        asked(Rollback, parts)
+    };
+    assert!(with(&[("web", 8080)]).is_ok());
+    let why = with(&[("http", 8080)]).unwrap_err().why;
+    assert!(why.contains("has a port named web"), "{why}");
+}
+
+#[test]
+fn a_repair_is_not_planned_where_its_patch_would_be_refused() {
+    let mut parts = reverted();
+    let colour = |d: &&mut Deployment| d.name.contains("green") && d.name.contains("frontend");
+    for deployment in parts.deployments.iter_mut().filter(|d| colour(d)) {
+        deployment.updated = 0;
+    }
+    let (_, why) = refused(Repair, parts);
+    assert!(why.starts_with("ready"), "{why}");
+}
+
+#[test]
+fn i_5_what_a_held_autoscaler_brings_up_is_awaited_and_what_none_does_is_refused() {
+    let with = |max: Option<u32>, desired: u32| {
+        let mut parts = parts();
+        for deployment in &mut parts.deployments {
+            if deployment.name.contains("frontend") {
+                let many = if deployment.name.contains("blue") {
+                    3
+                } else {
+                    desired
+                };
+                for of in [
+                    &mut deployment.desired,
+                    &mut deployment.replicas,
+                    &mut deployment.updated,
+                    &mut deployment.ready,
+                    &mut deployment.available,
+                ] {
+                    *of = many;
+                }
+            }
+        }
+        parts.autoscalers = max
+            .map(|max| autoscaler("digital-wall-green-frontend", max))
+            .into_iter()
+            .collect();
+        asked(Cutover, parts)
+    };
+    let plan = with(Some(5), 1).unwrap();
+    let gate = plan
+        .gates
+        .iter()
+        .find(|gate| gate.name.as_str() == "capacity");
+    assert_eq!(gate.unwrap().finding, Finding::Noted);
+    assert_eq!(plan.holds.len(), 1);
+    assert_eq!(plan.holds[0].to, 3);
+    for (max, desired) in [(None, 1), (Some(2), 1)] {
+        let why = with(max, desired).unwrap_err().why;
+        assert!(why.contains("frontend 1 for 3"), "{why}");
+    }
+}

@@ -1,0 +1,126 @@
+//! Operations that somebody takes over: who may, what is voided first, and what came meanwhile.
+
+use serde_json::json;
+
+use crate::operator::{CUTOVER, DEPLOY, wait};
+use crate::relay::{Asked, Fate};
+use crate::{Bench, freeze};
+
+#[test]
+fn i_43_whoever_is_alive_is_cut_off_only_by_somebody_who_says_so_and_may_write() {
+    let bench = Bench::ready();
+    bench.dave.edit("watch = 2", "watch = 40");
+    let trap = bench.dave.relay.trap(Fate::HeldAfter, 1, |it| {
+        it.records(r#""began":{"step":"watch""#)
+    });
+    let running = bench.dave.start(&CUTOVER);
+    trap.wait("the watch");
+    trap.let_go();
+    let id = bench.await_said("watch …");
+    let erin = bench.colleague();
+    for verb in [
+        &["op", "adopt", &id][..],
+        &["op", "abandon", &id, "--reason", "mine"],
+    ] {
+        erin.run_bare(verb)
+            .assert(2, &["production is read-only: say --write too"]);
+        let writes = [verb, &["--write"]].concat();
+        erin.run_bare(&writes)
+            .assert(2, &["is at it", "say --yes to cut that worker off"]);
+    }
+    assert_eq!(erin.relay.count(Asked::is_write), 0);
+    let sure = ["op", "abandon", &id, "--reason", "mine", "--write", "--yes"];
+    erin.run_bare(&sure).assert(0, &["abandoned as it stands"]);
+    assert_ne!(running.end().code, 0);
+}
+
+#[test]
+fn p13_what_cannot_be_fenced_is_not_taken_over() {
+    let bench = Bench::ready();
+    let trap = bench.dave.relay.trap(Fate::HeldBefore, 1, Asked::is_flip);
+    let id = bench.dave.detach(&CUTOVER);
+    trap.wait("the flip");
+    bench.dave.kill_worker();
+    // Somebody who may have the Lease and the record, and not patch the Service.
+    let no = json!({"kind": "Status", "status": "Failure", "code": 403, "reason": "Forbidden",
+        "message": "services is forbidden"});
+    for verb in [
+        &["op", "adopt", &id][..],
+        &["op", "abandon", &id, "--reason", "mine"],
+    ] {
+        let erin = bench.colleague();
+        let _refused = erin
+            .relay
+            .ever_after(Fate::Said(403, no.to_string()), |it| {
+                it.method == "PATCH" && it.path.contains("/services/")
+            });
+        let said = erin.run(verb);
+        assert_ne!(said.code, 0, "{said}");
+        said.assert(
+            said.code,
+            &["could not be cut off", "services is forbidden"],
+        );
+    }
+    assert_eq!(bench.colours(), ["blue", "blue"]);
+    // Who may goes on.
+    bench
+        .colleague()
+        .run(&["op", "adopt", &id])
+        .assert(0, &["done: GREEN is live"]);
+}
+
+#[test]
+fn i_44_a_deploy_that_is_taken_over_under_a_freeze_changes_nothing_more() {
+    let bench = Bench::ready();
+    let trap = bench.dave.relay.trap(Fate::HeldBefore, 1, Asked::is_update);
+    let id = bench.dave.detach(&DEPLOY);
+    trap.wait("the patch");
+    bench.dave.kill_worker();
+    drop(trap);
+    freeze::by_bob(&bench, None);
+    let erin = bench.colleague();
+    erin.run(&["op", "adopt", &id])
+        .assert(1, &["FAILED: freeze: frozen by bob"]);
+    assert_eq!(erin.relay.count(Asked::is_update), 0);
+}
+
+#[test]
+fn rule_11_the_next_service_does_not_follow_one_that_was_put_back() {
+    let bench = Bench::ready();
+    // The second flip is about to be judged when somebody puts the first Service back.
+    let trap = bench.dave.relay.trap(Fate::HeldAfter, 1, |it| {
+        it.records(r#""began":{"step":{"flip":"digital-wall-api""#)
+    });
+    let running = bench.dave.start(&CUTOVER);
+    trap.wait("the second flip");
+    let path = "/api/v1/namespaces/production/services/digital-wall-service";
+    let patch = json!({"spec": {"selector": {"version": "blue"}}});
+    bench.ask("PATCH", path, Some(&patch));
+    trap.let_go();
+    let said = running.end();
+    assert_ne!(said.code, 0, "{said}");
+    said.assert(
+        said.code,
+        &["flip digital-wall-api FAILED: REVERTED: digital-wall-service selects"],
+    );
+    assert_eq!(bench.colours(), ["blue", "blue"]);
+}
+
+#[test]
+fn what_stands_at_0_is_lifted_before_a_program_deploys() {
+    let bench = Bench::ready();
+    bench.idle_at_0();
+    crate::command::runs(&bench.dave, "exit 0", 60);
+    bench.dave.run(&DEPLOY).assert(
+        0,
+        &[
+            "update digital-wall-green-frontend done: replicas 0 → 3",
+            "run done: it ended well",
+            "roll out digital-wall-green-frontend done: 3/3",
+        ],
+    );
+    wait("GREEN", || {
+        let [(_, frontend), (_, backend)] = bench.runs("green");
+        (frontend > 0 && backend > 0).then_some(())
+    });
+}
