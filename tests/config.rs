@@ -1378,12 +1378,23 @@ fn what_is_wrong_with_gates_is_told_with_its_place() {
     let (soak, warnings) = accepted(&format!(
         "{SMALL}[environment.gates]\nsoak = 5\non_failure = \"hold\"\n"
     ));
-    // Nothing is cut over there: nobody would ask for it.
-    let said = warnings[0].to_string();
-    assert!(
-        said.contains("without [environment.traffic] nothing is cut over"),
-        "{said}"
-    );
+    assert_eq!(warnings, []);
+    let from = SMALL.find("[environment.traffic]").unwrap();
+    let to = SMALL.find("[[environment.workload]]").unwrap();
+    let in_place = format!("{}{}", &SMALL[..from], &SMALL[to..]);
+    for (text, found) in [
+        (
+            format!("{in_place}[environment.gates]\nsoak = 5\n"),
+            "without [environment.traffic] nothing is cut over",
+        ),
+        (
+            format!("{SMALL}[environment.gates]\napproval = \"github review\"\n"),
+            "nobody reviews what goes live",
+        ),
+    ] {
+        let said = accepted(&text).1[0].to_string();
+        assert!(said.contains(found), "{said}");
+    }
     assert_eq!(
         (
             soak.environments[0].gates.soak,

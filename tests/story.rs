@@ -259,7 +259,7 @@ fn stuck() -> State {
     let mut set = estate.replica_sets.value.get(&old).unwrap().clone();
     set.name = format!("{name}-bad5eed").into();
     (set.revision, set.desired, set.ready) = (Some("4".into()), 1, 0);
-    set.images = vec![image("backend", "bad5eed")];
+    set.images = vec![("backend".into(), image("backend", "bad5eed"))];
     let mut ill = ill_pod();
     ill.name = format!("{name}-bad5eed-q").into();
     ill.uid = "uid-ill".into();

@@ -245,7 +245,8 @@ fn open(state: &mut State, wish: Wish, ask: Ask, fields: Vec<Field>, glass: bool
         worker: Worker::Absent,
     };
     if let Wish::Start(OperationKind::Rollback) = proposal.wish {
-        let plan = judged_of(state, &proposal, OperationKind::Rollback).0;
+        let (plan, refused) = judged_of(state, &proposal, OperationKind::Rollback);
+        let plan = plan.filter(|_| refused.is_none());
         proposal.to = plan.map(|plan| plan.to).filter(|to| !to.is_empty());
     }
     want(state, &mut proposal);
@@ -360,9 +361,10 @@ fn plain(state: &State, kind: OperationKind) -> Request {
 fn requested(state: &State, proposal: &Proposal, kind: OperationKind) -> Result<Request, Safe> {
     let environment = &state.environments[proposal.environment];
     let images = proposal.images.read.as_ref().map_err(Clone::clone)?;
-    Ok(Request {
-        to: proposal.to.clone(),
-        ..request(environment, kind, &proposal.lifted, images)
+    let request = request(environment, kind, &proposal.lifted, images);
+    Ok(match &proposal.to {
+        Some(to) => request.pinned_to(to),
+        None => request,
     })
 }
 

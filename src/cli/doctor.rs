@@ -24,7 +24,6 @@ use super::exit::Exit;
 use super::output::{complain, say};
 use super::setup::{self, Loaded};
 use super::{runtime, status};
-use crate::clients::http;
 use crate::config::{Config, Problem};
 use crate::estate::Safe;
 use crate::tui::clock;
@@ -122,16 +121,14 @@ async fn examine(loaded: &Loaded, wanted: &[usize], limit: Duration) -> Vec<Sect
 }
 
 /// What an operator does there; none where nothing is to be written.
-fn operates<'a>(
-    loaded: &Loaded,
-    place: usize,
-    alertmanager: Option<&'a http::Target>,
-) -> Option<Operates<'a>> {
+fn operates(loaded: &Loaded, place: usize) -> Option<Operates<'_>> {
     let scope = loaded.scopes().nth(place)?;
     let probes = loaded.probes(&scope.name);
     (!loaded.is_read_only(&scope.name)).then(|| Operates {
-        asks_pods: probes.iter().any(|probe| !probe.is_after()),
-        alertmanager,
+        asks_pods: probes
+            .iter()
+            .any(|probe| matches!(probe, crate::ops::plan::Probe::Ask(_))),
+        services: scope.traffic.as_ref().map_or(&[][..], |it| &it.services),
     })
 }
 
@@ -142,7 +139,7 @@ async fn environment(loaded: &Loaded, place: usize, limit: Duration) -> Section 
         .into_iter()
         .flatten()
         .collect();
-    let operates = operates(loaded, place, monitored.alertmanager.as_ref());
+    let operates = operates(loaded, place);
     let places = [place];
     let looked = status::look::estates(loaded, &places, limit);
     let asked = async {

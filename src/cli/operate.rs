@@ -340,7 +340,7 @@ async fn operate(place: Place, request: Request, arguments: &Arguments) -> Exit 
         }
     }
     match arguments.detach {
-        true => detach(place, request, &plan, placement).await,
+        true => detach(place, prepared.request().clone(), &plan, placement).await,
         false => foreground(place, prepared, &plan, arguments.json).await,
     }
 }

@@ -118,7 +118,9 @@ fn environment(walk: &mut Walk<'_>, node: &Node<'_>, general: &General) -> Optio
         gates::lacks_smoke(walk, node);
     }
     if let Some(Some((node, read))) = &gates {
-        let is_dispatched = matches!(&deployment, Some(Some(super::Deployment::Workflow(_))));
+        // GitHub's own job, too, may go through an environment that is reviewed.
+        let is_dispatched = matches!(&deployment, Some(Some(super::Deployment::Workflow(_))))
+            || matches!(&deploy, Some(Some(_)));
         gates::void(walk, node, read, switch.is_some(), is_dispatched);
     }
     let tier = tier?;

@@ -609,11 +609,12 @@ mod tests {
         );
         let both = vec![quiet.clone(), handled("eu", &["s2"])];
         assert_eq!(standing(both), (Standing::Silenced, false));
-        // Ours has no external label: it is the one with the same labels.
+        // One without external labels may be ours, or that of a Prometheus that has none.
         let mut own = quiet.clone();
         own.labels = alert("critical", true).labels;
+        assert_eq!(standing(vec![own.clone()]), (Standing::Silenced, false));
         let others = vec![handled("us", &[]), own];
-        assert_eq!(standing(others), (Standing::Silenced, false));
+        assert_eq!(standing(others), (Standing::Firing, true));
     }
 
     #[test]

@@ -53,7 +53,11 @@ impl Estate {
         }
         Some(Rollout {
             workload: workload.clone(),
-            tag: Safe::new(set.images.first().map_or("?", |image| image.short_tag())),
+            tag: Safe::new(
+                set.images
+                    .first()
+                    .map_or("?", |(_, image)| image.short_tag()),
+            ),
             ready: set.ready,
             desired,
             is_stuck: is_late(deployment) || self.is_stuck(set),

@@ -340,8 +340,8 @@ pub struct ReplicaSet {
     pub available: u32,
     /// When it was created.
     pub created: Option<Timestamp>,
-    /// Images of its template.
-    pub images: Vec<Image>,
+    /// The images of its template's containers, by their names.
+    pub images: Vec<(Safe, Image)>,
 }
 
 /// A Service.

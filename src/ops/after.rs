@@ -124,13 +124,15 @@ async fn wait(bastion: &Bastion, after: &Safe, stop: watch::Receiver<bool>) -> F
         match due(&eyes.estate, after, &mut found, now) {
             Due::Never(why) => return Followed::Not(why),
             Due::Later if !is_said && eyes.has_seen() => {
+                (drained, is_drain_said) = (None, false);
                 is_said = mark(bastion, after, &Says::Waits(None)).await;
             }
             Due::Now if not_before <= Instant::now() => {
                 match begin(bastion, &eyes.estate, after, stop.clone()).await {
                     Ok(ended) => return Followed::Cleaned(ended),
                     Err(Unready::Refused(why)) => {
-                        tracing::info!(%why, "the clean-up that follows is refused for now")
+                        (drained, is_drain_said) = (None, false);
+                        tracing::info!(%why, "the clean-up that follows is refused for now");
                     }
                     Err(Unready::Drains(why)) => {
                         let until = *drained.get_or_insert_with(|| Instant::now() + DRAINS);
@@ -152,7 +154,9 @@ async fn wait(bastion: &Bastion, after: &Safe, stop: watch::Receiver<bool>) -> F
                 not_before = Instant::now() + rest.min(longest);
                 rest = RETRY[1].min(2 * rest);
             }
-            Due::Later | Due::Now => {}
+            // The hour is of one wait for that.
+            Due::Later => (drained, is_drain_said) = (None, false),
+            Due::Now => {}
         }
         let next = Instant::now() + LOOKS.min(soon(&eyes.estate, now)).min(rest);
         tokio::select! {

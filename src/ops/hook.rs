@@ -83,6 +83,11 @@ impl Hooks {
         }
     }
 
+    /// Waits for those of `others` too.
+    pub fn and(&mut self, others: Self) {
+        self.0.spawn(others.end());
+    }
+
     /// Waits for those that run, each for its own time at most.
     pub async fn end(mut self) {
         while self.0.join_next().await.is_some() {}

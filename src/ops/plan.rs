@@ -54,6 +54,10 @@ pub struct Request {
     pub kind: OperationKind,
     /// The colour that traffic is to go to, as the selector spells it; none: the other one.
     pub to: Option<Safe>,
+    /// Whether that is where a rollback's plan said that it goes, and nobody named it: what is asked of such a colour is asked
+    /// again.
+    #[serde(default)]
+    pub is_pinned: bool,
     /// Why, for whoever reads the record.
     pub reason: Option<Safe>,
     /// The operation that is taken over or cut off by this one, if any.
@@ -85,6 +89,7 @@ impl Request {
         Self {
             kind,
             to: None,
+            is_pinned: false,
             reason: None,
             seize: false,
             overrides: BTreeMap::new(),
@@ -93,6 +98,22 @@ impl Request {
             how: How::Image,
             probes: Vec::new(),
             within: None,
+        }
+    }
+}
+
+impl Request {
+    /// The same, going where its plan said: whatever is live by the time somebody confirms a rollback (I-47).
+    #[must_use]
+    pub fn pinned_to(self, to: &Safe) -> Self {
+        let is_open = self.kind == OperationKind::Rollback && self.to.is_none() && !to.is_empty();
+        match is_open {
+            true => Self {
+                to: Some(to.clone()),
+                is_pinned: true,
+                ..self
+            },
+            false => self,
         }
     }
 }

@@ -136,10 +136,12 @@ pub async fn rights(bastion: &Bastion, estate: &mut Estate, kind: OperationKind)
     if kind.deploys() {
         wanted.push(right("patch", "apps", "deployments", "", here));
     }
-    if kind.cuts_over() {
-        let autoscalers = "horizontalpodautoscalers";
-        wanted.push(right("patch", "autoscaling", autoscalers, "", here));
-    }
+    let holdable = (estate.autoscalers.value.iter()).filter(|it| {
+        let scaled = estate.deployments.value.get(&it.target);
+        kind.cuts_over() && scaled.is_some_and(|d| estate.deployment_group(d).workload.is_some())
+    });
+    let resource = "horizontalpodautoscalers";
+    wanted.extend(holdable.map(|it| right("patch", "autoscaling", resource, &it.name, here)));
     let asks_pods = (bastion.probes.iter()).any(|probe| matches!(probe, Probe::Ask(_)));
     if asks_pods && matches!(kind, OperationKind::Smoke | OperationKind::Release) {
         let forward = right("get", "", "pods", "", here);
@@ -176,7 +178,7 @@ pub async fn rights(bastion: &Bastion, estate: &mut Estate, kind: OperationKind)
 pub async fn least(bastion: &Bastion) -> Result<Estate, Fault> {
     let (cluster, answer) = (&bastion.cluster, bastion.timing.answer);
     let leases = super::lease_selector();
-    let (services, pods, leases, (deployments, sets)) = future::join4(
+    let (services, pods, leases, deployments) = future::join4(
         services(bastion),
         cluster.list::<Pod>(&bastion.selector, answer),
         cluster.list::<Lease>(&leases, answer),
@@ -195,19 +197,9 @@ pub async fn least(bastion: &Bastion) -> Result<Estate, Fault> {
     if let Ok(leases) = leases {
         tell(bastion, &mut estate, Kind::Leases, Seen::Leases, leases);
     }
-    if let Some(deployments) = deployments.transpose()? {
+    if let Some(deployments) = deployments? {
         let kind = Kind::Deployments;
         tell(bastion, &mut estate, kind, Seen::Deployments, deployments);
-    }
-    // They tell what ran before where the Deployments do not; whoever may not see them has those.
-    if let Some(Ok(sets)) = sets {
-        tell(
-            bastion,
-            &mut estate,
-            Kind::ReplicaSets,
-            Seen::ReplicaSets,
-            sets,
-        );
     }
     Ok(estate)
 }
@@ -237,21 +229,26 @@ pub async fn deployed(bastion: &Bastion, estate: &mut Estate) {
     }
 }
 
-/// What was asked for, where it was.
-type Asked<T> = Option<Result<Vec<T>, Fault>>;
-
-/// The Deployments and their ReplicaSets, where these are what is rolled back.
-async fn deployments(bastion: &Bastion) -> (Asked<Deployment>, Asked<ReplicaSet>) {
+/// What tells what ran before: the Deployments, or their ReplicaSets where those were read already. Whoever may not see them
+/// has what there is.
+pub async fn past(bastion: &Bastion, estate: &mut Estate) {
     if bastion.scope.traffic.is_some() {
-        return (None, None);
+        return deployed(bastion, estate).await;
     }
     let (cluster, answer) = (&bastion.cluster, bastion.timing.answer);
-    let (deployments, sets) = future::join(
-        cluster.list::<Deployment>(&bastion.selector, answer),
-        cluster.list::<ReplicaSet>(&bastion.selector, answer),
-    )
-    .await;
-    (Some(deployments), Some(sets))
+    if let Ok(sets) = (cluster.list::<ReplicaSet>(&bastion.selector, answer)).await {
+        tell(bastion, estate, Kind::ReplicaSets, Seen::ReplicaSets, sets);
+    }
+}
+
+/// The Deployments, where these are what is rolled back.
+async fn deployments(bastion: &Bastion) -> Result<Option<Vec<Deployment>>, Fault> {
+    if bastion.scope.traffic.is_some() {
+        return Ok(None);
+    }
+    let (cluster, answer) = (&bastion.cluster, bastion.timing.answer);
+    let list = cluster.list::<Deployment>(&bastion.selector, answer);
+    list.await.map(Some)
 }
 
 /// The Services of the switch, one by one: a namespace may have many others.

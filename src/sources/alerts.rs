@@ -289,13 +289,14 @@ impl Asking {
                 Ok(mut all) => {
                     // One Alertmanager may serve several Prometheus.
                     (all.handled).retain(|it| belongs(&it.labels, &self.belongs));
-                    outlet
-                        .send(at, AlertsSeen::Handling(all.handled, all.silences))
-                        .await?;
+                    // Before the answer itself: who has that has all of it.
                     if gaps != all.gaps {
                         gaps.clone_from(&all.gaps);
                         outlet.send(at, AlertsSeen::HandlingGaps(all.gaps)).await?;
                     }
+                    outlet
+                        .send(at, AlertsSeen::Handling(all.handled, all.silences))
+                        .await?;
                 }
                 Err(fault) => outlet.send(at, AlertsSeen::HandlingFailed(fault)).await?,
             }

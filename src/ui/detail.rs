@@ -547,7 +547,7 @@ impl Page<'_> {
             let tags: Vec<_> = set
                 .images
                 .iter()
-                .map(|i| i.short_tag().to_owned())
+                .map(|(_, i)| i.short_tag().to_owned())
                 .collect();
             let text = Text::default()
                 .add(

@@ -632,10 +632,10 @@ fn without_colours_helm_upgrades_in_place_and_a_rollback_goes_back_a_revision() 
         5,
         &["wall revision 9 deployed: is a rollback already (Rollback to 7)"],
     );
-    // Without helm's word there is none, and the reason is said.
+    // Rule 9: without helm the images alone go back, by the API, and the plan says so.
     fs::remove_file(helm.at.join("helm")).unwrap();
-    erin.run(&ROLLBACK)
-        .assert(5, &["what production ran before only helm knows"]);
+    erin.run(&["rollback", "production", "--plan"])
+        .assert(0, &["the images alone go back, past helm"]);
 }
 
 #[test]

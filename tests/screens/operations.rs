@@ -874,8 +874,16 @@ fn without_a_prometheus_a_gate_is_overridden_all_the_same() {
     let mut deployment = state.estate().deployments.value.get(&name).unwrap().clone();
     (deployment.desired, deployment.replicas, deployment.updated) = (1, 1, 1);
     (deployment.ready, deployment.available) = (1, 1);
-    let seen = Seen::Deployments(Delta::Changes(vec![Change::Applied(deployment)]));
-    observe(&mut state, vec![seen]);
+    // No autoscaler may bring up the rest.
+    let scalers = state.estate().autoscalers.value.iter();
+    let mut scalers: Vec<Autoscaler> = scalers.filter(|it| it.target == name).cloned().collect();
+    scalers.iter_mut().for_each(|it| it.max = 1);
+    let scalers = scalers.into_iter().map(Change::Applied).collect();
+    let seen = [
+        Seen::Deployments(Delta::Changes(vec![Change::Applied(deployment)])),
+        Seen::Autoscalers(Delta::Changes(scalers)),
+    ];
+    observe(&mut state, seen.into());
     press(&mut state, "C");
     let overrides = wanted(&state).unwrap().request.overrides;
     assert!(

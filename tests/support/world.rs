@@ -177,7 +177,7 @@ fn set(colour: &str, part: &str, desired: u32, ready: u32, age: i64) -> ReplicaS
         ready,
         available: ready,
         created: ago(age),
-        images: vec![image(part, tag)],
+        images: vec![(part.into(), image(part, tag))],
     }
 }
 

@@ -5,7 +5,7 @@ use super::cluster::on;
 use super::finding::Finding;
 use crate::clients::http::{Reach, Target as Monitored};
 use crate::clients::kubernetes::{Right, Target};
-use crate::estate::{Fault, FaultKind};
+use crate::estate::{Fault, FaultKind, Safe};
 
 /// What the Role of assets/kubernetes/viewer.yaml allows: group, resource, subresource, verbs. A test
 /// keeps the two the same.
@@ -36,11 +36,11 @@ const WRITES: [(&str, &str, &str, &[&str]); 5] = [
 pub(super) struct Operates<'a> {
     /// A smoke test asks its pods.
     pub asks_pods: bool,
-    /// Where silences are set.
-    pub alertmanager: Option<&'a Monitored>,
+    /// The Services of the switch: a Role may name them.
+    pub services: &'a [Safe],
 }
 
-/// What an operator's Roles allow beyond: the writes of operations, their records, and silences behind a Service.
+/// What an operator's Roles allow beyond: the writes of operations, and their records.
 pub(super) fn writes(target: &Target, operates: Operates<'_>) -> Vec<Right> {
     let namespace = &target.namespace;
     let (records, asks_pods) = (target.records.as_ref(), operates.asks_pods);
@@ -49,18 +49,23 @@ pub(super) fn writes(target: &Target, operates: Operates<'_>) -> Vec<Right> {
         .flat_map(|(group, resource, part, verbs)| {
             let of = (*group, *resource, *part);
             verbs.iter().map(move |verb| right(verb, of, namespace))
+        })
+        .flat_map(|right| match right.resource {
+            "services" => named(&right, operates.services),
+            _ => vec![right],
         });
     let recorded = ["create", "update"]
         .map(|verb| right(verb, ("", "configmaps", ""), records.unwrap_or(namespace)));
-    let silenced = (operates.alertmanager.into_iter())
-        .flat_map(|monitored| proxied("create", monitored))
-        .flat_map(|right| {
-            ["create", "delete"].map(|verb| Right {
-                verb,
-                ..right.clone()
-            })
-        });
-    of_role.chain(recorded).chain(silenced).collect()
+    of_role.chain(recorded).collect()
+}
+
+/// The same of each of these.
+fn named(right: &Right, names: &[Safe]) -> Vec<Right> {
+    let of = |name: &Safe| Right {
+        name: name.to_string(),
+        ..right.clone()
+    };
+    names.iter().map(of).collect()
 }
 
 fn right(
@@ -211,7 +216,7 @@ mod tests {
     fn what_an_operator_is_asked_for_is_what_the_shipped_role_allows_beyond() {
         let operates = Operates {
             asks_pods: true,
-            alertmanager: None,
+            services: &["web".into(), "api".into()],
         };
         let viewer = role(include_str!("../../../assets/kubernetes/viewer.yaml"));
         let operator = role(include_str!("../../../assets/kubernetes/operator.yaml"));

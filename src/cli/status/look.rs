@@ -152,9 +152,14 @@ fn has_answered(estate: &Estate, now: Moment) -> bool {
     let alerts = estate.alerts.as_ref().is_none_or(|alerts| {
         let rules = alerts.rules.listed || alerts.rules.fault.is_some();
         let handling = alerts.handling.listed || alerts.handling.fault.is_some();
+        let targets = alerts.targets.listed || alerts.targets.fault.is_some();
         let spells = alerts.spells.listed || alerts.spells.fault.is_some();
         let is_rate_asked = estate.draining(now) != Some(Draining::Waiting);
-        is_rate_asked && rules && spells && (handling || alerts.scope.alertmanager.is_none())
+        is_rate_asked
+            && rules
+            && targets
+            && spells
+            && (handling || alerts.scope.alertmanager.is_none())
     });
     is_asked && alerts && kinds.all(|kind| estate.currency(*kind, now) != Currency::Waiting)
 }

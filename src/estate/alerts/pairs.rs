@@ -23,15 +23,15 @@ impl<'a> ByPair<'a> {
         Self { all, places }
     }
 
-    /// What is done with the alert of those `labels`: Alertmanager's are Prometheus' own and the external ones. An alert
-    /// without external labels is the one; else several may fit, of other Prometheus that share this Alertmanager, and
-    /// it is quiet only if all of them are.
+    /// What is done with the alert of those `labels`: Alertmanager's are Prometheus' own and the external ones. Several may
+    /// fit, of other Prometheus that share this Alertmanager, and nobody here knows which labels are external: it is quiet
+    /// only if all of them are.
     pub(super) fn find(&self, labels: &Labels) -> Found<'a> {
         let all = self.all(labels);
         let same = all.iter().find(|h| h.labels == *labels);
         let loud = all.iter().find(|h| !h.is_quiet());
-        let handled = same.or(loud).or(all.first()).copied();
-        let is_disputed = same.is_none() && loud.is_some() && all.iter().any(|h| h.is_quiet());
+        let handled = loud.or(same).or(all.first()).copied();
+        let is_disputed = loud.is_some() && all.iter().any(|h| h.is_quiet());
         Found {
             handled,
             is_disputed,

@@ -36,7 +36,7 @@ pub(super) fn rollouts(estate: &Estate, left_out: &mut usize) -> Vec<Happening> 
     let dated = sets.filter_map(|set| Some((set.created?, (set, set.owner.as_ref()?))));
     let newest = newest(dated.collect(), left_out).into_iter();
     let happening = |(at, (set, owner)): (Timestamp, (&ReplicaSet, &Safe))| {
-        let tags: Vec<_> = set.images.iter().map(|i| i.short_tag()).collect();
+        let tags: Vec<_> = set.images.iter().map(|(_, i)| i.short_tag()).collect();
         let revision = set.revision.as_ref();
         Happening {
             at,

@@ -43,7 +43,18 @@ impl Run {
                 Ok(read) => read,
                 Err(Look::No(why)) => return Ok(vec![failed(step, why)]),
                 Err(Look::Away(fault)) => {
+                    // No waiting brings a credential back, nor a right.
+                    let is_final =
+                        matches!(fault.kind, FaultKind::LoginNeeded | FaultKind::Forbidden);
                     why = fault.what;
+                    if is_final && tries >= TRIES {
+                        break;
+                    }
+                    if self.is_rollback()
+                        && let Some(stopped) = self.stopped(step)
+                    {
+                        return Ok(vec![stopped]);
+                    }
                     self.pause().await?;
                     continue;
                 }
@@ -478,7 +489,10 @@ impl Run {
         {
             left.extend(self.fence_named(name).await?);
         }
-        left.extend(self.fence_deployments(&names).await?);
+        let mut scaled = Vec::new();
+        left.extend(self.fence_deployments(&names, &mut scaled).await?);
+        let epoch = self.highest_epoch();
+        left.extend(self.fence_autoscalers(&scaled, epoch).await?);
         let words: Vec<&str> = left.iter().map(Safe::as_str).collect();
         Ok((!words.is_empty()).then(|| words.join("; ").into()))
     }
@@ -510,13 +524,18 @@ impl Run {
         Ok(Some(format!("Service {name}: {why}").into()))
     }
 
-    async fn fence_deployments(&mut self, locks: &[Safe]) -> Result<Vec<Safe>, Ended> {
+    /// Those of the environment, which are put down in `scaled`.
+    async fn fence_deployments(
+        &mut self,
+        locks: &[Safe],
+        scaled: &mut Vec<Safe>,
+    ) -> Result<Vec<Safe>, Ended> {
         let epoch = locks.iter().map(|lock| self.epoch(lock)).max().unwrap_or(0);
         // Where it changes none, a worker before has none under way.
         let may_change = self
             .plan()
             .is_some_and(|plan| !plan.updates.is_empty() || !plan.rolls.is_empty());
-        let (mut is_first, mut left) = (true, Vec::new());
+        let mut left = Vec::new();
         let mut why = Safe::from("the API server did not answer");
         // Their status moves all the time, and with it what the fence tests where there was no epoch yet.
         for _ in 0..FENCES {
@@ -537,10 +556,7 @@ impl Run {
                     continue;
                 }
             };
-            if std::mem::take(&mut is_first) {
-                let scaled: Vec<Safe> = open.iter().map(|d| d.name.clone()).collect();
-                left.extend(self.fence_autoscalers(&scaled, epoch).await?);
-            }
+            *scaled = open.iter().map(|d| d.name.clone()).collect();
             open.retain(|d| marks::epoch(&d.marks).is_none_or(|there| there < epoch));
             if open.is_empty() {
                 return Ok(left);
@@ -667,8 +683,9 @@ impl Run {
                     }
                 }
             }
+            // As with the Deployments: whoever may not has none to give back.
             if is_forbidden {
-                break;
+                return Ok(None);
             }
         }
         Ok(Some(format!("autoscalers: {why}").into()))

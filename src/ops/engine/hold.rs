@@ -6,7 +6,6 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::flip::{failed, passed, text};
-use super::wait::Woken;
 use super::{Ended, Run};
 use crate::clients::kubernetes::Unwritten;
 use crate::estate::{Autoscaler, Estate, FaultKind, Safe, Service};
@@ -14,7 +13,7 @@ use crate::ops::bastion::{Bastion, Planted};
 use crate::ops::entry::{OperationKind, Step, What};
 use crate::ops::marks::{self, Colour, Held, Verified};
 use crate::ops::patch::{Draft, Must};
-use crate::ops::plan::{CAPACITY, Plan, Request, check, is_to_come};
+use crate::ops::plan::{CAPACITY, Finding, Gate, Plan, Request, check, is_to_come};
 use crate::ops::{Kept, helm, outside, reads, record};
 
 /// How often an object that moves meanwhile is tried.
@@ -113,26 +112,39 @@ impl Run {
 
     /// Waits until what the held autoscalers bring up bears what is live; a result where it does not (SAFETY, rule 12).
     async fn until_it_bears(&mut self) -> Result<Option<What>, Ended> {
+        let is_awaited = |plan: &Plan| {
+            let mut gates = plan.gates.iter();
+            let is_it = |gate: &Gate| gate.name.as_str() == CAPACITY;
+            gates.any(|gate| is_it(gate) && gate.finding == Finding::Noted)
+                && !plan.is_overridden(&CAPACITY.into())
+        };
+        if !self.plan().is_some_and(is_awaited) {
+            return Ok(None);
+        }
         let limit = Instant::now() + self.bastion.timing.rollout;
         loop {
-            let estate = &self.eyes.estate;
-            let is_to_come = (self.plan())
-                .filter(|plan| !plan.is_overridden(&CAPACITY.into()))
-                .and_then(|plan| plan.place(estate))
-                .is_some_and(|to| is_to_come(estate, to));
+            // Whoever adopted it has no watch of autoscalers: what is read now decides.
+            let is_to_come = match reads::fresh(&self.bastion).await {
+                Ok(estate) => (self.plan())
+                    .and_then(|plan| plan.place(&estate))
+                    .is_some_and(|to| is_to_come(&estate, to)),
+                Err(_) => true,
+            };
             if !is_to_come {
+                // The flip asks once more.
                 return Ok(None);
             }
             if let Some(stopped) = self.stopped(&Step::Hold) {
                 return Ok(Some(stopped));
             }
-            if let Woken::Late = self.wait(Some(limit)).await? {
+            if limit <= Instant::now() {
                 let seconds = self.bastion.timing.rollout.as_secs();
                 let said = format!(
                     "the autoscalers brought up too few to bear what is live within {seconds} s"
                 );
                 return Ok(Some(failed(&Step::Hold, said)));
             }
+            self.pause().await?;
         }
     }
 
@@ -265,8 +277,9 @@ impl Run {
     /// now. Traffic was flipped by then: nothing waits for it.
     pub(super) async fn fence_the_rest(&mut self) -> Result<(), Ended> {
         if self.is_rollback() && self.lock.was_seized && !self.is_fenced {
+            let left = self.fence().await?;
             self.is_fenced = true;
-            if let Some(why) = self.fence().await? {
+            if let Some(why) = left {
                 let fact = format!(
                     "whoever was cut off may still write, as the fence could not be written: {why}"
                 );
@@ -287,21 +300,24 @@ impl Run {
     }
 
     /// Operations of these Services that were cut off say so: nobody is to go on with them.
-    async fn end_others(&self) {
+    async fn end_others(&mut self) {
         let Ok((records, _)) = record::list(&self.bastion).await else {
             return;
         };
-        let is_cut_off = |kept: &&Kept| {
+        let is_cut_off = |kept: &Kept| {
             let plan = kept.operation.plan.as_ref();
             let touches = |s: &Safe| self.lock.epochs.contains_key(s);
             kept.operation.closed.is_none()
                 && kept.id != *self.id()
                 && plan.is_some_and(|plan| plan.locks().iter().any(touches))
         };
-        for other in records.iter().filter(is_cut_off) {
+        let others: Vec<Kept> = records.into_iter().filter(is_cut_off).collect();
+        for other in others {
             let reason = format!("cut off by rollback {}", self.id()).into();
             let left = record::abandon(&self.bastion, &other.id, reason).await;
-            left.map(|(_, hooks)| tokio::spawn(hooks.end())).ok();
+            if let Ok((_, hooks)) = left {
+                self.hooks.and(hooks);
+            }
         }
     }
 

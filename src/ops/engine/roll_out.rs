@@ -73,7 +73,8 @@ impl Run {
                 false => Progress::Waits(format!("{name} was not seen yet").into()),
             };
         };
-        if plan.update(name).is_some()
+        if plan.how.is_image()
+            && plan.update(name).is_some()
             && marks::operation(&deployment.marks).as_ref() != Some(self.id())
         {
             return match self.is_newer(deployment) {

@@ -62,8 +62,9 @@ pub async fn prepare(bastion: &Bastion, request: Request) -> Result<Prepared, Re
         OperationKind::Rollback => {
             let mut estate = reads::least(bastion).await?;
             reads::epochs(bastion, &mut estate).await;
-            // What it would cost to have a cold colour back, and what was deployed there since, only they know.
-            reads::deployed(bastion, &mut estate).await;
+            // What it would cost to have a cold colour back, what was deployed there since, and, without colours, what ran
+            // before only they know.
+            reads::past(bastion, &mut estate).await;
             helm::look(bastion, &mut estate, &request).await;
             estate
         }
@@ -107,11 +108,9 @@ pub async fn prepare(bastion: &Bastion, request: Request) -> Result<Prepared, Re
 
 /// A rollback goes where it was said to go when it was planned, whatever is live by the time somebody confirms it.
 fn pinned(request: Request, plan: &Result<Plan, Refusal>) -> Request {
-    let to = plan.as_ref().ok().map(|plan| plan.to.clone());
-    let to = to.filter(|to| request.kind == OperationKind::Rollback && !to.is_empty());
-    Request {
-        to: to.or(request.to),
-        ..request
+    match plan {
+        Ok(plan) => request.pinned_to(&plan.to),
+        Err(_) => request,
     }
 }
 
@@ -130,6 +129,11 @@ impl Prepared {
     /// What it was planned over.
     pub fn estate(&self) -> &Estate {
         &self.eyes.estate
+    }
+
+    /// What is asked for, with where a rollback goes.
+    pub fn request(&self) -> &Request {
+        &self.request
     }
 
     /// The plan, or why there is none.
@@ -259,7 +263,7 @@ impl Prepared {
                         reason: reason.clone(),
                     };
                     let _ = record::add(bastion, &id, what).await;
-                    run.lock.release().await;
+                    // The Lease runs out held: whoever comes next seizes it, and has to fence.
                     return Err(Refused::Trouble(reason));
                 }
                 Ok(run)
@@ -445,7 +449,7 @@ async fn take_over(
     }
     let mut run = run(bastion.clone(), kept, lock, eyes, journal, stop, soaked);
     if let Some(why) = run.fence().await.map_err(ended)? {
-        run.lock.release().await;
+        // The Lease runs out held: whoever comes next seizes it, and has to fence.
         return Err(Refused::Trouble(unfenced(&why)));
     }
     // Nobody can any more; somebody may have between the read and the fence.

@@ -125,7 +125,7 @@ impl Run {
     }
 
     /// The epoch of this operation's writes to Deployments.
-    fn highest_epoch(&self) -> u64 {
+    pub(super) fn highest_epoch(&self) -> u64 {
         self.lock.epochs.values().max().copied().unwrap_or(0)
     }
 
@@ -238,13 +238,13 @@ impl Run {
         }
         draft.mark(marks::EPOCH, &ours.to_string());
         draft.mark(marks::OPERATION, self.id());
-        let deployed = self.deployed(update, marks::deployed(read));
+        let deployed = self.deployed(update, read);
         draft.mark(marks::DEPLOY, &text(json!(deployed)));
         draft
     }
 
     /// Who, from what to what, and why: for whoever looks at the Deployment, and for the way back.
-    fn deployed(&self, update: &Update, before: Option<Deployed>) -> Deployed {
+    fn deployed(&self, update: &Update, read: &Deployment) -> Deployed {
         let plan = self.plan();
         let of = |side: fn(&ContainerImage) -> &Safe| -> BTreeMap<Safe, Safe> {
             let all = update.containers.iter();
@@ -261,8 +261,9 @@ impl Run {
             operation: self.id().clone(),
             from: of(|c| &c.from),
             to: of(|c| &c.to),
-            undoes: before
-                .filter(|_| self.is_rollback())
+            // What somebody else changed since is not taken back by it.
+            undoes: marks::deployed(read)
+                .filter(|before| self.is_rollback() && before.stands(read))
                 .map(|before| before.operation),
         }
     }

@@ -465,7 +465,8 @@ fn ports(estate: &Estate, services: &[&Service], targets: &[(Safe, Labels)]) -> 
     gates
 }
 
-/// A named port that no ready pod has: the Service would be without endpoints, whichever way it is patched.
+/// Named ports that no ready pod has: Kubernetes leaves these out. A Service of which none is left would be without
+/// endpoints, whichever way it is patched.
 pub(super) fn portless(
     estate: &Estate,
     services: &[&Service],
@@ -473,17 +474,26 @@ pub(super) fn portless(
 ) -> Vec<Gate> {
     let gate = |service: &&Service| {
         let (_, to) = targets.iter().find(|(name, _)| *name == service.name)?;
-        let lacks = |port: &&Safe| {
+        let lacks = |port: &Safe| {
             let mut taken = taking(estate, to).peekable();
             taken.peek().is_some() && taken.all(|pod| pod.ports.get(port).is_none())
         };
-        let named = service.targets.iter().filter_map(|it| match &it.target {
-            TargetPort::Named(port) => Some(port),
+        let lacking = service.targets.iter().filter_map(|it| match &it.target {
+            TargetPort::Named(port) if lacks(port) => Some(port.as_str()),
             _ => None,
         });
-        let port = named.into_iter().find(lacks)?;
-        let said = format!("no ready pod for {} has a port named {port}", service.name);
-        Some(Gate::new("ports", Finding::Bad, said))
+        let lacking: Vec<&str> = lacking.collect();
+        let finding = match lacking.len() {
+            0 => return None,
+            many if many == service.targets.len() => Finding::Bad,
+            _ => Finding::Noted,
+        };
+        let said = format!(
+            "no ready pod for {} has a port named {}",
+            service.name,
+            lacking.join(", ")
+        );
+        Some(Gate::new("ports", finding, said))
     };
     services.iter().filter_map(gate).collect()
 }

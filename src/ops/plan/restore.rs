@@ -2,14 +2,14 @@
 //! them, or those of the revision before, as the ReplicaSets keep it, where somebody else deployed last. It needs nothing but
 //! the Kubernetes API (SAFETY, rule 9). Where helm deploys, it is helm that goes back a revision.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use super::deploy::helm as release;
 use super::deploy::{Draft, Target, changes, gets, owned, parts};
 use super::helm::Helm;
-use super::{ContainerImage, Finding, Gate, How, Plan, Refusal, RefusalKind, Request, Update};
+use super::{ContainerImage, Finding, Gate, How, Plan, Refusal, Request, Update};
 use crate::estate::helm::AskedHelm;
 use crate::estate::{Deployment, Estate, Image, Now, ReplicaSet, Safe};
 use crate::ops::OperationKind;
@@ -25,6 +25,16 @@ pub(super) fn restore(request: &Request, estate: &Estate, now: Now) -> Result<Pl
     if let How::Helm(helm) = &request.how {
         return revision(request, helm, estate, now);
     }
+    images(request, estate, now, None)
+}
+
+/// The images before, by the API alone.
+fn images(
+    request: &Request,
+    estate: &Estate,
+    now: Now,
+    worth: Option<Gate>,
+) -> Result<Plan, Refusal> {
     let Way {
         back,
         gates: mut all,
@@ -34,6 +44,7 @@ pub(super) fn restore(request: &Request, estate: &Estate, now: Now) -> Result<Pl
     let locks: Vec<Safe> = (updates.iter())
         .map(|u| marks::lock_of_deployment(&u.deployment))
         .collect();
+    all.extend(worth);
     for back in &back {
         // Rule 9: it is brought back past whoever owns it, who may not know.
         all.extend(owned(back.deployment));
@@ -41,7 +52,7 @@ pub(super) fn restore(request: &Request, estate: &Estate, now: Now) -> Result<Pl
     }
     all.extend(seized(estate, &locks, now));
     let rolls = updates.iter().map(|u| u.deployment.clone()).collect();
-    let images = changes(&updates);
+    let changed = changes(&updates);
     updates.retain(|u| u.containers.iter().any(|c| c.from != c.to));
     if updates.is_empty() {
         return Err(Refusal::invalid(format!(
@@ -57,7 +68,7 @@ pub(super) fn restore(request: &Request, estate: &Estate, now: Now) -> Result<Pl
         locks,
         gates: all,
         others: vec![said],
-        images,
+        images: changed,
         back: "a deploy of the newer images, with all its checks".into(),
         release: None,
     };
@@ -101,7 +112,8 @@ fn way(estate: &Estate) -> Result<Way<'_>, Refusal> {
     if newest.is_rollback() && newest_ones.iter().all(stands) {
         // One that got half-way is gone on with, whoever presses R again.
         let undone = newest.undoes.as_ref();
-        let left = undone.map(of).unwrap_or_default();
+        let mut left = undone.map(of).unwrap_or_default();
+        left.retain(|it| stands(it));
         return match left.is_empty() {
             false => Ok(by_marks(&left)),
             // A second rollback by a tired hand would bring back what the first one took away (O06).
@@ -159,6 +171,12 @@ fn revisions(estate: &Estate) -> Result<Way<'_>, Refusal> {
             back.deployment.name
         )));
     }
+    if let Some(other) = changed.iter().find(|it| it.is_another_template()) {
+        return Err(Refusal::invalid(format!(
+            "{} had other containers in revision {}, and images alone do not bring those back: `kubectl rollout undo` each Deployment",
+            other.deployment.name, other.revision
+        )));
+    }
     let words: Vec<String> = (changed.iter())
         .map(|it| format!("{} to revision {}", it.deployment.name, it.revision))
         .collect();
@@ -174,74 +192,81 @@ fn revisions(estate: &Estate) -> Result<Way<'_>, Refusal> {
     })
 }
 
-/// A Deployment with a revision before the one that it has.
+/// A Deployment that ran other images before.
 struct Changed<'a> {
     deployment: &'a Deployment,
-    /// When it got what it has.
+    /// When the images that it has came.
     at: Timestamp,
-    /// The revision before.
+    /// The revision before them.
     revision: u64,
-    images: &'a [Image],
+    images: &'a [(Safe, Image)],
     /// Whether what it has was made before what it had: somebody went back already.
     is_older: bool,
 }
 
 impl<'a> Changed<'a> {
     fn back(self) -> Back<'a> {
-        let names = self.deployment.images.iter().map(|(name, _)| name.clone());
-        let images = self.images.iter().map(|image| image.name.clone());
+        let images = self.images.iter();
         Back {
             deployment: self.deployment,
-            images: names.zip(images).collect(),
+            images: images
+                .map(|(name, image)| (name.clone(), image.name.clone()))
+                .collect(),
         }
+    }
+
+    /// Another set of containers is another template, of which the images alone are nothing.
+    fn is_another_template(&self) -> bool {
+        fn names(images: &[(Safe, Image)]) -> BTreeSet<&Safe> {
+            images.iter().map(|(name, _)| name).collect()
+        }
+        names(self.images) != names(&self.deployment.images)
     }
 }
 
+/// A restart has a revision of its own, and no other images.
 fn changed<'a>(estate: &'a Estate, deployment: &'a Deployment) -> Option<Changed<'a>> {
-    let number = |set: &ReplicaSet| set.revision.as_ref()?.parse::<u64>().ok();
     let now: u64 = deployment.revision.as_ref()?.parse().ok()?;
-    let sets = || {
-        let all = estate.replica_sets.value.iter();
-        all.filter(|set| set.owner.as_ref() == Some(&deployment.name))
-    };
-    let current = sets().find(|set| number(set) == Some(now))?;
-    let earlier = sets().filter(|set| number(set).is_some_and(|it| it < now));
-    let before = earlier.max_by_key(|set| number(set))?;
-    // Another number of containers is another template: its images fit none of these.
-    (before.images.len() == deployment.images.len()).then_some(Changed {
+    let numbered = |set: &'a ReplicaSet| Some((set.revision.as_ref()?.parse::<u64>().ok()?, set));
+    let all = estate.replica_sets.value.iter();
+    let sets: BTreeMap<u64, &ReplicaSet> = all
+        .filter(|set| set.owner.as_ref() == Some(&deployment.name))
+        .filter_map(numbered)
+        .filter(|(number, _)| *number <= now)
+        .collect();
+    let current = sets.get(&now)?;
+    let mut earlier = sets.iter().rev();
+    let (revision, before) = earlier.find(|(_, set)| set.images != current.images)?;
+    let (_, first) = sets.range(revision + 1..).next()?;
+    Some(Changed {
         deployment,
-        at: current.created?,
-        revision: number(before)?,
+        at: first.created?,
+        revision: *revision,
         images: &before.images,
-        is_older: current.created < before.created,
+        is_older: first.created < before.created,
     })
 }
 
 /// Helm goes back to the revision before.
 fn revision(request: &Request, helm: &Helm, estate: &Estate, now: Now) -> Result<Plan, Refusal> {
-    // Without helm's word there is nothing to go back to: that is said now, not at the act.
+    // No helm is needed for a rollback (SAFETY, rule 9): without its word the images alone go back, by the API.
     if let Some(AskedHelm::Unfit(why) | AskedHelm::Silent(why)) = &estate.helm {
-        let kind = match &estate.helm {
-            Some(AskedHelm::Unfit(_)) => RefusalKind::Gate,
-            _ => RefusalKind::Unknown,
+        let said = format!(
+            "{why}; the images alone go back, past helm, which brings the newer ones again with its next upgrade"
+        );
+        let request = Request {
+            how: How::Image,
+            ..request.clone()
         };
-        let why = format!(
-            "what {} ran before only helm knows: {why}",
-            estate.scope.name
-        )
-        .into();
-        return Err(Refusal {
-            kind,
-            why,
-            plan: None,
-        });
+        let worth = Gate::new("helm", Finding::Noted, said);
+        return images(&request, estate, now, Some(worth));
     }
     let target = Target {
         switch: None,
         to: None,
     };
-    let images = BTreeMap::new();
-    let about = release::about(estate, target, &images);
+    let none = BTreeMap::new();
+    let about = release::about(estate, target, &none);
     let name = helm.name(&about);
     let found = release::release(helm, estate, BTreeMap::new());
     let parts = parts(estate, target);
@@ -264,7 +289,7 @@ fn revision(request: &Request, helm: &Helm, estate: &Estate, now: Now) -> Result
         Some(number) => format!("what revision {number} of {name} has"),
         None => format!("what the revision of {name} before has"),
     };
-    let images = gets(&parts, estate, &what);
+    let changes = gets(&parts, estate, &what);
     let draft = Draft {
         kind: OperationKind::Rollback,
         updates: Vec::new(),
@@ -273,7 +298,7 @@ fn revision(request: &Request, helm: &Helm, estate: &Estate, now: Now) -> Result
         locks,
         gates,
         others: Vec::new(),
-        images,
+        images: changes,
         back: "a deploy, which upgrades it again".into(),
         release: found,
     };

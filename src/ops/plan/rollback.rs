@@ -1,5 +1,7 @@
 //! The plan that nothing but its own target's health may refuse (SAFETY, rule 9).
 
+use jiff::Timestamp;
+
 use super::gates::{Draft, flips, images, least, matching, portless, services};
 use super::{Finding, Gate, Hold, Plan, Refusal, Request, colour};
 use crate::estate::{Deployment, Estate, Group, Labels, Live, Now, Safe, Service, TrafficSwitch};
@@ -32,6 +34,7 @@ pub(super) fn rollback(
         gate.said = lesser_evil(estate, switch, to, &gate.said);
     }
     gates.extend(portless(estate, &services, &targets));
+    gates.extend(unknown_since(estate, switch, &services, to));
     gates.extend(verified(&services, value));
     gates.extend(whole(estate, switch, to));
     gates.extend(seized(estate, &services, now));
@@ -57,7 +60,10 @@ fn target(
     services: &[&Service],
 ) -> Result<usize, Refusal> {
     if let Some(wanted) = &request.to {
-        return colour(wanted, switch);
+        let to = colour(wanted, switch)?;
+        let is_other = request.is_pinned && estate.live_colour() == Some(1 - to);
+        let refused = is_other.then(|| no_way_back(estate, switch, services, to));
+        return refused.flatten().map_or(Ok(to), Err);
     }
     if let Some(live) = estate.live_colour() {
         return match services
@@ -65,12 +71,7 @@ fn target(
             .find_map(|s| returned(s, &switch.colours[live]))
         {
             Some(flipped) => Err(already_back(&flipped, switch, live)),
-            None => match unflipped(estate, switch, services)
-                .or_else(|| never_live(estate, switch, services, 1 - live))
-            {
-                Some(refusal) => Err(refusal),
-                None => Ok(1 - live),
-            },
+            None => no_way_back(estate, switch, services, 1 - live).map_or(Ok(1 - live), Err),
         };
     }
     // A way back that got half-way is gone on with, whoever presses R again.
@@ -98,6 +99,16 @@ fn target(
                 "roll back to which colour? No Service names one, and none was verified: name it with --to",
             )
         })
+}
+
+/// Why the colour that is not live is no way back, though it is the other one.
+fn no_way_back(
+    estate: &Estate,
+    switch: &TrafficSwitch,
+    services: &[&Service],
+    to: usize,
+) -> Option<Refusal> {
+    unflipped(estate, switch, services).or_else(|| never_live(estate, switch, services, to))
 }
 
 /// A release that has not flipped anything: the other colour is what it deploys, and no way back (I-30).
@@ -135,19 +146,19 @@ fn never_live(
     to: usize,
 ) -> Option<Refusal> {
     let value = &switch.colours[to];
-    let flips: Vec<Flipped> = services.iter().filter_map(|s| marks::flipped(s)).collect();
+    let flips = known_flips(services, switch);
+    let last = flips.iter().map(|flip| flip.at).max()?;
     let left = flips
         .iter()
         .filter(|flip| flip.from.as_ref() == Some(value) && !flip.left.is_empty())
         .max_by_key(|flip| flip.at);
     let what = match left {
         Some(flip) => runs_another(estate, to, &flip.left).map(|it| {
-            format!(
-                "{it}, and ran {} when traffic left it",
-                flip.left.join(", ")
-            )
+            let left = flip.left.join(", ");
+            format!("{it}, and ran {left} when traffic left it")
         }),
-        None => deployed_since(estate, to, &flips),
+        None => deployed_since(estate, to, Some(last))
+            .map(|it| format!("{it}, and no traffic was there since")),
     }?;
     let (word, live) = (
         Plan::colour_in_words(value),
@@ -158,19 +169,27 @@ fn never_live(
     )))
 }
 
-/// What of a colour is none of `left`. What has no digest yet is known by its tag.
-fn runs_another(estate: &Estate, to: usize, left: &[Safe]) -> Option<String> {
-    let tag = |words: &str| words.split(' ').next().unwrap_or_default().to_owned();
-    let is_same =
-        |a: &Safe, b: &Safe| a == b || (tag(a) == tag(b) && !(a.contains(' ') && b.contains(' ')));
-    let runs = images(estate, to).into_iter().flat_map(|change| change.to);
-    let mut others = runs.filter(|it| !left.iter().any(|left| is_same(left, it)));
-    others.next().map(|it| format!("it runs {it}"))
+/// The last flips, as far as nobody moved the colour past Wheelhouse since.
+fn known_flips(services: &[&Service], switch: &TrafficSwitch) -> Vec<Flipped> {
+    let known = |service: &&Service| {
+        let flip = marks::flipped(service)?;
+        let owner = service.owner_of(&switch.key);
+        let is_past_us = owner.is_some_and(|owner| marks::is_unmanaged(&flip, owner));
+        (!is_past_us).then_some(flip)
+    };
+    services.iter().filter_map(known).collect()
 }
 
-/// Who gave the colour other images after the last flip that is known.
-fn deployed_since(estate: &Estate, to: usize, flips: &[Flipped]) -> Option<String> {
-    let last = flips.iter().map(|flip| flip.at).max();
+/// What of a colour has a tag that none of `left` has. Another digest of the same tag is no reason to leave traffic where it is.
+fn runs_another(estate: &Estate, to: usize, left: &[Safe]) -> Option<String> {
+    let tag = |words: &Safe| words.split(' ').next().unwrap_or_default().to_owned();
+    let mut runs = images(estate, to).into_iter().flat_map(|change| change.to);
+    let other = runs.find(|it| !left.iter().any(|left| tag(left) == tag(it)))?;
+    Some(format!("it runs {other}"))
+}
+
+/// Who gave the colour other images, after `last` where that is known.
+fn deployed_since(estate: &Estate, to: usize, last: Option<Timestamp>) -> Option<String> {
     let all = (0..estate.scope.workloads.len()).flat_map(|place| {
         estate.deployments_of(Group {
             workload: Some(place),
@@ -188,9 +207,22 @@ fn deployed_since(estate: &Estate, to: usize, flips: &[Flipped]) -> Option<Strin
     let deployed = all.filter_map(|d| Some((d, marks::deployed(d)?)));
     let (deployment, it) = deployed.filter(is_new).max_by_key(|(_, it)| it.at)?;
     Some(format!(
-        "{} was deployed by {} at {:.0}, and no traffic was there since",
+        "{} was deployed by {} at {:.0}",
         deployment.name, it.by, it.at
     ))
+}
+
+/// Whether traffic was there since is not known where nobody flipped by Wheelhouse: that is said.
+fn unknown_since(
+    estate: &Estate,
+    switch: &TrafficSwitch,
+    services: &[&Service],
+    to: usize,
+) -> Option<Gate> {
+    let is_known = !known_flips(services, switch).is_empty();
+    let said = deployed_since(estate, to, None).filter(|_| !is_known)?;
+    let said = format!("{said}; whether traffic was there since is not known");
+    Some(Gate::new("images", Finding::Noted, said))
 }
 
 /// Where our last flip of a Service says that back is, while it stands as that flip left it.

@@ -124,9 +124,7 @@ impl Projected for ReplicaSet {
             ready: status.ready_replicas.unwrap_or(0),
             available: status.available_replicas.unwrap_or(0),
             created: meta.creation_timestamp,
-            images: images(template.containers)
-                .map(|(_, image)| image)
-                .collect(),
+            images: images(template.containers).collect(),
         })
     }
 
@@ -134,7 +132,7 @@ impl Projected for ReplicaSet {
         interner.maybe(&mut self.owner);
         interner.maybe(&mut self.revision);
         for image in &mut self.images {
-            interner.text(&mut image.name);
+            interner.text(&mut image.1.name);
         }
     }
 }

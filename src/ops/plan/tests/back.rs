@@ -25,6 +25,17 @@ fn after_a_cutover(left: &[&str], has: &str) -> Parts {
     parts
 }
 
+/// Somebody who wrote the colour's key.
+fn manager(name: &str, at: &str) -> crate::estate::FieldManager {
+    crate::estate::FieldManager {
+        name: name.into(),
+        at: at.parse().ok(),
+        operation: "Update".into(),
+        selector_keys: vec!["version".into()],
+        owns_spec: false,
+    }
+}
+
 #[test]
 fn i_30_a_rollback_does_not_bring_live_what_was_deployed_since_traffic_left() {
     assert_eq!(
@@ -34,8 +45,14 @@ fn i_30_a_rollback_does_not_bring_live_what_was_deployed_since_traffic_left() {
             .as_str(),
         "blue"
     );
-    // A digest that is known on one side alone is no other image.
+    // Another digest of the same tag is no reason to leave traffic where it is.
     assert!(asked(Rollback, after_a_cutover(&["v1 2b7496319c0d"], "v1")).is_ok());
+    // Whoever moved the colour past Wheelhouse since may have had traffic anywhere.
+    let mut past = after_a_cutover(&["v1"], "v9");
+    past.services[0]
+        .managers
+        .push(manager("kubectl-patch", "2026-11-26T03:00:00Z"));
+    assert!(asked(Rollback, past).is_ok());
     let (kind, why) = refused(Rollback, after_a_cutover(&["v1"], "v9"));
     assert_eq!(kind, RefusalKind::Invalid);
     for part in [
@@ -57,8 +74,15 @@ fn i_30_a_rollback_does_not_bring_live_what_was_deployed_since_traffic_left() {
 
 #[test]
 fn i_30_what_was_deployed_to_the_idle_colour_and_never_took_traffic_is_no_way_back() {
-    let with = |what: &str, to: &str| {
+    let with = |what: &str, to: &str, has_flipped: bool| {
         let mut parts = parts();
+        if has_flipped {
+            let flip = serde_json::json!({
+                "at": "2026-11-26T01:00:00Z", "by": "alice", "from": null, "to": "blue", "what": "cutover",
+                "why": null, "operation": "00op", "images": ["v1"],
+            });
+            marked(&mut parts.services[0], marks::FLIP, flip);
+        }
         let idle = parts
             .deployments
             .iter_mut()
@@ -82,31 +106,45 @@ fn i_30_what_was_deployed_to_the_idle_colour_and_never_took_traffic_is_no_way_ba
             .collect();
         asked(Rollback, parts)
     };
-    let why = with("deploy", "v2").unwrap_err().why;
+    let why = with("deploy", "v2", true).unwrap_err().why;
     assert!(why.contains("no traffic was there since"), "{why}");
+    // Where nobody flipped by Wheelhouse that is not known: it is said, and stops nobody.
+    let plan = with("deploy", "v2", false).unwrap();
+    let words: Vec<&str> = plan.gates.iter().map(|gate| gate.said.as_str()).collect();
+    let words = words.join("; ");
+    assert!(
+        words.contains("whether traffic was there since is not known"),
+        "{words}"
+    );
     // Brought up as it was, cleaned up, or changed by somebody else since: that mark says nothing of what is there.
-    assert!(with("deploy", "v1").is_ok());
-    assert!(with("cleanup", "v2").is_ok());
+    assert!(with("deploy", "v1", true).is_ok());
+    assert!(with("cleanup", "v2", true).is_ok());
 }
 
 #[test]
 fn i_1_a_named_port_that_no_pod_has_is_no_target_of_a_rollback_either() {
-    let with = |ports: &[(&str, u16)]| {
+    let with = |targets: &[&str], ports: &[(&str, u16)]| {
         let mut parts = parts();
-        parts.services[0].targets.push(crate::estate::PortTarget {
-            name: None,
-            port: 80,
-            target: TargetPort::Named("web".into()),
-        });
+        for target in targets {
+            parts.services[0].targets.push(crate::estate::PortTarget {
+                name: None,
+                port: 80,
+                target: TargetPort::Named((*target).into()),
+            });
+        }
         for pod in parts.pods.iter_mut().filter(|p| p.name.contains("green")) {
             let ports = ports.iter().map(|(name, port)| (Safe::from(*name), *port));
             pod.ports = ports.collect();
         }
         asked(Rollback, parts)
     };
-    assert!(with(&[("web", 8080)]).is_ok());
-    let why = with(&[("http", 8080)]).unwrap_err().why;
+    assert!(with(&["web"], &[("web", 8080)]).is_ok());
+    let why = with(&["web"], &[("http", 8080)]).unwrap_err().why;
     assert!(why.contains("has a port named web"), "{why}");
+    // One port that only the newer pods have is left out by Kubernetes: that is said, and keeps nobody from the others.
+    let plan = with(&["web", "metrics"], &[("web", 8080)]).unwrap();
+    let gate = plan.gates.iter().find(|gate| gate.name.as_str() == "ports");
+    assert_eq!(gate.unwrap().finding, Finding::Noted);
 }
 
 #[test]

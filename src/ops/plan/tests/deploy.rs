@@ -319,7 +319,10 @@ fn set(revision: u32, tag: &str, made: &str) -> ReplicaSet {
         ready: 3,
         available: 3,
         created: made.parse().ok(),
-        images: vec![Image::named(format!("shop/frontend:{tag}").into())],
+        images: vec![(
+            "frontend".into(),
+            Image::named(format!("shop/frontend:{tag}").into()),
+        )],
     }
 }
 
@@ -365,6 +368,38 @@ fn without_colours_what_others_deployed_goes_back_to_the_revision_before_and_not
             "{words}"
         );
     }
+    // A restart is a revision, and none with other images.
+    let mut restarted = sets();
+    restarted[1] = set(3, "v9", "2026-11-26T03:00:00Z");
+    let estate = at_revision_4("v9", None, restarted);
+    let plan = check(&request(Rollback), &estate, now(AT)).unwrap();
+    assert_eq!(
+        plan.updates[0].containers[0].to.as_str(),
+        "shop/frontend:v1"
+    );
+    // Other containers are another template.
+    let mut other = sets();
+    other[1]
+        .images
+        .push(("sidecar".into(), Image::named("proxy:1".into())));
+    let estate = at_revision_4("v9", None, other);
+    let why = check(&request(Rollback), &estate, now(AT)).unwrap_err().why;
+    assert!(why.contains("had other containers in revision 3"), "{why}");
+    // Without helm's word the images alone go back, past it.
+    let mut estate = at_revision_4("v9", None, sets());
+    estate.helm = Some(crate::estate::helm::AskedHelm::Unfit("no helm".into()));
+    let by_helm = Request {
+        kind: Rollback,
+        ..super::helm::by_helm(true)
+    };
+    let plan = check(&by_helm, &estate, now(AT)).unwrap();
+    assert_eq!(plan.how, How::Image);
+    assert_eq!(plan.updates.len(), 1);
+    assert!(
+        plan.gates
+            .iter()
+            .any(|gate| gate.said.contains("no helm; the images alone go back"))
+    );
     // Who went back already has the older set as the newest revision.
     let mut undone = sets();
     undone[2].created = "2026-11-26T01:00:00Z".parse().ok();

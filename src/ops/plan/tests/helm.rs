@@ -6,7 +6,7 @@ use super::*;
 use crate::estate::helm::{AskedHelm, Helm, ReleaseStatus, Rendered, RenderedKind, Revision};
 use crate::ops::OperationKind::{Deploy, Rollback};
 
-fn by_helm(recovers: bool) -> Request {
+pub(super) fn by_helm(recovers: bool) -> Request {
     Request {
         how: How::Helm(crate::ops::plan::Helm {
             program: "helm".into(),
@@ -206,23 +206,4 @@ fn without_colours_helm_goes_back_to_the_revision_before_the_one_that_runs() {
     let steps: Vec<_> = plan.steps().iter().map(ToString::to_string).collect();
     assert_eq!(steps[0], "run", "{steps:?}");
     assert_eq!(steps.last().unwrap(), "restore", "{steps:?}");
-}
-
-#[test]
-fn without_helms_word_there_is_no_rollback_by_helm_and_the_reason_is_said() {
-    for (asked, kind) in [
-        (AskedHelm::Unfit("no helm".into()), RefusalKind::Gate),
-        (AskedHelm::Silent("no answer".into()), RefusalKind::Unknown),
-    ] {
-        let mut estate = parts().estate();
-        estate.scope.traffic = None;
-        estate.helm = Some(asked);
-        let request = Request {
-            kind: Rollback,
-            ..by_helm(true)
-        };
-        let refused = check(&request, &estate, now(AT)).unwrap_err();
-        assert_eq!(refused.kind, kind);
-        assert!(refused.why.contains("only helm knows"), "{}", refused.why);
-    }
 }
