@@ -202,3 +202,42 @@ fn i_51_i_52_a_helm_3_that_is_killed_in_mid_upgrade_is_found_explained_and_recov
 fn i_51_i_52_a_helm_4_that_is_killed_in_mid_upgrade_is_found_explained_and_recovered() {
     there_and_back("ops-helm-4", "harry", 4);
 }
+
+#[test]
+fn without_colours_a_real_helm_goes_back_a_revision() {
+    let stage = Stage::new("ops-helm-back");
+    uninstalled(&stage);
+    let hugo = by_helm(&stage, "hugo", 3, 60);
+    // What is of GREEN is an environment of its own, without a switch.
+    let config = std::fs::read_to_string(hugo.home.path().join("config.toml")).unwrap();
+    let from = config.find("[environment.traffic]").unwrap();
+    let to = config.find("[[environment.workload]]").unwrap();
+    hugo.edit(&config[from..to], "");
+    hugo.edit(
+        "part-of=digital-wall\"",
+        "part-of=digital-wall,version=green\"",
+    );
+    hugo.edit("wall-{colour}", "wall-green");
+    hugo.edit("colour = \"{colour}\"", "colour = \"green\"");
+    let image = "frontend=ghcr.io/example/digitalwall-frontend";
+    deploy(&hugo, &format!("{image}:v3")).assert(0, &["run done: revision 1 deployed"]);
+    deploy(&hugo, &format!("{image}:v4")).assert(0, &["run done: revision 2 deployed"]);
+
+    hugo.run(&["rollback", "production", "--yes"]).assert(
+        0,
+        &[
+            "run done: revision 3 deployed",
+            "roll out digital-wall-green-frontend done",
+        ],
+    );
+
+    let images = stage.images("green");
+    assert!(
+        images.iter().all(|image| image.ends_with(":v3")),
+        "{images:?}"
+    );
+    let history = history(&hugo, 3, "ops-helm-back");
+    assert!(history.contains("Rollback to 1"), "{history}");
+    hugo.run(&["rollback", "production", "--yes"])
+        .assert(5, &["is a rollback already (Rollback to 1)"]);
+}

@@ -187,7 +187,7 @@ impl Play {
         trap.let_go();
         let is_answered = || {
             let asked = self.dave.relay.asked();
-            let found = asked.into_iter().rev().find(|it| is_act(it))?;
+            let found = asked.into_iter().rev().find(is_act)?;
             (found.status != 0).then_some(found.status)
         };
         let status = wait("its answer", is_answered);
