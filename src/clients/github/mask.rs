@@ -5,7 +5,7 @@ use crate::estate::Safe;
 /// What stands in a secret's place, as in GitHub's own logs.
 const MASK: &str = "***";
 /// Beginnings of tokens, and how many characters at least follow in a real one.
-const TOKENS: [(&str, usize); 9] = [
+const TOKENS: [(&str, usize); 15] = [
     ("github_pat_", 20),
     ("ghp_", 20),
     ("gho_", 20),
@@ -15,6 +15,23 @@ const TOKENS: [(&str, usize); 9] = [
     ("AKIA", 16),
     ("ASIA", 16),
     ("eyJ", 40),
+    ("glpat-", 20),
+    ("npm_", 30),
+    ("xoxb-", 20),
+    ("xoxp-", 20),
+    ("sk_live_", 20),
+    ("AIza", 30),
+];
+/// Ends of names whose value is a secret, as variables and settings spell them.
+const NAMES: [&str; 8] = [
+    "password",
+    "passwd",
+    "secret",
+    "token",
+    "api_key",
+    "apikey",
+    "access_key",
+    "private_key",
 ];
 /// Words after which a credential comes.
 const SCHEMES: [&str; 3] = ["bearer ", "basic ", "token "];
@@ -52,6 +69,9 @@ fn secret(text: &str, before: Option<char>) -> Option<(usize, usize)> {
     if text.starts_with("://") {
         return password(text);
     }
+    if let Some(named) = named(text) {
+        return Some(named);
+    }
     if before.is_some_and(|c| c.is_ascii_alphanumeric()) {
         return None;
     }
@@ -75,6 +95,30 @@ fn secret(text: &str, before: Option<char>) -> Option<(usize, usize)> {
         }
     }
     None
+}
+
+/// `DB_PASSWORD=…`, `"api_key": "…"`: the value of a name that ends so. Behind a colon without quotes only what no word of prose
+/// looks like.
+fn named(text: &str) -> Option<(usize, usize)> {
+    let is_it = |name: &&&str| {
+        let lead = text.get(..name.len());
+        lead.is_some_and(|lead| lead.eq_ignore_ascii_case(name))
+    };
+    let name = NAMES.iter().find(is_it)?;
+    let between = span(&text[name.len()..], |c| "\"' :=".contains(c));
+    let (sign, value) = text[name.len()..].split_at(between);
+    let is_given = sign.contains('=');
+    if !is_given && !sign.contains(':') {
+        return None;
+    }
+    let length = span(value, |c| !c.is_whitespace() && !"\"',;&)}]".contains(c));
+    let (word, is_quoted) = (&value[..length], sign.ends_with(['"', '\'']));
+    let is_prose = word
+        .chars()
+        .all(|c| c.is_ascii_alphabetic() || ".*<>$".contains(c));
+    let least = if is_given { 4 } else { 6 };
+    let is_secret = length >= least && (is_given || is_quoted || !is_prose) && word != MASK;
+    is_secret.then_some((name.len() + between, name.len() + between + length))
 }
 
 /// `://user:password@host`: the password.
@@ -116,6 +160,19 @@ mod tests {
                 "git clone https://me:***@host/x",
             ),
             ("password: ***".into(), "password: ***"),
+            ("DB_PASSWORD=hunter22 x".into(), "DB_PASSWORD=*** x"),
+            (
+                "{\"api_key\": \"abcdefgh\", \"n\": 1}".into(),
+                "{\"api_key\": \"***\", \"n\": 1}",
+            ),
+            ("client-secret: s3cr3t-v4lue".into(), "client-secret: ***"),
+            (
+                "aws_secret_access_key=wJalrXUtnFEMI/K7MDENG".into(),
+                "aws_secret_access_key=***",
+            ),
+            ("token: expired".into(), "token: expired"),
+            ("the token is missing".into(), "the token is missing"),
+            (format!("xoxb-{long}"), "***"),
             (
                 "the bearer token is missing".into(),
                 "the bearer token is missing",

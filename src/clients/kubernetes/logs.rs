@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::LogParams;
 
+use super::super::github::masked;
 use super::{Cluster, fault};
 use crate::estate::{Fault, FaultKind, LogChunk, LogTarget, Safe};
 
@@ -86,7 +87,7 @@ async fn next<R: AsyncBufRead + Unpin>(mut reading: Reading<R>) -> Option<(LogCh
     }
     if !reading.line.is_empty() {
         // The last line has no line break.
-        let last = Safe::from_bytes(&std::mem::take(&mut reading.line));
+        let last = masked(&Safe::from_bytes(&std::mem::take(&mut reading.line)));
         return Some((LogChunk::Lines(vec![last]), reading));
     }
     if std::mem::replace(&mut reading.is_over, true) {
@@ -107,7 +108,9 @@ fn split(line: &mut Vec<u8>, bytes: &[u8]) -> (Vec<Safe>, usize) {
         line.extend_from_slice(&piece[..piece.len().min(room)]);
         used += piece.len() + usize::from(end.is_some());
         if end.is_some() {
-            lines.push(Safe::from_bytes(line.strip_suffix(b"\r").unwrap_or(line)));
+            lines.push(masked(&Safe::from_bytes(
+                line.strip_suffix(b"\r").unwrap_or(line),
+            )));
             line.clear();
         }
     }
