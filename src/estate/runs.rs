@@ -399,9 +399,14 @@ impl Repository {
             let mut of = jobs.iter().filter(|j| j.is_of(&d.job)).peekable();
             of.peek().is_some() && of.all(|j| j.progress == Progress::Done(Conclusion::Success))
         };
-        // Runs that never deploy (a pull request's, say) are not expected to.
-        let deploying = matches!(run.event.as_str(), "push" | "workflow_dispatch");
-        expected.filter(|_| deploying).find(|d| !is_done(d))
+        let is_expected = match run.event.as_str() {
+            "push" => true,
+            // Its input may have named another environment: one of them is deployed, whichever that is.
+            "workflow_dispatch" => !self.scope.deploys.iter().any(|d| is_done(&d)),
+            // Runs that never deploy (a pull request's, say) are not expected to.
+            _ => false,
+        };
+        expected.filter(|_| is_expected).find(|d| !is_done(d))
     }
 }
 
@@ -539,6 +544,21 @@ mod tests {
         assert_eq!(skipped.missing_deploy(&branch), None);
         branch.branch = None;
         assert_eq!(skipped.missing_deploy(&branch), None);
+        // Whoever dispatched it named staging: that was deployed, and production was not to be.
+        let mut staged = repository(vec![
+            job("deploy-staging", done(Conclusion::Success)),
+            job("deploy-production", done(Conclusion::Skipped)),
+        ]);
+        staged.scope.deploys.push(Deploys {
+            job: "deploy-staging".into(),
+            branch: "develop".into(),
+            ..staged.scope.deploys[0].clone()
+        });
+        assert!(staged.missing_deploy(&run()).is_some());
+        let mut dispatched = run();
+        dispatched.event = "workflow_dispatch".into();
+        assert_eq!(staged.missing_deploy(&dispatched), None);
+        assert!(skipped.missing_deploy(&dispatched).is_some());
     }
 
     #[test]
