@@ -24,7 +24,8 @@ pub fn not_ready<'a>(pod: &Pod, events: impl Iterator<Item = &'a Event> + Clone)
         .or_else(|| unplaced(pod))
         .or_else(|| failed(pod))
         .or_else(|| pod.containers.iter().find_map(stuck))
-        .or_else(|| unready(pod, events))
+        .or_else(|| unready(pod, events.clone()))
+        .or_else(|| held_up(pod, events))
         .unwrap_or_else(|| starting(pod));
     Some(Why {
         short: Safe::new(&short),
@@ -126,7 +127,33 @@ fn unready<'a>(pod: &Pod, events: impl Iterator<Item = &'a Event>) -> Option<Wor
     Some(("not ready".into(), format!("{probe}{words}")))
 }
 
+/// What the kubelet says of a pod whose containers it cannot make: no status tells that.
+const HELD_UP: [&str; 4] = [
+    "FailedMount",
+    "FailedAttachVolume",
+    "FailedCreatePodSandBox",
+    "NetworkNotReady",
+];
+
+fn held_up<'a>(pod: &Pod, events: impl Iterator<Item = &'a Event>) -> Option<Words> {
+    let is_waiting = |c: &Container| matches!(c.state, ContainerState::Waiting { .. });
+    if !pod.containers.iter().all(is_waiting) {
+        return None;
+    }
+    let said = events
+        .filter(|e| e.object_uid == pod.uid && HELD_UP.contains(&e.reason.as_str()))
+        .max_by_key(|e| e.last)?;
+    Some((said.reason.to_string(), said.message.to_string()))
+}
+
 fn starting(pod: &Pod) -> Words {
+    let running = |c: &&Container| c.init && matches!(c.state, ContainerState::Running { .. });
+    if let Some(init) = pod.containers.iter().find(running) {
+        return (
+            "starting".into(),
+            format!("init container {} runs", init.name),
+        );
+    }
     let creating =
         (pod.containers.iter()).find(|c| matches!(c.state, ContainerState::Waiting { .. }));
     match creating {
@@ -183,6 +210,43 @@ mod tests {
         let (short, detail) = words(&pod, &[]);
         assert_eq!(short, "CrashLoopBackOff");
         assert_eq!(detail, "backend OOMKilled (exit 137), 4 restarts");
+    }
+
+    #[test]
+    fn a_volume_that_cannot_be_mounted_is_said_in_the_kubelets_words() {
+        let mut pod = pod("a", "backend", "green", false);
+        for container in &mut pod.containers {
+            container.state = ContainerState::Waiting {
+                reason: "ContainerCreating".into(),
+                message: None,
+            };
+        }
+        let event = Event {
+            name: "e".into(),
+            object_kind: "Pod".into(),
+            object: "a".into(),
+            object_uid: pod.uid.clone(),
+            is_warning: true,
+            reason: "FailedMount".into(),
+            message: "secret \"tls\" not found".into(),
+            count: 1,
+            last: Timestamp::from_second(1).ok(),
+        };
+        let (short, detail) = words(&pod, std::slice::from_ref(&event));
+        assert_eq!(
+            (short.as_str(), detail.as_str()),
+            ("FailedMount", "secret \"tls\" not found")
+        );
+        let other = Event {
+            object_uid: "another".into(),
+            ..event
+        };
+        assert_eq!(words(&pod, &[other]).0, "starting");
+        let mut init = pod.containers[0].clone();
+        (init.init, init.name) = (true, "migrate".into());
+        init.state = ContainerState::Running { since: None };
+        pod.containers.insert(0, init);
+        assert_eq!(words(&pod, &[]).1, "init container migrate runs");
     }
 
     #[test]
