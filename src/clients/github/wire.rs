@@ -35,7 +35,39 @@ impl Page {
 
 fn each<T: DeserializeOwned>(items: &[Box<RawValue>]) -> impl Iterator<Item = T> {
     let texts = items.iter().map(|item| item.get());
-    texts.filter_map(|text| serde_json::from_str(text).ok())
+    texts.filter_map(|text| {
+        let read = serde_json::from_str(text);
+        read.or_else(|_| serde_json::from_str(&whole(text))).ok()
+    })
+}
+
+/// The text with each half of a surrogate pair that stands alone replaced: JSON allows it, no string holds it, and a title
+/// that was cut there costs no run.
+fn whole(text: &str) -> String {
+    let half = |at: usize| {
+        let digits = text.get(at..at + 6)?.strip_prefix("\\u")?;
+        u32::from_str_radix(digits, 16).ok()
+    };
+    let mut out = String::with_capacity(text.len());
+    let mut rest = 0;
+    while let Some(found) = text[rest..].find('\\') {
+        let at = rest + found;
+        out.push_str(&text[rest..at]);
+        let (first, second) = (half(at), half(at + 6));
+        let (shown, length) = match (first, second) {
+            (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => (&text[at..at + 12], 12),
+            (Some(0xD800..=0xDFFF), _) => ("\\ufffd", 6),
+            // An escaped backslash is not the beginning of another escape.
+            _ => {
+                let length = 1 + text[at + 1..].chars().next().map_or(0, char::len_utf8);
+                (&text[at..at + length], length)
+            }
+        };
+        out.push_str(shown);
+        rest = at + length;
+    }
+    out.push_str(&text[rest..]);
+    out
 }
 
 #[derive(Default, Deserialize)]
@@ -88,9 +120,19 @@ struct Commit {
 }
 
 impl WireRun {
-    /// A run without an id cannot be asked for or told from another.
+    /// A run without an id, which its page names too, cannot be asked for or told from another.
     fn into_run(self) -> Option<Run> {
-        let id = self.id?;
+        let page = self.html_url.as_ref();
+        let of_page = || {
+            page?
+                .rsplit_once("/runs/")?
+                .1
+                .split('/')
+                .next()?
+                .parse()
+                .ok()
+        };
+        let id = self.id.or_else(of_page)?;
         let of_commit = || {
             let message = self.head_commit?.message?;
             message.lines().next().map(Safe::from)
@@ -300,6 +342,23 @@ fn conclusion_of(word: Safe) -> Conclusion {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn half_a_character_and_an_id_that_is_none_cost_no_run() {
+        let page = br#"{"workflow_runs": [
+            {"id": 1, "run_number": 2, "display_title": "cut \ud83d"},
+            {"id": null, "run_number": 1, "display_title": "\\ud83d \ud83d\ude00 \ude00",
+             "html_url": "https://github.example/a/b/actions/runs/77/attempts/2"}]}"#;
+        let runs = runs(page).unwrap();
+        let told: Vec<_> = runs
+            .iter()
+            .map(|run| (run.id, run.title.as_str()))
+            .collect();
+        assert_eq!(
+            told,
+            [(1, "cut \u{fffd}"), (77, "\\ud83d \u{1f600} \u{fffd}")]
+        );
+    }
 
     #[test]
     fn what_is_missing_null_or_new_costs_no_run() {
