@@ -141,8 +141,10 @@ fn held_up<'a>(pod: &Pod, events: impl Iterator<Item = &'a Event>) -> Option<Wor
         return None;
     }
     let said = events
-        .filter(|e| e.object_uid == pod.uid && HELD_UP.contains(&e.reason.as_str()))
-        .max_by_key(|e| e.last)?;
+        .filter(|e| e.object_uid == pod.uid)
+        .max_by_key(|e| e.last)
+        // What was said before its last word is over.
+        .filter(|e| HELD_UP.contains(&e.reason.as_str()))?;
     Some((said.reason.to_string(), said.message.to_string()))
 }
 

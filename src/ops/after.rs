@@ -90,7 +90,9 @@ pub enum Followed {
 #[derive(Debug, PartialEq)]
 enum Due {
     Now,
-    /// The colour is kept, or not all is known.
+    /// The colour is kept.
+    Kept,
+    /// Not all is known.
     Later,
     /// Never; why.
     Never(Safe),
@@ -123,15 +125,13 @@ async fn wait(bastion: &Bastion, after: &Safe, stop: watch::Receiver<bool>) -> F
         }
         match due(&eyes.estate, after, &mut found, now) {
             Due::Never(why) => return Followed::Not(why),
-            Due::Later if !is_said && eyes.has_seen() => {
-                (drained, is_drain_said) = (None, false);
+            Due::Later | Due::Kept if !is_said && eyes.has_seen() => {
                 is_said = mark(bastion, after, &Says::Waits(None)).await;
             }
             Due::Now if not_before <= Instant::now() => {
                 match begin(bastion, &eyes.estate, after, stop.clone()).await {
                     Ok(ended) => return Followed::Cleaned(ended),
                     Err(Unready::Refused(why)) => {
-                        (drained, is_drain_said) = (None, false);
                         tracing::info!(%why, "the clean-up that follows is refused for now");
                     }
                     Err(Unready::Drains(why)) => {
@@ -155,8 +155,8 @@ async fn wait(bastion: &Bastion, after: &Safe, stop: watch::Receiver<bool>) -> F
                 rest = RETRY[1].min(2 * rest);
             }
             // The hour is of one wait for that.
-            Due::Later => (drained, is_drain_said) = (None, false),
-            Due::Now => {}
+            Due::Kept => (drained, is_drain_said) = (None, false),
+            Due::Later | Due::Now => {}
         }
         let next = Instant::now() + LOOKS.min(soon(&eyes.estate, now)).min(rest);
         tokio::select! {
@@ -213,7 +213,8 @@ fn due(estate: &Estate, after: &Safe, found: &mut Option<BTreeMap<Safe, Safe>>, 
     }
     match warmth(estate, estate.told_time(now)) {
         Some(Warmth::Free(..)) => Due::Now,
-        Some(Warmth::Kept(..) | Warmth::Unknown(_)) | None => Due::Later,
+        Some(Warmth::Kept(..)) => Due::Kept,
+        Some(Warmth::Unknown(_)) | None => Due::Later,
     }
 }
 

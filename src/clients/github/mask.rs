@@ -117,8 +117,22 @@ fn named(text: &str) -> Option<(usize, usize)> {
         .chars()
         .all(|c| c.is_ascii_alphabetic() || ".*<>$".contains(c));
     let least = if is_given { 4 } else { 6 };
-    let is_secret = length >= least && (is_given || is_quoted || !is_prose) && word != MASK;
+    // The scheme's own rule has what follows it.
+    let is_scheme = (SCHEMES.iter()).any(|it| it.trim_end().eq_ignore_ascii_case(word));
+    let is_secret = length >= least
+        && (is_given || is_quoted || !is_prose)
+        && word != MASK
+        && !is_scheme
+        && !is_setting(name, word);
     is_secret.then_some((name.len() + between, name.len() + between + length))
+}
+
+/// `use_secret=true`, `max_token=4096`, `secret="prod/tls-cert"`: what explains something, and hides nothing.
+fn is_setting(name: &str, word: &str) -> bool {
+    let is_of_a_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-./".contains(c);
+    let is_object = name == "secret" && word.contains('/') && word.chars().all(is_of_a_name);
+    let is_number = word.len() <= 6 && word.chars().all(|c| c.is_ascii_digit());
+    is_object || is_number || matches!(word, "true" | "false" | "null" | "none")
 }
 
 /// `://user:password@host`: the password.
@@ -169,6 +183,19 @@ mod tests {
             (
                 "aws_secret_access_key=wJalrXUtnFEMI/K7MDENG".into(),
                 "aws_secret_access_key=***",
+            ),
+            (format!("AUTH_TOKEN=Bearer {long}"), "AUTH_TOKEN=Bearer ***"),
+            (
+                format!("\"token\": \"basic {long}\""),
+                "\"token\": \"basic ***\"",
+            ),
+            (
+                "secret=\"prod/tls-cert\" is missing".into(),
+                "secret=\"prod/tls-cert\" is missing",
+            ),
+            (
+                "use_secret=true max_token=4096".into(),
+                "use_secret=true max_token=4096",
             ),
             ("token: expired".into(), "token: expired"),
             ("the token is missing".into(), "the token is missing"),

@@ -20,6 +20,8 @@ use crate::ops::{monitoring, reads};
 
 /// How often a read before the act is tried, and an act that the server put off.
 const TRIES: u32 = 5;
+/// How many refusals in a row are no passing fault.
+const REFUSALS: u32 = 30;
 /// How old a rollback's first read may be, in milliseconds; the patch tests what it says.
 const JUST_MS: u64 = 1_000;
 /// How long the reads before a forward act may take, in milliseconds.
@@ -35,7 +37,7 @@ impl Run {
         };
         let mut why = Safe::from("the API server did not answer");
         let is_back = matches!(step, Step::Undo(_)) || self.is_rollback();
-        let (mut tries, began) = (0, Instant::now());
+        let (mut tries, mut refused, began) = (0, 0, Instant::now());
         // Forward the next person plans anew; on the way back an API that is away is waited for: nobody else goes back.
         while tries < TRIES || (is_back && began.elapsed() < self.bastion.timing.patience) {
             tries += 1;
@@ -43,19 +45,25 @@ impl Run {
                 Ok(read) => read,
                 Err(Look::No(why)) => return Ok(vec![failed(step, why)]),
                 Err(Look::Away(fault)) => {
-                    // No waiting brings a credential back, nor a right.
-                    let is_final =
-                        matches!(fault.kind, FaultKind::LoginNeeded | FaultKind::Forbidden);
+                    // No waiting brings a right; a server that has just come back may say so for a moment.
+                    refused = match fault.kind {
+                        FaultKind::Forbidden => refused + 1,
+                        _ => 0,
+                    };
                     why = fault.what;
-                    if is_final && tries >= TRIES {
+                    if refused >= REFUSALS {
                         break;
                     }
-                    if self.is_rollback()
-                        && let Some(stopped) = self.stopped(step)
-                    {
+                    if !self.is_rollback() {
+                        self.pause().await?;
+                        continue;
+                    }
+                    // An abort of a rollback is heard by the watches.
+                    self.wait(Some(Instant::now() + self.bastion.timing.pause))
+                        .await?;
+                    if let Some(stopped) = self.stopped(step) {
                         return Ok(vec![stopped]);
                     }
-                    self.pause().await?;
                     continue;
                 }
             };

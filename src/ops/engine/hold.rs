@@ -1,6 +1,7 @@
 //! The plan asked again, autoscalers held and given back, and what was verified written down.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde_json::json;
 use tokio::time::Instant;
@@ -16,6 +17,8 @@ use crate::ops::patch::{Draft, Must};
 use crate::ops::plan::{CAPACITY, Finding, Gate, Plan, Request, check, is_to_come};
 use crate::ops::{Kept, helm, outside, reads, record};
 
+/// How often it is looked whether a colour bears what is live.
+const LOOKS: Duration = Duration::from_secs(5);
 /// How often an object that moves meanwhile is tried.
 const TRIES: u32 = 4;
 
@@ -122,29 +125,35 @@ impl Run {
             return Ok(None);
         }
         let limit = Instant::now() + self.bastion.timing.rollout;
+        let mut why = Safe::from("the autoscalers brought up too few to bear what is live");
         loop {
             // Whoever adopted it has no watch of autoscalers: what is read now decides.
             let is_to_come = match reads::fresh(&self.bastion).await {
                 Ok(estate) => (self.plan())
                     .and_then(|plan| plan.place(&estate))
                     .is_some_and(|to| is_to_come(&estate, to)),
-                Err(_) => true,
+                Err(fault) => {
+                    why = fault.what;
+                    true
+                }
             };
             if !is_to_come {
                 // The flip asks once more.
                 return Ok(None);
             }
-            if let Some(stopped) = self.stopped(&Step::Hold) {
-                return Ok(Some(stopped));
-            }
             if limit <= Instant::now() {
                 let seconds = self.bastion.timing.rollout.as_secs();
-                let said = format!(
-                    "the autoscalers brought up too few to bear what is live within {seconds} s"
-                );
+                let said = format!("not within {seconds} s: {why}");
                 return Ok(Some(failed(&Step::Hold, said)));
             }
-            self.pause().await?;
+            // An abort is heard by the watches.
+            let next = Instant::now() + LOOKS;
+            while Instant::now() < next {
+                self.wait(Some(next)).await?;
+                if let Some(stopped) = self.stopped(&Step::Hold) {
+                    return Ok(Some(stopped));
+                }
+            }
         }
     }
 

@@ -116,6 +116,9 @@ fn way(estate: &Estate) -> Result<Way<'_>, Refusal> {
         left.retain(|it| stands(it));
         return match left.is_empty() {
             false => Ok(by_marks(&left)),
+            true if newest.undoes.is_none() && !half(estate, &newest_ones).is_empty() => {
+                told(half(estate, &newest_ones))
+            }
             // A second rollback by a tired hand would bring back what the first one took away (O06).
             true => Err(Refusal::invalid(format!(
                 "{} rolled {} back at {:.0}: that runs. To have the newer images all the same, deploy them",
@@ -165,6 +168,33 @@ fn revisions(estate: &Estate) -> Result<Way<'_>, Refusal> {
     };
     let mut changed = changed;
     changed.retain(|it| newest.duration_since(it.at).as_secs() <= TOGETHER_S);
+    told(changed)
+}
+
+/// What was changed together with what a rollback by revisions took back already, and was not taken back yet.
+fn half<'a>(estate: &'a Estate, done: &[&(&'a Deployment, Deployed)]) -> Vec<Changed<'a>> {
+    let came = |(deployment, deployed): &&(&'a Deployment, Deployed)| {
+        let had = |set: &&ReplicaSet| {
+            let mut images = set.images.iter();
+            images.all(|(name, image)| deployed.from.get(name) == Some(&image.name))
+        };
+        let of = estate.replica_sets.value.iter();
+        let of = of.filter(|set| set.owner.as_ref() == Some(&deployment.name));
+        of.filter(had).filter_map(|set| set.created).max()
+    };
+    let Some(at) = done.iter().filter_map(came).max() else {
+        return Vec::new();
+    };
+    let is_done = |d: &Deployment| done.iter().any(|(done, _)| done.name == d.name);
+    let left = ours(estate).filter(|d| !is_done(d));
+    let left = left.filter_map(|d| changed(estate, d));
+    left.filter(|it| !it.is_older && at.duration_since(it.at).as_secs().abs() <= TOGETHER_S)
+        .collect()
+}
+
+/// The way back of what was changed together.
+fn told(changed: Vec<Changed<'_>>) -> Result<Way<'_>, Refusal> {
+    let newest = changed.iter().map(|it| it.at).max().unwrap_or_default();
     if let Some(back) = changed.iter().find(|it| it.is_older) {
         return Err(Refusal::invalid(format!(
             "{} was rolled back already: what it runs is older than what it ran before. To have that all the same, deploy it",

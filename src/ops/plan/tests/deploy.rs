@@ -446,3 +446,60 @@ fn without_colours_a_rollback_that_got_half_way_is_gone_on_with() {
         .collect();
     assert_eq!(to, ["shop/backend:v0"]);
 }
+
+#[test]
+fn without_colours_half_a_rollback_by_revisions_is_gone_on_with() {
+    let of = |part: &str, tag: &str| Image::named(format!("shop/{part}:{tag}").into());
+    let set_of = |part: &str, revision: u32, tag: &str, made: &str| ReplicaSet {
+        name: format!("{part}-{revision}").into(),
+        owner: Some(format!("digital-wall-blue-{part}").into()),
+        images: vec![(part.into(), of(part, tag))],
+        ..set(revision, tag, made)
+    };
+    // Somebody gave both v9; R took the frontend back, and its worker died.
+    let mut estate = in_place();
+    let mut all: Vec<Deployment> = estate.deployments.value.iter().cloned().collect();
+    for deployment in &mut all {
+        let is_done = deployment.name.contains("frontend");
+        let part = if is_done { "frontend" } else { "backend" };
+        let has = of(part, if is_done { "v8" } else { "v9" });
+        deployment.revision = Some(if is_done { "5" } else { "4" }.into());
+        deployment.images = vec![(part.into(), has)];
+        let image = |tag: &str| BTreeMap::from([(part.into(), of(part, tag).name)]);
+        let mark = Deployed {
+            at: "2026-11-26T05:00:00Z".parse().unwrap(),
+            by: "alice".into(),
+            what: "rollback".into(),
+            why: None,
+            operation: "02back".into(),
+            from: image("v9"),
+            to: image("v8"),
+            undoes: None,
+        };
+        let text = serde_json::json!(mark).to_string();
+        let mark = (Safe::from(marks::DEPLOY), Safe::from(text));
+        deployment.marks = is_done.then_some(mark).into_iter().collect();
+    }
+    estate.apply(Seen::Deployments(Delta::Page(all)), now(AT));
+    let sets = |made: &str| {
+        vec![
+            set_of("frontend", 5, "v8", "2026-11-26T02:00:00Z"),
+            set_of("frontend", 4, "v9", "2026-11-26T04:00:00Z"),
+            set_of("backend", 3, "v8", "2026-11-26T02:00:00Z"),
+            set_of("backend", 4, "v9", made),
+        ]
+    };
+    let planned = |made: &str| {
+        let mut estate = estate.clone();
+        estate.apply(Seen::ReplicaSets(Delta::Page(sets(made))), now(AT));
+        check(&request(Rollback), &estate, now(AT))
+    };
+    let plan = planned("2026-11-26T04:01:00Z").unwrap();
+    let to: Vec<&str> = (plan.updates.iter())
+        .map(|u| u.containers[0].to.as_str())
+        .collect();
+    assert_eq!(to, ["shop/backend:v8"]);
+    // What was changed at another time is nothing that this one was to take back.
+    let why = planned("2026-11-26T01:00:00Z").unwrap_err().why;
+    assert!(why.contains("that runs"), "{why}");
+}
