@@ -192,7 +192,7 @@ fn what_was_broken_once_is_not_any_more() {
     // Autoscalers that were not answered taken for none; a Lease that was deleted and whose epoch stood in a record
     // alone; a rollback without a Lease; a list that hung
     // while health grew old; a Deployment that an autoscaler was still shrinking.
-    for seed in [283, 289, 315, 2414, 2056, 1878, 3521, 3782, 3843] {
+    for seed in [283, 289, 315, 2414, 2056, 1878, 3521, 3782, 3843, 4810] {
         let played = play(seed, Shape::of(seed), None);
         assert_eq!(played.broken, [], "SIM_SEED={seed}");
     }

@@ -39,8 +39,12 @@ impl Run {
         let is_back = matches!(step, Step::Undo(_)) || self.is_rollback();
         let (mut tries, mut refused, began) = (0, 0, Instant::now());
         // Forward the next person plans anew; on the way back an API that is away is waited for: nobody else goes back.
-        while tries < TRIES || (is_back && began.elapsed() < self.bastion.timing.patience) {
+        // A look that began in time and hung is not the last one: the API may be back.
+        let mut is_last = false;
+        while !is_last {
             tries += 1;
+            let is_in_time = is_back && began.elapsed() < self.bastion.timing.patience;
+            is_last = tries >= TRIES && !is_in_time;
             let read = match self.look(step, &flip).await {
                 Ok(read) => read,
                 Err(Look::No(why)) => return Ok(vec![failed(step, why)]),
