@@ -9,6 +9,7 @@ pub mod github;
 pub mod helm;
 pub mod http;
 pub mod kubernetes;
+mod mask;
 pub mod program;
 pub mod prometheus;
 

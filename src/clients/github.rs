@@ -12,7 +12,6 @@ mod gate;
 mod inspect;
 mod known;
 mod log;
-mod mask;
 mod needs;
 mod step;
 mod token;
@@ -34,7 +33,6 @@ use gate::Gate;
 pub use inspect::{RepositorySaid, TokenSaid, WorkflowSaid};
 pub use known::Known;
 pub use log::job_log;
-pub(super) use mask::masked;
 
 use ask::Got;
 

@@ -225,7 +225,7 @@ fn read_history(json: &[u8]) -> Result<Vec<Revision>, Fault> {
         status: ReleaseStatus::of(&line.status),
         updated: line.updated.and_then(|text| text.parse::<Timestamp>().ok()),
         chart: Safe::new(&line.chart),
-        description: super::github::masked(&Safe::new(&line.description)),
+        description: super::mask::masked(&Safe::new(&line.description)),
     };
     let mut revisions: Vec<_> = lines.into_iter().map(revision).collect();
     revisions.sort_by_key(|it| it.number);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 
-use super::github::masked;
+use super::mask::masked;
 use crate::estate::{Fault, FaultKind, Safe};
 
 /// What is kept of what it prints, in bytes.

@@ -6,8 +6,8 @@ use http::header::LOCATION;
 use http::{HeaderMap, Uri};
 use jiff::Timestamp;
 
+use super::super::mask::masked;
 use super::ask::{Purpose, location};
-use super::mask::masked;
 use super::step::{Window, stamped};
 use super::{Github, fault};
 use crate::clients::kubernetes::fault as way;

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::LogParams;
 
-use super::super::github::masked;
+use super::super::mask::masked;
 use super::{Cluster, fault};
 use crate::estate::{Fault, FaultKind, LogChunk, LogTarget, Safe};
 

@@ -1,4 +1,4 @@
-//! Secrets in logs. GitHub masks what it knows to be one (`***`); this masks what looks like one.
+//! Secrets in logs and in what programs print. GitHub masks what it knows to be one (`***`); this masks what looks like one.
 
 use crate::estate::Safe;
 
@@ -39,7 +39,7 @@ const SCHEMES: [&str; 3] = ["bearer ", "basic ", "token "];
 const LONG: usize = 16;
 
 /// The line with each secret replaced.
-pub(in crate::clients) fn masked(line: &Safe) -> Safe {
+pub(super) fn masked(line: &Safe) -> Safe {
     let mut out = String::new();
     let mut rest = line.as_str();
     let mut before = None;
