@@ -7,10 +7,15 @@ use crate::operator::{CUTOVER, ROLLBACK, wait};
 use crate::relay::{Asked, Fate};
 
 /// An operation whose worker is dead before its first flip.
-fn orphan(bench: &Bench) -> String {
-    let trap = bench.dave.relay.trap(Fate::HeldBefore, 1, Asked::is_flip);
-    let id = bench.dave.detach(&CUTOVER);
-    trap.wait("the flip");
+pub fn orphan(bench: &Bench) -> String {
+    orphan_at(bench, &CUTOVER, Asked::is_flip)
+}
+
+/// The operation of `args`, whose worker is dead before the first request that `is_it`, which never arrives.
+pub fn orphan_at(bench: &Bench, args: &[&str], is_it: fn(&Asked) -> bool) -> String {
+    let trap = bench.dave.relay.trap(Fate::HeldBefore, 1, is_it);
+    let id = bench.dave.detach(args);
+    trap.wait("what its worker dies at");
     bench.dave.kill_worker();
     id
 }

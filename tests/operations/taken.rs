@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::kept::{orphan, orphan_at};
 use crate::operator::{CUTOVER, DEPLOY, wait};
 use crate::relay::{Asked, Fate};
 use crate::{Bench, freeze};
@@ -37,10 +38,7 @@ fn i_43_whoever_is_alive_is_cut_off_only_by_somebody_who_says_so_and_may_write()
 #[test]
 fn p13_what_cannot_be_fenced_is_not_taken_over() {
     let bench = Bench::ready();
-    let trap = bench.dave.relay.trap(Fate::HeldBefore, 1, Asked::is_flip);
-    let id = bench.dave.detach(&CUTOVER);
-    trap.wait("the flip");
-    bench.dave.kill_worker();
+    let id = orphan(&bench);
     // Somebody who may have the Lease and the record, and not patch the Service.
     let no = json!({"kind": "Status", "status": "Failure", "code": 403, "reason": "Forbidden",
         "message": "services is forbidden"});
@@ -72,11 +70,7 @@ fn p13_what_cannot_be_fenced_is_not_taken_over() {
 #[test]
 fn i_44_a_deploy_that_is_taken_over_under_a_freeze_changes_nothing_more() {
     let bench = Bench::ready();
-    let trap = bench.dave.relay.trap(Fate::HeldBefore, 1, Asked::is_update);
-    let id = bench.dave.detach(&DEPLOY);
-    trap.wait("the patch");
-    bench.dave.kill_worker();
-    drop(trap);
+    let id = orphan_at(&bench, &DEPLOY, Asked::is_update);
     freeze::by_bob(&bench, None);
     let erin = bench.colleague();
     erin.run(&["op", "adopt", &id])

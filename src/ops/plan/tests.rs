@@ -425,6 +425,29 @@ fn marked(service: &mut Service, key: &str, value: serde_json::Value) {
     service.marks = service.marks.iter().cloned().chain([mark]).collect();
 }
 
+/// What alice's deploy or rollback `01op` left on a Deployment that had `from` and got `to`.
+fn deployed_by_alice(
+    what: &str,
+    from: BTreeMap<Safe, Safe>,
+    to: BTreeMap<Safe, Safe>,
+) -> marks::Deployed {
+    marks::Deployed {
+        at: "2026-11-26T02:00:00Z".parse().unwrap(),
+        by: "alice".into(),
+        what: what.into(),
+        why: None,
+        operation: "01op".into(),
+        from,
+        to,
+        undoes: None,
+    }
+}
+
+fn mark_of(deployed: &marks::Deployed) -> (Safe, Safe) {
+    let text = serde_json::json!(deployed).to_string();
+    (marks::DEPLOY.into(), text.into())
+}
+
 #[test]
 fn o06_a_second_rollback_does_not_bring_back_what_the_first_took_away() {
     let mut back = parts();

@@ -3,7 +3,6 @@
 use super::*;
 use crate::estate::Image;
 use crate::ops::OperationKind::{Cutover, Repair, Rollback};
-use crate::ops::marks::Deployed;
 
 /// GREEN is live by a cutover that left BLUE with `left`, and BLUE runs `has` now.
 fn after_a_cutover(left: &[&str], has: &str) -> Parts {
@@ -90,20 +89,8 @@ fn i_30_what_was_deployed_to_the_idle_colour_and_never_took_traffic_is_no_way_ba
         let idle = idle.unwrap();
         idle.images = vec![("frontend".into(), Image::named("shop/frontend:v2".into()))];
         let of = |tag: &str| [("frontend".into(), format!("shop/frontend:{tag}").into())].into();
-        let mark = Deployed {
-            at: "2026-11-26T02:00:00Z".parse().unwrap(),
-            by: "alice".into(),
-            what: what.into(),
-            why: None,
-            operation: "01op".into(),
-            from: of("v1"),
-            to: of(to),
-            undoes: None,
-        };
-        let text = serde_json::json!(mark).to_string();
-        idle.marks = [(Safe::from(marks::DEPLOY), Safe::from(text))]
-            .into_iter()
-            .collect();
+        let mark = mark_of(&deployed_by_alice(what, of("v1"), of(to)));
+        idle.marks = [mark].into_iter().collect();
         asked(Rollback, parts)
     };
     let why = with("deploy", "v2", true).unwrap_err().why;

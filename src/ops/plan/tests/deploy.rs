@@ -268,20 +268,7 @@ fn without_colours_a_deploy_is_in_place_and_locks_the_deployments() {
 fn deployed(what: &str) -> (Safe, Safe) {
     let of =
         |tag: &str| BTreeMap::from([("frontend".into(), format!("shop/frontend:{tag}").into())]);
-    let mark = Deployed {
-        at: "2026-11-26T02:00:00Z".parse().unwrap(),
-        by: "alice".into(),
-        what: what.into(),
-        why: None,
-        operation: "01op".into(),
-        from: of("v0"),
-        to: of("v1"),
-        undoes: None,
-    };
-    (
-        marks::DEPLOY.into(),
-        serde_json::json!(mark).to_string().into(),
-    )
+    mark_of(&deployed_by_alice(what, of("v0"), of("v1")))
 }
 
 #[test]
@@ -416,26 +403,20 @@ fn without_colours_a_rollback_that_got_half_way_is_gone_on_with() {
         let (name, _) = deployment.images[0].clone();
         let is_done = name.contains("frontend");
         let image = |tag: &str| Safe::from(format!("shop/{name}:{tag}"));
-        let (has, at) = if is_done {
-            ("v0", "2026-11-26T03:00:00Z")
-        } else {
-            ("v1", "2026-11-26T02:00:00Z")
-        };
+        let has = if is_done { "v0" } else { "v1" };
         deployment.images = vec![(name.clone(), Image::named(image(has)))];
-        let mark = Deployed {
-            at: at.parse().unwrap(),
-            by: "alice".into(),
-            what: if is_done { "rollback" } else { "deploy" }.into(),
-            why: None,
-            operation: if is_done { "02back" } else { "01op" }.into(),
-            from: BTreeMap::from([(name.clone(), image(if is_done { "v1" } else { "v0" }))]),
-            to: BTreeMap::from([(name.clone(), image(has))]),
-            undoes: is_done.then(|| "01op".into()),
+        let of = |tag: &str| BTreeMap::from([(name.clone(), image(tag))]);
+        let deploy = deployed_by_alice("deploy", of("v0"), of("v1"));
+        let mark = match is_done {
+            false => deploy,
+            true => Deployed {
+                at: "2026-11-26T03:00:00Z".parse().unwrap(),
+                operation: "02back".into(),
+                undoes: Some("01op".into()),
+                ..deployed_by_alice("rollback", of("v1"), of("v0"))
+            },
         };
-        let text = serde_json::json!(mark).to_string();
-        deployment.marks = [(Safe::from(marks::DEPLOY), Safe::from(text))]
-            .into_iter()
-            .collect();
+        deployment.marks = [mark_of(&mark)].into_iter().collect();
     }
     estate.apply(Seen::Deployments(Delta::Page(all)), now(AT));
     let plan = check(&request(Rollback), &estate, now(AT)).unwrap();
@@ -468,16 +449,9 @@ fn without_colours_half_a_rollback_by_revisions_is_gone_on_with() {
         let image = |tag: &str| BTreeMap::from([(part.into(), of(part, tag).name)]);
         let mark = Deployed {
             at: "2026-11-26T05:00:00Z".parse().unwrap(),
-            by: "alice".into(),
-            what: "rollback".into(),
-            why: None,
-            operation: "02back".into(),
-            from: image("v9"),
-            to: image("v8"),
-            undoes: None,
+            ..deployed_by_alice("rollback", image("v9"), image("v8"))
         };
-        let text = serde_json::json!(mark).to_string();
-        let mark = (Safe::from(marks::DEPLOY), Safe::from(text));
+        let mark = mark_of(&mark);
         deployment.marks = is_done.then_some(mark).into_iter().collect();
     }
     estate.apply(Seen::Deployments(Delta::Page(all)), now(AT));
