@@ -26,6 +26,7 @@ use super::setup::{self, Loaded};
 use super::{runtime, status};
 use crate::config::{Config, Problem};
 use crate::estate::Safe;
+use crate::ops::plan::Probe;
 use crate::tui::clock;
 use access::Operates;
 use finding::{Section, gravest};
@@ -125,9 +126,7 @@ fn operates(loaded: &Loaded, place: usize) -> Option<Operates<'_>> {
     let scope = loaded.scopes().nth(place)?;
     let probes = loaded.probes(&scope.name);
     (!loaded.is_read_only(&scope.name)).then(|| Operates {
-        asks_pods: probes
-            .iter()
-            .any(|probe| matches!(probe, crate::ops::plan::Probe::Ask(_))),
+        asks_pods: probes.iter().any(Probe::asks_pods),
         services: scope.traffic.as_ref().map_or(&[][..], |it| &it.services),
     })
 }

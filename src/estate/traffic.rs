@@ -154,6 +154,20 @@ impl Estate {
         (self.deployments.value.iter()).filter(move |d| self.deployment_group(d) == group)
     }
 
+    /// The Deployments of a colour, those of no colour for none, each with its workload's place, in the order of the
+    /// configuration.
+    pub fn deployments_in(
+        &self,
+        colour: Option<usize>,
+    ) -> impl Iterator<Item = (usize, &Deployment)> {
+        let of = move |place| {
+            let workload = Some(place);
+            let group = Group { workload, colour };
+            self.deployments_of(group).map(move |d| (place, d))
+        };
+        (0..self.scope.workloads.len()).flat_map(of)
+    }
+
     /// Which part of the application a Deployment is: by name where configured, else by its pods' labels.
     pub fn deployment_group(&self, deployment: &Deployment) -> Group {
         let labels = &deployment.template_labels;

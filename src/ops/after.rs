@@ -26,7 +26,7 @@ use super::policy::words;
 use super::warm::{Warmth, last_operation, warmth};
 use super::{kept, marks};
 use crate::estate::gates::Draining;
-use crate::estate::{Estate, Group, Kind, Now, Record, Safe, Service};
+use crate::estate::{Estate, Kind, Now, Record, Safe, Service};
 
 /// On the first Service of a switch: who waits to clean up the idle colour, JSON of [`Follower`].
 pub const CLEANUP: &str = "wheelhouse.dev/cleanup";
@@ -194,13 +194,9 @@ fn due(estate: &Estate, after: &Safe, found: &mut Option<BTreeMap<Safe, Safe>>, 
     if let Some(newer) = newer(estate, after) {
         return Due::Never(format!("{newer} came since: whoever runs that decides").into());
     }
-    let idle = |place| Group {
-        workload: Some(place),
-        colour: Some(1 - live),
-    };
-    let all =
-        (0..estate.scope.workloads.len()).flat_map(|place| estate.deployments_of(idle(place)));
-    let all: Vec<_> = all.collect();
+    let all: Vec<_> = (estate.deployments_in(Some(1 - live)))
+        .map(|(_, deployment)| deployment)
+        .collect();
     let word = switch.colours[1 - live].to_uppercase();
     if all.iter().all(|deployment| deployment.desired == 0) {
         return Due::Never(format!("{word} is at 0 already").into());

@@ -624,9 +624,8 @@ impl Plan {
                 true => self.environment.to_string(),
                 false => Self::colour_in_words(&self.to),
             };
-            let is_asked = |probe: &Probe| matches!(probe, Probe::Ask(_));
             let mut before = self.probes.iter().filter(|probe| !probe.is_after());
-            return match before.all(is_asked) {
+            return match before.all(Probe::asks_pods) {
                 true => format!("every ready pod of {who} answered as it should"),
                 false => format!("{who} passed its smoke test"),
             };

@@ -142,7 +142,7 @@ pub async fn rights(bastion: &Bastion, estate: &mut Estate, kind: OperationKind)
     });
     let resource = "horizontalpodautoscalers";
     wanted.extend(holdable.map(|it| right("patch", "autoscaling", resource, &it.name, here)));
-    let asks_pods = (bastion.probes.iter()).any(|probe| matches!(probe, Probe::Ask(_)));
+    let asks_pods = bastion.probes.iter().any(Probe::asks_pods);
     if asks_pods && matches!(kind, OperationKind::Smoke | OperationKind::Release) {
         let forward = right("get", "", "pods", "", here);
         wanted.push(Right {

@@ -502,9 +502,8 @@ impl Run {
             left.extend(self.fence_named(name).await?);
         }
         let mut scaled = Vec::new();
-        left.extend(self.fence_deployments(&names, &mut scaled).await?);
-        let epoch = self.highest_epoch();
-        left.extend(self.fence_autoscalers(&scaled, epoch).await?);
+        left.extend(self.fence_deployments(&mut scaled).await?);
+        left.extend(self.fence_autoscalers(&scaled).await?);
         let words: Vec<&str> = left.iter().map(Safe::as_str).collect();
         Ok((!words.is_empty()).then(|| words.join("; ").into()))
     }
@@ -537,12 +536,8 @@ impl Run {
     }
 
     /// Those of the environment, which are put down in `scaled`.
-    async fn fence_deployments(
-        &mut self,
-        locks: &[Safe],
-        scaled: &mut Vec<Safe>,
-    ) -> Result<Vec<Safe>, Ended> {
-        let epoch = locks.iter().map(|lock| self.epoch(lock)).max().unwrap_or(0);
+    async fn fence_deployments(&mut self, scaled: &mut Vec<Safe>) -> Result<Vec<Safe>, Ended> {
+        let epoch = self.highest_epoch();
         // Where it changes none, a worker before has none under way.
         let may_change = self
             .plan()
@@ -640,11 +635,8 @@ impl Run {
 
 impl Run {
     /// The epoch on the autoscalers of `deployments` too: a worker that was frozen would hold them for ever.
-    async fn fence_autoscalers(
-        &mut self,
-        deployments: &[Safe],
-        epoch: u64,
-    ) -> Result<Option<Safe>, Ended> {
+    async fn fence_autoscalers(&mut self, deployments: &[Safe]) -> Result<Option<Safe>, Ended> {
+        let epoch = self.highest_epoch();
         let mut why = Safe::from("they move too fast");
         for _ in 0..FENCES {
             let answer = self.bastion.timing.answer;

@@ -85,8 +85,11 @@ impl Run {
         let (Some(helm), Some(release)) = (here(&self.bastion), release) else {
             return Ok(None);
         };
+        if !self.is_rollback() || !self.lock.was_deploying {
+            return Ok(None);
+        }
         let limit = Instant::now() + Duration::from_secs(u64::from(wanted.timeout_s));
-        while self.is_rollback() && self.lock.was_deploying && Instant::now() < limit {
+        while Instant::now() < limit {
             let answer = self.bastion.timing.answer;
             let asked = helm.history(&release.name, answer).await;
             let last = asked.ok().and_then(|mut revisions| revisions.pop());

@@ -208,7 +208,7 @@ impl Run {
 
     /// Whether nobody of a later epoch has been at it: a machine that was frozen believes its Lease.
     fn is_ours(&self, read: &Autoscaler) -> Result<(), Ended> {
-        let ours = self.lock.epochs.values().max().copied().unwrap_or(0);
+        let ours = self.highest_epoch();
         match marks::epoch(&read.marks).is_some_and(|there| there > ours) {
             true => Err(Ended::Fenced("somebody with a later epoch".into())),
             false => Ok(()),

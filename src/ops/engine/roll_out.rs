@@ -91,8 +91,9 @@ impl Run {
 
     /// Whether another operation wrote to it after ours.
     fn is_newer(&self, deployment: &Deployment) -> bool {
-        let ours = self.lock.epochs.values().max().copied();
-        marks::operation(&deployment.marks).is_some() && marks::epoch(&deployment.marks) > ours
+        let is_later = |there| there > self.highest_epoch();
+        marks::operation(&deployment.marks).is_some()
+            && marks::epoch(&deployment.marks).is_some_and(is_later)
     }
 
     async fn read_rolled_out(&self, plan: &Plan, name: &Safe) -> Progress {

@@ -124,7 +124,7 @@ impl Run {
         Ok(Found::Known(Vec::new()))
     }
 
-    /// The epoch of this operation's writes to Deployments.
+    /// The epoch of this operation's writes to Deployments and autoscalers, which belong to all its locks.
     pub(super) fn highest_epoch(&self) -> u64 {
         self.lock.epochs.values().max().copied().unwrap_or(0)
     }

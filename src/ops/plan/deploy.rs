@@ -192,14 +192,7 @@ pub(super) fn target<'a>(
 
 /// The Deployments that a deploy is about, each with its workload's place, in the order of the configuration.
 pub(super) fn parts<'a>(estate: &'a Estate, target: Target<'_>) -> Vec<(usize, &'a Deployment)> {
-    let of = |place: usize| {
-        let group = Group {
-            workload: Some(place),
-            colour: target.to,
-        };
-        estate.deployments_of(group).map(move |d| (place, d))
-    };
-    (0..estate.scope.workloads.len()).flat_map(of).collect()
+    estate.deployments_in(target.to).collect()
 }
 
 /// What one Deployment gets; the same as it has where nothing is to be changed.

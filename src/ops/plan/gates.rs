@@ -513,8 +513,7 @@ pub(super) fn capacity_to_come(estate: &Estate, to: usize) -> Gate {
 
 /// Whether a colour that bears too little will bear enough when its autoscalers are held.
 pub(in crate::ops) fn is_to_come(estate: &Estate, to: usize) -> bool {
-    let is = |gate: Gate, finding| gate.finding == finding;
-    is(capacity(estate, to), Finding::Bad) && is(capacity_to_come(estate, to), Finding::Noted)
+    capacity_to_come(estate, to).finding == Finding::Noted
 }
 
 fn ready_of(estate: &Estate, place: usize, colour: usize) -> u32 {

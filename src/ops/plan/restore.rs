@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::deploy::helm as release;
 use super::deploy::{Draft, Target, changes, gets, owned, parts};
 use super::helm::Helm;
+use super::rollback::seized;
 use super::{ContainerImage, Finding, Gate, How, Plan, Refusal, Request, Update};
 use crate::estate::helm::AskedHelm;
 use crate::estate::{Deployment, Estate, Image, Now, ReplicaSet, Safe};
@@ -35,22 +36,19 @@ fn images(
     now: Now,
     worth: Option<Gate>,
 ) -> Result<Plan, Refusal> {
-    let Way {
-        back,
-        gates: mut all,
-        said,
-    } = way(estate)?;
+    let way = way(estate)?;
+    let back = &way.back;
     let mut updates: Vec<Update> = back.iter().map(|it| update(estate, it)).collect();
     let locks: Vec<Safe> = (updates.iter())
         .map(|u| marks::lock_of_deployment(&u.deployment))
         .collect();
-    all.extend(worth);
-    for back in &back {
+    let mut gates: Vec<Gate> = way.worth.into_iter().chain(worth).collect();
+    for back in back {
         // Rule 9: it is brought back past whoever owns it, who may not know.
-        all.extend(owned(back.deployment));
-        all.extend(paused(back.deployment));
+        gates.extend(owned(back.deployment));
+        gates.extend(paused(back.deployment));
     }
-    all.extend(seized(estate, &locks, now));
+    gates.extend(seized(estate, &locks, now));
     let rolls = updates.iter().map(|u| u.deployment.clone()).collect();
     let changed = changes(&updates);
     updates.retain(|u| u.containers.iter().any(|c| c.from != c.to));
@@ -66,8 +64,8 @@ fn images(
         rolls,
         keeps: BTreeMap::new(),
         locks,
-        gates: all,
-        others: vec![said],
+        gates,
+        others: vec![way.said],
         images: changed,
         back: "a deploy of the newer images, with all its checks".into(),
         release: None,
@@ -85,7 +83,8 @@ struct Back<'a> {
 /// Where back is, and who says so.
 struct Way<'a> {
     back: Vec<Back<'a>>,
-    gates: Vec<Gate>,
+    /// Who says so, where it is not Wheelhouse.
+    worth: Option<Gate>,
     said: Safe,
 }
 
@@ -111,19 +110,18 @@ fn way(estate: &Estate) -> Result<Way<'_>, Refusal> {
     let newest_ones = of(&newest.operation);
     if newest.is_rollback() && newest_ones.iter().all(stands) {
         // One that got half-way is gone on with, whoever presses R again.
-        let undone = newest.undoes.as_ref();
-        let mut left = undone.map(of).unwrap_or_default();
+        let Some(undone) = &newest.undoes else {
+            let half = half(estate, &newest_ones);
+            return match half.is_empty() {
+                true => Err(already_back(newest, estate)),
+                false => told(half),
+            };
+        };
+        let mut left = of(undone);
         left.retain(|it| stands(it));
         return match left.is_empty() {
+            true => Err(already_back(newest, estate)),
             false => Ok(by_marks(&left)),
-            true if newest.undoes.is_none() && !half(estate, &newest_ones).is_empty() => {
-                told(half(estate, &newest_ones))
-            }
-            // A second rollback by a tired hand would bring back what the first one took away (O06).
-            true => Err(Refusal::invalid(format!(
-                "{} rolled {} back at {:.0}: that runs. To have the newer images all the same, deploy them",
-                newest.by, estate.scope.name, newest.at
-            ))),
         };
     }
     match newest_ones.iter().all(stands) {
@@ -131,6 +129,14 @@ fn way(estate: &Estate) -> Result<Way<'_>, Refusal> {
         // What was deployed last was not deployed by us: what we found there is older than the revision before.
         false => revisions(estate),
     }
+}
+
+/// A second rollback by a tired hand would bring back what the first one took away (O06).
+fn already_back(last: &Deployed, estate: &Estate) -> Refusal {
+    Refusal::invalid(format!(
+        "{} rolled {} back at {:.0}: that runs. To have the newer images all the same, deploy them",
+        last.by, estate.scope.name, last.at
+    ))
 }
 
 fn by_marks<'a>(of: &[&(&'a Deployment, Deployed)]) -> Way<'a> {
@@ -147,7 +153,7 @@ fn by_marks<'a>(of: &[&(&'a Deployment, Deployed)]) -> Way<'a> {
     });
     Way {
         back: of.iter().map(back).collect(),
-        gates: Vec::new(),
+        worth: None,
         said,
     }
 }
@@ -215,7 +221,7 @@ fn told(changed: Vec<Changed<'_>>) -> Result<Way<'_>, Refusal> {
         words.join(", ")
     );
     Ok(Way {
-        gates: vec![Gate::new("revision", Finding::Noted, said)],
+        worth: Some(Gate::new("revision", Finding::Noted, said)),
         said: format!("last changed at {newest:.0}, not by a deploy of images by Wheelhouse")
             .into(),
         back: changed.into_iter().map(Changed::back).collect(),
@@ -373,22 +379,4 @@ fn paused(deployment: &Deployment) -> Option<Gate> {
     deployment
         .paused
         .then(|| Gate::new("rollout", Finding::Noted, said()))
-}
-
-fn seized(estate: &Estate, locks: &[Safe], now: Now) -> Vec<Gate> {
-    let server = estate.server_time(now);
-    let said = |lock: &Safe| {
-        let lease = estate.leases.value.get(marks::lease_name(lock).as_str())?;
-        let holder = lease.holder.as_ref().filter(|holder| !holder.is_empty())?;
-        let alive = match marks::is_alive(lease, server) {
-            true => "is at it and will be cut off",
-            false => "left it locked",
-        };
-        Some(Gate::new(
-            "seizes",
-            Finding::Noted,
-            format!("{lock}: {holder} {alive}"),
-        ))
-    };
-    locks.iter().filter_map(said).collect()
 }

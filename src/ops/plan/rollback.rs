@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::gates::{Draft, flips, images, least, matching, portless, services};
 use super::{Finding, Gate, Hold, Plan, Refusal, Request, colour};
-use crate::estate::{Deployment, Estate, Group, Labels, Live, Now, Safe, Service, TrafficSwitch};
+use crate::estate::{Deployment, Estate, Labels, Live, Now, Safe, Service, TrafficSwitch};
 use crate::ops::OperationKind;
 use crate::ops::kept;
 use crate::ops::marks::{self, Flipped};
@@ -37,7 +37,7 @@ pub(super) fn rollback(
     gates.extend(unknown_since(estate, switch, &services, to));
     gates.extend(verified(&services, value));
     gates.extend(whole(estate, switch, to));
-    gates.extend(seized(estate, &services, now));
+    gates.extend(seized(estate, services.iter().map(|s| &s.name), now));
     let live = estate.live_colour();
     let plan = Draft {
         kind: OperationKind::Rollback,
@@ -190,12 +190,7 @@ fn runs_another(estate: &Estate, to: usize, left: &[Safe]) -> Option<String> {
 
 /// Who gave the colour other images, after `last` where that is known.
 fn deployed_since(estate: &Estate, to: usize, last: Option<Timestamp>) -> Option<String> {
-    let all = (0..estate.scope.workloads.len()).flat_map(|place| {
-        estate.deployments_of(Group {
-            workload: Some(place),
-            colour: Some(to),
-        })
-    });
+    let all = estate.deployments_in(Some(to));
     let is_new = |(deployment, it): &(&Deployment, marks::Deployed)| {
         let is_ours = OperationKind::of(&it.what).is_some_and(OperationKind::deploys);
         is_ours
@@ -204,7 +199,7 @@ fn deployed_since(estate: &Estate, to: usize, last: Option<Timestamp>) -> Option
             && it.stands(deployment)
             && last.is_none_or(|last| it.at > last)
     };
-    let deployed = all.filter_map(|d| Some((d, marks::deployed(d)?)));
+    let deployed = all.filter_map(|(_, d)| Some((d, marks::deployed(d)?)));
     let (deployment, it) = deployed.filter(is_new).max_by_key(|(_, it)| it.at)?;
     Some(format!(
         "{} was deployed by {} at {:.0}",
@@ -219,8 +214,10 @@ fn unknown_since(
     services: &[&Service],
     to: usize,
 ) -> Option<Gate> {
-    let is_known = !known_flips(services, switch).is_empty();
-    let said = deployed_since(estate, to, None).filter(|_| !is_known)?;
+    if !known_flips(services, switch).is_empty() {
+        return None;
+    }
+    let said = deployed_since(estate, to, None)?;
     let said = format!("{said}; whether traffic was there since is not known");
     Some(Gate::new("images", Finding::Noted, said))
 }
@@ -282,14 +279,8 @@ fn lesser_evil(estate: &Estate, switch: &TrafficSwitch, to: usize, said: &str) -
 
 /// I-29: what brings a colour back that was cleaned up, and how long that takes; none where it is not at 0.
 fn cold(estate: &Estate, to: usize) -> Option<String> {
-    let group = |workload| Group {
-        workload: Some(workload),
-        colour: Some(to),
-    };
-    let workloads = 0..estate.scope.workloads.len();
-    let all: Vec<&Deployment> = workloads
-        .flat_map(|place| estate.deployments_of(group(place)))
-        .collect();
+    let all = estate.deployments_in(Some(to));
+    let all: Vec<&Deployment> = all.map(|(_, deployment)| deployment).collect();
     if all.is_empty() || all.iter().any(|d| d.desired > 0) {
         return None;
     }
@@ -336,18 +327,22 @@ fn whole(estate: &Estate, switch: &TrafficSwitch, to: usize) -> Option<Gate> {
     })
 }
 
-fn seized(estate: &Estate, services: &[&Service], now: Now) -> Vec<Gate> {
+/// Whose Leases it takes away. The lock of a Service is its name.
+pub(super) fn seized<'a>(
+    estate: &Estate,
+    locks: impl IntoIterator<Item = &'a Safe>,
+    now: Now,
+) -> Vec<Gate> {
     let server = estate.server_time(now);
-    let said = |service: &&Service| {
-        let name = marks::lease_name(&service.name);
-        let lease = estate.leases.value.get(name.as_str())?;
+    let said = |lock: &Safe| {
+        let lease = estate.leases.value.get(marks::lease_name(lock).as_str())?;
         let holder = lease.holder.as_ref().filter(|holder| !holder.is_empty())?;
         let alive = match marks::is_alive(lease, server) {
             true => "is at it and will be cut off",
             false => "left it locked",
         };
-        let words = format!("{}: {holder} {alive}", service.name);
+        let words = format!("{lock}: {holder} {alive}");
         Some(Gate::new("seizes", Finding::Noted, words))
     };
-    services.iter().filter_map(said).collect()
+    locks.into_iter().filter_map(said).collect()
 }

@@ -11,7 +11,7 @@ use super::deploy::{Draft, Target, target};
 use super::gates::{current, lock, ready, rights};
 use super::{Command, Finding, Gate, ImageChange, Plan, Refusal, Request};
 use crate::estate::health::rollout;
-use crate::estate::{Estate, Group, Now, Pod, Safe, TrafficSwitch, Verdict};
+use crate::estate::{Estate, Now, Pod, Safe, TrafficSwitch, Verdict};
 use crate::ops::{OperationKind, marks};
 
 /// A part of a smoke test.
@@ -43,6 +43,11 @@ pub struct Fetch {
 }
 
 impl Probe {
+    /// Whether it asks the pods themselves, through the API server.
+    pub fn asks_pods(&self) -> bool {
+        matches!(self, Self::Ask(_))
+    }
+
     /// Whether it is of the end of a soak, and not of the test before traffic goes there.
     pub fn is_after(&self) -> bool {
         match self {
@@ -105,8 +110,7 @@ pub(super) fn smoke(
         Probe::Fetch(fetch) => fetched("asks", fetch),
         Probe::Run(trial) => runs(trial),
     }));
-    let is_asked = |probe: &Probe| matches!(probe, Probe::Ask(_));
-    let proves = match probes().all(is_asked) {
+    let proves = match probes().all(Probe::asks_pods) {
         true => "it does not prove the Service, the NetworkPolicy or the Ingress",
         false => {
             "of the Service, the NetworkPolicy and the Ingress it proves what its programs and addresses ask of them"
@@ -249,20 +253,12 @@ fn whole(estate: &Estate, to: Option<usize>) -> Vec<Gate> {
     if let Some(to) = to {
         return vec![ready(estate, to)];
     }
-    let of = |place| {
-        let group = Group {
-            workload: Some(place),
-            colour: None,
-        };
-        estate.deployments_of(group)
-    };
-    let all = (0..estate.scope.workloads.len()).flat_map(of);
-    let ill = |d| match rollout(d) {
+    let ill = |(_, d)| match rollout(d) {
         Verdict::Ok => None,
         Verdict::Bad(why) => Some(Gate::new("ready", Finding::Bad, why)),
         Verdict::Unknown(why) => Some(Gate::new("ready", Finding::Unknown, why)),
     };
-    all.filter_map(ill).collect()
+    estate.deployments_in(None).filter_map(ill).collect()
 }
 
 /// What is tested, by tag and digest.
