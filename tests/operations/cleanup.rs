@@ -269,24 +269,6 @@ fn i_37_i_38_a_clean_up_and_a_cutover_or_a_deploy_do_not_run_beside_each_other()
 }
 
 #[test]
-fn p02_a_clean_up_that_is_killed_at_its_patch_is_adopted_and_patches_once() {
-    for fate in [Fate::HeldBefore, Fate::HeldAfter] {
-        let bench = Bench::ready();
-        let trap = bench.dave.relay.trap(fate, 1, Asked::is_update);
-        let id = bench.dave.detach(&CLEANUP);
-        trap.wait("the first patch");
-        bench.dave.kill_worker();
-
-        let adopted = bench.dave.run(&["op", "adopt", &id]);
-
-        adopted.assert(0, &["done: GREEN is at 0"]);
-        trap.let_go();
-        assert_eq!(replicas(&bench, "green"), [0, 0]);
-        assert_eq!(replicas(&bench, "blue"), [3, 2]);
-    }
-}
-
-#[test]
 fn a_clean_up_follows_a_cutover_by_itself_when_the_colour_is_kept_no_longer() {
     let bench = followed("6");
     let dave = &bench.dave;

@@ -459,6 +459,59 @@ fn i_47_a_rollback_goes_where_it_was_shown_to_go_whatever_is_live_by_then() {
 }
 
 #[test]
+fn i_47_nothing_that_is_switched_or_sorted_behind_an_open_plan_retargets_it() {
+    let mut state = asked();
+    let shown = (
+        state.selected,
+        state.environment().estate.scope.name.clone(),
+    );
+    let hash = plan_of(&state, OperationKind::Cutover).hash;
+    // A pod that sorts before all others comes, and one goes.
+    let first = Pod {
+        name: "a-first".into(),
+        ..pod("blue", "frontend", "aaaaa", 5)
+    };
+    observe(
+        &mut state,
+        vec![Seen::Pods(Delta::Changes(vec![Change::Applied(first)]))],
+    );
+    // Whatever switched the environment behind it.
+    state.selected = (0..state.environments.len())
+        .find(|it| *it != shown.0)
+        .unwrap();
+    let screen = text(&mut state, (120, 40));
+    assert!(screen.contains(word()), "{screen}");
+    type_in(&mut state, word());
+
+    let commands = press(&mut state, "enter");
+
+    let [
+        Command::Go {
+            environment,
+            name,
+            hash: sent,
+            ..
+        },
+    ] = &commands[..]
+    else {
+        panic!("{commands:?}");
+    };
+    assert_eq!((*environment, name.clone()), shown);
+    assert_eq!(*sent, hash);
+}
+
+#[test]
+fn i_47_the_keys_of_the_screen_are_letters_of_an_open_plan() {
+    let mut state = open_window();
+    let shown = state.selected;
+    press(&mut state, "C");
+    press(&mut state, "e 1 2 j k / ] [");
+    assert_eq!(state.selected, shown);
+    let screen = text(&mut state, (120, 40));
+    assert!(screen.contains("e12jk/]["), "{screen}");
+}
+
+#[test]
 fn o07_read_only_refuses_all_but_a_rollback() {
     let mut state = ready();
     press(&mut state, "C");

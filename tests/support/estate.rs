@@ -33,6 +33,16 @@ pub fn is_measured() -> bool {
     !cfg!(debug_assertions) || std::env::var_os("BUDGETS_BIN").is_some()
 }
 
+/// A limit of time, where figures count; long enough for any machine where they do not.
+#[allow(dead_code, reason = "not every test measures")]
+pub fn within(limit: Duration) -> Duration {
+    if is_measured() {
+        limit
+    } else {
+        limit + Duration::from_secs(10)
+    }
+}
+
 /// A home directory in which nobody's settings lie.
 pub struct Home(TempDir);
 

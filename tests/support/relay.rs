@@ -61,6 +61,21 @@ impl Asked {
         self.method == "PATCH" && self.path.contains("/deployments/") && self.body.contains(marks)
     }
 
+    /// What kind of write it is, whichever namespace, colour and operation it is of.
+    pub fn shape(&self) -> String {
+        let inside = self.path.split_once("/namespaces/");
+        let object = inside.and_then(|(_, rest)| rest.split_once('/'));
+        let mut of = object.map_or_else(|| self.path.clone(), |(_, of)| of.to_owned());
+        if let Some((kind @ "configmaps", _)) = of.split_once('/') {
+            of = format!("{kind}/…");
+        }
+        for colour in ["blue", "green"] {
+            of = of.replace(colour, "*");
+        }
+        let flips = if self.is_flip() { " (flip)" } else { "" };
+        format!("{} {of}{flips}", self.method)
+    }
+
     /// Whether it writes to a record something that contains `text`.
     pub fn records(&self, text: &str) -> bool {
         let is_record = self.path.contains("/configmaps");

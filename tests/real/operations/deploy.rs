@@ -213,6 +213,7 @@ fn p02_a_deploy_killed_at_any_write_is_gone_on_with_and_no_deployment_is_patched
     (args[7], args[9]) = ("frontend=:w0", "backend=:w0");
     dave.run(&args).assert(0, &["done"]);
     let writes = dave.relay.count(is_act) - before;
+    assert!(writes >= 8, "only {writes} writes");
     let mut missed = 0;
     for nth in 1..=writes {
         let fate = match nth % 2 {

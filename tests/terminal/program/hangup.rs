@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use super::{Cockpit, LONG, SIZE, is_zombie, rows_of, run_in_shell, wait_heard, wait_live};
 use crate::{
     device::assert_given_back,
-    estate::{Served, is_measured, program},
+    estate::{Served, is_measured, program, within},
     pty::{Pty, SOON, text_of, wait_until},
 };
 
@@ -23,7 +23,7 @@ fn t01_a_closed_terminal_ends_the_idle_cockpit_within_a_second_without_a_spin() 
     wait_until("its end", SOON, || is_zombie(process));
     let (took, cpu) = (closed.elapsed(), process.cpu() - before);
     assert_eq!(cockpit.pty.wait_exit(SOON).code, 129);
-    assert!(took < SECOND, "{took:?}");
+    assert!(took < within(SECOND), "{took:?}");
     assert!(
         cpu < Duration::from_millis(200),
         "{cpu:?} of processor time"
@@ -40,7 +40,11 @@ fn t03_with_sighup_ignored_a_closed_terminal_is_noticed_all_the_same() {
     let closed = Instant::now();
     pty.close();
     assert_eq!(pty.wait_exit(SOON).code, 129);
-    assert!(closed.elapsed() < 2 * SECOND, "{:?}", closed.elapsed());
+    assert!(
+        closed.elapsed() < within(2 * SECOND),
+        "{:?}",
+        closed.elapsed()
+    );
     assert!(
         !estate.home.log().contains("panic"),
         "{}",
@@ -85,8 +89,11 @@ fn t04_a_terminal_that_nobody_read_for_long_shows_the_newest_state_at_once() {
         let text = text_of(screen);
         is_newest(&text) && rows_of(&text, "BLUE") == 0 && text.contains("LIVE ")
     });
-    let limit = if is_measured() { SECOND / 5 } else { SOON };
-    assert!(resumed.elapsed() < limit, "{:?}", resumed.elapsed());
+    assert!(
+        resumed.elapsed() < within(SECOND / 5),
+        "{:?}",
+        resumed.elapsed()
+    );
     let shown = pty.text();
     pty.send([0x0c]);
     wait_heard(pty);
@@ -105,7 +112,7 @@ fn t05_a_slow_reader_is_shown_the_newest_state_and_keys_are_heard() {
     let asked = Instant::now();
     pty.send("/zzzz");
     wait_heard(pty);
-    assert!(asked.elapsed() < SECOND, "{:?}", asked.elapsed());
+    assert!(asked.elapsed() < within(SECOND), "{:?}", asked.elapsed());
     assert!(
         pty.process().resident() < memory + (8 << 20),
         "frames pile up"
@@ -125,7 +132,7 @@ fn t06_a_terminal_that_goes_in_the_middle_of_a_frame_ends_it_without_a_panic() {
     let closed = Instant::now();
     cockpit.pty.close();
     assert_eq!(cockpit.pty.wait_exit(SOON).code, 129);
-    assert!(closed.elapsed() < SECOND, "{:?}", closed.elapsed());
+    assert!(closed.elapsed() < within(SECOND), "{:?}", closed.elapsed());
     let log = cockpit.estate.home.log();
     assert!(!log.contains("panic"), "{log}");
 }
@@ -169,6 +176,6 @@ fn p03_sigterm_is_obeyed_though_nobody_reads_the_terminal() {
     let asked = Instant::now();
     cockpit.pty.signal(Signal::TERM);
     assert_eq!(cockpit.pty.wait_exit(SOON).code, 143);
-    assert!(asked.elapsed() < SECOND, "{:?}", asked.elapsed());
+    assert!(asked.elapsed() < within(SECOND), "{:?}", asked.elapsed());
     assert!(cockpit.pty.is_cooked());
 }

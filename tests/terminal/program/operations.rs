@@ -9,7 +9,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, pr
 
 use super::{LONG, SIZE, escape, run, wait_gone, wait_heard, wait_live};
 use crate::{
-    estate::Served,
+    estate::{Served, within},
     pty::{Pty, SOON, text_of, wait_until},
 };
 
@@ -146,7 +146,7 @@ enum Moment {
 /// Kills a cockpit with its operation under way; the estate, its configuration and the worker that was left.
 fn killed_at(moment: Moment) -> (Served, PathBuf, Pid) {
     let estate = Served::start(&[]);
-    let config = configured(&estate, 4);
+    let config = configured(&estate, 20);
     let mut pty = cockpit(&estate, &config, &["--write"]);
     plan(&pty);
     let worker = workers(&estate)[0];
@@ -323,7 +323,7 @@ fn o07_read_only_refuses_a_cutover_and_lets_a_rollback_through() {
             .any(|line| line.contains("GREEN  ● LIVE"))
     });
     assert!(
-        sent.elapsed() < Duration::from_secs(5),
+        sent.elapsed() < within(Duration::from_secs(5)),
         "{:?}",
         sent.elapsed()
     );
