@@ -12,6 +12,8 @@ const LIMIT: usize = 256;
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Edit {
     text: String,
+    /// Whether it was put there for whoever types: then what is typed first takes its place.
+    is_suggested: bool,
 }
 
 impl Edit {
@@ -23,11 +25,21 @@ impl Edit {
     /// Replaces it.
     pub fn set(&mut self, text: &str) {
         self.text = text.chars().take(LIMIT).collect();
+        self.is_suggested = false;
+    }
+
+    /// Replaces it by what may do: what is typed first takes its place, what is deleted is deleted from it.
+    pub fn suggest(&mut self, text: &str) {
+        self.set(text);
+        self.is_suggested = !text.is_empty();
     }
 
     /// Takes a key in; says whether the key was one for typing.
     pub fn key(&mut self, key: Key) -> bool {
         match (key.code, key.ctrl, key.alt) {
+            (KeyCode::Char(c), false, false) if self.is_suggested && !c.is_control() => {
+                self.set(c.encode_utf8(&mut [0; 4]));
+            }
             (KeyCode::Char(c), false, false) if self.text.len() < LIMIT && !c.is_control() => {
                 self.text.push(c)
             }
@@ -41,12 +53,41 @@ impl Edit {
             }
             _ => return false,
         }
+        self.is_suggested = false;
         true
     }
 
     /// Takes pasted text in.
     pub fn paste(&mut self, text: &Safe) {
+        if std::mem::take(&mut self.is_suggested) {
+            self.text.clear();
+        }
         let room = LIMIT.saturating_sub(self.text.len());
         self.text.extend(text.chars().take(room));
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn typed(edit: &mut Edit, c: char) {
+        edit.key(c.to_string().parse().unwrap());
+    }
+
+    #[test]
+    fn what_is_typed_first_takes_the_place_of_what_was_suggested() {
+        let mut edit = Edit::default();
+        edit.suggest(":e4d909c");
+        ":v42".chars().for_each(|c| typed(&mut edit, c));
+        assert_eq!(edit.text(), ":v42");
+        edit.suggest(":e4d909c");
+        edit.key("backspace".parse().unwrap());
+        typed(&mut edit, 'd');
+        assert_eq!(edit.text(), ":e4d909d");
+        edit.suggest(":e4d909c");
+        edit.paste(&":v43".into());
+        assert_eq!(edit.text(), ":v43");
     }
 }

@@ -61,7 +61,7 @@ pub(super) fn field(state: &State) -> Option<Field> {
         How::Helm(_) => true,
     };
     let mut edit = Edit::default();
-    edit.set(&newest(state).unwrap_or_default());
+    edit.suggest(&newest(state).unwrap_or_default());
     Some(Field {
         name: IMAGES,
         input: Input::Text(edit),

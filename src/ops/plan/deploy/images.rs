@@ -176,16 +176,55 @@ pub(in crate::ops::plan) fn part(of: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Whether `text` can be an image: it goes into a request and onto the screen.
+/// Whether `text` can be an image, or its end from the tag on: what no kubelet pulls is no wish (the grammar of references of
+/// the OCI's distribution specification).
 fn is_reference(text: &str) -> bool {
-    let fits = |b: u8| b.is_ascii_alphanumeric() || b"._-/:@+".contains(&b);
-    let rest = text.trim_start_matches([':', '@']);
+    let (rest, digest) = match text.split_once('@') {
+        Some((rest, digest)) => (rest, Some(digest)),
+        None => (text, None),
+    };
+    let (name, tag) = match rest.rsplit_once(':') {
+        // A colon before the last slash is a port's.
+        Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
+        _ => (rest, None),
+    };
+    let is_end = name.is_empty() && (tag.is_some() || digest.is_some());
     text.len() <= LONGEST
-        && text.bytes().all(fits)
-        && rest
-            .bytes()
-            .next()
-            .is_some_and(|b| b.is_ascii_alphanumeric())
+        && (is_end || is_name(name))
+        && tag.is_none_or(is_tag)
+        && digest.is_none_or(is_digest)
+}
+
+/// `registry:5000/path/of/it`
+fn is_name(text: &str) -> bool {
+    let is_part = |part: &str| {
+        let fits = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+        part.bytes().all(fits) && part.starts_with(|c: char| c.is_ascii_alphanumeric())
+    };
+    let mut parts = text.split('/');
+    let host = parts.next().unwrap_or_default();
+    let (host, port) = match host.split_once(':') {
+        // Whoever has a port has a path.
+        Some((host, port)) if text.contains('/') => (host, port),
+        Some(_) => return false,
+        None => (host, "0"),
+    };
+    is_part(host) && port.bytes().all(|b| b.is_ascii_digit()) && parts.all(is_part)
+}
+
+fn is_tag(text: &str) -> bool {
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+    (1..=128).contains(&text.len()) && text.bytes().all(fits) && !text.starts_with(['.', '-'])
+}
+
+/// `sha256:0a1b…`
+fn is_digest(text: &str) -> bool {
+    let is_word = |b: u8| b.is_ascii_alphanumeric() || b"+._-".contains(&b);
+    text.split_once(':').is_some_and(|(algorithm, hex)| {
+        let is_hex = |b: u8| b.is_ascii_hexdigit();
+        let (has_algorithm, has_hex) = (!algorithm.is_empty(), !hex.is_empty());
+        has_algorithm && has_hex && algorithm.bytes().all(is_word) && hex.bytes().all(is_hex)
+    })
 }
 
 /// `reference`, or that tag or digest of the repository of `image`.
@@ -274,10 +313,40 @@ mod tests {
 
     #[test]
     fn k14_what_is_no_reference_never_reaches_a_request() {
-        for text in ["", ":", "a b", "a\u{1b}[2J", "-x", "a;b", &"a".repeat(600)] {
+        let long = "a".repeat(600);
+        let tail = format!(":{}", "a".repeat(129));
+        for text in [
+            "",
+            ":",
+            "@",
+            "a b",
+            "a\u{1b}[2J",
+            "-x",
+            "a;b",
+            &long,
+            &tail,
+            ":abc:v42",
+            ":a/b",
+            "a/b:",
+            "a:1:2",
+            ":1.2+1",
+            "@sha256",
+            "@sha256:",
+            "a//b",
+            "/a",
+            ":-v",
+            "host:x/a",
+        ] {
             assert!(!is_reference(text), "{text:?}");
         }
-        for text in [":v2", "@sha256:ab", "shop", "reg:5000/a/b_c:1.2-rc+1"] {
+        for text in [
+            ":v2",
+            "@sha256:ab",
+            "shop",
+            "reg:5000/a/b_c:1.2-rc_1",
+            ":v2@sha256:0f",
+            "shop:v2@sha256:ab",
+        ] {
             assert!(is_reference(text), "{text}");
         }
     }
