@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Deployment, Estate, FieldManager, Group, Image, Kind, Labels, Safe, Service, TrafficSwitch,
@@ -44,7 +44,7 @@ pub struct ServiceView<'a> {
     pub serving: [u32; 2],
     /// Ready endpoints whose pod is of no colour, or not known.
     pub foreign: u32,
-    /// The manager of the selector's colour key, and when it last wrote.
+    /// The manager of the selector's colour key, and when it last wrote anything: see [`Self::changed_at`].
     pub changed: Option<&'a FieldManager>,
 }
 
@@ -264,6 +264,26 @@ impl Service {
 }
 
 impl ServiceView<'_> {
+    /// When the selector was changed last. The API tells when a manager wrote anything, and Wheelhouse writes other things
+    /// after a flip, whose own time stands on the Service.
+    pub fn changed_at(&self) -> Option<Timestamp> {
+        #[derive(Deserialize)]
+        struct Flip {
+            at: Timestamp,
+            to: Safe,
+        }
+        let (manager, service) = (self.changed?, self.service?);
+        let flip = (service.marks.get(mark::FLIP))
+            .filter(|_| manager.name.as_str() == mark::MANAGER)
+            .and_then(|text| serde_json::from_str::<Flip>(text).ok())
+            .filter(|flip| service.selector.iter().any(|(_, value)| *value == flip.to));
+        match (flip, manager.at) {
+            (Some(flip), Some(at)) => Some(flip.at.min(at)),
+            (Some(flip), None) => Some(flip.at),
+            (None, at) => at,
+        }
+    }
+
     /// Who put the selector elsewhere than an operation meant it, and when; none while it is as meant
     /// (SAFETY, rule 11).
     pub fn reverted(&self) -> Option<(Safe, Option<Timestamp>)> {

@@ -106,7 +106,7 @@ fn services(estate: &Estate) -> Vec<Value> {
             "live": live,
             "endpoints": endpoints.collect::<Vec<_>>(),
             "endpoints_of_no_colour": view.foreign,
-            "changed": view.changed.map(|m| json!({"by": m.name, "at": m.at})),
+            "changed": view.changed.map(|m| json!({"by": m.name, "at": view.changed_at()})),
         })
     });
     rows.collect()

@@ -313,9 +313,13 @@ fn service(estate: &Estate, view: &ServiceView<'_>, now: Now) -> String {
     let endpoints: Vec<_> = (0..2)
         .map(|c| format!("{} {}", switch.colours[c].to_uppercase(), view.ready[c]))
         .collect();
-    let changed = view
-        .changed
-        .map(|m| format!(", changed {} ago by {}", age(m.at, estate, now), m.name));
+    let changed = view.changed.map(|m| {
+        format!(
+            ", changed {} ago by {}",
+            age(view.changed_at(), estate, now),
+            m.name
+        )
+    });
     format!(
         "{}: {live}, selector {}, endpoints {}{}",
         view.name,

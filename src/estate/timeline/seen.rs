@@ -20,7 +20,7 @@ pub(super) fn flips(estate: &Estate) -> Vec<Happening> {
         let manager = view.changed?;
         let value = view.service?.selector.get(&switch.key)?;
         Some(Happening {
-            at: manager.at?,
+            at: view.changed_at()?,
             weight: Weight::Traffic,
             what: Safe::new(&format!("{} selects {}={value}", view.name, switch.key)),
             note: Some(Safe::new(&format!("by {}", manager.name))),
