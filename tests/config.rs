@@ -262,7 +262,6 @@ fn operations_have_the_times_that_the_example_states_unless_they_are_said() {
             said.renew,
             said.give_up,
             said.moved,
-            said.watch,
             said.patience,
             said.rollout
         ]
@@ -272,11 +271,12 @@ fn operations_have_the_times_that_the_example_states_unless_they_are_said() {
             timing.renew,
             timing.give_up,
             timing.moved,
-            Duration::from_secs(wheelhouse::estate::Soak::default().watch_s),
             timing.patience,
             timing.rollout
         ]
     );
+    // Nobody says how long: as long as the gates need.
+    assert_eq!(said.watch, None);
     let quick = format!("{SMALL}[operations]\nlease = 3\nrenew = 1\ngive_up = 2\nwatch = 0\n");
     let (quick, _) = accepted(&quick);
     assert_eq!(quick.operations.lease_seconds(), (3, 1, 2));

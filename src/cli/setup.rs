@@ -415,6 +415,7 @@ fn soak(environment: &Environment, operations: &Operations) -> Soak {
     let said = environment.gates.soak.or(operations.watch);
     Soak {
         watch_s: said.map_or(Soak::default().watch_s, u64::from),
+        is_unsaid: said.is_none(),
         on_failure: match environment.gates.holds {
             true => OnFailure::Hold,
             false => OnFailure::Return,

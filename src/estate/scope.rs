@@ -95,6 +95,9 @@ impl Approver {
 pub struct Soak {
     /// Seconds that must have been watched.
     pub watch_s: u64,
+    /// Whether nobody said how many: then as many as the gates need to be seen, and no fewer than these (I-10).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_unsaid: bool,
     /// What follows when something goes wrong.
     pub on_failure: OnFailure,
     /// How many restarts of the new colour's containers are borne meanwhile; none: they are not counted.
@@ -116,6 +119,7 @@ impl Default for Soak {
     fn default() -> Self {
         Self {
             watch_s: 30,
+            is_unsaid: false,
             on_failure: OnFailure::Return,
             restarts: None,
         }

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use super::again::running;
+use super::monitoring::lasting_soak;
 use super::{Finding, Gate};
 use crate::estate::ci::Built;
 use crate::estate::runs::Run;
@@ -72,7 +73,7 @@ pub(super) fn credential(estate: &Estate, now: Now) -> Option<Gate> {
     let lasting = estate.credential.as_ref()?;
     let until = lasting.end()?;
     let server: Timestamp = estate.server_time(now);
-    let watch = i64::try_from(estate.soak().watch_s).unwrap_or(i64::MAX);
+    let watch = i64::try_from(lasting_soak(estate).watch_s).unwrap_or(i64::MAX);
     let needed = SignedDuration::from_secs(watch).saturating_add(SPARE);
     let left = until.duration_since(server);
     let (way, minutes) = (&lasting.way, needed.as_mins() + 1);

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::freeze::freeze;
 use super::gates::{current, lock, rights, services};
+use super::monitoring::lasting_soak;
 use super::{
     Finding, Gate, How, ImageChange, Plan, Probe, Refusal, Release, Request, Update, colour,
     decisive,
@@ -457,7 +458,7 @@ impl Draft {
             keeps: self.keeps,
             locks: self.locks,
             overridden: BTreeMap::new(),
-            soak: estate.soak(),
+            soak: lasting_soak(estate),
             fired: None,
             hash,
             bound: Safe::default(),

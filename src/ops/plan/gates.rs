@@ -8,6 +8,7 @@ use super::ci::{ci, credential, runs};
 use super::cleanup;
 use super::freeze::freeze;
 use super::left::is_left;
+use super::monitoring::lasting_soak;
 use super::overridden::overridden;
 use super::smoke::verified;
 use super::soaked::restarts_in;
@@ -202,7 +203,7 @@ impl Draft {
             estate,
         );
         let is_cutover = self.kind == OperationKind::Cutover;
-        let soak = estate.soak();
+        let soak = lasting_soak(estate);
         let bound = match is_cutover {
             true => decisive::bound(&to, &self.flips, estate),
             false => Safe::default(),
@@ -713,9 +714,7 @@ fn others(estate: &Estate, switch: &TrafficSwitch) -> Vec<Safe> {
     let mut words = Vec::new();
     for view in estate.service_views() {
         if let Some(manager) = view.changed {
-            let at = manager
-                .at
-                .map_or_else(String::new, |at| format!(" at {at:.0}"));
+            let at = (view.changed_at()).map_or_else(String::new, |at| format!(" at {at:.0}"));
             words.push(
                 format!(
                     "{} · {} last written by {}{at}",

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::{Finding, Gate, Plan};
 use crate::estate::alerts::{AlertView, Alerts, Rule, Standing, severity_rank};
 use crate::estate::gates::{Query, Quiet, Reading, window_s};
-use crate::estate::{Currency, Estate, Labels, Moment, Now, Safe, TrafficSwitch, Verdict};
+use crate::estate::{Currency, Estate, Labels, Moment, Now, Safe, Soak, TrafficSwitch, Verdict};
 
 /// The gate that says whether monitoring can be believed.
 const MONITORING: &str = "monitoring";
@@ -42,7 +42,7 @@ pub(super) fn gates(estate: &Estate, switch: &TrafficSwitch, to: usize, now: Now
     gates.extend(firing(alerts, switch, to));
     let queries = alerts.scope.gates.queries.iter();
     gates.extend(queries.map(|query| queried(query, alerts, &switch.colours[to], now).gate(query)));
-    gates.push(soak(alerts, estate.soak().watch_s));
+    gates.push(soak(alerts, lasting_soak(estate).watch_s));
     gates
 }
 
@@ -307,24 +307,50 @@ fn digits(number: f64) -> String {
     }
 }
 
+/// The soak; as long as every gate needs to be seen where nobody said how long (I-10).
+pub(super) fn lasting_soak(estate: &Estate) -> Soak {
+    let soak = estate.soak();
+    let needs = estate.alerts.iter().flat_map(needs);
+    let longest = needs.map(|(_, seconds)| seconds).fold(0.0, f64::max);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "seconds: a number beyond is as long as can be"
+    )]
+    let longest = longest.ceil() as u64;
+    match soak.is_unsaid {
+        true => Soak {
+            watch_s: soak.watch_s.max(longest),
+            is_unsaid: false,
+            ..soak
+        },
+        false => soak,
+    }
+}
+
+/// How many seconds each gate needs to be seen: its window, its `for`, and two evaluations.
+fn needs(alerts: &Alerts) -> impl Iterator<Item = (&Safe, f64)> {
+    #[expect(clippy::cast_precision_loss, reason = "seconds between two questions")]
+    let interval = alerts.scope.gates.interval_s as f64;
+    let rules = alerts.rules.value.rules.iter();
+    let rules = rules.filter(|rule| gives_gates(alerts, rule)).map(|rule| {
+        let needs = window_s(&rule.expression) + rule.hold + 2.0 * rule.interval;
+        (&rule.name, needs)
+    });
+    let queries = alerts.scope.gates.queries.iter();
+    let queries =
+        queries.map(move |query| (&query.name, window_s(&query.expression) + 2.0 * interval));
+    rules.chain(queries)
+}
+
 /// I-10: which alerts and queries a soak of so many seconds cannot see.
 fn soak(alerts: &Alerts, watch_s: u64) -> Gate {
     #[expect(clippy::cast_precision_loss, reason = "seconds of a soak")]
-    let (watch, interval) = (watch_s as f64, alerts.scope.gates.interval_s as f64);
-    let rules = alerts.rules.value.rules.iter();
-    let gates: Vec<(&Safe, f64)> = rules
-        .filter(|rule| gives_gates(alerts, rule))
-        .map(|rule| {
-            let needs = window_s(&rule.expression) + rule.hold + 2.0 * rule.interval;
-            (&rule.name, needs)
-        })
-        .collect();
-    let is_blind = gates.is_empty() && alerts.rules.listed && !alerts.scope.gates.alerts.is_empty();
-    let queries = alerts.scope.gates.queries.iter();
-    let queries = queries.map(|query| (&query.name, window_s(&query.expression) + 2.0 * interval));
-    let mut unseen: Vec<(&Safe, f64)> = (gates.iter().copied().chain(queries))
-        .filter(|(_, needs)| *needs > watch)
-        .collect();
+    let watch = watch_s as f64;
+    let mut rules = alerts.rules.value.rules.iter();
+    let gives_none = !rules.any(|rule| gives_gates(alerts, rule));
+    let is_blind = gives_none && alerts.rules.listed && !alerts.scope.gates.alerts.is_empty();
+    let mut unseen: Vec<(&Safe, f64)> = needs(alerts).filter(|(_, needs)| *needs > watch).collect();
     unseen.sort_by(|a, b| b.1.total_cmp(&a.1));
     let (finding, said) = match (&unseen[..], is_blind) {
         ([], true) => {

@@ -302,6 +302,13 @@ fn i_10_a_soak_that_is_too_short_says_what_it_cannot_see() {
         said.contains("60 s cannot see HighErrorRate, which needs 120 s"),
         "{said}"
     );
+    // Where nobody says how long, it is as long as that.
+    short.scope.soak.is_unsaid = true;
+    let plan = check(&request(Cutover), &short, now(AT)).unwrap();
+    assert_eq!(
+        (plan.soak.watch_s, gate(&plan, "soak").0),
+        (120, Finding::Ok)
+    );
     let none = cutover(seen(scope(), Vec::new())).unwrap();
     assert!(gate(&none, "soak").1.contains("no rule says that it gives"));
 }
