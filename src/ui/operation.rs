@@ -343,6 +343,7 @@ fn exact(seconds: i64) -> String {
 
 fn keys(hold: &Hold, kept: &Kept) -> Text {
     let all: &[(&str, &str)] = match (hold, &kept.operation.paused) {
+        (Hold::Orphaned { .. }, _) if moves_nothing(kept) => &[("A", "adopt"), ("D", "abandon")],
         (Hold::Orphaned { .. }, _) => &[("A", "adopt"), ("R", "roll back"), ("D", "abandon")],
         (_, Some(_)) if kept.operation.awaits().is_some() => &[("6", "approvals"), ("B", "abort")],
         (_, Some(_)) if kept.operation.is_for_a_person() => {
@@ -368,11 +369,11 @@ fn moves_nothing(kept: &Kept) -> bool {
         OperationKind::Rollback | OperationKind::Smoke | OperationKind::Cleanup => true,
         OperationKind::Deploy => !plan.is_in_place(),
         // Until something is flipped, an abort is the way out.
-        OperationKind::Release => {
+        OperationKind::Release | OperationKind::Cutover => {
             let mut steps = kept.operation.states.keys();
             !steps.any(|step| matches!(step, Step::Flip(_)))
         }
-        OperationKind::Cutover | OperationKind::Repair => false,
+        OperationKind::Repair => false,
     })
 }
 

@@ -260,6 +260,13 @@ impl<'a> Changed<'a> {
     }
 }
 
+/// When a Deployment got images that it had not before, as its ReplicaSets tell it; none where that is not known, or where it went
+/// back to some.
+pub(super) fn replaced(estate: &Estate, deployment: &Deployment) -> Option<Timestamp> {
+    let changed = changed(estate, deployment)?;
+    (!changed.is_older).then_some(changed.at)
+}
+
 /// A restart has a revision of its own, and no other images.
 fn changed<'a>(estate: &'a Estate, deployment: &'a Deployment) -> Option<Changed<'a>> {
     let now: u64 = deployment.revision.as_ref()?.parse().ok()?;

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::gates::{Draft, flips, images, least, matching, portless, services};
+use super::restore::replaced;
 use super::{Finding, Gate, Hold, Plan, Refusal, Request, colour};
 use crate::estate::{Deployment, Estate, Labels, Live, Now, Safe, Service, TrafficSwitch};
 use crate::ops::OperationKind;
@@ -108,29 +109,41 @@ fn no_way_back(
     services: &[&Service],
     to: usize,
 ) -> Option<Refusal> {
-    unflipped(estate, switch, services).or_else(|| never_live(estate, switch, services, to))
+    (unflipped(estate, switch, services))
+        .or_else(|| never_live(estate, switch, services, to))
+        .or_else(|| replaced_since(estate, switch, services, to))
 }
 
-/// A release that has not flipped anything: the other colour is what it deploys, and no way back (I-30).
+/// A release that has not flipped anything: the other colour is what it deploys, and no way back (I-30). Neither is it where a
+/// cutover is about to bring it live for the first time, as far as it is known.
 fn unflipped(estate: &Estate, switch: &TrafficSwitch, services: &[&Service]) -> Option<Refusal> {
-    let held = switch.services.iter().find_map(|service| {
+    let live = estate.live_colour()?;
+    let other = &switch.colours[1 - live];
+    let was_left = |s: &&Service| left(s, switch).as_ref() == Some(other);
+    let is_way_back = services.iter().any(was_left);
+    let (kind, held) = switch.services.iter().find_map(|service| {
         let lease = (estate.leases.value).get(marks::lease_name(service).as_str())?;
         let is_held = lease
             .holder
             .as_ref()
             .is_some_and(|holder| !holder.is_empty());
         let kind = lease.marks.get(kept::KIND)?;
-        let is_release = kind.as_str() == OperationKind::Release.word();
-        marks::operation(&lease.marks).filter(|_| is_held && is_release)
+        let kind = OperationKind::of(kind)?;
+        let brings_it = match kind {
+            OperationKind::Release => true,
+            OperationKind::Cutover => !is_way_back,
+            _ => false,
+        };
+        let held = marks::operation(&lease.marks)?;
+        (is_held && brings_it).then_some((kind.word(), held))
     })?;
     let has_flipped = |s: &&Service| marks::operation(&s.marks).as_ref() == Some(&held);
     if services.iter().any(has_flipped) {
         return None;
     }
-    let live = estate.live_colour()?;
     let word = |c: usize| Plan::colour_in_words(&switch.colours[c]);
     Some(Refusal::invalid(format!(
-        "nothing is to be rolled back: release {held} has flipped nothing, and {} is live as before; abort it (B, or `op abort`), \
+        "nothing is to be rolled back: {kind} {held} has flipped nothing, and {} is live as before; abort it (B, or `op abort`), \
          and to bring traffic to {} all the same name it with --to",
         word(live),
         word(1 - live)
@@ -166,6 +179,38 @@ fn never_live(
     );
     Some(Refusal::invalid(format!(
         "{word} was never live as it is: {what}. {live} stays live; cut over with the checks, or say --to {value} to bring traffic there all the same"
+    )))
+}
+
+/// Where nobody flipped by Wheelhouse: what would come live has other images since a time at which traffic was elsewhere already,
+/// by the last writer of the selectors (I-30). What cannot be told so is no reason to refuse.
+fn replaced_since(
+    estate: &Estate,
+    switch: &TrafficSwitch,
+    services: &[&Service],
+    to: usize,
+) -> Option<Refusal> {
+    if !known_flips(services, switch).is_empty() {
+        return None;
+    }
+    let written = |s: &&Service| s.owner_of(&switch.key)?.at;
+    let moved = services.iter().map(written).max()??;
+    let replaced = estate
+        .deployments_in(Some(to))
+        .filter_map(|(_, deployment)| {
+            let at = replaced(estate, deployment)?;
+            (at > moved).then_some((at, deployment))
+        });
+    let (at, deployment) = replaced.max_by_key(|(at, _)| *at)?;
+    let value = &switch.colours[to];
+    let (word, live) = (
+        Plan::colour_in_words(value),
+        Plan::colour_in_words(&switch.colours[1 - to]),
+    );
+    Some(Refusal::invalid(format!(
+        "{word} was never live as it is: {} has other images since {at:.0}, and traffic was moved last at {moved:.0}. {live} stays live; cut \
+         over with the checks, or say --to {value} to bring traffic there all the same",
+        deployment.name
     )))
 }
 
