@@ -23,6 +23,8 @@ mod estate;
 mod freeze;
 #[path = "operations/gates.rs"]
 mod gates;
+#[path = "operations/held.rs"]
+mod held;
 #[path = "operations/helm.rs"]
 mod helm;
 #[path = "operations/hook.rs"]

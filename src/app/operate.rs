@@ -506,7 +506,7 @@ pub fn facts(state: &State, proposal: &Proposal) -> Facts {
     }
 }
 
-/// The parts of the hash that can be told, and the hash. A rollback stands on its patches alone.
+/// The parts of the hash that can be told, and the hash. A rollback stands on what it changes alone.
 fn decisive(facts: Facts, plan: &Plan) -> Facts {
     let selectors: Vec<String> = (plan.flips.iter())
         .map(|f| {
@@ -521,7 +521,7 @@ fn decisive(facts: Facts, plan: &Plan) -> Facts {
         .with("the target", &plan.to)
         .with("the selectors", selectors.join(", "));
     if plan.kind == OperationKind::Rollback {
-        return facts;
+        return facts.with("what it brings back", plan.brings_back());
     }
     let checks: Vec<String> = (plan.gates.iter())
         .filter(|gate| !matches!(gate.name.as_str(), "lock" | "current" | "rights"))

@@ -46,6 +46,9 @@ pub struct Timing {
     pub jitter: bool,
 }
 
+/// For the answer to a write that nothing waits for.
+const HURRIED: Duration = Duration::from_secs(2);
+
 /// As long as a Deployment's own deadline, where it sets none.
 fn rollout() -> Duration {
     Duration::from_secs(600)
@@ -207,6 +210,19 @@ pub struct Bastion {
 }
 
 impl Bastion {
+    /// The same with little patience for answers: for what a rollback writes beside its patches and does not wait for (SAFETY,
+    /// rule 9). What is not answered by then may be done all the same, and is looked for.
+    pub fn hurried(&self) -> Self {
+        let timing = Timing {
+            answer: self.timing.answer.min(HURRIED),
+            ..self.timing
+        };
+        Self {
+            timing,
+            ..self.clone()
+        }
+    }
+
     /// Whether the simulation planted that bug here.
     pub(super) fn has(&self, planted: Planted) -> bool {
         self.planted == Some(planted)

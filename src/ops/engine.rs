@@ -376,10 +376,12 @@ impl Run {
         }
         let is_optional = entries.iter().all(|it| it.what.is_optional());
         let room = if is_optional { Room::Spare } else { Room::All };
+        let is_last = (entries.iter()).any(|it| matches!(it.what, What::Closed { .. }));
         loop {
             self.believe()?;
-            let written =
-                record::append(&self.bastion, &mut self.kept, entries.clone(), room).await;
+            let hurried = (self.is_rollback() && !is_last).then(|| self.bastion.hurried());
+            let bastion = hurried.as_ref().unwrap_or(&self.bastion);
+            let written = record::append(bastion, &mut self.kept, entries.clone(), room).await;
             match written {
                 Ok(()) => {
                     self.tell(&entries);

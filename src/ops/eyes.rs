@@ -133,6 +133,23 @@ impl Eyes {
             .all(|kind| self.estate.currency(*kind, now) == Currency::Live)
     }
 
+    /// Milliseconds since the API gave the last sign of life for what a soak hangs on.
+    pub(super) fn silence(&self) -> u64 {
+        let now = self.bastion.clock.boot();
+        let ages = VITAL.iter().map(|kind| self.estate.age(*kind, now));
+        ages.map(|age| age.unwrap_or(u64::MAX))
+            .max()
+            .unwrap_or(u64::MAX)
+    }
+
+    /// Asks for a sign of life now.
+    pub(super) async fn prove(&mut self) {
+        if let Ok(pulse) = self.bastion.cluster.pulse(PULSE[1]).await {
+            let server = pulse.server;
+            (self.estate).apply(Seen::Pulse { server }, self.bastion.clock.now());
+        }
+    }
+
     /// Whether a first listing of all of it is there.
     pub fn has_seen(&self) -> bool {
         KINDS[..5].iter().all(|kind| self.estate.is_listed(*kind))

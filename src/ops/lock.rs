@@ -203,7 +203,8 @@ pub async fn borrow(
 }
 
 /// Takes the Leases for a rollback: from whoever has them, in one request each, by what is known of them. One that
-/// cannot be had is gone without: the epoch is in the write (SAFETY, rule 9).
+/// cannot be had, or about which nothing is answered soon, is gone without: the epoch is in the write (SAFETY,
+/// rule 9).
 pub async fn seize(
     bastion: &Bastion,
     held_for: &HeldFor,
@@ -212,12 +213,13 @@ pub async fn seize(
     epochs: &BTreeMap<Safe, u64>,
 ) -> Lock {
     let now = bastion.clock.boot();
+    let hurried = &bastion.hurried();
     let grab = |service: Safe| async move {
         let (known, epoch) = (
             known.get(&service),
             epochs.get(&service).copied().unwrap_or(1),
         );
-        let (cluster, answer) = (&bastion.cluster, bastion.timing.answer);
+        let (cluster, answer) = (&hurried.cluster, hurried.timing.answer);
         let body = body(bastion, held_for, &service, known, epoch);
         let name = bastion.lease_name(&service);
         let taken = match known {
@@ -230,12 +232,12 @@ pub async fn seize(
             Err(Unwritten::Refused {
                 status: 404 | 409, ..
             }) => {
-                let taken = take(bastion, held_for, &service, epoch - 1, Taking::Seize).await;
+                let taken = take(hurried, held_for, &service, epoch - 1, Taking::Seize).await;
                 let (lease, before) = taken.ok()?;
                 Some((service, lease, Some(before)))
             }
             Err(_) => {
-                let lease = ours(bastion, &name).await?;
+                let lease = ours(hurried, &name).await?;
                 Some((service, lease, known.map(Before::of)))
             }
         }
@@ -370,6 +372,10 @@ fn body(
             "leaseTransitions": epoch,
         },
     });
+    // Whoever looks for them elsewhere is told, and changes nothing about it.
+    let told = known.and_then(|lease| lease.marks.get(marks::RECORDS));
+    let records = told.map_or(bastion.cluster.records(), |it| it.as_str());
+    body["metadata"]["annotations"][marks::RECORDS] = json!(records);
     if let Some(known) = known {
         body["metadata"]["resourceVersion"] = json!(known.resource_version);
         body["metadata"]["uid"] = json!(known.uid);
@@ -448,6 +454,7 @@ impl Lock {
             return self.look_at_borrowed(lease).await;
         }
         let (cluster, answer) = (&self.bastion.cluster, self.bastion.timing.answer);
+        let began = self.bastion.clock.wall();
         let mut body = body(
             &self.bastion,
             &self.held_for,
@@ -461,10 +468,22 @@ impl Lock {
         }
         match cluster.replace::<Lease>(&lease.name, body, answer).await {
             Ok(lease) => Ok(lease),
-            Err(Unwritten::Unknown(_)) => self.look(lease).await,
-            Err(Unwritten::Refused {
-                status: 404 | 409, ..
-            }) => self.look(lease).await,
+            Err(
+                Unwritten::Unknown(_)
+                | Unwritten::Refused {
+                    status: 404 | 409, ..
+                },
+            ) => {
+                let read = self.look(lease).await?;
+                // As it is spelled there: whole microseconds.
+                let is_renewed = (read.renewed).is_some_and(|at| micro(at) >= micro(began));
+                if is_renewed {
+                    return Ok(read);
+                }
+                // Ours still, and no younger for that.
+                self.leases().insert(service.clone(), read);
+                Err(None)
+            }
             Err(Unwritten::Refused { .. }) => Err(None),
         }
     }
@@ -511,6 +530,14 @@ impl Lock {
                     false => Err(Some(read.holder.unwrap_or_else(|| "nobody".into()))),
                 }
             }
+        }
+    }
+
+    /// Gives them back where nothing came of it. What was seized runs out held: whoever comes next seizes it, and has to
+    /// fence.
+    pub async fn give_up(&self) {
+        if !self.was_seized {
+            self.release().await;
         }
     }
 

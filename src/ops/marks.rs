@@ -21,6 +21,8 @@ pub const DEPLOY: &str = "wheelhouse.dev/deploy";
 const OF_DEPLOYMENT: &str = "deployment/";
 /// On Leases: seconds that the watch after the flip has lasted so far.
 pub const WATCHED: &str = "wheelhouse.dev/watched";
+/// On Leases: the namespace in which whoever took one first keeps records, policy, freezes and approvals.
+pub const RECORDS: &str = "wheelhouse.dev/records";
 /// Two clocks may differ by so much.
 const CLOCKS_S: i64 = 5;
 
@@ -145,8 +147,18 @@ impl Deployed {
 pub struct Held {
     /// `minReplicas` before.
     pub min: u32,
+    /// What it was set to; none where a version before wrote that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<u32>,
     /// The operation that holds it.
     pub operation: Safe,
+}
+
+impl Held {
+    /// Whether `minReplicas` is what it was set to: nobody set it since.
+    pub fn stands(&self, min: u32) -> bool {
+        self.to.is_none_or(|to| to == min)
+    }
 }
 
 /// The Lease of a lock: named from the object, never from anybody's configuration.

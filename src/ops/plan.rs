@@ -567,6 +567,24 @@ impl Plan {
         self.key.is_empty()
     }
 
+    /// What a rollback without colours brings back, container by container and by helm's revisions: what a person confirmed,
+    /// whatever somebody deploys meanwhile. Empty where traffic is what moves.
+    pub fn brings_back(&self) -> String {
+        if self.kind != OperationKind::Rollback || !self.is_in_place() {
+            return String::new();
+        }
+        let images = self.updates.iter().flat_map(|update| {
+            let changed = update.containers.iter().filter(|c| c.from != c.to);
+            changed.map(move |c| format!("{} {} {} → {}", update.deployment, c.name, c.from, c.to))
+        });
+        let revisions = self.release.iter().map(|it| {
+            let number = |it: Option<u32>| it.map_or_else(|| "?".to_owned(), |n| n.to_string());
+            let (from, to) = (number(it.before), number(it.back_to));
+            format!("{} revision {from} → {to}", it.name)
+        });
+        images.chain(revisions).collect::<Vec<_>>().join(", ")
+    }
+
     /// The keys of the locks that it takes: every Service of the switch, also those that are verified only.
     pub fn locks(&self) -> Vec<Safe> {
         match self.locks.is_empty() {

@@ -5,7 +5,7 @@ use futures::future;
 use super::approval::Papers;
 use super::bastion::Bastion;
 use super::plan::Probe;
-use super::{OperationKind, kept_selector, policy};
+use super::{OperationKind, kept_selector, marks, policy};
 use crate::clients::kubernetes::Right;
 use crate::estate::{
     Approver, Autoscaler, Check, Delta, Deployment, Estate, Fault, FaultKind, Kind, Lasting, Lease,
@@ -85,6 +85,11 @@ pub async fn fresh(bastion: &Bastion) -> Result<Estate, Fault> {
         Err(fault) => return Err(fault),
     }
     policy::put(bastion, &mut estate, policy).await;
+    if let Some(what) = kept_elsewhere(bastion, &estate) {
+        let kind = FaultKind::Config;
+        let now = bastion.clock.now();
+        estate.apply(Seen::Failed(Kind::Policy, Fault { kind, what }), now);
+    }
     // An approval ends by the server's clock.
     let is_timed = estate.approver() == Approver::Other && estate.cluster.skew_ms.is_none();
     if is_timed && !Papers::in_estate(&estate).all.is_empty() {
@@ -93,6 +98,29 @@ pub async fn fresh(bastion: &Bastion) -> Result<Estate, Fault> {
     estate.user = Some(bastion.person.user.clone());
     estate.credential = credential(bastion).await;
     Ok(estate)
+}
+
+/// Who operates here keeps records in another namespace: a policy, a freeze, an approval and what is under way would be looked
+/// for where nobody writes them (SAFETY, rule 13).
+fn kept_elsewhere(bastion: &Bastion, estate: &Estate) -> Option<Safe> {
+    let ours = bastion.cluster.records();
+    let services = estate.scope.traffic.iter().flat_map(|it| &it.services);
+    let deployments = estate.deployments_in(None).map(|(_, d)| &d.name);
+    let locks = (services.cloned()).chain(deployments.map(|it| marks::lock_of_deployment(it)));
+    let elsewhere = |lock: Safe| {
+        let name = marks::lease_name(&lock);
+        let lease = estate.leases.value.get(name.as_str())?;
+        let told = lease.marks.get(marks::RECORDS)?;
+        (told.as_str() != ours).then(|| {
+            format!(
+                "operations keep their records, policy and freezes in namespace {told}, as Lease {name} says, and this configuration \
+                 in {ours}: set `records = \"{told}\"`; if they moved here, `kubectl annotate --overwrite lease {name} {}={ours}`",
+                marks::RECORDS
+            )
+            .into()
+        })
+    };
+    locks.into_iter().find_map(elsewhere)
 }
 
 /// How long we can show who we are. Nothing is asked of anybody.
@@ -233,7 +261,7 @@ pub async fn deployed(bastion: &Bastion, estate: &mut Estate) {
 /// has what there is.
 pub async fn past(bastion: &Bastion, estate: &mut Estate) {
     if bastion.scope.traffic.is_some() {
-        return deployed(bastion, estate).await;
+        deployed(bastion, estate).await;
     }
     let (cluster, answer) = (&bastion.cluster, bastion.timing.answer);
     if let Ok(sets) = (cluster.list::<ReplicaSet>(&bastion.selector, answer)).await {

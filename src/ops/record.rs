@@ -68,7 +68,7 @@ impl From<Unamended> for Safe {
 /// Writes the first entries of operation `id`.
 ///
 /// # Errors
-/// The API's fault. One that may have been written is looked up.
+/// The API's fault. One that may have been written is looked up, and may hold fewer entries than these.
 pub async fn create(
     bastion: &Bastion,
     id: &Safe,
@@ -95,12 +95,14 @@ pub async fn create(
         .await
     {
         Ok(record) => kept::read(&record).map_err(malformed),
+        // Nobody else makes one of this name: if it is there, it is ours, by a request whose answer was lost.
+        Err(Unwritten::Refused { status: 409, fault } | Unwritten::Unknown(fault)) => {
+            match read(bastion, id).await {
+                Ok(Some(kept)) => Ok(kept),
+                Ok(None) | Err(_) => Err(fault),
+            }
+        }
         Err(Unwritten::Refused { fault, .. }) => Err(fault),
-        // Nobody else makes one of this name: if it is there, it is ours.
-        Err(Unwritten::Unknown(fault)) => match read(bastion, id).await {
-            Ok(Some(kept)) => Ok(kept),
-            Ok(None) | Err(_) => Err(fault),
-        },
     }
 }
 
@@ -151,7 +153,7 @@ pub async fn append(
     room: Room,
 ) -> Result<(), NotWritten> {
     let mut entries = kept.entries.clone();
-    entries.extend(new.iter().cloned());
+    entries.extend(new);
     let room = match room {
         Room::Spare => LIMIT - RESERVE,
         Room::All => LIMIT,
@@ -163,10 +165,19 @@ pub async fn append(
             .plan
             .as_ref()
             .map_or(OperationKind::Rollback, |plan| plan.kind);
-        let made = create(bastion, &kept.id, kind, entries).await;
-        *kept = made.map_err(NotWritten::Fault)?;
-        return Ok(());
+        let made = create(bastion, &kept.id, kind, entries.clone()).await;
+        let made = made.map_err(NotWritten::Fault)?;
+        if made.entries.starts_with(&entries) {
+            *kept = made;
+            return Ok(());
+        }
+        if !entries.starts_with(&made.entries) {
+            return Err(NotWritten::Conflict);
+        }
+        // The first ones were written after all.
+        *kept = made;
     }
+    let new = entries.get(kept.entries.len()..).unwrap_or_default();
     let name = marks::record_name(&kept.id);
     let kind = kept
         .operation
@@ -195,7 +206,7 @@ pub async fn append(
     {
         Ok(record) => {
             kept.version = (record.uid, record.resource_version);
-            for entry in &new {
+            for entry in new {
                 kept.operation.take(entry);
             }
             kept.entries = entries;

@@ -1,8 +1,11 @@
 //! Deploys by image: to the idle colour, and in place where there are no colours.
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::json;
+use wheelhouse::ops::bastion::{Bastion, Place};
+use wheelhouse::ops::{OperationKind, Request, engine};
 
 use crate::Bench;
 use crate::operator::{CUTOVER, DEPLOY, Operator, QUICK, ROLLBACK, wait};
@@ -372,4 +375,77 @@ fn without_colours_a_deploy_is_in_place_and_its_rollback_needs_nothing_but_the_a
     let found = bench.deployment("staging", "digital-wall-staging-backend");
     let runs = &found["spec"]["template"]["spec"]["containers"][0]["image"];
     assert!(runs.as_str().unwrap().ends_with(":v8"), "{runs}");
+}
+
+/// Staging without colours, as a screen's worker connects to it.
+fn place(kubeconfig: &Path) -> Place {
+    let seconds = |n: u64| json!({"secs": n, "nanos": 0});
+    let place = json!({
+        "kubeconfig": kubeconfig, "context": null, "records": "staging",
+        "selector": "app.kubernetes.io/part-of=digital-wall",
+        "scope": {
+            "name": "production", "tier": "production", "context": "", "namespace": "staging", "traffic": null,
+            "workloads": [
+                {"name": "frontend", "labels": [["part", "frontend"]], "deployments": []},
+                {"name": "backend", "labels": [["part", "backend"]], "deployments": []},
+            ],
+            "approval": {"by": "nobody", "lasts_s": 3600},
+        },
+        "timing": {
+            "lease": seconds(60), "renew": seconds(10), "give_up": seconds(40), "answer": seconds(10),
+            "moved": seconds(60), "watch": seconds(2), "patience": seconds(5), "pause": seconds(1), "jitter": true,
+        },
+        "monitors": null, "journals": null,
+    });
+    serde_json::from_value(place).unwrap()
+}
+
+#[test]
+fn i_47_an_in_place_rollback_takes_away_what_was_shown_or_nothing() {
+    let bench = Bench::new();
+    let erin = without_colours(&bench);
+    let deploy = |tag: &str| {
+        let image = format!("backend=:{tag}");
+        let words = [
+            "deploy",
+            "production",
+            "--write",
+            "--yes",
+            "--reason",
+            tag,
+            "--image",
+            &image,
+        ];
+        wait("a deploy", || (erin.run(&words).code == 0).then_some(()));
+    };
+    deploy("v3");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.unwrap().block_on(async {
+        let place = place(&erin.home.path().join("kubeconfig"));
+        let bastion = Bastion::connect(&place).await.unwrap();
+        let request = Request::new(OperationKind::Rollback);
+        let mut prepared = engine::prepare(&bastion, request).await.unwrap();
+        let brings_back = |prepared: &engine::Prepared| match prepared.plan() {
+            Ok(plan) => plan.brings_back(),
+            Err(refusal) => refusal.why.to_string(),
+        };
+        let shown = brings_back(&prepared);
+        assert!(shown.contains("digitalwall-backend:v3 → "), "{shown}");
+
+        // While the word is typed a colleague deploys what mends it.
+        deploy("v4");
+        let limit = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+        while !brings_back(&prepared).contains(":v4 → ") {
+            let look = tokio::time::timeout_at(limit, prepared.look()).await;
+            assert!(look.is_ok(), "{}", brings_back(&prepared));
+        }
+        let (_stop, stopped) = tokio::sync::watch::channel(false);
+        let started = prepared.start(None, stopped).await;
+        assert!(matches!(started, Err(engine::Refused::Moved(_))));
+    });
+    let found = bench.deployment("staging", "digital-wall-staging-backend");
+    let runs = &found["spec"]["template"]["spec"]["containers"][0]["image"];
+    assert!(runs.as_str().unwrap().ends_with(":v4"), "{runs}");
 }

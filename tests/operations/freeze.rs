@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::Bench;
-use crate::operator::{CUTOVER, DEPLOY, REQUEST, ROLLBACK, wait};
+use crate::operator::{CUTOVER, DEPLOY, Operator, QUICK, REQUEST, ROLLBACK, wait};
 use crate::relay::{Asked, Fate};
 
 const POLICY: &str = "/api/v1/namespaces/production/configmaps/wheelhouse-policy";
@@ -397,4 +397,32 @@ fn the_policys_tier_is_a_floor_under_the_configurations() {
     dave.run(&bare).assert(2, &["needs --reason TEXT"]);
     set(&bench, json!({"tier": "development"}));
     dave.run(&bare).assert(0, &["done: GREEN is live"]);
+}
+
+#[test]
+fn rule_13_whoever_looks_for_the_policy_where_nobody_keeps_it_is_told_and_moves_nothing_forward() {
+    let bench = Bench::ready();
+    let cutover = [&CUTOVER[..], &["--to", "green"]].concat();
+    bench.dave.run(&cutover).assert(0, &["done: GREEN is live"]);
+    // Another bastion, whose configuration names another namespace: it would see no freeze.
+    let erin = Operator::new(
+        &bench.served.home.path().join("admin.kubeconfig"),
+        "production",
+        "staging",
+        QUICK,
+    );
+    let back = [&CUTOVER[..], &["--to", "blue"]].concat();
+    erin.run(&back).assert(
+        3,
+        &[
+            "keep their records, policy and freezes in namespace production",
+            "set `records = \"production\"`",
+        ],
+    );
+    assert_eq!(bench.colours(), ["green", "green"]);
+    // It is in the way of no rollback, which leaves the word where it stands.
+    erin.run(&ROLLBACK).assert(0, &["done: BLUE is live"]);
+    erin.run(&cutover)
+        .assert(3, &["keep their records, policy and freezes"]);
+    bench.dave.run(&cutover).assert(0, &["done: GREEN is live"]);
 }

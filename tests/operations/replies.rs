@@ -1,9 +1,11 @@
 //! What a reply to the one act that moves traffic means, when it is lost, wrong or a refusal.
 
+use std::time::{Duration, Instant};
+
 use serde_json::json;
 
 use crate::Bench;
-use crate::operator::{CUTOVER, SERVICES};
+use crate::operator::{CUTOVER, ROLLBACK, SERVICES, wait};
 use crate::relay::{Asked, Fate};
 
 fn status(code: u16) -> String {
@@ -89,4 +91,77 @@ fn k03_a_failed_test_or_a_conflict_is_read_back_and_the_difference_is_shown() {
         );
         assert_eq!(bench.colours(), ["blue", "blue"], "undone together");
     }
+}
+
+#[test]
+fn k03_a_way_back_that_is_refused_for_what_decides_nothing_goes_on() {
+    for code in [409, 422] {
+        let bench = Bench::ready();
+        let dave = &bench.dave;
+        let _second = dave.relay.trap(Fate::Said(code, status(code)), 1, |it| {
+            it.is_flip() && it.path.ends_with(SERVICES[1])
+        });
+        // Somebody wrote a note on the first one while it was taken back.
+        let _back = dave.relay.trap(Fate::Said(code, status(code)), 2, |it| {
+            it.is_flip() && it.path.ends_with(SERVICES[0])
+        });
+
+        let said = dave.run(&CUTOVER);
+
+        said.assert(8, &["undo digital-wall-service done"]);
+        assert_eq!(bench.colours(), ["blue", "blue"]);
+        let sent = |it: &Asked| it.is_flip() && it.path.ends_with(SERVICES[0]);
+        assert_eq!(dave.relay.count(sent), 3);
+    }
+}
+
+#[test]
+fn i_24_a_rollback_waits_for_no_lease_and_no_record_whose_answer_hangs() {
+    let bench = Bench::ready();
+    let dave = &bench.dave;
+    dave.run(&CUTOVER).assert(0, &["done: GREEN is live"]);
+    let is_record = |it: &Asked| it.method == "POST" && it.path.ends_with("/configmaps");
+    let is_lease = |it: &Asked| it.is_write() && it.path.contains("/leases");
+    let record = dave.relay.trap(Fate::HeldBefore, 1, is_record);
+    let leases = [0, 1].map(|_| dave.relay.trap(Fate::HeldBefore, 1, is_lease));
+
+    let back = dave.start(&ROLLBACK);
+    record.wait("the record");
+    let began = Instant::now();
+    wait("the flips", || {
+        (bench.colours() == ["blue", "blue"]).then_some(())
+    });
+    let took = began.elapsed();
+
+    // Without an answer they were waited for 10 s, and once more between the two Services.
+    assert!(took < Duration::from_secs(9), "{took:?}");
+    record.let_go();
+    leases.into_iter().for_each(crate::relay::Trap::let_go);
+    let back = back.end();
+    back.assert(0, &["done: BLUE is live"]);
+    dave.run(&["op", "list"]).assert(
+        0,
+        &[&format!("{}  rollback", back.id()), "done: BLUE is live"],
+    );
+}
+
+#[test]
+fn i_24_a_rollbacks_record_that_was_written_unheard_is_gone_on_with() {
+    let bench = Bench::ready();
+    let dave = &bench.dave;
+    dave.run(&CUTOVER).assert(0, &["done: GREEN is live"]);
+    let is_record = |it: &Asked| it.method == "POST" && it.path.ends_with("/configmaps");
+    let is_read = |it: &Asked| it.method == "GET" && it.path.contains("/configmaps/wheelhouse-0");
+    let _done = dave
+        .relay
+        .trap(Fate::Applied(503, status(503)), 1, is_record);
+    let _unread = dave.relay.trap(Fate::Said(503, status(503)), 1, is_read);
+
+    let back = dave.run(&ROLLBACK);
+
+    back.assert(0, &["done: BLUE is live"]);
+    let story = dave.story(&back.id());
+    assert!(story.contains("done: BLUE is live"), "{story}");
+    // Nothing of it is left open: the next one begins.
+    dave.run(&CUTOVER).assert(0, &["done: GREEN is live"]);
 }

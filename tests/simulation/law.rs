@@ -544,8 +544,9 @@ impl World {
             }
             let failed = &what["failed"];
             let reason = failed["reason"].as_str().unwrap_or_default();
-            let is_given_up =
-                !failed["step"]["undo"].is_null() && reason.starts_with("nothing was sent");
+            let is_given_up = !failed["step"]["undo"].is_null()
+                && (reason.starts_with("nothing was sent")
+                    || reason.contains("the selector is still "));
             if is_given_up && !self.was_away(&id) {
                 let words = format!("{id}: {}", short(what));
                 self.law().breaks(Rule::WayBackIsGone, words);

@@ -200,7 +200,7 @@ impl Process {
             let until = until.unwrap_or(*from);
             // A stop of two ticks is not told from a slow one; an outage shows when a pulse stays out.
             let lost = within(&state.halted, *from, until, 2_000)
-                + within(&state.cut, *from, until, 22_000);
+                + within(&state.cut, *from, until, 12_000);
             (until - from).saturating_sub(lost)
         };
         state.watched.iter().map(span).sum()

@@ -29,6 +29,14 @@ const OLD_MS: u64 = 5_000;
 /// How often a fence is tried against what moves meanwhile.
 const FENCES: u32 = 10;
 
+/// What is found where a patch was refused.
+enum Stood {
+    /// All that decides is as it was; in words.
+    Still(Safe),
+    /// It is done, or is not to be done any more.
+    Settled(Vec<What>),
+}
+
 impl Run {
     /// Patches the selector of `service`, once.
     pub(super) async fn flip(&mut self, step: &Step, service: &Safe) -> Result<Vec<What>, Ended> {
@@ -58,14 +66,7 @@ impl Run {
                     if refused >= REFUSALS {
                         break;
                     }
-                    if !self.is_rollback() {
-                        self.pause().await?;
-                        continue;
-                    }
-                    // An abort of a rollback is heard by the watches.
-                    self.wait(Some(Instant::now() + self.bastion.timing.pause))
-                        .await?;
-                    if let Some(stopped) = self.stopped(step) {
+                    if let Some(stopped) = self.breathe(step).await? {
                         return Ok(vec![stopped]);
                     }
                     continue;
@@ -104,9 +105,18 @@ impl Run {
                 Err(Unwritten::Refused {
                     status: 409 | 422,
                     fault,
-                }) => {
-                    return self.read_back(step, &flip, &fault).await;
-                }
+                }) => match self.read_back(step, &flip, &fault).await? {
+                    // On the way back somebody else's note, or a status, is no reason to leave traffic where it is: what it
+                    // was refused for has moved, and it was not applied for sure.
+                    Stood::Still(words) if is_back && refused < REFUSALS => {
+                        (refused, why) = (refused + 1, words);
+                        if let Some(stopped) = self.breathe(step).await? {
+                            return Ok(vec![stopped]);
+                        }
+                    }
+                    Stood::Still(words) => return Ok(vec![failed(step, words)]),
+                    Stood::Settled(results) => return Ok(results),
+                },
                 Err(Unwritten::Refused { fault, .. }) => return Ok(vec![failed(step, fault.what)]),
                 Err(Unwritten::Unknown(_)) if self.bastion.has(Planted::BlindResend) => {}
                 Err(Unwritten::Unknown(fault)) => {
@@ -118,6 +128,17 @@ impl Run {
             }
         }
         Ok(vec![failed(step, format!("nothing was sent: {why}"))])
+    }
+
+    /// Between two tries. An abort of a rollback is heard by the watches: a result where there was one.
+    async fn breathe(&mut self, step: &Step) -> Result<Option<What>, Ended> {
+        if !self.is_rollback() {
+            self.pause().await?;
+            return Ok(None);
+        }
+        self.wait(Some(Instant::now() + self.bastion.timing.pause))
+            .await?;
+        Ok(self.stopped(step))
     }
 
     /// The patch that the plan holds for a step, the way that the step goes.
@@ -308,12 +329,7 @@ impl Run {
     }
 
     /// A test of the patch failed, or the object moved: is it done, or what stands there?
-    async fn read_back(
-        &mut self,
-        step: &Step,
-        flip: &Flip,
-        fault: &Fault,
-    ) -> Result<Vec<What>, Ended> {
+    async fn read_back(&mut self, step: &Step, flip: &Flip, fault: &Fault) -> Result<Stood, Ended> {
         for _ in 0..TRIES {
             let answer = self.bastion.timing.answer;
             match self
@@ -323,7 +339,8 @@ impl Run {
                 .await
             {
                 Ok(Some(read)) if self.is_done(flip, &read) => {
-                    return Ok(vec![passed(step, "found done by reading it back")]);
+                    let done = passed(step, "found done by reading it back");
+                    return Ok(Stood::Settled(vec![done]));
                 }
                 Ok(Some(read)) => {
                     if marks::epoch(&read.marks)
@@ -331,21 +348,24 @@ impl Run {
                     {
                         return Err(Ended::Fenced("somebody with a later epoch".into()));
                     }
-                    return Ok(vec![failed(step, self.stands(flip, &read, &fault.what))]);
+                    let words = self.stands(flip, &read, &fault.what);
+                    let is_still = read.uid == flip.uid && read.selector == flip.from;
+                    return Ok(match is_still {
+                        true => Stood::Still(words),
+                        false => Stood::Settled(vec![failed(step, words)]),
+                    });
                 }
                 Ok(None) => {
-                    return Ok(vec![failed(
-                        step,
-                        format!("Service {} was deleted", flip.service),
-                    )]);
+                    let gone = format!("Service {} was deleted", flip.service);
+                    return Ok(Stood::Settled(vec![failed(step, gone)]));
                 }
                 Err(_) => self.pause().await?,
             }
         }
-        Ok(vec![What::Unknown {
+        Ok(Stood::Settled(vec![What::Unknown {
             step: step.clone(),
             reason: fault.what.clone(),
-        }])
+        }]))
     }
 
     /// The result of a flip whose reply was lost, by reading alone. Where it was not done, a fence makes
@@ -551,7 +571,9 @@ impl Run {
                 .list::<Deployment>(&self.bastion.selector, answer)
                 .await;
             let mut open = match list {
-                Ok(list) => list,
+                Ok(list) => (list.into_iter())
+                    .filter(|d| self.is_ours_to_deploy(d))
+                    .collect::<Vec<_>>(),
                 // Those that cannot be listed cannot be written by us either.
                 Err(fault) if matches!(fault.kind, FaultKind::Forbidden | FaultKind::Missing) => {
                     left.extend(may_change.then(|| format!("Deployments: {}", fault.what).into()));

@@ -17,7 +17,6 @@ use crate::estate::Safe;
 use crate::estate::helm::{ReleaseStatus, Revision};
 use crate::ops::entry::{Step, What};
 use crate::ops::helm::{HIDE_NOTES, here, without_notes};
-use crate::ops::machine::StepState;
 use crate::ops::plan::helm::{About, described};
 use crate::ops::plan::{self, How, Release};
 
@@ -155,16 +154,14 @@ impl Run {
         wanted: &plan::Helm,
     ) -> Result<Found, Ended> {
         let release = self.plan().and_then(|plan| plan.release.clone());
-        let since = match self.kept.operation.state(step) {
-            StepState::Running { since, .. } => since,
-            _ => self.bastion.clock.wall(),
-        };
         let (Some(helm), Some(release)) = (here(&self.bastion), release) else {
             // Its helm may live on: it is given its time all the same (rule 5).
-            self.until_over(since, wanted.timeout_s).await?;
+            self.until_over(wanted.timeout_s).await?;
             let said = "its worker is gone, and no helm is configured here that could be asked: look with `helm history`";
             return Ok(Found::Known(vec![failed(step, said)]));
         };
+        // From now on: when it began is told by a clock of another bastion.
+        let until = Instant::now() + Duration::from_secs(wanted.timeout_s.into());
         loop {
             let asked = helm
                 .history(&release.name, self.bastion.timing.answer)
@@ -177,8 +174,7 @@ impl Run {
                 },
                 Err(fault) => fault.what,
             };
-            let passed_s = self.bastion.clock.wall().duration_since(since).as_secs();
-            if passed_s > i64::from(wanted.timeout_s) {
+            if until <= Instant::now() {
                 let said = format!("its worker is gone, and its time is over: {why}");
                 return Ok(Found::Known(vec![failed(step, said)]));
             }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::flip::{failed, passed, text};
 use super::{Ended, Run};
 use crate::clients::kubernetes::Unwritten;
-use crate::estate::{Autoscaler, Estate, FaultKind, Safe, Service};
+use crate::estate::{Autoscaler, Deployment, Estate, FaultKind, Kind, Safe, Service};
 use crate::ops::bastion::{Bastion, Planted};
 use crate::ops::entry::{OperationKind, Step, What};
 use crate::ops::marks::{self, Colour, Held, Verified};
@@ -173,19 +173,19 @@ impl Run {
             if read.min >= to && held.is_some() {
                 return Ok(Ok(()));
             }
-            // What an operation before left held keeps the first value: that is the one to give back.
-            let min = held.map_or(read.min, |held| held.min);
+            let to = read.min.max(to);
+            // What an operation before left held keeps the first value, unless somebody set another since: that is the one to
+            // give back.
+            let first = held.filter(|held| held.stands(read.min));
             let held = Held {
-                min,
+                min: first.map_or(read.min, |held| held.min),
+                to: Some(to),
                 operation: self.id().clone(),
             };
-            let mut draft = self.autoscaler_patch(&read, read.min.max(to));
+            let mut draft = self.autoscaler_patch(&read, to);
             draft.mark(marks::HELD, &text(json!(held)));
             self.believe()?;
-            self.note(
-                "sent",
-                json!({ "patch": name, "minReplicas": read.min.max(to) }),
-            );
+            self.note("sent", json!({ "patch": name, "minReplicas": to }));
             match self
                 .bastion
                 .cluster
@@ -242,8 +242,8 @@ impl Run {
             Vec::new()
         });
         // Another environment in the namespace has a switch, and operations, of its own.
-        let of_others = self.of_others();
-        let list = list.iter().filter(|a| !of_others.contains(&a.target));
+        let ours = self.scaled_by_us().await?;
+        let list = list.iter().filter(|a| ours(a));
         for autoscaler in list.filter(|a| held(a).is_some()) {
             match self.give_back(autoscaler).await? {
                 Ok(min) => said.push(format!("{} back at {min}", autoscaler.name)),
@@ -273,13 +273,34 @@ impl Run {
         Ok(results)
     }
 
-    /// The Deployments in the namespace that are of none of the environment's workloads.
-    fn of_others(&self) -> BTreeSet<Safe> {
-        let estate = &self.eyes.estate;
-        let all = estate.deployments.value.iter();
-        all.filter(|d| estate.deployment_group(d).workload.is_none())
+    /// Which autoscalers are this environment's: those of the plan, and those of its workloads' Deployments as the watch
+    /// lists them. Whoever took over has just begun to look, and waits for that.
+    async fn scaled_by_us(&mut self) -> Result<impl Fn(&Autoscaler) -> bool + use<>, Ended> {
+        let until = Instant::now() + self.bastion.timing.moved;
+        while !self.eyes.estate.is_listed(Kind::Deployments) && Instant::now() < until {
+            let next = Instant::now() + self.bastion.timing.pause;
+            self.wait(Some(next.min(until))).await?;
+        }
+        let all = self.eyes.estate.deployments.value.iter();
+        let deployments: BTreeSet<Safe> = all
+            .filter(|d| self.is_ours_to_deploy(d))
             .map(|d| d.name.clone())
-            .collect()
+            .collect();
+        let holds = self.plan().map(|plan| plan.holds.clone());
+        let planned: BTreeSet<Safe> = (holds.unwrap_or_default().into_iter())
+            .map(|hold| hold.autoscaler)
+            .collect();
+        Ok(move |it: &Autoscaler| planned.contains(&it.name) || deployments.contains(&it.target))
+    }
+
+    /// Whether a Deployment is of one of the environment's workloads, or of the plan: the labels that it is found by may be
+    /// another environment's too.
+    pub(super) fn is_ours_to_deploy(&self, deployment: &Deployment) -> bool {
+        let is_planned = |plan: &Plan| {
+            plan.rolls.contains(&deployment.name) || plan.update(&deployment.name).is_some()
+        };
+        let group = self.eyes.estate.deployment_group(deployment);
+        group.workload.is_some() || self.plan().is_some_and(is_planned)
     }
 
     /// The flips of a rollback are the Services' fence; whoever it cut off may still mean to scale what takes traffic
@@ -359,7 +380,10 @@ impl Run {
                 return Ok(Ok(read.min));
             };
             self.is_ours(&read)?;
-            let mut draft = self.autoscaler_patch(&read, held.min);
+            // Somebody set it meanwhile: theirs stays.
+            let is_left = !held.stands(read.min);
+            let min = if is_left { read.min } else { held.min };
+            let mut draft = self.autoscaler_patch(&read, min);
             draft.unmark(marks::HELD);
             self.believe()?;
             match self
@@ -368,6 +392,13 @@ impl Run {
                 .patch::<Autoscaler>(&read.name, &draft.finish(), answer)
                 .await
             {
+                Ok(after) if is_left => {
+                    return Ok(Err(format!(
+                        "minReplicas of {} at {}, as somebody set it meanwhile (it had {})",
+                        after.name, after.min, held.min
+                    )
+                    .into()));
+                }
                 Ok(after) => return Ok(Ok(after.min)),
                 Err(
                     Unwritten::Refused {

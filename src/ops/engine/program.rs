@@ -16,7 +16,6 @@ use crate::clients::program::{self, Program};
 use crate::estate::Safe;
 use crate::ops::entry::{Step, What};
 use crate::ops::hook;
-use crate::ops::machine::StepState;
 use crate::ops::plan::{Command, How};
 
 /// What one note of a record holds of its output.
@@ -176,24 +175,16 @@ impl Run {
             Some(How::Command(command)) => i64::from(command.timeout_s),
             _ => 0,
         };
-        let since = match self.kept.operation.state(step) {
-            StepState::Running { since, .. } => since,
-            _ => self.bastion.clock.wall(),
-        };
-        self.until_over(since, u32::try_from(seconds).unwrap_or(0))
-            .await?;
+        self.until_over(u32::try_from(seconds).unwrap_or(0)).await?;
         let said = "its worker is gone, and what became of it is not known: look at what it left, and deploy anew";
         Ok(Found::Known(vec![failed(step, said)]))
     }
 
-    /// Waits until what began at `since` had its time, or somebody wants it stopped.
-    pub(super) async fn until_over(
-        &mut self,
-        since: jiff::Timestamp,
-        seconds: u32,
-    ) -> Result<(), Ended> {
-        let left = |now: jiff::Timestamp| i64::from(seconds) - now.duration_since(since).as_secs();
-        while left(self.bastion.clock.wall()) > 0 && self.kept.operation.abort.is_none() {
+    /// Waits for as long as it was given, from now on, or until somebody wants it stopped. When it began is told by a clock of
+    /// another bastion: what that and ours differ by would be the time in which two of them run.
+    pub(super) async fn until_over(&mut self, seconds: u32) -> Result<(), Ended> {
+        let until = Instant::now() + Duration::from_secs(seconds.into());
+        while Instant::now() < until && self.kept.operation.abort.is_none() {
             self.wait(None).await?;
             self.hear();
         }

@@ -3,6 +3,8 @@
 //! Rolled out is I-2: the generation observed, updated = ready = available = wanted, no old pod left. What cannot
 //! get well by itself ends it early, in the words of whoever knows.
 
+use std::collections::BTreeSet;
+
 use tokio::time::Instant;
 
 use super::flip::{failed, passed, words};
@@ -10,7 +12,9 @@ use super::update::{gone, has_images};
 use super::wait::Woken;
 use super::{Ended, Run};
 use crate::estate::health::rollout;
-use crate::estate::{ContainerState, Deployment, Estate, Pod, Safe, Verdict, why};
+use crate::estate::{
+    Condition, ContainerState, Deployment, Estate, Pod, ReplicaSet, Safe, Verdict, why,
+};
 use crate::ops::entry::{Step, What};
 use crate::ops::plan::Plan;
 use crate::ops::{marks, reads};
@@ -26,6 +30,22 @@ enum Progress {
     Waits(Safe),
     /// It will not be, for sure.
     Failed(Safe),
+    /// A pod will not get well by itself: it will not be, if that pod is of the template that it has now.
+    Stuck {
+        /// The ReplicaSet of the pod.
+        set: Option<Safe>,
+        /// Why.
+        why: Safe,
+    },
+}
+
+/// What of a Deployment is older than what is waited for.
+#[derive(Default)]
+struct Past {
+    /// ReplicaSets of another template. The same images may be in both.
+    sets: BTreeSet<Safe>,
+    /// Whether the deadline was over when it was first looked at: that is said until there is progress.
+    is_late: Option<bool>,
 }
 
 impl Run {
@@ -39,8 +59,13 @@ impl Run {
             return Ok(vec![failed(step, "there is no plan")]);
         };
         let limit = Instant::now() + self.bastion.timing.rollout;
+        let mut past = Past::default();
         loop {
-            let why = match self.seen(&plan, name) {
+            let why = match self.seen(&plan, name, &mut past) {
+                Progress::Stuck { set: Some(set), .. } if self.is_of_before(name, &set).await => {
+                    past.sets.insert(set);
+                    continue;
+                }
                 // The watch may be behind, or ahead of a read a moment ago: what is read now decides.
                 Progress::Settled => match self.read_rolled_out(&plan, name).await {
                     Progress::Settled => {
@@ -48,10 +73,14 @@ impl Run {
                         return Ok(vec![passed(step, said)]);
                     }
                     Progress::Waits(why) => why,
-                    Progress::Failed(why) => return Ok(vec![failed(step, why)]),
+                    Progress::Failed(why) | Progress::Stuck { why, .. } => {
+                        return Ok(vec![failed(step, why)]);
+                    }
                 },
                 Progress::Waits(why) => why,
-                Progress::Failed(why) => return Ok(vec![failed(step, why)]),
+                Progress::Failed(why) | Progress::Stuck { why, .. } => {
+                    return Ok(vec![failed(step, why)]);
+                }
             };
             if let Some(stopped) = self.stopped(step) {
                 return Ok(vec![stopped]);
@@ -63,8 +92,19 @@ impl Run {
         }
     }
 
+    /// Whether a ReplicaSet is known to be of another template than the Deployment has now.
+    async fn is_of_before(&self, name: &Safe, set: &Safe) -> bool {
+        let (cluster, answer) = (&self.bastion.cluster, self.bastion.timing.answer);
+        let now = cluster.get::<Deployment>(name, answer).await;
+        let set = cluster.get::<ReplicaSet>(set, answer).await;
+        let (Ok(Some(now)), Ok(Some(set))) = (now, set) else {
+            return false;
+        };
+        set.revision.is_some() && now.revision.is_some() && set.revision != now.revision
+    }
+
     /// How far it is by the watches.
-    fn seen(&self, plan: &Plan, name: &Safe) -> Progress {
+    fn seen(&self, plan: &Plan, name: &Safe, past: &mut Past) -> Progress {
         let estate = &self.eyes.estate;
         let Some(deployment) = estate.deployments.value.get(name) else {
             // I-41; missing is not absent before a whole listing was seen.
@@ -85,7 +125,7 @@ impl Run {
         match changed(plan, deployment) {
             // Or not seen yet: a job that joined writes in the name of its host, who may have lifted it from 0.
             Some(_) => Progress::Settled,
-            None => progress(estate, deployment),
+            None => progress(estate, deployment, past),
         }
     }
 
@@ -238,7 +278,7 @@ fn whole(deployment: &Deployment) -> Verdict {
 }
 
 /// How far `deployment` is, and why it will never be.
-fn progress(estate: &Estate, deployment: &Deployment) -> Progress {
+fn progress(estate: &Estate, deployment: &Deployment, past: &mut Past) -> Progress {
     let waits = match whole(deployment) {
         Verdict::Ok => return Progress::Settled,
         Verdict::Bad(why) | Verdict::Unknown(why) => why,
@@ -250,12 +290,18 @@ fn progress(estate: &Estate, deployment: &Deployment) -> Progress {
         // Nothing will come of it, unless the watch is behind whoever scaled it.
         return Progress::Settled;
     }
-    if let Some(why) = condemned(deployment) {
+    if let Some(why) = condemned(deployment, past) {
         return Progress::Failed(why);
     }
-    let pods = pods(estate, deployment);
-    if let Some(why) = pods.iter().find_map(|pod| hopeless(pod)) {
-        return Progress::Failed(why);
+    let mut pods = pods(estate, deployment);
+    pods.retain(|pod| {
+        pod.owner
+            .as_ref()
+            .is_none_or(|set| !past.sets.contains(set))
+    });
+    if let Some((pod, why)) = pods.iter().find_map(|pod| Some((pod, hopeless(pod)?))) {
+        let set = pod.owner.clone();
+        return Progress::Stuck { set, why };
     }
     let events = estate.events.value.iter();
     let reason = pods.iter().find_map(|pod| {
@@ -269,12 +315,19 @@ fn progress(estate: &Estate, deployment: &Deployment) -> Progress {
 }
 
 /// What the controller itself says will not be.
-fn condemned(deployment: &Deployment) -> Option<Safe> {
+fn condemned(deployment: &Deployment, past: &mut Past) -> Option<Safe> {
+    const LATE: &str = "ProgressDeadlineExceeded";
     let name = &deployment.name;
+    let is_late = |c: &Condition| c.reason.as_ref().is_some_and(|r| r.as_str() == LATE);
+    let is_late = deployment.conditions.iter().any(is_late);
+    // A deadline of before is over until a pod of what it has now is there.
+    let was_late = past.is_late.get_or_insert(is_late);
+    *was_late &= is_late;
+    let was_late = *was_late;
     for condition in &deployment.conditions {
         let message = condition.message.as_ref().map_or("", |m| m.as_str());
         let reason = condition.reason.as_ref().map_or("", |r| r.as_str());
-        if reason == "ProgressDeadlineExceeded" {
+        if reason == LATE && !was_late {
             return Some(format!("{name}: {reason}: {message}").into());
         }
         let is_refused = ["exceeded quota", "forbidden"]

@@ -24,6 +24,8 @@ struct Soak {
     began: Moment,
     /// Milliseconds that were really watched, those of workers before included.
     watched: u64,
+    /// Milliseconds behind the last sign of life of the API: they count when there is another, and else were blind.
+    unproved: u64,
     last: Moment,
     reverted_at: Option<Instant>,
     /// EndpointSlices follow a selector that was put right, as they follow a flip.
@@ -35,6 +37,13 @@ struct Soak {
     is_called: bool,
     /// What the questions at its end found.
     end: End,
+}
+
+impl Soak {
+    /// Whether it would be long enough, if the API were there still.
+    fn lacks_proof(&self, wanted: u64) -> bool {
+        self.watched < wanted && self.watched + self.unproved >= wanted
+    }
 }
 
 impl Run {
@@ -81,6 +90,10 @@ impl Run {
             if let Some(stopped) = self.stopped(&step) {
                 return Ok(vec![stopped]);
             }
+            if soak.lacks_proof(1_000 * plan.soak.watch_s) {
+                self.eyes.prove().await;
+                self.count(&mut soak, is_known);
+            }
             if soak.watched >= 1_000 * plan.soak.watch_s && (is_due || self.is_well(&soak)) {
                 let seconds = soak.watched / 1_000;
                 if let End::Well(verified) = &soak.end {
@@ -110,6 +123,7 @@ impl Run {
         Soak {
             began: now,
             watched: 1_000 * *self.watched.borrow(),
+            unproved: 0,
             last: now,
             reverted_at: None,
             following: None,
@@ -128,10 +142,21 @@ impl Run {
         // A machine that slept or a feed that is stale watched nothing: such time does not count (I-25).
         let is_watched = passed_ms <= 2 * millis(TICK) && self.eyes.is_current() && is_known;
         let is_disturbed = soak.reverted_at.is_some() || soak.is_held;
-        if (is_watched || self.bastion.has(Planted::SoakByWallClock)) && !is_disturbed {
+        if self.bastion.has(Planted::SoakByWallClock) && !is_disturbed {
             soak.watched += passed_ms;
-            self.watched.send_replace(soak.watched / 1_000);
+        } else if !self.eyes.is_current() {
+            soak.unproved = 0;
+        } else {
+            soak.unproved += if is_watched && !is_disturbed {
+                passed_ms
+            } else {
+                0
+            };
+            let proved = soak.unproved.saturating_sub(self.eyes.silence());
+            soak.unproved -= proved;
+            soak.watched += proved;
         }
+        self.watched.send_replace(soak.watched / 1_000);
     }
 
     /// Somebody else changed a selector (rule 11): it pauses, and is told why it failed when nobody puts it right.
@@ -141,6 +166,10 @@ impl Run {
             return Ok(None);
         }
         if let Some(why) = self.reverted(plan) {
+            // A later epoch is whoever took over or rolled back, and no stranger's hand.
+            if self.is_overtaken(plan) {
+                return Err(Ended::Fenced("somebody with a later epoch".into()));
+            }
             let since = *soak.reverted_at.get_or_insert_with(Instant::now);
             let said = self.kept.operation.paused.as_ref();
             if said != Some(&why) && !soak.is_held {

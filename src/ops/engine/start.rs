@@ -48,6 +48,8 @@ pub struct Prepared {
     pub(super) request: Request,
     pub(super) eyes: Eyes,
     plan: Result<Plan, Refusal>,
+    /// What a rollback without colours was shown to bring back, as soon as there was a plan.
+    shown: Option<String>,
 }
 
 /// Reads what the plan hangs on, and starts to look.
@@ -102,6 +104,7 @@ pub async fn prepare(bastion: &Bastion, request: Request) -> Result<Prepared, Re
         bastion: bastion.clone(),
         request,
         eyes,
+        shown: plan.as_ref().ok().map(Plan::brings_back),
         plan,
     })
 }
@@ -170,6 +173,9 @@ impl Prepared {
     pub async fn look(&mut self) {
         self.eyes.next().await;
         self.plan = check(&self.request, &self.eyes.estate, self.bastion.clock.now());
+        if let (None, Ok(plan)) = (&self.shown, &self.plan) {
+            self.shown = Some(plan.brings_back());
+        }
     }
 
     /// Starts, if the plan is still the confirmed one, whose hash is `confirmed`; none confirms what it is.
@@ -249,7 +255,7 @@ impl Prepared {
             entries.push(entry(bastion, What::Began { step, attempt: 1 }));
         }
         if let Err(error) = told_to(&mut journal, bastion, &entries) {
-            lock.release().await;
+            lock.give_up().await;
             return Err(no_room(error));
         }
         match record::create(bastion, &id, plan.kind, entries).await {
@@ -269,7 +275,7 @@ impl Prepared {
                 Ok(run)
             }
             Err(fault) => {
-                lock.release().await;
+                lock.give_up().await;
                 Err(fault.into())
             }
         }
@@ -279,6 +285,10 @@ impl Prepared {
     async fn roll_back(self, stop: watch::Receiver<bool>) -> Result<Run, Refused> {
         let bastion = &self.bastion;
         let plan = self.plan.map_err(Refused::Refusal)?;
+        // Somebody deployed while it was read: what would be taken away now nobody was shown.
+        if self.shown.is_some_and(|shown| shown != plan.brings_back()) {
+            return Err(Refused::Moved(Box::new(plan)));
+        }
         let id = bastion.clock.operation_id();
         let known = leases(&self.eyes.estate, &plan);
         let epochs = next_epochs(&known, &floor(&self.eyes.estate, &plan), &plan);
@@ -296,7 +306,7 @@ impl Prepared {
         let began = bastion.clock.boot();
         let (locked, kept, read) = future::join3(
             lock::seize(bastion, &held_for, &services, &known, &epochs),
-            record::create(bastion, &id, plan.kind, entries.clone()),
+            record::create(&bastion.hurried(), &id, plan.kind, entries.clone()),
             reads::least(bastion),
         )
         .await;
@@ -430,13 +440,13 @@ async fn take_over(
                 ));
             }
             Err(NotWritten::Full) => {
-                lock.release().await;
+                lock.give_up().await;
                 return Err(Refused::Trouble(
                     "its record has no room left: delete it when its work is judged".into(),
                 ));
             }
             Err(NotWritten::Fault(fault)) => {
-                lock.release().await;
+                lock.give_up().await;
                 return Err(fault.into());
             }
         }

@@ -97,6 +97,16 @@ impl Run {
         plan.flips.iter().find_map(|flip| reverted(estate, flip))
     }
 
+    /// Whether somebody with a later epoch wrote to a Service of `plan`, by what was seen.
+    pub(super) fn is_overtaken(&self, plan: &Plan) -> bool {
+        let is_later = |service: &crate::estate::Service| {
+            marks::epoch(&service.marks).is_some_and(|there| there > self.epoch(&service.name))
+        };
+        let services = &self.eyes.estate.services.value;
+        let mut flips = plan.flips.iter();
+        flips.any(|flip| services.get(&flip.service).is_some_and(is_later))
+    }
+
     /// Waits for something to see or the next tick; ends with the Lease.
     pub(super) async fn wait(&mut self, limit: Option<Instant>) -> Result<Woken, Ended> {
         self.believe()?;

@@ -557,3 +557,37 @@ fn p01_whoever_started_a_worker_may_be_killed_at_any_time() {
         });
     }
 }
+
+/// The times of everyday: what an operator has who sets none.
+const EVERYDAY: &str =
+    "[operations]\nlease = 60\nrenew = 10\ngive_up = 40\nmoved = 60\nwatch = 30\npatience = 600\n";
+
+#[test]
+#[ignore = "a Lease of 60 s takes its time: .ci/full"]
+fn p02_with_the_times_of_everyday_nobody_takes_over_for_a_minute_and_then_somebody_does() {
+    let stage = Stage::new("ops-everyday");
+    let dave = stage.operator_with("dave", EVERYDAY);
+    let erin = stage.operator_with("erin", EVERYDAY);
+    let trap = dave.relay.trap(Fate::HeldBefore, 2, Asked::is_flip);
+    let id = dave.detach(&CUTOVER);
+    trap.wait("the second flip");
+    dave.kill_worker();
+    let killed = std::time::Instant::now();
+    let orphaned = || erin.run(&["op", "list"]).out.contains("ORPHANED at flip");
+    assert!(!orphaned(), "it was renewed a moment ago");
+    erin.run(&CUTOVER).assert(6, &["is held by"]);
+    let limit = std::time::Duration::from_secs(90);
+    while !orphaned() {
+        assert!(killed.elapsed() < limit, "nobody is told");
+        std::thread::sleep(std::time::Duration::from_secs(1));
+    }
+    // The last renewal was 10 s ago at the most when it died.
+    assert!(killed.elapsed() > limit / 2, "{:?}", killed.elapsed());
+    erin.run(&["op", "adopt", &id])
+        .assert(0, &["done: GREEN is live"]);
+    drop(trap);
+    stage.await_live("green");
+    for service in SERVICES {
+        assert_eq!(stage.flips_to(service, &id).len(), 1);
+    }
+}

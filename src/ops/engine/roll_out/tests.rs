@@ -5,6 +5,15 @@ use crate::estate::{Condition, Delta, Ended as Ending, Image, Labels, Seen};
 
 /// One of two pods is ready, the other as `of` makes it.
 fn rolling(of: impl Fn(&mut Pod), change: impl Fn(&mut Deployment)) -> Progress {
+    let mut begun = Past {
+        is_late: Some(false),
+        ..Past::default()
+    };
+    since(&mut begun, of, change)
+}
+
+/// The same, with what was there before.
+fn since(past: &mut Past, of: impl Fn(&mut Pod), change: impl Fn(&mut Deployment)) -> Progress {
     let mut estate = Estate::new(scope(), None);
     let mut ill = pod("ill", "frontend", "green", false);
     of(&mut ill);
@@ -35,7 +44,7 @@ fn rolling(of: impl Fn(&mut Pod), change: impl Fn(&mut Deployment)) -> Progress 
         owners: Vec::new(),
     };
     change(&mut deployment);
-    progress(&estate, &deployment)
+    progress(&estate, &deployment, past)
 }
 
 fn waiting(reason: &'static str, restarts: u32) -> impl Fn(&mut Pod) {
@@ -58,7 +67,7 @@ fn waiting(reason: &'static str, restarts: u32) -> impl Fn(&mut Pod) {
 #[track_caller]
 fn fails(progress: Progress) -> String {
     match progress {
-        Progress::Failed(why) => why.to_string(),
+        Progress::Failed(why) | Progress::Stuck { why, .. } => why.to_string(),
         Progress::Waits(why) => panic!("it waits: {why}"),
         Progress::Settled => panic!("it is done"),
     }
@@ -68,7 +77,7 @@ fn fails(progress: Progress) -> String {
 fn waits(progress: Progress) -> String {
     match progress {
         Progress::Waits(why) => why.to_string(),
-        Progress::Failed(why) => panic!("it failed: {why}"),
+        Progress::Failed(why) | Progress::Stuck { why, .. } => panic!("it failed: {why}"),
         Progress::Settled => panic!("it is done"),
     }
 }
@@ -126,4 +135,34 @@ fn what_may_get_well_is_waited_for_with_its_reason() {
         pod.containers[0].image.name = "another:1".into();
     };
     assert!(waits(rolling(other, |_| ())).contains("ready 1/2"));
+}
+
+#[test]
+fn what_the_revision_before_left_says_nothing_of_this_one() {
+    // The same images, and another template: only its ReplicaSet tells them apart.
+    let stuck = |pod: &mut Pod| {
+        waiting("CrashLoopBackOff", 3)(pod);
+        pod.owner = Some("green-frontend-old".into());
+    };
+    let mut past = Past::default();
+    let Progress::Stuck { set, .. } = since(&mut past, stuck, |_| ()) else {
+        panic!("it is asked whose pod it is");
+    };
+    past.sets.extend(set);
+    assert!(waits(since(&mut past, stuck, |_| ())).contains("ready 1/2"));
+    // A deadline that was over before is no word about what it has now, until there is progress.
+    let late = |d: &mut Deployment| {
+        d.conditions.push(Condition {
+            kind: "Progressing".into(),
+            status: "False".into(),
+            reason: Some("ProgressDeadlineExceeded".into()),
+            message: Some("timed out".into()),
+            since: None,
+        });
+    };
+    let mut past = Past::default();
+    waits(since(&mut past, |_| (), late));
+    waits(since(&mut past, |_| (), late));
+    waits(since(&mut past, |_| (), |_| ()));
+    assert!(fails(since(&mut past, |_| (), late)).contains("timed out"));
 }

@@ -1,0 +1,77 @@
+//! Autoscalers that an operation holds: whose they are, and what somebody sets meanwhile.
+
+use serde_json::{Value, json};
+
+use crate::Bench;
+use crate::operator::{CUTOVER, wait};
+
+const SCALERS: &str = "/apis/autoscaling/v2/namespaces/production/horizontalpodautoscalers";
+const GREEN: &str = "digital-wall-green-frontend";
+const BLUE: &str = "digital-wall-blue-frontend";
+
+fn scaler(bench: &Bench, name: &str) -> Value {
+    bench.ask("GET", &format!("{SCALERS}/{name}"), None)
+}
+
+fn held(scaler: &Value) -> Option<&str> {
+    scaler["metadata"]["annotations"]["wheelhouse.dev/held"].as_str()
+}
+
+fn set_least(bench: &Bench, name: &str, least: u32) {
+    let patch = json!({"spec": {"minReplicas": least}});
+    bench.ask("PATCH", &format!("{SCALERS}/{name}"), Some(&patch));
+}
+
+#[test]
+fn i_5_what_somebody_sets_meanwhile_stays_and_another_environments_hold_is_left_alone() {
+    let bench = Bench::ready();
+    bench.dave.edit("watch = 2", "watch = 12");
+    for name in [GREEN, BLUE] {
+        set_least(&bench, name, 2);
+    }
+    // Held by an operation of an environment whose Deployments ours does not find, under a later epoch.
+    let theirs = r#"{"min":1,"to":4,"operation":"01jdsx0000abcdefghjkmnpqrs"}"#;
+    let pay = json!({
+        "metadata": {
+            "name": "pay", "annotations": {"wheelhouse.dev/held": theirs, "wheelhouse.dev/epoch": "99"},
+        },
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "pay"},
+            "minReplicas": 4, "maxReplicas": 9,
+        },
+    });
+    bench.ask("POST", SCALERS, Some(&pay));
+
+    let running = bench.dave.start(&CUTOVER);
+    wait("both to be held", || {
+        let is_held = |name| held(&scaler(&bench, name)).is_some();
+        (is_held(GREEN) && is_held(BLUE)).then_some(())
+    });
+    wait("the flip", || {
+        (bench.colours() == ["green", "green"]).then_some(())
+    });
+    // Load: somebody wants more, and nobody takes that back.
+    set_least(&bench, GREEN, 5);
+    let said = running.end();
+
+    said.assert(
+        0,
+        &[
+            "done: GREEN is live",
+            "minReplicas of digital-wall-green-frontend at 5, as somebody set it meanwhile (it had 2)",
+            "digital-wall-blue-frontend back at 2",
+        ],
+    );
+    for (name, least) in [(GREEN, 5), (BLUE, 2)] {
+        let after = scaler(&bench, name);
+        assert_eq!(
+            (held(&after), &after["spec"]["minReplicas"]),
+            (None, &json!(least))
+        );
+    }
+    let after = scaler(&bench, "pay");
+    assert_eq!(
+        (held(&after), &after["spec"]["minReplicas"]),
+        (Some(theirs), &json!(4))
+    );
+}
