@@ -247,6 +247,7 @@ pub(crate) mod tests {
                 last: None,
                 probe: None,
             }],
+            default_container: None,
             ports: crate::estate::Ports::default(),
         }
     }

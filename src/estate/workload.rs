@@ -176,6 +176,8 @@ pub struct Pod {
     pub owner: Option<Safe>,
     /// Init containers first, then containers, as in the spec.
     pub containers: Vec<Container>,
+    /// The container that the annotation `kubectl.kubernetes.io/default-container` names.
+    pub default_container: Option<Safe>,
     /// The named ports of its containers, those of init containers apart.
     pub ports: Ports,
 }
@@ -236,6 +238,16 @@ pub struct Ended {
     pub message: Option<Safe>,
 }
 
+/// What meshes call the proxies that they inject into pods: Istio, Linkerd, Consul (new and old), Kuma, Dapr.
+const INJECTED: [&str; 6] = [
+    "istio-proxy",
+    "linkerd-proxy",
+    "consul-dataplane",
+    "envoy-sidecar",
+    "kuma-sidecar",
+    "daprd",
+];
+
 impl Pod {
     /// Restarts of all its containers.
     pub fn restarts(&self) -> u32 {
@@ -255,9 +267,18 @@ impl Pod {
         self.labels.get("pod-template-hash")
     }
 
-    /// The first container that is no init container.
+    /// The container that the pod is there for: the one that its annotation names, as for `kubectl logs`; else
+    /// the first that no mesh is known to inject; else the first. Init containers never are.
+    ///
+    /// A mesh may put its proxy before the application's container (Linkerd does, Istio with
+    /// `holdApplicationUntilProxyStarts`): the first one's image would be the same in both colours.
     pub fn main_container(&self) -> Option<&Container> {
-        self.containers.iter().find(|c| !c.init)
+        let own = || self.containers.iter().filter(|c| !c.init);
+        let named = self.default_container.as_ref();
+        let named = named.and_then(|name| own().find(|c| c.name == *name));
+        named
+            .or_else(|| own().find(|c| !INJECTED.contains(&c.name.as_str())))
+            .or_else(|| own().next())
     }
 }
 
@@ -525,5 +546,36 @@ impl Keyed for Autoscaler {
 impl Keyed for Event {
     fn key(&self) -> &Safe {
         &self.name
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::super::pods::tests::pod;
+
+    #[test]
+    fn a_proxy_that_a_mesh_injects_is_not_what_a_pod_is_there_for() {
+        let mut pod = pod("a", "backend", "green", true);
+        let main = |pod: &super::Pod| pod.main_container().unwrap().name.to_string();
+        for mesh in ["linkerd-proxy", "istio-proxy"] {
+            let mut proxy = pod.containers.last().unwrap().clone();
+            proxy.name = mesh.into();
+            pod.containers.insert(0, proxy);
+            assert_eq!(main(&pod), "backend");
+        }
+        pod.containers[0].name = "cache".into();
+        assert_eq!(main(&pod), "cache");
+        pod.default_container = Some("backend".into());
+        assert_eq!(main(&pod), "backend");
+        pod.containers[2].init = true;
+        assert_eq!(
+            main(&pod),
+            "cache",
+            "named, but no more than an init container"
+        );
+        pod.containers
+            .retain(|c| c.name.as_str() == "linkerd-proxy");
+        assert_eq!(main(&pod), "linkerd-proxy", "a gateway is nothing else");
     }
 }

@@ -104,6 +104,21 @@ async fn a_pod_is_read_with_what_keeps_it_from_being_ready() {
 }
 
 #[tokio::test]
+async fn the_application_is_told_from_the_proxy_that_a_mesh_put_before_it() {
+    let mut meshed = pod("a");
+    let proxy = json!({"name": "linkerd-proxy", "image": "cr.l5d.io/linkerd/proxy:2.14"});
+    let containers = meshed["spec"]["containers"].as_array_mut().unwrap();
+    containers.insert(0, proxy);
+    let read = one_pod(meshed.clone()).await;
+    assert_eq!(web(&read).image.tag(), "1");
+    meshed["metadata"]["annotations"] = json!({"kubectl.kubernetes.io/default-container": "late"});
+    let late = json!({"name": "late", "image": "o/late:7"});
+    let containers = meshed["spec"]["containers"].as_array_mut().unwrap();
+    containers.push(late);
+    assert_eq!(web(&one_pod(meshed).await).image.tag(), "7");
+}
+
+#[tokio::test]
 async fn an_evicted_and_an_unschedulable_pod_say_why() {
     let mut evicted = pod("a");
     evicted["status"] = json!({"phase": "Failed", "reason": "Evicted", "message": "low on memory",

@@ -105,6 +105,7 @@ pub fn pod(colour: &str, part: &str, suffix: &str, age: i64) -> Pod {
             last: None,
             probe: Some("GET /ready :8000 every 5s".into()),
         }],
+        default_container: None,
         ports: [("http".into(), 8000)].into_iter().collect(),
     }
 }

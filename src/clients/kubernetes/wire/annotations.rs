@@ -1,4 +1,4 @@
-//! The annotations that are kept: ours, and those that tell whose an object is.
+//! The annotations that are kept: ours, and those that tell whose an object is, or which container a pod is for.
 //!
 //! All others are skipped unread, whatever their size: a Deployment may carry its whole manifest in one.
 
@@ -14,6 +14,7 @@ use crate::estate::{Labels, Safe, mark};
 pub(super) struct Annotations {
     pub(super) revision: Option<Safe>,
     pub(super) helm_release: Option<Safe>,
+    pub(super) default_container: Option<Safe>,
     /// What Argo CD calls the object, the application first.
     tracking: Option<Safe>,
     /// Whether any annotation is Argo CD's.
@@ -45,6 +46,7 @@ impl<'de> Visitor<'de> for Reading {
             match key {
                 Key::Revision => kept.revision = map.next_value()?,
                 Key::HelmRelease => kept.helm_release = map.next_value()?,
+                Key::DefaultContainer => kept.default_container = map.next_value()?,
                 Key::Tracking => kept.tracking = map.next_value()?,
                 Key::Mark(key) => {
                     if let Some(value) = map.next_value::<Option<Safe>>()? {
@@ -64,6 +66,7 @@ impl<'de> Visitor<'de> for Reading {
 enum Key {
     Revision,
     HelmRelease,
+    DefaultContainer,
     Tracking,
     Mark(Safe),
     Other { is_argos: bool },
@@ -88,6 +91,7 @@ impl Visitor<'_> for KeyReading {
         Ok(match key {
             "deployment.kubernetes.io/revision" => Key::Revision,
             "meta.helm.sh/release-name" => Key::HelmRelease,
+            "kubectl.kubernetes.io/default-container" => Key::DefaultContainer,
             "argocd.argoproj.io/tracking-id" => Key::Tracking,
             key if key.starts_with(mark::PREFIX) => Key::Mark(key.into()),
             key => Key::Other {

@@ -135,7 +135,8 @@ impl Projected for Pod {
         wire.metadata.take().unwrap_or_default()
     }
 
-    fn project(meta: Meta, wire: WirePod) -> Option<Self> {
+    fn project(mut meta: Meta, wire: WirePod) -> Option<Self> {
+        let annotations = meta.annotations.take().unwrap_or_default();
         let spec = wire.spec.unwrap_or_default();
         let status = wire.status.unwrap_or_default();
         let conditions = status.conditions.unwrap_or_default();
@@ -169,6 +170,7 @@ impl Projected for Pod {
                 .filter(|gate| !condition(gate).is_some_and(is_true))
                 .collect(),
             containers,
+            default_container: annotations.default_container,
             ports,
         })
     }
@@ -179,6 +181,7 @@ impl Projected for Pod {
         interner.text(&mut self.phase);
         interner.maybe(&mut self.node);
         interner.maybe(&mut self.owner);
+        interner.maybe(&mut self.default_container);
         interner.maybe(&mut self.reason);
         interner.maybe(&mut self.unschedulable);
         for container in &mut self.containers {

@@ -72,6 +72,23 @@ fn i_30_a_rollback_does_not_bring_live_what_was_deployed_since_traffic_left() {
 }
 
 #[test]
+fn i_30_a_meshs_proxy_before_the_application_hides_nothing_of_what_was_deployed() {
+    let meshed = |has: &str| {
+        let mut parts = after_a_cutover(&["v1"], has);
+        for pod in &mut parts.pods {
+            let mut proxy = pod.containers[0].clone();
+            proxy.name = "linkerd-proxy".into();
+            proxy.image = Image::named("cr.l5d.io/linkerd/proxy:2.14".into());
+            pod.containers.insert(0, proxy);
+        }
+        asked(Rollback, parts)
+    };
+    assert!(meshed("v1").is_ok());
+    let why = meshed("v9").unwrap_err().why;
+    assert!(why.contains("it runs v9"), "{why}");
+}
+
+#[test]
 fn i_30_what_was_deployed_to_the_idle_colour_and_never_took_traffic_is_no_way_back() {
     let with = |what: &str, to: &str, has_flipped: bool| {
         let mut parts = parts();
