@@ -17,6 +17,9 @@ use crate::estate::{Fault, FaultKind, Labels, Safe};
 /// Series of a chart that are kept: more cannot be told apart.
 const SERIES: usize = 20;
 
+/// What is said of an answer that calls itself partial and says no more.
+const PARTIAL: &str = "some of its stores did not answer";
+
 /// Every answer.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -27,6 +30,9 @@ pub(super) struct Answer<T> {
     error: Option<String>,
     #[serde(default, deserialize_with = "nullable")]
     warnings: Vec<String>,
+    /// A cluster of VictoriaMetrics says it beside the data when some of its stores did not answer.
+    #[serde(default)]
+    is_partial: Value,
 }
 
 #[derive(Deserialize)]
@@ -130,7 +136,9 @@ impl<T> Answer<T> {
     /// The data and the warnings, or the error that came with a 200. Its `infos` are advice on how a query is written:
     /// nothing is missing, and no gate is unknown for one.
     fn open(self, site: &str) -> std::result::Result<(T, Vec<Safe>), Fault> {
-        let warnings = self.warnings.iter().map(|w| named(site, w)).collect();
+        let partial = (self.is_partial == Value::Bool(true)).then_some(PARTIAL);
+        let warnings = self.warnings.iter().map(String::as_str).chain(partial);
+        let warnings = warnings.map(|w| named(site, w)).collect();
         match (self.status.as_deref(), self.data) {
             (Some("success") | None, Some(data)) if self.error.is_none() => Ok((data, warnings)),
             _ => {
@@ -412,5 +420,21 @@ mod tests {
         let answer: Answer<Result> = serde_json::from_str(text).unwrap();
         let measured = answer.measured("p").unwrap();
         assert_eq!(measured.warnings, [Safe::new("p: no store")]);
+    }
+
+    #[test]
+    fn an_answer_that_calls_itself_partial_is_not_the_whole() {
+        let warnings = |partial: &str| {
+            let text = format!(
+                r#"{{"status":"success",{partial}"data":{{"resultType":"vector","result":[]}}}}"#
+            );
+            let answer: Answer<Result> = serde_json::from_str(&text).unwrap();
+            answer.measured("vm").unwrap().warnings
+        };
+        let said = [Safe::new("vm: some of its stores did not answer")];
+        assert_eq!(warnings(r#""isPartial":true,"#), said);
+        for whole in ["", r#""isPartial":false,"#, r#""isPartial":null,"#] {
+            assert_eq!(warnings(whole), []);
+        }
     }
 }
