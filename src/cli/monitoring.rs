@@ -16,6 +16,7 @@ pub fn target(environment: &Environment) -> Option<alerts::Target> {
         prometheus: Some(reach(&prometheus.address)),
         alertmanager: environment.alertmanager.as_ref().map(reach),
         belongs: belongs.map(|(k, v)| (Safe::new(k), Safe::new(v))).collect(),
+        watchdog: prometheus.watchdog.as_deref().map(Safe::new),
         queries: gates.asked().cloned().collect(),
         // Without a switch nothing is cut over.
         colours: (environment.traffic.iter())

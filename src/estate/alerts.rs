@@ -179,11 +179,21 @@ pub enum AlertsSeen {
     Read(Reading),
 }
 
+/// The label that says in whose namespace something is.
+const NAMESPACE: &str = "namespace";
+
 impl RulesSeen {
     /// Leaves out the alerts of other environments; every rule stays, for its health. `ours` are the labels
     /// that tie alerts to the environment.
-    pub fn keep(&mut self, ours: &Labels) {
+    ///
+    /// The `watchdog` proves that Prometheus lives, in whatever namespace its rule is kept (OpenShift gives it
+    /// `namespace="openshift-monitoring"`). That of another cluster proves nothing: its other labels must be ours.
+    pub fn keep(&mut self, ours: &Labels, watchdog: Option<&Safe>) {
+        let anywhere = ours.iter().filter(|(key, _)| key.as_str() != NAMESPACE);
+        let anywhere: Labels = anywhere.cloned().collect();
         for rule in &mut self.rules {
+            let is_watchdog = Some(&rule.name) == watchdog;
+            let ours = if is_watchdog { &anywhere } else { ours };
             rule.alerts.retain(|alert| belongs(&alert.labels, ours));
         }
     }
@@ -663,5 +673,32 @@ mod tests {
         let (is_alive, skew) = told(&mut estate, 1_500);
         assert!(!is_alive, "evaluated 500 s ago by its own clock");
         assert!(skew.is_some_and(|it| it.contains("490 s ahead of")));
+    }
+
+    #[test]
+    fn m01_the_watchdog_lives_in_any_namespace_and_in_no_other_cluster() {
+        let scope = AlertScope {
+            watchdog: Some("Watchdog".into()),
+            ..AlertScope::default()
+        };
+        let alive = |namespace: &str, cluster: &str| {
+            let mut own = alert("none", true);
+            own.labels = (own.labels)
+                .with(&"namespace".into(), &namespace.into())
+                .with(&"cluster".into(), &cluster.into());
+            let mut all = RulesSeen {
+                rules: vec![rule("Watchdog", vec![own.clone()]), rule("X", vec![own])],
+                ..RulesSeen::default()
+            };
+            let ours = [("namespace", "shop"), ("cluster", "eu")];
+            let ours = ours.map(|(key, value)| (key.into(), value.into()));
+            all.keep(&ours.into_iter().collect(), scope.watchdog.as_ref());
+            let alerts = seen(scope.clone(), all.rules);
+            (alerts.is_alive(at(1_010)), alerts.views().len())
+        };
+        assert_eq!(alive("shop", "eu"), (Verdict::Ok, 1));
+        assert_eq!(alive("openshift-monitoring", "eu"), (Verdict::Ok, 0));
+        let (verdict, _) = alive("openshift-monitoring", "us");
+        assert!(matches!(verdict, Verdict::Unknown(_)));
     }
 }

@@ -138,7 +138,7 @@ impl Monitoring {
     async fn rules(&self, bastion: &Bastion) -> Vec<AlertsSeen> {
         vec![match self.answer(bastion, Question::Rules).await {
             Ok(Answer::Rules(mut rules)) => {
-                rules.keep(&self.belongs);
+                rules.keep(&self.belongs, self.scope.watchdog.as_ref());
                 AlertsSeen::Rules(rules)
             }
             Ok(_) => AlertsSeen::RulesFailed(misfit()),

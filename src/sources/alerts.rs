@@ -47,6 +47,8 @@ pub struct Target {
     /// The labels that tie alerts and targets to the environment. One that carries another value
     /// belongs elsewhere; one that lacks the label concerns everybody, and is shown.
     pub belongs: Labels,
+    /// The alert that always fires while monitoring is alive.
+    pub watchdog: Option<Safe>,
     /// Queries that are gates.
     pub queries: Vec<Query>,
     /// The colours that those are asked about: either may be the next to get traffic.
@@ -96,6 +98,7 @@ pub async fn run_at(
         pace,
         shared,
         belongs: target.belongs,
+        watchdog: target.watchdog,
         queries: target.queries,
         colours: target.colours,
         interval: Duration::from_secs(target.interval_s),
@@ -159,6 +162,7 @@ struct Asking {
     pace: Pace,
     shared: Shared,
     belongs: Labels,
+    watchdog: Option<Safe>,
     queries: Vec<Query>,
     colours: Vec<Safe>,
     interval: Duration,
@@ -176,7 +180,7 @@ impl Asking {
             let pause = self.pause(&mut backoff, answer.as_ref().err());
             let seen = match answer {
                 Ok(mut rules) => {
-                    rules.keep(&self.belongs);
+                    rules.keep(&self.belongs, self.watchdog.as_ref());
                     let fires = firing(&rules);
                     if std::mem::replace(&mut fired, fires) != fired {
                         self.turned.notify_one();

@@ -275,6 +275,14 @@ async fn alerts_of_another_environment_are_left_out_and_those_of_all_are_kept() 
                 &[alert("Theirs", "firing", &json!({"namespace": "staging"}))],
             ),
             rule("Everybodys", &[alert("Everybodys", "firing", &json!({}))]),
+            rule(
+                "Watchdog",
+                &[alert(
+                    "Watchdog",
+                    "firing",
+                    &json!({"namespace": "openshift-monitoring"}),
+                )],
+            ),
         ]),
         _ => success(&json!({"activeTargets": [
             {"labels": {"namespace": "staging", "job": "j", "instance": "i"}, "health": "down"}
@@ -285,9 +293,10 @@ async fn alerts_of_another_environment_are_left_out_and_those_of_all_are_kept() 
         belongs: [("namespace".into(), "production".into())]
             .into_iter()
             .collect(),
+        watchdog: Some("Watchdog".into()),
         ..prometheus(&server)
     };
-    let mut source = Source::start(target, None);
+    let mut source = Source::start(target, Some("Watchdog"));
     source
         .until(|alerts| has_rules(alerts) && alerts.targets.listed)
         .await;
@@ -300,9 +309,11 @@ async fn alerts_of_another_environment_are_left_out_and_those_of_all_are_kept() 
     assert_eq!(names, ["Everybodys", "Ours"]);
     assert_eq!(
         source.alerts.rules.value.rules.len(),
-        3,
+        4,
         "every rule stays, for its health"
     );
+    let now = source.alerts.rules.value.server.unwrap();
+    assert_eq!(source.alerts.is_alive(now), Verdict::Ok);
     assert!(source.alerts.targets.value.down.is_empty());
 }
 

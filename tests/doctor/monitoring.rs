@@ -97,6 +97,25 @@ async fn an_alertmanager_under_a_path_prefix_is_asked_for_it() {
 }
 
 #[tokio::test]
+async fn m01_a_watchdog_of_any_namespace_counts_and_one_of_another_cluster_does_not() {
+    for (label, verdict) in [("namespace", "OK"), ("cluster", "UNKNOWN")] {
+        let elsewhere = move |asked: &super::server::Asked| {
+            let mut all = all_rules(&[]);
+            let alerts = &mut all["data"]["groups"][0]["rules"][0]["alerts"];
+            alerts[0]["labels"][label] = json!("elsewhere");
+            (asked.path == RULES).then(|| said(all))
+        };
+        let world = World::new(elsewhere).await;
+        let ours = "[environment.prometheus]\nmatch = { namespace = \"shop\", cluster = \"eu\" }\n";
+        let before = "[environment.traffic]";
+        let told = world.doctor_with(|text| text.replace(before, &format!("{ours}{before}")));
+        told.await
+            .check("production", "watchdog", "")
+            .says(verdict, &[]);
+    }
+}
+
+#[tokio::test]
 async fn m01_a_watchdog_that_does_not_fire_and_rules_that_are_none_are_unknown() {
     let told = told(at(RULES, || success(json!({"groups": []})))).await;
     told.check("production", "watchdog", "")

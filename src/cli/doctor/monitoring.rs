@@ -13,7 +13,7 @@ use crate::clients::kubernetes::Cluster;
 use crate::clients::prometheus::Prometheus;
 use crate::estate::alerts::{AlertScope, Alerts, AlertsSeen, RulesSeen};
 use crate::estate::chart::Measured;
-use crate::estate::{Fault, FaultKind, Moment, Safe, Verdict};
+use crate::estate::{Fault, FaultKind, Labels, Moment, Safe, Verdict};
 use crate::sources::alerts;
 
 /// Rules and alerts that are named one by one.
@@ -28,7 +28,7 @@ pub(super) async fn findings(
 ) -> Vec<Finding> {
     let prometheus = async {
         match &target.prometheus {
-            Some(it) => prometheus(it, scope, cluster, limit).await,
+            Some(it) => prometheus(it, &target.belongs, scope, cluster, limit).await,
             None => Vec::new(),
         }
     };
@@ -43,8 +43,10 @@ pub(super) async fn findings(
     all
 }
 
+/// Prometheus, whose alerts belong here by the labels `ours`.
 async fn prometheus(
     target: &Target,
+    ours: &Labels,
     scope: &AlertScope,
     cluster: Option<&Cluster>,
     limit: Duration,
@@ -80,7 +82,7 @@ async fn prometheus(
     };
     findings.push(clock_of(&rules, now));
     findings.extend(rule_findings(&rules));
-    findings.push(watchdog(rules.clone(), scope, now));
+    findings.push(watchdog(rules.clone(), ours, scope, now));
     findings.push(query(&time));
     for (label, seen) in labels.iter().zip(seen) {
         findings.push(label_finding(label, seen, &rules));
@@ -183,8 +185,10 @@ fn rule_findings(seen: &RulesSeen) -> Vec<Finding> {
     findings
 }
 
-fn watchdog(rules: RulesSeen, scope: &AlertScope, now: Timestamp) -> Finding {
+/// Whether monitoring is alive, as the cockpit judges it: what fires elsewhere does not count.
+fn watchdog(mut rules: RulesSeen, ours: &Labels, scope: &AlertScope, now: Timestamp) -> Finding {
     let at = rules.server.unwrap_or(now);
+    rules.keep(ours, scope.watchdog.as_ref());
     let mut alerts = Alerts::new(scope.clone());
     alerts.apply(AlertsSeen::Rules(rules), Moment(0));
     let advice = match &scope.watchdog {
