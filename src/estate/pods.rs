@@ -18,7 +18,7 @@ pub struct Group {
 /// What a group adds up to.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Tally {
-    /// Pods that are not finished.
+    /// Pods that are not over: neither finished nor replaced.
     pub pods: u32,
     /// Those that are ready and not going.
     pub ready: u32,
@@ -29,12 +29,12 @@ pub struct Tally {
     pub images: BTreeMap<Image, u32>,
 }
 
-/// In which order pods are listed: trouble first, finished ones last.
+/// In which order pods are listed: trouble first, last what is finished or was replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     Trouble,
     Fine,
-    Finished,
+    Over,
 }
 
 /// Counts and order over a table of pods, kept up to date one change at a time.
@@ -61,7 +61,7 @@ impl Entry {
     fn of(pod: &Pod, scope: &Scope) -> Self {
         let ready = pod.ready && pod.deleting.is_none();
         let rank = match () {
-            () if pod.is_finished() => Rank::Finished,
+            () if pod.is_finished() || pod.is_replaced() => Rank::Over,
             () if ready => Rank::Fine,
             () => Rank::Trouble,
         };
@@ -97,7 +97,7 @@ impl PodIndex {
 
     fn insert(&mut self, pod: &Pod, scope: &Scope) {
         let entry = Entry::of(pod, scope);
-        if entry.rank != Rank::Finished {
+        if entry.rank != Rank::Over {
             let tally = self.tallies.entry(entry.group).or_default();
             tally.pods += 1;
             tally.ready += u32::from(entry.ready);
@@ -123,7 +123,7 @@ impl PodIndex {
         self.trouble -= usize::from(entry.rank == Rank::Trouble);
         self.order
             .remove(&(entry.rank, entry.group, pod.name.clone()));
-        if entry.rank == Rank::Finished {
+        if entry.rank == Rank::Over {
             return;
         }
         let Some(tally) = self.tallies.get_mut(&entry.group) else {
@@ -155,7 +155,7 @@ impl PodIndex {
         self.tallies.get(&group)
     }
 
-    /// All pods by name: trouble first, then by workload, colour and name, finished ones last.
+    /// All pods by name: trouble first, then by workload, colour and name, last those that are over.
     pub fn ordered(&self) -> impl DoubleEndedIterator<Item = &Safe> {
         self.order.iter().map(|(_, _, name)| name)
     }
@@ -291,5 +291,38 @@ pub(crate) mod tests {
         let order: Vec<_> = index.ordered().map(Safe::as_str).collect();
         assert_eq!(order, ["z", "a"]);
         assert_eq!(index.trouble(), 1);
+    }
+
+    #[test]
+    fn a_pod_that_was_evicted_and_replaced_is_listed_last_and_counts_nowhere() {
+        let (mut table, mut index) = (Table::default(), PodIndex::default());
+        let mut evicted = pod("a", "frontend", "blue", false);
+        evicted.phase = "Failed".into();
+        evicted.reason = Some("Evicted: low on memory".into());
+        evicted.containers[0].image.name = "ghcr.io/acme/frontend:old".into();
+        let mut job = evicted.clone();
+        (job.name, job.uid) = ("c".into(), "uid-c".into());
+        let hash = ("pod-template-hash".into(), "6f".into());
+        evicted.labels = evicted.labels.with(&hash.0, &hash.1);
+        let pods = vec![evicted, pod("b", "frontend", "blue", true)];
+        table.apply(Delta::Page(pods), |t, turn| index.turn(t, &turn, &scope()));
+        let order = |index: &PodIndex| -> Vec<String> {
+            index.ordered().map(ToString::to_string).collect()
+        };
+        assert_eq!(
+            (order(&index), index.trouble()),
+            (vec!["b".into(), "a".into()], 0)
+        );
+        let blue = Group {
+            workload: Some(0),
+            colour: Some(0),
+        };
+        let tally = index.tally(blue).unwrap();
+        assert_eq!((tally.pods, tally.ready, tally.images.len()), (1, 1, 1));
+        // Nobody makes another of one that no ReplicaSet made.
+        table.apply(Delta::Page(vec![job]), |t, turn| {
+            index.turn(t, &turn, &scope())
+        });
+        assert_eq!((order(&index)[0].as_str(), index.trouble()), ("c", 1));
     }
 }

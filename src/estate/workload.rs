@@ -262,6 +262,12 @@ impl Pod {
         self.phase.as_str() == "Succeeded"
     }
 
+    /// Whether it stopped for good (evicted, its node shut down or out of room) and its ReplicaSet made another in
+    /// its place: it runs nothing, and stays listed until it is collected.
+    pub fn is_replaced(&self) -> bool {
+        self.phase.as_str() == "Failed" && self.template_hash().is_some()
+    }
+
     /// Which revision of its workload it is: the label `pod-template-hash`.
     pub fn template_hash(&self) -> Option<&Safe> {
         self.labels.get("pod-template-hash")

@@ -310,6 +310,7 @@ fn pod_line(
         Some(why) if matches!(why.short.as_str(), "terminating" | "starting" | "pending") => {
             Mark::Waiting
         }
+        Some(_) if pod.is_replaced() => Mark::Dot,
         Some(_) => Mark::Bad,
         None if pod.is_finished() => Mark::Dot,
         None => Mark::Ok,

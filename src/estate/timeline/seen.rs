@@ -100,7 +100,8 @@ fn warnings(estate: &Estate, causes: &Causes, left_out: &mut usize) -> Vec<Happe
     };
     let is_over = |event: &&Event| {
         let pod = estate.pods.value.get(&event.object);
-        pod.is_none_or(|pod| pod.uid != event.object_uid || pod.ready || pod.is_finished())
+        let is_over = |pod: &Pod| pod.ready || pod.is_finished() || pod.is_replaced();
+        pod.is_none_or(|pod| pod.uid != event.object_uid || is_over(pod))
     };
     let events = estate.events.value.iter().filter(is_ours).filter(is_over);
     let dated = events.filter_map(|event| Some((event.last?, event)));

@@ -727,13 +727,14 @@ fn others(estate: &Estate, switch: &TrafficSwitch) -> Vec<Safe> {
     words
 }
 
-/// What runs in each colour; a pod that goes just now does not count.
+/// What runs in each colour; a pod that goes just now does not count, nor one that is dead and was replaced.
 pub(super) fn images(estate: &Estate, to: usize) -> Vec<ImageChange> {
     let switch = estate.scope.traffic.as_ref();
     let words = |workload: &crate::estate::WorkloadScope, colour: usize| {
         let is_of = |pod: &&Pod| {
             let there = switch.and_then(|switch| switch.colour_of(&pod.labels));
-            workload.labels.selects(&pod.labels) && there == Some(colour) && pod.deleting.is_none()
+            let is_there = workload.labels.selects(&pod.labels) && there == Some(colour);
+            is_there && pod.deleting.is_none() && !pod.is_replaced()
         };
         let pods = estate.pods.value.iter().filter(is_of);
         let one = |pod: &Pod| {

@@ -89,6 +89,27 @@ fn i_30_a_meshs_proxy_before_the_application_hides_nothing_of_what_was_deployed(
 }
 
 #[test]
+fn i_30_a_pod_that_was_evicted_and_replaced_says_nothing_of_what_runs_there() {
+    let mut parts = after_a_cutover(&["v1"], "v1");
+    let blue = parts
+        .pods
+        .iter()
+        .find(|p| p.name.as_str() == "blue-frontend");
+    let mut evicted = blue.unwrap().clone();
+    (evicted.name, evicted.uid) = ("blue-old".into(), "uid-blue-old".into());
+    evicted.labels = (evicted.labels).with(&"pod-template-hash".into(), &"6f".into());
+    evicted.containers[0].image = Image::named("shop/wall:v0".into());
+    evicted.ready = false;
+    evicted.phase = "Failed".into();
+    evicted.reason = Some("Evicted: low on memory".into());
+    parts.pods.push(evicted);
+    let estate = parts.estate();
+    assert!(!estate.colour_view(Some(0)).is_mixed());
+    let plan = check(&request(Rollback), &estate, now(AT)).unwrap();
+    assert_eq!(plan.to.as_str(), "blue");
+}
+
+#[test]
 fn i_30_what_was_deployed_to_the_idle_colour_and_never_took_traffic_is_no_way_back() {
     let with = |what: &str, to: &str, has_flipped: bool| {
         let mut parts = parts();
