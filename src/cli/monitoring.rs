@@ -2,20 +2,20 @@
 
 use crate::clients::http::{Bearer, Reach, Target};
 use crate::config::{self, Address, Environment, Reference, Replica};
-use crate::estate::Safe;
 use crate::estate::alerts::AlertScope;
 use crate::estate::gates::{DRAINING, Fit, GateScope, Query, Quiet, Traffic};
+use crate::estate::{Labels, Safe};
 use crate::ops::monitoring::Monitors;
 use crate::sources::alerts;
 
 /// What is asked for an environment; none where it has no Prometheus.
 pub fn target(environment: &Environment) -> Option<alerts::Target> {
     let prometheus = environment.prometheus.as_ref()?;
-    let (belongs, gates) = (prometheus.belongs.iter(), gates(&environment.gates));
+    let gates = gates(&environment.gates);
     Some(alerts::Target {
         prometheus: Some(reach(&prometheus.address)),
         alertmanager: environment.alertmanager.as_ref().map(reach),
-        belongs: belongs.map(|(k, v)| (Safe::new(k), Safe::new(v))).collect(),
+        belongs: belongs(prometheus),
         watchdog: prometheus.watchdog.as_deref().map(Safe::new),
         queries: gates.asked().cloned().collect(),
         // Without a switch nothing is cut over.
@@ -34,6 +34,7 @@ pub fn scope(environment: &Environment) -> Option<AlertScope> {
         colour_label: Some(Safe::new(&prometheus.colour_label)),
         service_label: Some(Safe::new(&prometheus.service_label)),
         alertmanager: environment.alertmanager.as_ref().map(named),
+        belongs: belongs(prometheus),
         gates: gates(&environment.gates),
     })
 }
@@ -45,8 +46,15 @@ pub fn monitors(environment: &Environment) -> Option<Monitors> {
         scope: scope(environment)?,
         prometheus: asked.prometheus?,
         alertmanager: asked.alertmanager,
-        belongs: asked.belongs,
     })
+}
+
+/// The labels that tie alerts, targets and rules to the environment.
+fn belongs(prometheus: &config::Prometheus) -> Labels {
+    let pairs = prometheus.belongs.iter();
+    pairs
+        .map(|(key, value)| (Safe::new(key), Safe::new(value)))
+        .collect()
 }
 
 /// Which alerts and queries are gates.

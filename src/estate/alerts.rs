@@ -61,6 +61,9 @@ pub struct AlertScope {
     pub service_label: Option<Safe>,
     /// Where Alertmanager is, by configuration; none where none is.
     pub alertmanager: Option<Safe>,
+    /// The labels that tie alerts and rules to the environment.
+    #[serde(default)]
+    pub belongs: Labels,
     /// Which alerts and queries are gates.
     #[serde(default)]
     pub gates: GateScope,
@@ -203,6 +206,16 @@ impl RulesSeen {
 /// elsewhere; one that lacks the label concerns everybody.
 pub fn belongs(labels: &Labels, ours: &Labels) -> bool {
     (ours.iter()).all(|(key, value)| labels.get(key).is_none_or(|has| has == value))
+}
+
+impl Rule {
+    /// Whether the labels that it gives to each of its alerts say that those belong elsewhere than `ours`. A label that
+    /// is a template (`{{ $labels.namespace }}`) tells that of no alert before it is there.
+    pub fn is_elsewhere(&self, ours: &Labels) -> bool {
+        let is_fixed = |value: &Safe| !value.contains("{{");
+        let fixed = self.labels.iter().filter(|(_, value)| is_fixed(value));
+        !belongs(&fixed.cloned().collect(), ours)
+    }
 }
 
 /// How an alert is to be read.
@@ -357,12 +370,22 @@ impl Alerts {
 
     /// Rules that cannot be evaluated: nothing fires of them, whatever is wrong.
     pub fn broken(&self) -> Option<Safe> {
-        let mut broken = (self.rules.value.rules.iter()).filter(|r| r.health.as_str() == "err");
-        let first = broken.next()?;
-        let why = first.error.as_ref().map_or("", |why| why.as_str());
-        let more = more(broken.count());
-        let said = format!("rule {} cannot be evaluated{more}: {why}", first.name);
-        Some(Safe::new(&said))
+        let rules = self.rules.value.rules.iter();
+        unevaluated(rules.filter(|rule| !self.is_elsewhere(rule)), "rule")
+    }
+
+    /// The same of rules that belong elsewhere: their alerts would be another environment's.
+    pub fn broken_elsewhere(&self) -> Option<Safe> {
+        let rules = self.rules.value.rules.iter();
+        unevaluated(
+            rules.filter(|rule| self.is_elsewhere(rule)),
+            "another's rule",
+        )
+    }
+
+    /// Whether the alerts of a rule belong elsewhere, as far as its own labels tell.
+    pub fn is_elsewhere(&self, rule: &Rule) -> bool {
+        rule.is_elsewhere(&self.scope.belongs)
     }
 
     /// Targets that are down, or why they are not known: what is not scraped fires nothing either.
@@ -442,6 +465,16 @@ impl Estate {
 
 /// Prometheus' clock is told in whole seconds, and an answer takes its time: less than this is no skew worth a word.
 const SKEW_SHOWN_S: i64 = 30;
+
+/// Those of `rules` that cannot be evaluated, in words.
+fn unevaluated<'a>(rules: impl Iterator<Item = &'a Rule>, called: &str) -> Option<Safe> {
+    let mut broken = rules.filter(|rule| rule.health.as_str() == "err");
+    let first = broken.next()?;
+    let why = first.error.as_ref().map_or("", |why| why.as_str());
+    let more = more(broken.count());
+    let said = format!("{called} {} cannot be evaluated{more}: {why}", first.name);
+    Some(Safe::new(&said))
+}
 
 fn more(count: usize) -> String {
     match count {
@@ -700,5 +733,19 @@ mod tests {
         assert_eq!(alive("openshift-monitoring", "eu"), (Verdict::Ok, 0));
         let (verdict, _) = alive("openshift-monitoring", "us");
         assert!(matches!(verdict, Verdict::Unknown(_)));
+    }
+
+    #[test]
+    fn a_rule_belongs_elsewhere_only_where_a_label_of_its_own_says_so_for_certain() {
+        let ours = [("namespace".into(), "shop".into())].into_iter().collect();
+        let is_elsewhere = |label: Option<&str>| {
+            let mut rule = rule("X", Vec::new());
+            let label = label.map(|it| ("namespace".into(), it.into()));
+            rule.labels = label.into_iter().collect();
+            rule.is_elsewhere(&ours)
+        };
+        assert!(is_elsewhere(Some("billing")));
+        let may_be_ours = [None, Some("shop"), Some("{{ $labels.exported_namespace }}")];
+        assert!(!may_be_ours.into_iter().any(is_elsewhere));
     }
 }

@@ -45,12 +45,12 @@ impl Estate {
         checks
     }
 
-    /// The gravest of all checks; feeds that health does not hang on may be away, and a target that is down is told
-    /// and is no verdict: it may be anybody's.
+    /// The gravest of all checks; feeds that health does not hang on may be away. A target that is down is told and is
+    /// no verdict: it may be anybody's; nor is a rule that belongs elsewhere.
     pub fn verdict(&self, now: Now) -> Verdict {
         let vital = |check: &Check| match check.name {
             "feed" => VITAL.iter().any(|k| k.plural() == check.of.as_str()),
-            name => name != "targets",
+            name => !matches!(name, "targets" | "rules elsewhere"),
         };
         let checks = self.checks(now).into_iter().filter(vital);
         checks.map(|c| c.verdict).fold(Verdict::Ok, Verdict::and)
@@ -147,8 +147,10 @@ impl Estate {
         }
         let unknown = |why: Option<Safe>| why.map(Verdict::Unknown);
         let rules = unknown(alerts.broken());
+        let elsewhere = unknown(alerts.broken_elsewhere());
         let targets = unknown(alerts.unscraped());
         checks.extend(rules.map(|it| check("rules", name, it)));
+        checks.extend(elsewhere.map(|it| check("rules elsewhere", name, it)));
         checks.extend(targets.map(|it| check("targets", name, it)));
         checks
     }
@@ -409,6 +411,8 @@ pub(crate) mod tests {
         };
         let mut broken = rule.clone();
         (broken.health, broken.error) = ("err".into(), Some("too many samples".into()));
+        let mut foreign = broken.clone();
+        foreign.labels = labels(&[("namespace", "billing")]);
         let fault = Fault {
             kind: FaultKind::Unreachable,
             what: "refused".into(),
@@ -424,6 +428,7 @@ pub(crate) mod tests {
             let mut estate = whole(BLUE, 1, &["bf"]);
             let mut alerts = Alerts::new(AlertScope {
                 alertmanager: Some("am:9093".into()),
+                belongs: labels(&[("namespace", "shop")]),
                 ..AlertScope::default()
             });
             alerts.apply(rules(&rule, &[]), now(0).at);
@@ -461,6 +466,11 @@ pub(crate) mod tests {
                 rules(&broken, &[]),
                 "rules: rule Latency cannot be evaluated: too many samples",
                 true,
+            ),
+            (
+                rules(&foreign, &[]),
+                "rules elsewhere: another's rule Latency cannot be evaluated: too many samples",
+                false,
             ),
             (
                 AlertsSeen::Targets(targets),

@@ -18,7 +18,7 @@ use crate::clients::prometheus::Prometheus;
 use crate::estate::alerts::{AlertScope, Alerts, AlertsSeen, RulesSeen, belongs};
 use crate::estate::chart::Measured;
 use crate::estate::gates::{Query, Reading, about};
-use crate::estate::{Estate, Fault, Labels, Moment, Safe, Seen};
+use crate::estate::{Estate, Fault, Moment, Safe, Seen};
 
 /// Where an environment's monitoring is and how it is read; goes to workers, so it holds no secret.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,8 +29,6 @@ pub struct Monitors {
     pub prometheus: Target,
     /// Alertmanager, where there is one.
     pub alertmanager: Option<Target>,
-    /// The labels that tie alerts to the environment.
-    pub belongs: Labels,
 }
 
 /// A question, and its answer.
@@ -63,7 +61,6 @@ type Told = Arc<dyn Fn(&Question) -> BoxFuture<'static, Result<Answer, Fault>> +
 pub struct Monitoring {
     /// How its alerts are read, and which are gates.
     pub scope: AlertScope,
-    belongs: Labels,
     asked: Asked,
 }
 
@@ -85,7 +82,6 @@ impl Monitoring {
         let alertmanager = monitors.alertmanager.as_ref();
         Self {
             scope: monitors.scope.clone(),
-            belongs: monitors.belongs.clone(),
             asked: Asked::Servers(
                 Arc::new(Prometheus::new(&monitors.prometheus)),
                 alertmanager.map(|target| Arc::new(Alertmanager::new(target))),
@@ -100,7 +96,6 @@ impl Monitoring {
     ) -> Self {
         Self {
             scope,
-            belongs: Labels::default(),
             asked: Asked::Told(Arc::new(answer)),
         }
     }
@@ -138,7 +133,7 @@ impl Monitoring {
     async fn rules(&self, bastion: &Bastion) -> Vec<AlertsSeen> {
         vec![match self.answer(bastion, Question::Rules).await {
             Ok(Answer::Rules(mut rules)) => {
-                rules.keep(&self.belongs, self.scope.watchdog.as_ref());
+                rules.keep(&self.scope.belongs, self.scope.watchdog.as_ref());
                 AlertsSeen::Rules(rules)
             }
             Ok(_) => AlertsSeen::RulesFailed(misfit()),
@@ -153,7 +148,7 @@ impl Monitoring {
         match self.answer(bastion, Question::Handling).await {
             Ok(Answer::Handling(mut all)) => {
                 // One Alertmanager may serve several Prometheus.
-                (all.handled).retain(|it| belongs(&it.labels, &self.belongs));
+                (all.handled).retain(|it| belongs(&it.labels, &self.scope.belongs));
                 vec![
                     AlertsSeen::Handling(all.handled, all.silences),
                     AlertsSeen::HandlingGaps(all.gaps),

@@ -83,7 +83,11 @@ fn faults(state: &State, alerts: &Alerts, theme: &Theme) -> Vec<String> {
     if let Some(fault) = &alerts.handling.fault {
         lines.push(format!("{unknown} silences unknown: {}", fault.what));
     }
-    let others = [alerts.broken(), alerts.unscraped()];
+    let others = [
+        alerts.broken(),
+        alerts.broken_elsewhere(),
+        alerts.unscraped(),
+    ];
     lines.extend(
         others
             .into_iter()

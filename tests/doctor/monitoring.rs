@@ -37,6 +37,23 @@ async fn m03_an_expression_that_fails_or_gives_no_number_is_named_by_its_rule() 
 }
 
 #[tokio::test]
+async fn m03_a_rule_of_another_environment_that_fails_is_told_and_is_no_trouble() {
+    let broken = |asked: &super::server::Asked| {
+        let mut theirs = rule("Theirs", "err", "many-to-many", "1");
+        theirs["labels"] = json!({"namespace": "billing"});
+        (asked.path == RULES).then(|| rules(&[theirs]))
+    };
+    let world = World::new(broken).await;
+    let ours = "[environment.prometheus]\nmatch = { namespace = \"shop\" }\n";
+    let before = "[environment.traffic]";
+    let told = world.doctor_with(|text| text.replace(before, &format!("{ours}{before}")));
+    told.await.check("production", "rules", "").says(
+        "OK",
+        &["1 cannot be evaluated and belong elsewhere: Theirs"],
+    );
+}
+
+#[tokio::test]
 async fn m04_a_refused_expression_and_a_value_that_is_none_are_told() {
     let error =
         json!({"status": "error", "errorType": "bad_data", "error": "1:7: parse error: no"})

@@ -586,6 +586,7 @@ pub fn alert_scope() -> wheelhouse::estate::alerts::AlertScope {
         colour_label: Some("colour".into()),
         service_label: Some("service".into()),
         alertmanager: Some("monitoring/alertmanager:9093".into()),
+        belongs: Labels::default(),
         gates: wheelhouse::estate::gates::GateScope::default(),
     }
 }

@@ -81,7 +81,7 @@ async fn prometheus(
         return findings;
     };
     findings.push(clock_of(&rules, now));
-    findings.extend(rule_findings(&rules));
+    findings.extend(rule_findings(&rules, ours));
     findings.push(watchdog(rules.clone(), ours, scope, now));
     findings.push(query(&time));
     for (label, seen) in labels.iter().zip(seen) {
@@ -139,15 +139,14 @@ fn clock_of(rules: &RulesSeen, now: Timestamp) -> Finding {
     }
 }
 
-/// Rules that cannot be evaluated, alerts that are no numbers, and answers that are partial.
-fn rule_findings(seen: &RulesSeen) -> Vec<Finding> {
+/// Rules that cannot be evaluated, alerts that are no numbers, and answers that are partial. A rule that belongs
+/// elsewhere is told and is no trouble.
+fn rule_findings(seen: &RulesSeen, ours: &Labels) -> Vec<Finding> {
     const NAME: &str = "rules";
     let mut findings = Vec::new();
-    let wrong = seen
-        .rules
-        .iter()
-        .filter(|rule| rule.health.as_str() == "err");
-    for rule in wrong.take(NAMED) {
+    let wrong = (seen.rules.iter()).filter(|rule| rule.health.as_str() == "err");
+    let (wrong, elsewhere): (Vec<_>, Vec<_>) = wrong.partition(|r| !r.is_elsewhere(ours));
+    for rule in wrong.into_iter().take(NAMED) {
         let why = rule
             .error
             .clone()
@@ -179,7 +178,16 @@ fn rule_findings(seen: &RulesSeen) -> Vec<Finding> {
         ));
     }
     if findings.is_empty() {
-        let value = format!("{} alerting rules, all evaluated", seen.rules.len());
+        let all = seen.rules.len();
+        let named = elsewhere.iter().map(|rule| rule.name.as_str());
+        let named: Vec<&str> = named.take(NAMED).collect();
+        let value = match elsewhere.len() {
+            0 => format!("{all} alerting rules, all evaluated"),
+            many => format!(
+                "{all} alerting rules; {many} cannot be evaluated and belong elsewhere: {}",
+                named.join(", ")
+            ),
+        };
         findings.push(Finding::ok(NAME, "", &value));
     }
     findings

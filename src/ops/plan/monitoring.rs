@@ -85,10 +85,12 @@ fn broken(alerts: &Alerts) -> Vec<Gate> {
     rules.filter(is_broken).map(said).collect()
 }
 
-/// Whether the alerts of `rule` would be gates, as far as its own labels tell.
+/// Whether the alerts of `rule` would be gates, as far as its own labels tell: another environment's are none.
 fn gives_gates(alerts: &Alerts, rule: &Rule) -> bool {
     let own = rule.labels.with(&"alertname".into(), &rule.name);
-    Some(&rule.name) != alerts.scope.watchdog.as_ref() && alerts.scope.gates.takes(&own)
+    Some(&rule.name) != alerts.scope.watchdog.as_ref()
+        && !alerts.is_elsewhere(rule)
+        && alerts.scope.gates.takes(&own)
 }
 
 /// What an alert is about, by its colour.

@@ -16,6 +16,7 @@ pub(super) fn scope() -> AlertScope {
         colour_label: Some("colour".into()),
         service_label: Some("service".into()),
         alertmanager: Some("here".into()),
+        belongs: Labels::default(),
         gates: GateScope::default(),
     }
 }
@@ -216,10 +217,17 @@ fn i_12_monitoring_that_is_away_stale_or_dead_closes_the_gate() {
     let mut broken = errors("critical", &[]);
     (broken.health, broken.error, broken.alerts) =
         ("err".into(), Some("many-to-many".into()), Vec::new());
+    broken.labels = broken.labels.with(&"namespace".into(), &"billing".into());
     refused_by(
-        seen(scope(), vec![broken]),
+        seen(scope(), vec![broken.clone()]),
         "rule:HighErrorRate: cannot be evaluated",
     );
+    // Its alerts would be another environment's.
+    let ours = AlertScope {
+        belongs: labels(&[("namespace", "shop")]),
+        ..scope()
+    };
+    assert!(cutover(seen(ours, vec![broken])).is_ok());
 }
 
 #[test]
