@@ -18,7 +18,7 @@ use crate::estate::{Fault, FaultKind, Safe};
 use direct::Direct;
 
 pub use page::page;
-pub(super) use refusal::{partly, refusal};
+pub(super) use refusal::{is_no_route, partly, refusal};
 
 /// Bytes of one answer: the rules of a large installation, with their alerts, are a few MiB.
 pub(super) const BODY: usize = 32 << 20;

@@ -14,7 +14,7 @@ use http::Method;
 use jiff::Timestamp;
 use prometheus_http_query::{Client, RuleKind};
 
-use super::http::{Reply, Site, Target, Way, partly, sites, take};
+use super::http::{Reply, Site, Target, Way, is_no_route, partly, sites, take};
 use super::kubernetes::{Cluster, fault};
 use crate::estate::alerts::{RulesSeen, Targets};
 use crate::estate::chart::{Chart, Measured};
@@ -95,8 +95,8 @@ impl Prometheus {
         Ok(seen)
     }
 
-    /// The scrape targets, of every replica that answers. `is_ours` says of a target's labels whether
-    /// it counts.
+    /// The scrape targets, of every replica that answers; none where those that do have no list of them, as Mimir.
+    /// `is_ours` says of a target's labels whether it counts.
     ///
     /// # Errors
     /// Where no replica answers: what the first says.
@@ -105,16 +105,18 @@ impl Prometheus {
         cluster: Option<&Cluster>,
         is_ours: impl Fn(&crate::estate::Labels) -> bool,
         limit: Duration,
-    ) -> Result<Targets, Fault> {
+    ) -> Result<Option<Targets>, Fault> {
         let answers = join_all(self.sites.iter().map(async |site| {
-            let reply = ask(site, cluster, &Question::Targets, limit).await;
-            let targets = reply.and_then(|reply| {
-                let answer = site.read::<wire::Answer<wire::ActiveTargets>>(&reply)?;
-                answer.targets(&site.name, &is_ours)
-            });
+            let targets = match ask(site, cluster, &Question::Targets, limit).await {
+                Ok(reply) => (site.read::<wire::Answer<wire::ActiveTargets>>(&reply))
+                    .and_then(|answer| answer.targets(&site.name, &is_ours).map(Some)),
+                Err(fault) if is_no_route(&fault) => Ok(None),
+                Err(fault) => Err(fault),
+            };
             (site.name.as_str(), targets)
         }));
-        Ok(merge::targets(partly(answers.await)?.0))
+        let told: Vec<_> = partly(answers.await)?.0.into_iter().flatten().collect();
+        Ok((!told.is_empty()).then(|| merge::targets(told)))
     }
 
     /// The value of an expression now, by the server's clock.

@@ -5,7 +5,8 @@
 //! 1. `Rules`, `Targets` and `Handling` after each good answer; a replica that is missing from it is
 //!    named, in the rules' warnings or in `HandlingGaps` (sent when they change).
 //! 2. `RulesFailed`, `TargetsFailed` and `HandlingFailed` after each bad one; the next question follows
-//!    after a pause that doubles up to 30 s, with jitter.
+//!    after a pause that doubles up to 30 s, with jitter. A Prometheus that has no list of targets is asked
+//!    for it every ten minutes.
 //!
 //! 3. `Spells`, or `SpellsFailed`, at the start, soon after an alert began or ended to fire, and every
 //!    ten minutes: when alerts fired in the last hours.
@@ -32,7 +33,7 @@ use crate::estate::gates::{Query, Reading, about};
 use crate::estate::spells::STEP_SECONDS;
 use crate::estate::{Fault, FaultKind, Labels, Moment, Safe};
 
-/// Between two looks at the history of alerts while nothing changes.
+/// Between two looks at the history of alerts while nothing changes, and at targets that are not told.
 const RARE: Duration = Duration::from_secs(600);
 /// How long after an alert's end Prometheus' history tells it for certain.
 const CERTAIN: Duration = Duration::from_secs(3 * STEP_SECONDS as u64);
@@ -203,7 +204,11 @@ impl Asking {
                 .targets(cluster.as_ref(), is_ours, self.pace.answer)
                 .await;
             let pause = self.pause(&mut backoff, answer.as_ref().err());
-            let seen = answer.map_or_else(AlertsSeen::TargetsFailed, AlertsSeen::Targets);
+            let (seen, pause) = match answer {
+                Ok(Some(targets)) => (AlertsSeen::Targets(targets), pause),
+                Ok(None) => (AlertsSeen::TargetsFailed(untold()), RARE),
+                Err(fault) => (AlertsSeen::TargetsFailed(fault), pause),
+            };
             outlet.send(at, seen).await?;
             tokio::time::sleep(pause).await;
         }
@@ -327,6 +332,14 @@ impl Asking {
             Some(FaultKind::Busy) => self.pace.pauses[1],
             Some(_) => backoff.pause(),
         }
+    }
+}
+
+/// What scrapes for this Prometheus is another: Mimir, say, has no list of targets.
+fn untold() -> Fault {
+    Fault {
+        kind: FaultKind::Missing,
+        what: "this Prometheus tells none (404)".into(),
     }
 }
 

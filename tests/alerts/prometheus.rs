@@ -327,6 +327,7 @@ async fn targets_are_counted_and_those_that_are_down_say_why() {
     let targets = Prometheus::new(&at(&server))
         .targets(None, ours, LIMIT)
         .await
+        .unwrap()
         .unwrap();
     assert_eq!(targets.up, 2);
     let down: Vec<_> = targets

@@ -318,6 +318,29 @@ async fn alerts_of_another_environment_are_left_out_and_those_of_all_are_kept() 
 }
 
 #[tokio::test]
+async fn targets_that_a_prometheus_does_not_tell_are_no_wrong_address_and_are_not_asked_for_again_and_again()
+ {
+    let server = Server::start(|asked| match asked.path.as_str() {
+        "/api/v1/rules" => rules(&[rule("X", &[])]),
+        _ => Answer::Full(404, "", "404 page not found\n".into()),
+    })
+    .await;
+    let mut source = Source::start(prometheus(&server), None);
+    source.until(|alerts| alerts.targets.fault.is_some()).await;
+    let told = source.alerts.unscraped().unwrap();
+    assert_eq!(
+        told.as_str(),
+        "targets unknown: this Prometheus tells none (404)"
+    );
+    let rules_seen = |server: &Server| server.count(|a| a.path == "/api/v1/rules");
+    let before = rules_seen(&server);
+    while rules_seen(&server) < before + 3 {
+        source.next().await;
+    }
+    assert_eq!(server.count(|a| a.path == "/api/v1/targets"), 1);
+}
+
+#[tokio::test]
 async fn m05_what_alertmanager_does_with_the_alerts_of_another_environment_is_left_out() {
     let (_, server) = both(|_, asked| match asked.path.as_str() {
         "/api/v1/rules" => rules(&[rule("X", &[alert("X", "firing", &json!({}))])]),

@@ -37,8 +37,7 @@ fn said(text: &str, depth: u8) -> String {
 /// Adds what probably helps: a path prefix that was left out, a name that only the cluster knows.
 pub(super) fn hint(fault: Fault) -> Fault {
     let advice = match fault.kind {
-        // The API server's own words, of the Service that it is to lead to.
-        FaultKind::Missing if fault.what.contains("services \"") => {
+        FaultKind::Missing if !is_no_route(&fault) => {
             "is the Service called otherwise, or in another namespace?"
         }
         FaultKind::Missing => "is it under a path prefix? The configured address must hold it",
@@ -54,6 +53,12 @@ pub(super) fn hint(fault: Fault) -> Fault {
         what: Safe::new(&format!("{}; {advice}", fault.what)),
         ..fault
     }
+}
+
+/// Whether whoever answered does not know the path. The API server's own words, of the Service that it is to lead to,
+/// are another matter.
+pub(in crate::clients) fn is_no_route(fault: &Fault) -> bool {
+    fault.kind == FaultKind::Missing && !fault.what.contains("services \"")
 }
 
 /// What all replicas said together: the answers, and what is missing in words.
