@@ -250,6 +250,13 @@ impl Job {
         }
         rest.is_empty() || name.ends_with("}}") || rest.starts_with(" / ")
     }
+
+    /// The name of the job of `name` that called it, one of a matrix by itself; its own where it was not called.
+    fn caller(&self, name: &str) -> &str {
+        let literal = name.split("${{").next().unwrap_or_default().len();
+        let called = self.name.get(literal..).and_then(|tail| tail.find(" / "));
+        called.map_or(self.name.as_str(), |at| &self.name[..literal + at])
+    }
 }
 
 impl Progress {
@@ -395,10 +402,7 @@ impl Repository {
         let jobs = self.jobs_of(run)?;
         let branch = run.branch.as_ref()?;
         let expected = self.scope.deploys.iter().filter(|d| d.branch == *branch);
-        let is_done = |d: &&Deploys| {
-            let mut of = jobs.iter().filter(|j| j.is_of(&d.job)).peekable();
-            of.peek().is_some() && of.all(|j| j.progress == Progress::Done(Conclusion::Success))
-        };
+        let is_done = |d: &&Deploys| succeeded(&jobs, &d.job);
         let is_expected = match run.event.as_str() {
             "push" => true,
             // Its input may have named another environment: one of them is deployed, whichever that is.
@@ -408,6 +412,24 @@ impl Repository {
         };
         expected.filter(|_| is_expected).find(|d| !is_done(d))
     }
+}
+
+/// Whether the job that the workflow file shows as `name` ran and succeeded, with all of its matrix. Of the jobs that
+/// one calls (`name / …`) some may be skipped: what goes back after a failure is, where nothing failed.
+fn succeeded(jobs: &[&Job], name: &str) -> bool {
+    let mut callers: BTreeMap<&str, Vec<&Progress>> = BTreeMap::new();
+    for job in jobs.iter().filter(|j| j.is_of(name)) {
+        callers
+            .entry(job.caller(name))
+            .or_default()
+            .push(&job.progress);
+    }
+    let success = Progress::Done(Conclusion::Success);
+    let skipped = Progress::Done(Conclusion::Skipped);
+    let is_done = |called: &Vec<&Progress>| {
+        called.contains(&&success) && called.iter().all(|it| **it == success || **it == skipped)
+    };
+    !callers.is_empty() && callers.values().all(is_done)
 }
 
 /// Why a job was skipped.
@@ -525,6 +547,33 @@ mod tests {
             blocked.skipped_because(&run(), deploy),
             Skipped::Blocked("front".into())
         );
+    }
+
+    #[test]
+    fn i_54_what_a_deploy_calls_may_be_skipped_and_its_matrix_may_not() {
+        let (success, skipped) = (done(Conclusion::Success), done(Conclusion::Skipped));
+        let is_missed = |jobs: &[(&str, &Progress)]| {
+            let jobs = jobs
+                .iter()
+                .map(|(name, progress)| job(name, (*progress).clone()));
+            let all = repository(jobs.collect());
+            all.missing_deploy(&run()).is_some()
+        };
+        let (apply, back) = ("deploy-production / apply", "deploy-production / rollback");
+        assert!(!is_missed(&[(apply, &success), (back, &skipped)]));
+        assert!(is_missed(&[(apply, &skipped), (back, &skipped)]));
+        assert!(is_missed(&[
+            (apply, &success),
+            (back, &done(Conclusion::Failure))
+        ]));
+        let (eu, us) = ("deploy-production (eu)", "deploy-production (us)");
+        assert!(is_missed(&[(eu, &success), (us, &skipped)]));
+        let called = [
+            "deploy-production (eu) / apply",
+            "deploy-production (us) / apply",
+        ];
+        assert!(is_missed(&[(called[0], &success), (called[1], &skipped)]));
+        assert!(!is_missed(&[(called[0], &success), (called[1], &success)]));
     }
 
     #[test]
