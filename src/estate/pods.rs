@@ -237,6 +237,7 @@ pub(crate) mod tests {
             containers: vec![Container {
                 name: part.into(),
                 init: false,
+                sidecar: false,
                 image: Image {
                     name: format!("ghcr.io/acme/{part}:4f2a91c").into(),
                     digest: None,

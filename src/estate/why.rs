@@ -84,11 +84,16 @@ fn stuck(container: &Container) -> Option<Words> {
             };
             Some((reason.to_string(), words))
         }
-        ContainerState::Terminated(ended) if !(container.init && ended.exit_code == 0) => {
+        ContainerState::Terminated(ended) if !(is_step(container) && ended.exit_code == 0) => {
             Some((ended.reason.to_string(), format!("{name} {}", exit(ended))))
         }
         _ => None,
     }
+}
+
+/// Whether the containers after it wait for its end; a sidecar is to go on.
+fn is_step(container: &Container) -> bool {
+    container.init && !container.sidecar
 }
 
 /// How a container ended, in words: `OOMKilled (exit 137)`.
@@ -104,7 +109,7 @@ fn unready<'a>(pod: &Pod, events: impl Iterator<Item = &'a Event>) -> Option<Wor
         return Some(("readiness gate".into(), format!("{gate} is not True")));
     }
     let waiting = (pod.containers.iter())
-        .find(|c| !c.init && !c.ready && matches!(c.state, ContainerState::Running { .. }))?;
+        .find(|c| !is_step(c) && !c.ready && matches!(c.state, ContainerState::Running { .. }))?;
     let probe = waiting
         .probe
         .as_ref()
@@ -149,7 +154,7 @@ fn held_up<'a>(pod: &Pod, events: impl Iterator<Item = &'a Event>) -> Option<Wor
 }
 
 fn starting(pod: &Pod) -> Words {
-    let running = |c: &&Container| c.init && matches!(c.state, ContainerState::Running { .. });
+    let running = |c: &&Container| is_step(c) && matches!(c.state, ContainerState::Running { .. });
     if let Some(init) = pod.containers.iter().find(running) {
         return (
             "starting".into(),
@@ -249,6 +254,36 @@ mod tests {
         init.state = ContainerState::Running { since: None };
         pod.containers.insert(0, init);
         assert_eq!(words(&pod, &[]).1, "init container migrate runs");
+    }
+
+    #[test]
+    fn a_sidecar_that_is_not_ready_is_named_and_one_that_runs_is_no_step() {
+        let mut pod = pod("a", "backend", "green", false);
+        let mut proxy = pod.containers[0].clone();
+        (proxy.init, proxy.sidecar, proxy.name) = (true, true, "proxy".into());
+        (proxy.probe, proxy.restarts) = (Some("GET /healthz".into()), 0);
+        pod.containers.insert(0, proxy);
+        pod.containers[1].ready = true;
+        let event = Event {
+            name: "e".into(),
+            object_kind: "Pod".into(),
+            object: "a".into(),
+            object_uid: pod.uid.clone(),
+            is_warning: true,
+            reason: "Unhealthy".into(),
+            message: "Readiness probe failed: 503".into(),
+            count: 1,
+            last: Timestamp::from_second(1).ok(),
+        };
+        let said = words(&pod, std::slice::from_ref(&event));
+        assert_eq!(said, ("not ready".into(), "GET /healthz · 503".into()));
+        assert_eq!(words(&pod, &[]).1, "GET /healthz · proxy is not ready yet");
+        pod.containers[0].ready = true;
+        pod.containers[1].state = ContainerState::Waiting {
+            reason: "ContainerCreating".into(),
+            message: None,
+        };
+        assert_eq!(words(&pod, &[]).1, "container backend is being created");
     }
 
     #[test]

@@ -178,7 +178,7 @@ pub struct Pod {
     pub containers: Vec<Container>,
     /// The container that the annotation `kubectl.kubernetes.io/default-container` names.
     pub default_container: Option<Safe>,
-    /// The named ports of its containers, those of init containers apart.
+    /// The named ports of its containers, those of init containers apart that are no sidecars.
     pub ports: Ports,
 }
 
@@ -189,6 +189,9 @@ pub struct Container {
     pub name: Safe,
     /// Whether it is an init container.
     pub init: bool,
+    /// Whether it is an init container that goes on beside the others (`restartPolicy: Always`): its pod is not
+    /// ready without it.
+    pub sidecar: bool,
     /// Its image.
     pub image: Image,
     /// Whether it is ready.

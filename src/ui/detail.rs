@@ -192,11 +192,15 @@ impl Page<'_> {
             }
             ContainerState::Terminated(ended) => (Mark::Bad, why::exit(ended)),
         };
-        let init = if container.init { " (init)" } else { "" };
+        let kind = match (container.init, container.sidecar) {
+            (_, true) => " (sidecar)",
+            (true, false) => " (init)",
+            (false, false) => "",
+        };
         let text = Text::default()
             .add(format!("{} ", self.theme.mark(mark)), Theme::role(mark))
             .add(
-                column(&format!("{}{init}", container.name), 22, &self.theme),
+                column(&format!("{}{kind}", container.name), 22, &self.theme),
                 Role::Plain,
             )
             .add(column(&said, 28, &self.theme), Theme::role(mark))

@@ -119,6 +119,28 @@ async fn the_application_is_told_from_the_proxy_that_a_mesh_put_before_it() {
 }
 
 #[tokio::test]
+async fn an_init_container_that_goes_on_is_a_sidecar_and_its_ports_count() {
+    let mut with = pod("a");
+    with["spec"]["containers"][0]["ports"] = json!([{"name": "http", "containerPort": 8000}]);
+    with["spec"]["initContainers"] = json!([
+        {"name": "migrate", "image": "o/web:1", "ports": [{"name": "once", "containerPort": 1}]},
+        {"name": "proxy", "image": "o/proxy:7", "restartPolicy": "Always",
+            "ports": [{"name": "mesh", "containerPort": 4143}, {"name": "http", "containerPort": 9}]},
+    ]);
+    let read = one_pod(with).await;
+    let kinds: Vec<_> = (read.containers.iter())
+        .map(|c| (c.init, c.sidecar))
+        .collect();
+    assert_eq!(kinds, [(true, false), (true, true), (false, false)]);
+    assert_eq!(web(&read).name.as_str(), "web");
+    let port = |name: &str| read.ports.get(name);
+    assert_eq!(
+        (port("http"), port("mesh"), port("once")),
+        (Some(8000), Some(4143), None)
+    );
+}
+
+#[tokio::test]
 async fn an_evicted_and_an_unschedulable_pod_say_why() {
     let mut evicted = pod("a");
     evicted["status"] = json!({"phase": "Failed", "reason": "Evicted", "message": "low on memory",

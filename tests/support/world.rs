@@ -96,6 +96,7 @@ pub fn pod(colour: &str, part: &str, suffix: &str, age: i64) -> Pod {
         containers: vec![Container {
             name: part.into(),
             init: false,
+            sidecar: false,
             image: image(part, tag),
             ready: true,
             restarts: 0,

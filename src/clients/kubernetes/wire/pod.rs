@@ -29,6 +29,14 @@ struct SpecContainer {
     image: Option<Safe>,
     readiness_probe: Option<Probe>,
     ports: Option<Vec<ContainerPort>>,
+    restart_policy: Option<Safe>,
+}
+
+impl SpecContainer {
+    /// Whether an init container goes on beside the others.
+    fn is_sidecar(&self) -> bool {
+        self.restart_policy.as_deref() == Some("Always")
+    }
 }
 
 #[derive(Deserialize)]
@@ -149,7 +157,9 @@ impl Projected for Pod {
             condition("PodScheduled").filter(|c| c.status.as_deref() == Some("False"));
         let init = spec.init_containers.unwrap_or_default();
         let main = spec.containers.unwrap_or_default();
-        let ports = main.iter().flat_map(named_ports).collect();
+        // In the order in which the API looks for a name.
+        let sidecars = init.iter().filter(|container| container.is_sidecar());
+        let ports = main.iter().chain(sidecars).flat_map(named_ports).collect();
         let mut containers = Vec::with_capacity(init.len() + main.len());
         put(&mut containers, true, init, status.init_container_statuses);
         put(&mut containers, false, main, status.container_statuses);
@@ -219,11 +229,13 @@ fn put(
 ) {
     let mut statuses = statuses.unwrap_or_default();
     for container in spec {
+        let sidecar = init && container.is_sidecar();
         let name = container.name.unwrap_or_else(empty);
         let place = statuses.iter().position(|s| s.name.as_ref() == Some(&name));
         let status = place.map(|place| statuses.swap_remove(place));
         containers.push(Container {
             init,
+            sidecar,
             image: Image {
                 name: container.image.unwrap_or_else(empty),
                 digest: status.as_ref().and_then(|s| digest(s.image_id.as_ref()?)),
