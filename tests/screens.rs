@@ -359,6 +359,48 @@ fn services_that_disagree_are_an_alarm() {
 }
 
 #[test]
+fn a_pod_with_an_address_of_each_family_is_one_endpoint_and_one_item() {
+    let mut state = cockpit(Look::default());
+    let counts = |state: &State| {
+        let views = state.estate().service_views();
+        let counts = views.iter().map(|v| (v.ready, v.serving, v.foreign));
+        let counts: Vec<_> = counts.collect();
+        let items = |name: &Safe| {
+            let view = wheelhouse::app::View::Service(name.clone());
+            wheelhouse::app::view::items(state, &view)
+        };
+        let items: Vec<_> = views.iter().map(|v| items(v.name)).collect();
+        (counts, items)
+    };
+    let single = counts(&state);
+    assert_eq!((single.0[0].0, single.1[0].len()), ([3, 0], 3));
+    let fourth: Vec<Slice> = state.estate().slices.value.iter().cloned().collect();
+    let sixth = |slice: &Slice| {
+        let mut sixth = slice.clone();
+        sixth.name = format!("{}-v6", slice.name).into();
+        for (n, endpoint) in sixth.endpoints.iter_mut().enumerate() {
+            endpoint.address = format!("fd00::{n:x}").into();
+        }
+        sixth
+    };
+    let mut sixth: Vec<Slice> = fourth.iter().map(sixth).collect();
+    let told = |state: &mut State, slices: &[Slice]| {
+        let changes = slices.iter().cloned().map(Change::Applied).collect();
+        observe(state, vec![Seen::Slices(Delta::Changes(changes))]);
+    };
+    told(&mut state, &sixth);
+    assert_eq!(counts(&state), single);
+    // It takes traffic while one of its addresses does, and is ready when both are.
+    for slice in &mut sixth {
+        let endpoint = &mut slice.endpoints[0];
+        (endpoint.ready, endpoint.serving) = (false, false);
+    }
+    told(&mut state, &sixth);
+    let view = &state.estate().service_views()[0];
+    assert_eq!((view.ready, view.serving), ([2, 0], [3, 0]));
+}
+
+#[test]
 fn a_selector_of_neither_colour_is_an_alarm() {
     let mut state = cockpit(Look::default());
     let change = Change::Applied(service("digital-wall-service", "frontend", "red"));

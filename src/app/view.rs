@@ -1,5 +1,7 @@
 //! The levels that Enter goes down and Esc comes back from.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::State;
@@ -92,7 +94,10 @@ pub fn items(state: &State, view: &View) -> Vec<Item> {
             let uids = slices
                 .flat_map(|s| &s.endpoints)
                 .filter_map(|e| e.target.as_ref());
+            let mut seen = BTreeSet::new();
+            // A pod with two addresses is one item: the cursor knows it by its name.
             let pods = uids.filter_map(|uid| estate.index.name_of(uid));
+            let pods = pods.filter(|name| seen.insert(*name));
             pods.cloned().map(Item::Pod).collect()
         }
         View::Run(id) => {

@@ -1,6 +1,6 @@
 //! Who gets the traffic: read from the Services' selectors and from what their EndpointSlices serve.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -38,11 +38,11 @@ pub struct ServiceView<'a> {
     pub service: Option<&'a Service>,
     /// What its selector says.
     pub live: Live,
-    /// Endpoints that are ready, by colour.
+    /// Endpoints that are ready, by colour; a pod with two addresses is one.
     pub ready: [u32; 2],
-    /// Endpoints that still serve, by colour (ready, or terminating and draining).
+    /// Endpoints that still serve, by colour (ready, or terminating and draining), counted alike.
     pub serving: [u32; 2],
-    /// Ready endpoints whose pod is of no colour, or not known.
+    /// Ready endpoints whose pod is of no colour, or not known, counted alike.
     pub foreign: u32,
     /// The manager of the selector's colour key, and when it last wrote anything: see [`Self::changed_at`].
     pub changed: Option<&'a FieldManager>,
@@ -63,6 +63,27 @@ pub struct ColourView {
     pub images: Vec<(Safe, Vec<(Image, u32)>)>,
     /// When its newest revision was made.
     pub since: Option<Timestamp>,
+}
+
+/// How something is that a Service leads to, over all its endpoints: the more careful of what they say.
+#[derive(Clone, Copy, Debug)]
+struct Reached {
+    /// All of them are ready.
+    is_ready: bool,
+    /// One of them is ready.
+    is_ready_anywhere: bool,
+    /// One of them serves.
+    serves: bool,
+}
+
+impl Default for Reached {
+    fn default() -> Self {
+        Self {
+            is_ready: true,
+            is_ready_anywhere: false,
+            serves: false,
+        }
+    }
 }
 
 impl Estate {
@@ -105,22 +126,35 @@ impl Estate {
             foreign: 0,
             changed: service.and_then(|s| s.owner_of(&switch.key)),
         };
-        for endpoint in (self.slices.value.iter())
-            .filter(|slice| slice.service == *name)
-            .flat_map(|slice| &slice.endpoints)
-        {
-            let colour = (endpoint.target.as_ref())
+        for ((target, _), reached) in self.reached(name) {
+            let colour = target
                 .and_then(|uid| self.index.name_of(uid))
                 .and_then(|pod| self.index.group(pod)?.colour);
             match colour {
                 Some(c) => {
-                    view.ready[c] += u32::from(endpoint.ready);
-                    view.serving[c] += u32::from(endpoint.serving);
+                    view.ready[c] += u32::from(reached.is_ready);
+                    view.serving[c] += u32::from(reached.serves);
                 }
-                None => view.foreign += u32::from(endpoint.ready),
+                None => view.foreign += u32::from(reached.is_ready_anywhere),
             }
         }
         view
+    }
+
+    /// What a Service leads to, each pod once: where it has two address families, a slice of each names the pod.
+    /// By the pod's uid; by its address where no pod is named.
+    fn reached(&self, service: &Safe) -> HashMap<(Option<&Safe>, Option<&Safe>), Reached> {
+        let slices = self.slices.value.iter().filter(|s| s.service == *service);
+        let mut all: HashMap<_, Reached> = HashMap::new();
+        for endpoint in slices.flat_map(|slice| &slice.endpoints) {
+            let target = endpoint.target.as_ref();
+            let address = Some(&endpoint.address).filter(|_| target.is_none());
+            let it = all.entry((target, address)).or_default();
+            it.is_ready &= endpoint.ready;
+            it.is_ready_anywhere |= endpoint.ready;
+            it.serves |= endpoint.serving;
+        }
+        all
     }
 
     fn live(&self, service: Option<&Service>, switch: &TrafficSwitch) -> Live {
