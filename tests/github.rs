@@ -13,6 +13,8 @@
 
 #[path = "github/configured.rs"]
 mod configured;
+#[path = "github/dispatch.rs"]
+mod dispatch;
 #[path = "github/limits.rs"]
 mod limits;
 #[path = "github/logs.rs"]

@@ -23,6 +23,8 @@ const BY_WORKFLOW: [&str; 6] = ["deploy", "production", "--write", "--yes", "--r
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Reply {
     Told,
+    /// It is an older one, which refuses to be asked for the run and starts it without a word of it.
+    Older,
     /// It starts the run, and the answer gets lost on the way.
     Lost,
     /// It never gets there.
@@ -71,8 +73,17 @@ fn lock(state: &Shared) -> MutexGuard<'_, Known> {
 async fn dispatch(State(state): State<Shared>, body: String) -> Response {
     let mut known = lock(&state);
     known.dispatched.push(serde_json::from_str(&body).unwrap());
+    let asks = known
+        .dispatched
+        .last()
+        .is_some_and(|sent| !sent["return_run_details"].is_null());
+    if known.reply == Reply::Older && asks {
+        let words = json!({"message": "\"return_run_details\" is not a permitted key."});
+        return (StatusCode::UNPROCESSABLE_ENTITY, axum::Json(words)).into_response();
+    }
     known.is_started |= known.reply != Reply::Away;
     match known.reply {
+        Reply::Older => StatusCode::NO_CONTENT.into_response(),
         Reply::Told => axum::Json(json!({"workflow_run_id": RUN, "html_url": "x"})).into_response(),
         Reply::Lost | Reply::Away => (StatusCode::BAD_GATEWAY, "away").into_response(),
     }
@@ -418,6 +429,22 @@ fn i_53_a_dispatch_whose_answer_is_lost_is_looked_for_and_never_sent_again() {
         ],
     );
     assert_eq!(hub.dispatched().len(), 1);
+}
+
+#[test]
+fn i_53_an_older_server_starts_one_run_which_is_found_by_its_name() {
+    let (bench, hub, id) = following(Reply::Older);
+    let story = bench.dave.story(&id);
+    let found = "dispatch done: run 77, found by its name";
+    assert!(story.contains(found), "{story}");
+    let asks = |sent: &Value| !sent["return_run_details"].is_null();
+    let asked: Vec<bool> = hub.dispatched().iter().map(asks).collect();
+    assert_eq!(asked, [true, false]);
+    hub.ends("success");
+    bench
+        .dave
+        .run(&["op", "watch", &id])
+        .assert(0, &["done: GREEN runs"]);
 }
 
 #[test]

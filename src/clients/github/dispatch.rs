@@ -1,6 +1,7 @@
 //! Starts a run of a workflow, finds the one that was started, and cancels it: all that is changed at GitHub.
 //!
-//! A dispatch is sent once. Whoever does not know what became of it looks for the run (I-53).
+//! A dispatch is sent once, and again only behind a refusal of its form, which proves that nothing was started. Whoever
+//! does not know what became of it looks for the run (I-53).
 //! <https://docs.github.com/rest/actions/workflows#create-a-workflow-dispatch-event>
 //! <https://docs.github.com/rest/actions/workflow-runs#cancel-a-workflow-run>
 
@@ -10,8 +11,8 @@ use http::Request;
 use http::header::{ACCEPT, AUTHORIZATION};
 use serde_json::{Value, json};
 
-use super::ask::{JSON, Purpose};
-use super::{Github, transport, wire};
+use super::ask::{JSON, Purpose, location};
+use super::{Github, fault, transport, wire};
 use crate::clients::kubernetes::fault as way;
 use crate::estate::runs::Run;
 use crate::estate::{Fault, Safe};
@@ -22,6 +23,8 @@ const RECENT: u32 = 50;
 const MANY: u32 = 100;
 /// Digits of a commit's hash.
 const HASH: usize = 40;
+/// Asks a dispatch which run it started. GitHub Enterprise Server to 3.20 refuses to be asked so.
+const DETAILS: &str = "return_run_details";
 
 /// Why a dispatch, or the cancellation of a run, is not known to be done.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,7 +36,8 @@ pub enum Undispatched {
 }
 
 impl Github {
-    /// Starts a run of `workflow` at `reference`; returns its id, where GitHub says it.
+    /// Starts a run of `workflow` at `reference`; returns its id, where GitHub says it. A server that does not know the
+    /// question is told to start it without.
     ///
     /// # Errors
     /// See [`Undispatched`].
@@ -45,8 +49,18 @@ impl Github {
     ) -> Result<Option<u64>, Undispatched> {
         let name = transport::escaped(workflow);
         let path = self.path(&format!("actions/workflows/{name}/dispatches"));
-        let body = json!({ "ref": reference, "inputs": inputs, "return_run_details": true });
-        self.post_once(&path, Some(&body)).await
+        let plain = json!({ "ref": reference, "inputs": inputs });
+        let mut asking = plain.clone();
+        asking[DETAILS] = Value::Bool(true);
+        self.in_time(async {
+            match self.post(&path, Some(&asking)).await {
+                Err(Undispatched::Refused(fault)) if fault.what.contains(DETAILS) => {
+                    self.post(&path, Some(&plain)).await
+                }
+                other => other,
+            }
+        })
+        .await
     }
 
     /// Has the run `id` cancelled. That GitHub took it (202) is not that the run has ended.
@@ -55,19 +69,20 @@ impl Github {
     /// See [`Undispatched`]; one that is over already is refused.
     pub async fn cancel(&self, id: u64) -> Result<(), Undispatched> {
         let path = self.path(&format!("actions/runs/{id}/cancel"));
-        self.post_once(&path, None).await.map(|_| ())
+        self.in_time(self.post(&path, None)).await.map(|_| ())
     }
 
-    async fn post_once(
+    /// What came of `posting`; unknown where that takes too long.
+    async fn in_time(
         &self,
-        path: &str,
-        body: Option<&Value>,
+        posting: impl Future<Output = Result<Option<u64>, Undispatched>>,
     ) -> Result<Option<u64>, Undispatched> {
         let whole = self.0.limits.whole;
         let slow = |_| Err(Undispatched::Unknown(way::slow(self.host(), whole)));
-        (tokio::time::timeout(whole, self.post(path, body)).await).unwrap_or_else(slow)
+        (tokio::time::timeout(whole, posting).await).unwrap_or_else(slow)
     }
 
+    /// Has one thing done, by one request.
     async fn post(&self, path: &str, body: Option<&Value>) -> Result<Option<u64>, Undispatched> {
         self.gate(|gate| gate.permit(Purpose::Asked))
             .map_err(Undispatched::Refused)?;
@@ -85,6 +100,12 @@ impl Github {
                 // It is started, whatever can be read of the answer.
                 let bytes = self.collect(response.into_body()).await.unwrap_or_default();
                 Ok(wire::dispatched(&bytes))
+            }
+            // Nothing is done where it was sent, and it is not sent to where that leads.
+            301 | 302 | 307 | 308 => {
+                let to = location(response.headers());
+                let fault = fault::moved(self.host(), &self.0.target.repository, to.as_ref());
+                Err(Undispatched::Refused(fault))
             }
             400..=499 => Err(Undispatched::Refused(self.refusal(response).await)),
             _ => Err(Undispatched::Unknown(self.refusal(response).await)),

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use http::HeaderMap;
+use http::{HeaderMap, Uri};
 
 use super::{Target, TokenFrom, token};
 pub(super) use crate::clients::kubernetes::fault::words;
@@ -107,6 +107,17 @@ pub(super) fn no_repository(host: &str, target: &Target) -> Fault {
     words(
         FaultKind::Missing,
         format_args!("there is no repository {name} on {host}, or it is hidden from {source}"),
+    )
+}
+
+/// The repository has another name or another host by now, and what was to be done was not.
+pub(super) fn moved(host: &str, repository: &str, to: Option<&Uri>) -> Fault {
+    let to = to.map_or_else(String::new, |to| format!(", to {to}"));
+    words(
+        FaultKind::Missing,
+        format_args!(
+            "{host} says that {repository} has moved{to}: nothing was done; write its new name into [github] repository"
+        ),
     )
 }
 
