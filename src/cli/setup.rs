@@ -87,7 +87,7 @@ pub(super) fn loaded(config: Config, warnings: &[Problem], file: &Path) -> Resul
             .github
             .as_ref()
             .map(|g| repository(g, &config.environments)),
-        github: config.github.as_ref().map(github_target),
+        github: (config.github.as_ref()).map(|it| github_target(it, &config.environments)),
         wires: config.environments.iter().map(wire).collect(),
         environments: config
             .environments
@@ -350,7 +350,12 @@ fn repository(github: &Github, environments: &[Environment]) -> RepositoryScope 
     }
 }
 
-fn github_target(github: &Github) -> github::Target {
+fn github_target(github: &Github, environments: &[Environment]) -> github::Target {
+    let mut branches: Vec<String> = (environments.iter())
+        .filter_map(|e| Some(e.deploy.as_ref()?.branch.clone()))
+        .collect();
+    branches.sort();
+    branches.dedup();
     github::Target {
         api: github.api.clone(),
         repository: github.repository.clone(),
@@ -362,6 +367,7 @@ fn github_target(github: &Github) -> github::Target {
             None => github::TokenFrom::None,
         },
         ca_file: github.ca_file.clone(),
+        branches,
     }
 }
 

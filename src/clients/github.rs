@@ -49,6 +49,9 @@ pub struct Target {
     pub token: TokenFrom,
     /// Certificates of authorities beside the system's, as PEM.
     pub ca_file: Option<PathBuf>,
+    /// The branches that environments are deployed from: their newest runs are looked at, however many others there are.
+    #[serde(default)]
+    pub branches: Vec<String>,
 }
 
 /// Where the token is. The token itself is nowhere but in the requests.
@@ -163,6 +166,8 @@ pub async fn connect_within(
 
 /// Runs that are asked for at once.
 const RUNS: u32 = 30;
+/// Runs of a branch that are asked for at once.
+pub const OF_BRANCH: usize = 10;
 /// Jobs of a page, and the most pages (GitHub allows 256 jobs of a matrix).
 const JOBS: u32 = 100;
 const PAGES: u32 = 10;
@@ -188,9 +193,28 @@ impl Github {
     /// # Errors
     /// What is wrong with the way, the token, the names or the answer.
     pub async fn runs(&self, known: &mut Known) -> Result<Answer<Vec<Run>>, Fault> {
+        self.runs_by(&format!("per_page={RUNS}"), known).await
+    }
+
+    /// The workflow's newest runs of `branch`, newest first; none where there is no such branch.
+    ///
+    /// # Errors
+    /// As [`Github::runs`].
+    pub async fn runs_of_branch(
+        &self,
+        branch: &str,
+        known: &mut Known,
+    ) -> Result<Answer<Vec<Run>>, Fault> {
+        let branch = transport::escaped(branch);
+        let which = format!("branch={branch}&per_page={OF_BRANCH}");
+        self.runs_by(&which, known).await
+    }
+
+    /// The workflow's newest runs among those that the parameters ask for.
+    async fn runs_by(&self, which: &str, known: &mut Known) -> Result<Answer<Vec<Run>>, Fault> {
         let workflow = transport::escaped(&self.0.target.workflow);
         let path = self.path(&format!(
-            "actions/workflows/{workflow}/runs?per_page={RUNS}&exclude_pull_requests=true"
+            "actions/workflows/{workflow}/runs?{which}&exclude_pull_requests=true"
         ));
         match self.ask(&path, Some(known)).await {
             Ok(Got::Unchanged) => Ok(Answer::Unchanged),

@@ -1,9 +1,10 @@
 //! One workflow's runs, observed for ever.
 //!
 //! What is asked, and how often: the list of runs every 5 s while one of them goes on, every 15 s while
-//! those that are not completed wait for an approval, which may take all night, every 30 s otherwise, every 60 s after ten quiet minutes or while nobody looks; after each list the jobs
-//! of the newest ten runs: those that go on every time, those that ended once an attempt; the workflow
-//! file once for each new commit on top. All but the file is asked with the ETag of the last answer,
+//! those that are not completed wait for an approval, which may take all night, every 30 s otherwise, every
+//! 60 s after ten quiet minutes or while nobody looks; with it the list of each branch that is deployed and of which the first holds fewer than ten; after them the jobs
+//! of the newest ten runs, of all and of each such branch: those that go on every time, those that ended once an attempt;
+//! the workflow file once for each new commit on top. All but the file is asked with the ETag of the last answer,
 //! and what did not change costs nothing of the hourly budget.
 //!
 //! What is sent: `Runs` or `Unchanged` for each list that was answered, `Jobs`, `Needs` and `Budget`
@@ -16,6 +17,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::Sender;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use lists::Lists;
 pub use log::log;
 pub use shared::Shared;
 
@@ -24,10 +26,11 @@ use crate::clients::kubernetes::Backoff;
 use crate::estate::runs::{Budget, Jobs, Progress, Run, RunsSeen};
 use crate::estate::{Fault, FaultKind, Moment};
 
+mod lists;
 mod log;
 mod shared;
 
-/// Runs whose jobs are looked at; besides them the one whose page is open.
+/// Runs whose jobs are looked at, of all and of each branch that is deployed; besides them the one whose page is open.
 const LOOKED_AT: usize = 10;
 
 /// How often is asked.
@@ -113,6 +116,7 @@ struct Observing {
 #[derive(Default)]
 struct Memory {
     known: Known,
+    lists: Lists,
     runs: Vec<Run>,
     /// Runs and attempts whose jobs have all ended, and were told.
     done: BTreeSet<(u64, u32)>,
@@ -172,28 +176,60 @@ impl Observing {
     }
 
     async fn round(&mut self, github: &Github) -> Result<(), Broken> {
-        match github.runs(&mut self.seen.known).await? {
-            Answer::Unchanged => self.send(RunsSeen::Unchanged).await?,
-            Answer::Changed(runs) => {
-                self.seen.changed = Some(Instant::now());
-                self.seen.runs.clone_from(&runs);
-                let is_kept = |id: u64| runs.iter().any(|run| run.id == id);
-                self.seen.done.retain(|(id, _)| is_kept(*id));
-                self.send(RunsSeen::Runs(runs)).await?;
-            }
+        self.lists(github).await?;
+        if std::mem::take(&mut self.seen.lists.is_news) {
+            let runs = self.seen.lists.merged();
+            self.seen.changed = Some(Instant::now());
+            self.seen.runs.clone_from(&runs);
+            let is_kept = |id: u64| runs.iter().any(|run| run.id == id);
+            self.seen.done.retain(|(id, _)| is_kept(*id));
+            self.send(RunsSeen::Runs(runs)).await?;
+        } else {
+            self.send(RunsSeen::Unchanged).await?;
         }
         // The answer has confirmed the feed: what goes wrong from here on is told anew.
         self.failed = None;
         self.tell_budget(github).await?;
         self.needs(github).await?;
         let opened = self.shared.opened();
-        let runs = self.seen.runs.iter().enumerate();
-        let looked_at = runs.filter(|(place, run)| *place < LOOKED_AT || Some(run.id) == opened);
-        let looked_at: Vec<Run> = looked_at.map(|(_, run)| run.clone()).collect();
+        let near = self.near();
+        let runs = self.seen.runs.iter();
+        let looked_at = runs.filter(|run| near.contains(&run.id) || Some(run.id) == opened);
+        let looked_at: Vec<Run> = looked_at.cloned().collect();
         for run in &looked_at {
             self.jobs(github, run).await?;
         }
         Ok(())
+    }
+
+    /// The newest runs of all, and those of the branches that are deployed and that these hold too few of.
+    async fn lists(&mut self, github: &Github) -> Result<(), Fault> {
+        let seen = &mut self.seen;
+        if let Answer::Changed(runs) = github.runs(&mut seen.known).await? {
+            seen.lists.put(runs);
+        }
+        for branch in &self.target.branches {
+            // One that was asked for once is kept current: what it holds is shown.
+            if !seen.lists.lack(branch) && !seen.lists.hold(branch) {
+                continue;
+            }
+            let answer = github.runs_of_branch(branch, &mut seen.known).await?;
+            if let Answer::Changed(runs) = answer {
+                seen.lists.put_of(branch, runs);
+            }
+        }
+        Ok(())
+    }
+
+    /// The runs whose jobs are looked at unasked: the newest, of all and of each branch that is deployed.
+    fn near(&self) -> BTreeSet<u64> {
+        let runs = &self.seen.runs;
+        let newest = runs.iter().take(LOOKED_AT).map(|run| run.id);
+        let of_branches = self.target.branches.iter().flat_map(|branch| {
+            let is_of = |run: &&Run| run.branch.as_deref() == Some(branch.as_str());
+            runs.iter().filter(is_of).take(LOOKED_AT).map(|run| run.id)
+        });
+        newest.chain(of_branches).collect()
     }
 
     /// The jobs of a run, unless they were told and have all ended.
@@ -292,10 +328,10 @@ impl Observing {
     /// Whether the jobs of the run whose page is open are not looked at yet.
     fn is_unseen(&self) -> bool {
         let opened = self.shared.opened();
-        let place = self.seen.runs.iter().position(|run| Some(run.id) == opened);
-        place.is_some_and(|place| {
-            let run = &self.seen.runs[place];
-            place >= LOOKED_AT && !self.seen.done.contains(&(run.id, run.attempt))
+        let run = self.seen.runs.iter().find(|run| Some(run.id) == opened);
+        run.is_some_and(|run| {
+            let is_told = self.seen.done.contains(&(run.id, run.attempt));
+            !self.near().contains(&run.id) && !is_told
         })
     }
 

@@ -61,7 +61,7 @@ impl Repository {
         }
         let last = asked.path.rsplit('/').next().unwrap_or_default();
         let body = match last {
-            "runs" => json!({"total_count": has.runs.len(), "workflow_runs": has.runs}),
+            "runs" => has.page(asked),
             "jobs" => json!({"total_count": has.jobs.len(), "jobs": has.jobs}),
             "ci.yml" => {
                 use base64::Engine as _;
@@ -76,6 +76,20 @@ impl Repository {
 }
 
 impl Has {
+    /// The newest runs, of the branch that is asked for.
+    fn page(&self, asked: &Asked) -> Value {
+        let parameter = |name: &str| {
+            let mut all = asked.query.split('&').filter_map(|it| it.split_once('='));
+            all.find(|(it, _)| *it == name).map(|(_, value)| value)
+        };
+        let branch = parameter("branch");
+        let most = parameter("per_page").and_then(|most| most.parse().ok());
+        let is_of = |run: &&Value| branch.is_none_or(|branch| run["head_branch"] == branch);
+        let of_it: Vec<&Value> = self.runs.iter().filter(is_of).collect();
+        let shown = &of_it[..of_it.len().min(most.unwrap_or(30))];
+        json!({"total_count": of_it.len(), "workflow_runs": shown})
+    }
+
     /// As GitHub does it: the tag is of the body and of who asks; a 304 costs nothing.
     fn tagged(&mut self, asked: &Asked, body: String, token: &str) -> Answer {
         use std::hash::{DefaultHasher, Hash, Hasher};
@@ -161,6 +175,7 @@ impl Token {
             workflow: "ci.yml".into(),
             token: TokenFrom::File(self.path()),
             ca_file: None,
+            branches: Vec::new(),
         }
     }
 }

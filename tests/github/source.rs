@@ -2,11 +2,12 @@
 
 use serde_json::json;
 use tokio::sync::mpsc::channel;
+use wheelhouse::clients::github::Target;
 use wheelhouse::estate::runs::{Conclusion, Progress, RunLog, RunsSeen};
 use wheelhouse::estate::{FaultKind, LogChunk, Moment};
 use wheelhouse::sources::github::{Shared, log};
 
-use super::repository::{LIST, NOW, Repository, budget, full, refused, run};
+use super::repository::{LIST, NOW, Repository, Token, budget, full, refused, run};
 use super::server::{Asked, Server};
 use super::watching::Watching;
 
@@ -100,6 +101,85 @@ async fn the_jobs_of_an_old_run_are_asked_for_when_its_page_is_opened_and_not_be
     let asked = server.count(of_it);
     watching.pass(120, &server).await;
     assert_eq!(server.count(of_it), asked, "its jobs are over");
+}
+
+/// Forty runs of pull requests above one of main, which waits for an approval.
+fn busy() -> Repository {
+    let repository = Repository::new();
+    let of_pull_request = |id| {
+        let mut run = run(id, "completed");
+        run["head_branch"] = json!("feat/cart");
+        run["event"] = json!("pull_request");
+        run
+    };
+    let mut runs: Vec<_> = (2..=41).rev().map(of_pull_request).collect();
+    runs.push(run(1, "waiting"));
+    repository.has().runs = runs;
+    repository
+}
+
+fn watch_main(server: &Server) -> Watching {
+    Watching::start_with(Token::new("test-token"), |token| Target {
+        branches: vec!["main".into()],
+        ..token.target(&server.url)
+    })
+}
+
+fn of_main(asked: &Asked) -> bool {
+    asked.path == LIST && asked.query.contains("branch=main&")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_of_the_branch_that_is_deployed_is_shown_below_any_number_of_pull_requests() {
+    let repository = busy();
+    let server = repository.serve().await;
+    let mut watching = watch_main(&server);
+    let seen = watching.until(|s| matches!(s, RunsSeen::Runs(_))).await;
+    let RunsSeen::Runs(runs) = seen else {
+        unreachable!()
+    };
+    assert_eq!(runs.len(), 31);
+    let last = runs.last().unwrap();
+    assert_eq!((last.id, &last.progress), (1, &Progress::Waiting));
+    // Its jobs tell what waits.
+    let is_of_it = |s: &RunsSeen| matches!(s, RunsSeen::Jobs(1, _));
+    watching.until(is_of_it).await;
+    watching.pass(16, &server).await;
+    let (before, left) = (server.asked().len(), repository.has().remaining);
+    watching.pass(300, &server).await;
+    let asked = server.asked().split_off(before);
+    let lists = asked.iter().filter(|a| of_main(a)).count();
+    assert!((19..=21).contains(&lists), "{lists}");
+    assert!(asked.iter().all(|a| a.header("if-none-match").is_some()));
+    assert_eq!(repository.has().remaining, left, "304s only");
+    repository.has().runs[40] = run(1, "completed");
+    let is_over = |s: &RunsSeen| matches!(s, RunsSeen::Runs(runs) if runs[30].progress == Progress::Done(Conclusion::Success));
+    watching.pass(16, &server).await;
+    assert!(watching.seen.iter().any(is_over));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_branch_that_is_among_the_newest_often_enough_is_not_asked_for_by_itself() {
+    let repository = Repository::new();
+    repository.has().runs = (1..=30).rev().map(|id| run(id, "completed")).collect();
+    let server = repository.serve().await;
+    let mut watching = watch_main(&server);
+    watching.until(is_jobs).await;
+    watching.pass(60, &server).await;
+    assert_eq!(server.count(of_main), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_first_list_told_is_shown_although_that_of_the_branch_failed_for_once() {
+    let repository = busy();
+    let server = repository.serve().await;
+    repository.has().instead = Some(|asked| of_main(asked).then(|| refused(502, "", "away")));
+    let mut watching = watch_main(&server);
+    watching.fault().await;
+    repository.has().instead = None;
+    watching.pass(10, &server).await;
+    let is_whole = |s: &RunsSeen| matches!(s, RunsSeen::Runs(runs) if runs.len() == 31);
+    assert!(watching.seen.iter().any(is_whole), "{:#?}", watching.seen);
 }
 
 #[tokio::test(start_paused = true)]

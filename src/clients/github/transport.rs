@@ -119,6 +119,7 @@ mod tests {
             workflow: "ci.yml".into(),
             token: TokenFrom::None,
             ca_file: None,
+            branches: Vec::new(),
         }
     }
 

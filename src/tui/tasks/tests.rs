@@ -30,6 +30,7 @@ fn outside() -> Outside {
             workflow: "ci.yml".into(),
             token: github::TokenFrom::None,
             ca_file: None,
+            branches: Vec::new(),
         }),
         monitoring: vec![alerts::Target {
             prometheus: Some(prometheus),
