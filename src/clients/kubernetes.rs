@@ -216,7 +216,7 @@ impl Cluster {
         self.line.drop_connections().await;
     }
 
-    /// Ends the open watches, which then resume on new connections, and every pause before a retry.
+    /// Ends the open watches and logs, which then resume on new connections, and every pause before a retry.
     pub fn resume_watches(&self) {
         self.line.cut();
     }

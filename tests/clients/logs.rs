@@ -1,11 +1,15 @@
 //! A container's log.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use futures::StreamExt as _;
-use wheelhouse::clients::kubernetes::logs;
+use wheelhouse::clients::kubernetes::{Cluster, logs};
 use wheelhouse::estate::{FaultKind, LogChunk, LogTarget};
 
 use super::cockpit::{LIMIT, connect};
-use super::server::{Answer, Server, refused};
+use super::server::{Answer, Server, calm, refused};
 
 fn target(previous: bool) -> LogTarget {
     LogTarget {
@@ -77,6 +81,94 @@ async fn a_line_of_64_mebibytes_is_cut_while_it_is_read() {
     assert_eq!(lines.len(), 2);
     assert!(lines[0].len() <= 4096 && lines[0].ends_with('…'));
     assert_eq!(lines[1], "next");
+}
+
+/// The next chunk of a log, which must not keep one waiting.
+async fn next(chunks: &mut (impl futures::Stream<Item = LogChunk> + Unpin)) -> LogChunk {
+    let chunk = tokio::time::timeout(LIMIT, chunks.next()).await;
+    chunk.expect("the log hangs").expect("the log is over")
+}
+
+fn lines(chunk: &LogChunk) -> Vec<&str> {
+    match chunk {
+        LogChunk::Lines(lines) => lines.iter().map(|line| line.as_str()).collect(),
+        LogChunk::Ended(_) => panic!("{chunk:?}"),
+    }
+}
+
+/// A server with a log of these lines, then of those when it is asked for again; each time it says no more on an open
+/// connection. While `silent` no pulse is answered.
+async fn dying(
+    silent: &Arc<AtomicBool>,
+    first: &'static str,
+    again: Option<&'static str>,
+) -> Server {
+    let is_silent = silent.clone();
+    Server::start(move |asked| match asked.path.ends_with("/log") {
+        true if asked.count == 1 => Answer::Lines(vec![first.into()]),
+        true => again.map_or_else(
+            || refused(404, "pods \"web-1\" not found"),
+            |again| Answer::Lines(vec![again.into()]),
+        ),
+        false if is_silent.load(Ordering::SeqCst) => Answer::Silence,
+        false => calm(asked),
+    })
+    .await
+}
+
+/// As the source does it: a pulse fails, and a later one is answered.
+async fn lost_and_found(cluster: &Cluster, silent: &AtomicBool) {
+    silent.store(true, Ordering::SeqCst);
+    cluster.pulse(Duration::from_millis(200)).await.unwrap_err();
+    cluster.drop_connections().await;
+    silent.store(false, Ordering::SeqCst);
+    cluster.pulse(LIMIT).await.unwrap();
+    cluster.resume_watches();
+}
+
+#[tokio::test]
+async fn n02_a_log_whose_connection_died_in_silence_goes_on_where_it_stopped() {
+    let silent = Arc::default();
+    let first =
+        "2026-11-23T20:00:00.5Z one\n2026-11-23T20:00:01.5Z two\n2026-11-23T20:00:01.7Z hal";
+    let again =
+        "2026-11-23T20:00:01.5Z two\n2026-11-23T20:00:01.7Z half\n2026-11-23T20:00:09Z three\n";
+    let server = dying(&silent, first, Some(again)).await;
+    let cluster = connect(&server.url).await;
+    let mut chunks = logs(&cluster, &target(false));
+    assert_eq!(lines(&next(&mut chunks).await), ["one", "two"]);
+    lost_and_found(&cluster, &silent).await;
+    assert_eq!(lines(&next(&mut chunks).await), ["half", "three"]);
+    let asked = server.asked();
+    let logs: Vec<_> = asked.iter().filter(|a| a.path.ends_with("/log")).collect();
+    assert!(
+        logs[1].query.contains("sinceTime=2026-11-23T20%3A00%3A01Z"),
+        "{}",
+        logs[1].query
+    );
+    assert!(!logs[1].query.contains("tailLines"), "{}", logs[1].query);
+}
+
+#[tokio::test]
+async fn n02_a_log_that_cannot_go_on_says_that_it_broke_off() {
+    for (first, words) in [
+        (
+            "2026-11-23T20:00:00.5Z one\n",
+            "the log broke off: not there",
+        ),
+        ("one\n", "the log broke off: the connection to 127.0.0.1"),
+    ] {
+        let silent = Arc::default();
+        let server = dying(&silent, first, None).await;
+        let cluster = connect(&server.url).await;
+        let mut chunks = logs(&cluster, &target(false));
+        assert_eq!(lines(&next(&mut chunks).await), ["one"]);
+        lost_and_found(&cluster, &silent).await;
+        let LogChunk::Ended(Some(fault)) = next(&mut chunks).await else {
+            panic!("{first}")
+        };
+        assert!(fault.what.starts_with(words), "{}", fault.what);
+    }
 }
 
 #[tokio::test]

@@ -125,12 +125,12 @@ impl Line {
         self.opened[kind as usize].subscribe()
     }
 
-    /// Tells when open watches are cut.
+    /// Tells when open watches and logs are cut.
     pub(super) fn cuts(&self) -> watch::Receiver<u64> {
         self.cuts.subscribe()
     }
 
-    /// Ends every open watch cleanly.
+    /// Ends every open watch and every log that is read cleanly.
     pub(super) fn cut(&self) {
         self.cuts.send_modify(|n| *n += 1);
     }
@@ -304,10 +304,10 @@ impl Line {
         let mut cuts = self.cuts();
         match purpose {
             // An error means that the line is gone: then nobody reads any more, either.
-            Purpose::Watch(_) => Some(Box::pin(async move {
+            Purpose::Watch(_) | Purpose::Log => Some(Box::pin(async move {
                 let _ = cuts.changed().await;
             })),
-            Purpose::Read | Purpose::Proxied | Purpose::Log | Purpose::Other => None,
+            Purpose::Read | Purpose::Proxied | Purpose::Other => None,
         }
     }
 

@@ -1,14 +1,23 @@
 //! A container's log as it grows: the last 500 lines, then what comes.
+//!
+//! A connection that died in silence looks like a container that says nothing. So a log is cut with the watches, when the
+//! line is back, and goes on where it stopped.
+
+use std::pin::Pin;
 
 use futures::io::{AsyncBufRead, AsyncBufReadExt as _};
 use futures::stream::{self, BoxStream, StreamExt as _};
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::LogParams;
+use tokio::sync::watch::Receiver;
 
 use super::super::mask::masked;
 use super::{Cluster, fault};
 use crate::estate::{Fault, FaultKind, LogChunk, LogTarget, Safe};
+use place::Place;
+
+mod place;
 
 /// Lines from before.
 const TAIL: i64 = 500;
@@ -19,85 +28,120 @@ const CHUNK: usize = 256;
 
 /// Follows the log. The stream ends after `LogChunk::Ended`; whoever wants more asks again.
 pub fn logs(cluster: &Cluster, target: &LogTarget) -> BoxStream<'static, LogChunk> {
-    let (cluster, target) = (cluster.clone(), target.clone());
-    stream::once(async move { open(&cluster, &target).await })
-        .flat_map(|opened| match opened {
-            Ok(chunks) => chunks,
-            Err(fault) => stream::iter([LogChunk::Ended(Some(fault))]).boxed(),
-        })
-        .boxed()
-}
-
-async fn open(
-    cluster: &Cluster,
-    target: &LogTarget,
-) -> Result<BoxStream<'static, LogChunk>, Fault> {
-    let api: Api<Pod> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
-    let wanted = LogParams {
-        container: Some(target.container.to_string()),
-        follow: !target.previous,
-        previous: target.previous,
-        tail_lines: Some(TAIL),
-        ..LogParams::default()
-    };
-    let host = cluster.host();
-    let reader = (api.log_stream(&target.pod, &wanted).await).map_err(|e| fault::of(&host, &e))?;
-    Ok(chunks(Box::pin(reader), host))
-}
-
-struct Reading<R> {
-    /// None once the end was met.
-    reader: Option<R>,
-    /// What broke it off, until it is told.
-    broken: Option<Fault>,
-    /// The end was told.
-    is_over: bool,
-    line: Vec<u8>,
-    host: String,
-}
-
-fn chunks<R: AsyncBufRead + Unpin + Send + 'static>(
-    reader: R,
-    host: String,
-) -> BoxStream<'static, LogChunk> {
     let reading = Reading {
-        reader: Some(reader),
-        broken: None,
-        is_over: false,
+        cuts: cluster.line.cuts(),
+        cluster: cluster.clone(),
+        target: target.clone(),
+        stage: Stage::Closed,
+        place: Place::default(),
         line: Vec::new(),
-        host,
     };
-    stream::unfold(reading, next).boxed()
+    stream::unfold(reading, Reading::next).boxed()
 }
 
-async fn next<R: AsyncBufRead + Unpin>(mut reading: Reading<R>) -> Option<(LogChunk, Reading<R>)> {
-    while let Some(mut reader) = reading.reader.take() {
-        match reader.fill_buf().await {
-            Ok([]) => {}
-            Ok(bytes) => {
-                let (lines, used) = split(&mut reading.line, bytes);
-                reader.consume_unpin(used);
-                reading.reader = Some(reader);
-                if !lines.is_empty() {
-                    return Some((LogChunk::Lines(lines), reading));
+type Reader = Pin<Box<dyn AsyncBufRead + Send>>;
+
+/// How far the reading is.
+enum Stage {
+    /// To be opened.
+    Closed,
+    /// Under way.
+    Open(Reader),
+    /// At its end, which is to be told, with what broke it off.
+    Ended(Option<Fault>),
+    /// The end was told.
+    Over,
+}
+
+struct Reading {
+    cluster: Cluster,
+    target: LogTarget,
+    /// Tells when what is open is cut.
+    cuts: Receiver<u64>,
+    stage: Stage,
+    place: Place,
+    line: Vec<u8>,
+}
+
+impl Reading {
+    async fn next(mut self) -> Option<(LogChunk, Self)> {
+        loop {
+            let told = match std::mem::replace(&mut self.stage, Stage::Over) {
+                Stage::Closed => {
+                    self.stage = self.open().await;
+                    Vec::new()
                 }
+                Stage::Open(reader) => self.read(reader).await,
+                Stage::Ended(why) => return Some((LogChunk::Ended(why), self)),
+                Stage::Over => return None,
+            };
+            if !told.is_empty() {
+                return Some((LogChunk::Lines(told), self));
             }
-            Err(e) => reading.broken = Some(broken(&reading.host, e)),
         }
     }
-    if !reading.line.is_empty() {
+
+    /// Opens it: from its last lines, or from where it stopped.
+    async fn open(&mut self) -> Stage {
+        self.cuts.mark_unchanged();
+        let cluster = &self.cluster;
+        let api: Api<Pod> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
+        let since = self.place.resume();
+        let wanted = LogParams {
+            container: Some(self.target.container.to_string()),
+            follow: !self.target.previous,
+            previous: self.target.previous,
+            tail_lines: since.is_none().then_some(TAIL),
+            since_time: since,
+            timestamps: true,
+            ..LogParams::default()
+        };
+        match api.log_stream(&self.target.pod, &wanted).await {
+            Ok(reader) => Stage::Open(Box::pin(reader)),
+            Err(e) => {
+                let fault = fault::of(&cluster.host(), &e);
+                Stage::Ended(Some(match since {
+                    Some(_) => broken(fault),
+                    None => fault,
+                }))
+            }
+        }
+    }
+
+    /// Reads what has come, and takes whole lines off it.
+    async fn read(&mut self, mut reader: Reader) -> Vec<Safe> {
+        let broken = match reader.fill_buf().await {
+            Ok([]) => None,
+            Ok(bytes) => {
+                let (lines, used) = split(&mut self.line, bytes, &mut self.place);
+                reader.consume_unpin(used);
+                self.stage = Stage::Open(reader);
+                return lines;
+            }
+            Err(e) => {
+                let host = self.cluster.host();
+                Some(broken(fault::of(&host, &kube::Error::ReadEvents(e))))
+            }
+        };
+        let is_cut = broken.is_none() && self.cuts.has_changed().unwrap_or(false);
+        if is_cut {
+            self.line.clear();
+            self.stage = match self.place.is_known() {
+                true => Stage::Closed,
+                false => Stage::Ended(Some(lost(&self.cluster.host()))),
+            };
+            return Vec::new();
+        }
+        self.stage = Stage::Ended(broken);
         // The last line has no line break.
-        let last = masked(&Safe::from_bytes(&std::mem::take(&mut reading.line)));
-        return Some((LogChunk::Lines(vec![last]), reading));
+        let last = std::mem::take(&mut self.line);
+        let last = (!last.is_empty()).then(|| self.place.pass(&last)).flatten();
+        last.map(told).into_iter().collect()
     }
-    if std::mem::replace(&mut reading.is_over, true) {
-        return None;
-    }
-    Some((LogChunk::Ended(reading.broken.take()), reading))
 }
 
 /// Takes whole lines off `bytes`, up to [`CHUNK`]; what is left of a line stays in `line`, bounded.
-fn split(line: &mut Vec<u8>, bytes: &[u8]) -> (Vec<Safe>, usize) {
+fn split(line: &mut Vec<u8>, bytes: &[u8], place: &mut Place) -> (Vec<Safe>, usize) {
     let mut lines = Vec::new();
     let mut used = 0;
     while lines.len() < CHUNK && used < bytes.len() {
@@ -108,23 +152,33 @@ fn split(line: &mut Vec<u8>, bytes: &[u8]) -> (Vec<Safe>, usize) {
         line.extend_from_slice(&piece[..piece.len().min(room)]);
         used += piece.len() + usize::from(end.is_some());
         if end.is_some() {
-            lines.push(masked(&Safe::from_bytes(
-                line.strip_suffix(b"\r").unwrap_or(line),
-            )));
+            lines.extend(place.pass(line).map(told));
             line.clear();
         }
     }
     (lines, used)
 }
 
-fn broken(host: &str, error: std::io::Error) -> Fault {
-    match fault::of(host, &kube::Error::ReadEvents(error)) {
-        fault if fault.kind == FaultKind::Malformed => fault,
-        fault => Fault {
+/// A line as it is shown.
+fn told(line: &[u8]) -> Safe {
+    masked(&Safe::from_bytes(line.strip_suffix(b"\r").unwrap_or(line)))
+}
+
+/// What broke it off, in its words.
+fn broken(fault: Fault) -> Fault {
+    match fault.kind {
+        FaultKind::Malformed => fault,
+        _ => Fault {
             what: format!("the log broke off: {}", fault.what).into(),
             ..fault
         },
     }
+}
+
+/// The line was lost, and where the log stopped is not known.
+fn lost(host: &str) -> Fault {
+    let what = format!("the connection to {host} was lost; close the log and open it again");
+    broken(fault::words(FaultKind::Unreachable, what))
 }
 
 #[cfg(test)]
@@ -134,22 +188,34 @@ mod tests {
     #[test]
     fn lines_are_split_bounded_and_cleaned() {
         let mut line = Vec::new();
-        let (lines, used) = split(&mut line, b"one\r\n\x1b[31mtwo\n\xff\xfe\nrest");
+        let (lines, used) = split(
+            &mut line,
+            b"one\r\n\x1b[31mtwo\n\xff\xfe\nrest",
+            &mut Place::default(),
+        );
         assert_eq!(used, 21);
         let texts: Vec<&str> = lines.iter().map(|l| l.as_str()).collect();
         assert_eq!(texts, ["one", "two", "\u{fffd}\u{fffd}"]);
         assert_eq!(line, b"rest");
         for _ in 0..100 {
-            assert!(split(&mut line, &[b'x'; 4096]).0.is_empty());
+            assert!(
+                split(&mut line, &[b'x'; 4096], &mut Place::default())
+                    .0
+                    .is_empty()
+            );
         }
         assert!(line.len() <= LINE + 1);
-        let (long, _) = split(&mut line, b"\n");
+        let (long, _) = split(&mut line, b"\n", &mut Place::default());
         assert!(long[0].ends_with('…'));
     }
 
     #[test]
     fn a_flood_is_told_in_parts() {
-        let (lines, used) = split(&mut Vec::new(), &b"x\n".repeat(CHUNK * 3));
+        let (lines, used) = split(
+            &mut Vec::new(),
+            &b"x\n".repeat(CHUNK * 3),
+            &mut Place::default(),
+        );
         assert_eq!((lines.len(), used), (CHUNK, CHUNK * 2));
     }
 }
