@@ -3,9 +3,12 @@
 //! kube's own loader is not used: with a proxy set it refuses the whole file for a stray comma in
 //! NO_PROXY, and sends what NO_PROXY exempts to the proxy all the same (see `proxy`).
 
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
 use base64::Engine as _;
 use http::HeaderValue;
-use kube::config::{AuthInfo, Cluster, ExecAuthCluster, ExecConfig, Kubeconfig};
+use kube::config::{AuthInfo, Cluster, ExecAuthCluster, ExecConfig, Kubeconfig, KubeconfigError};
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 
 use super::fault::words;
@@ -47,14 +50,62 @@ pub(super) fn pinned(target: &Target) -> Target {
 
 /// The kubeconfig; none where there is none and this is a pod.
 fn read(target: &Target) -> Result<Option<Kubeconfig>, Fault> {
-    if let Some(path) = &target.kubeconfig {
-        return Kubeconfig::read_from(path).map(Some).map_err(config_fault);
-    }
-    match Kubeconfig::read() {
+    match read_file(target.kubeconfig.as_deref()) {
         Ok(kubeconfig) => Ok(Some(kubeconfig)),
-        Err(_) if target.context.is_none() && is_in_pod() => Ok(None),
-        Err(e) => Err(config_fault(e)),
+        Err(_) if is_optional(target) => Ok(None),
+        Err(fault) => Err(fault),
     }
+}
+
+/// The kubeconfig at `path`; without one that of `$KUBECONFIG`, which may be a list, or `~/.kube/config`. Blocks: files
+/// only.
+pub(super) fn read_file(path: Option<&Path>) -> Result<Kubeconfig, Fault> {
+    let list = std::env::var_os("KUBECONFIG").unwrap_or_default();
+    let listed = std::env::split_paths(&list).filter(|path| !path.as_os_str().is_empty());
+    let listed: Vec<PathBuf> = match path {
+        Some(path) => vec![path.to_owned()],
+        None => listed.collect(),
+    };
+    match &listed[..] {
+        [] => Ok(chosen(Kubeconfig::read().map_err(config_fault)?)),
+        [one] => Ok(chosen(Kubeconfig::read_from(one).map_err(config_fault)?)),
+        several => merged(several),
+    }
+}
+
+/// Several files as one, as kubectl does it: those that do not exist are left out, and of what two of them have the first
+/// holds.
+fn merged(files: &[PathBuf]) -> Result<Kubeconfig, Fault> {
+    let mut merged: Option<Kubeconfig> = None;
+    for file in files {
+        let read = match Kubeconfig::read_from(file) {
+            Err(KubeconfigError::ReadConfig(e, _)) if e.kind() == ErrorKind::NotFound => continue,
+            other => chosen(other.map_err(config_fault)?),
+        };
+        merged = Some(match merged {
+            Some(before) => before.merge(read).map_err(config_fault)?,
+            None => read,
+        });
+    }
+    merged.ok_or_else(|| {
+        let names: Vec<_> = files
+            .iter()
+            .map(|file| file.display().to_string())
+            .collect();
+        let what = format!("no kubeconfig: none of {} exists", names.join(", "));
+        words(FaultKind::Config, what)
+    })
+}
+
+/// An empty name is no current context: another file may have one.
+fn chosen(mut kubeconfig: Kubeconfig) -> Kubeconfig {
+    kubeconfig.current_context = kubeconfig.current_context.filter(|name| !name.is_empty());
+    kubeconfig
+}
+
+/// Whether this may do without: in a pod, where nothing was said of one.
+fn is_optional(target: &Target) -> bool {
+    target.kubeconfig.is_none() && target.context.is_none() && is_in_pod()
 }
 
 fn is_in_pod() -> bool {
@@ -187,4 +238,62 @@ pub(super) fn config_fault(error: impl std::error::Error) -> Fault {
         source = cause.source();
     }
     words(FaultKind::Config, what)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    /// Files of one folder with that in them.
+    fn files(texts: &[(&str, &str)]) -> (tempfile::TempDir, Vec<PathBuf>) {
+        let folder = tempfile::tempdir().unwrap();
+        let put = |(name, text): &(&str, &str)| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        let paths = texts.iter().map(put).collect();
+        (folder, paths)
+    }
+
+    fn contexts(kubeconfig: &Kubeconfig) -> Vec<&str> {
+        let contexts = kubeconfig.contexts.iter();
+        contexts.map(|context| context.name.as_str()).collect()
+    }
+
+    #[test]
+    fn a_file_of_the_list_that_does_not_exist_is_left_out_unless_there_is_no_other() {
+        let text = "current-context: b\ncontexts: [{name: b, context: {cluster: c}}]";
+        let (folder, there) = files(&[("b", text)]);
+        let gone = [folder.path().join("a"), folder.path().join("c")];
+        let list = [&gone[..1], &there[..], &gone[1..]].concat();
+        assert_eq!(contexts(&merged(&list).unwrap()), ["b"]);
+        let fault = merged(&gone).unwrap_err();
+        assert!(
+            fault.what.starts_with("no kubeconfig: none of "),
+            "{}",
+            fault.what
+        );
+        assert!(fault.what.contains("/a, ") && fault.what.ends_with("/c exists"));
+    }
+
+    #[test]
+    fn a_file_of_the_list_that_cannot_be_read_is_not_left_out() {
+        let (folder, there) = files(&[("a", "contexts: ["), ("b", "current-context: b")]);
+        merged(&there).unwrap_err();
+        merged(&[folder.path().to_owned(), there[1].clone()]).unwrap_err();
+    }
+
+    #[test]
+    fn an_empty_current_context_hides_none_of_a_later_file_and_is_none() {
+        let first = "current-context: \"\"\ncontexts: [{name: a, context: {cluster: c}}]";
+        let second = "current-context: b\ncontexts: [{name: b, context: {cluster: c}}]";
+        let (_folder, there) = files(&[("a", first), ("b", second)]);
+        let both = merged(&there).unwrap();
+        assert_eq!(both.current_context.as_deref(), Some("b"));
+        assert_eq!(contexts(&both), ["a", "b"]);
+        let alone = read_file(Some(&there[0])).unwrap();
+        assert_eq!(alone.current_context, None);
+    }
 }

@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use futures::stream::{StreamExt as _, TryStreamExt as _, iter};
 use http::Method;
-use kube::config::Kubeconfig;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
 use super::Cluster;
-use super::kubeconfig::config_fault;
+use super::kubeconfig::read_file;
 use crate::estate::{Fault, FaultKind, Labels, Safe};
 
 /// Objects of a page.
@@ -82,11 +81,7 @@ pub struct FoundDeployment {
 /// # Errors
 /// Why the kubeconfig cannot be read.
 pub fn contexts(kubeconfig: Option<&Path>) -> Result<Vec<Context>, Fault> {
-    let read = match kubeconfig {
-        Some(path) => Kubeconfig::read_from(path),
-        None => Kubeconfig::read(),
-    };
-    let read = read.map_err(config_fault)?;
+    let read = read_file(kubeconfig)?;
     let server = |cluster: &str| {
         let named = read.clusters.iter().find(|c| c.name == cluster);
         let server = named.and_then(|c| c.cluster.as_ref()?.server.clone());
