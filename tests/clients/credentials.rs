@@ -127,6 +127,50 @@ printf '{"status":{"token":"t","expirationTimestamp":"%s"}}' $at"#;
     assert_eq!(runs(&kubeconfig), 2);
 }
 
+/// A plugin that gives a token of 40 more seconds, and the same each time.
+fn keeping() -> String {
+    let ends = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(40);
+    format!(
+        "echo x >> runs\nif [ -e other ]; then token=other; else token=t; fi\n\
+         printf '{{\"status\":{{\"token\":\"%s\",\"expirationTimestamp\":\"{ends}\"}}}}' $token"
+    )
+}
+
+#[tokio::test]
+async fn a_plugin_that_gives_the_same_until_its_end_is_not_run_for_each_request() {
+    let server = Server::start(calm).await;
+    let kubeconfig = Kubeconfig::with_plugin(&server.url, &keeping());
+    let cluster = kubeconfig.connect().await;
+    for _ in 0..50 {
+        cluster.pulse(10 * SECOND).await.unwrap();
+    }
+    // To connect, before the first request, and every ten seconds from then on.
+    let runs = runs(&kubeconfig);
+    assert!((2..=4).contains(&runs), "{runs}");
+}
+
+#[tokio::test]
+async fn k01_a_401_refreshes_at_once_although_the_plugin_was_just_asked() {
+    let is_over = Arc::new(AtomicBool::new(false));
+    let over = is_over.clone();
+    let server =
+        Server::start(
+            move |asked| match bears(asked, "t") && over.load(Ordering::SeqCst) {
+                true => refused(401, "Unauthorized"),
+                false => calm(asked),
+            },
+        )
+        .await;
+    let kubeconfig = Kubeconfig::with_plugin(&server.url, &keeping());
+    let cluster = kubeconfig.connect().await;
+    cluster.pulse(10 * SECOND).await.unwrap();
+    is_over.store(true, Ordering::SeqCst);
+    std::fs::write(kubeconfig.folder.path().join("other"), "").unwrap();
+    let before = runs(&kubeconfig);
+    cluster.pulse(10 * SECOND).await.unwrap();
+    assert_eq!(runs(&kubeconfig), before + 1);
+}
+
 #[tokio::test]
 async fn k16_a_plugin_that_hangs_is_ended_with_all_that_it_started() {
     let kubeconfig = Kubeconfig::with_plugin(

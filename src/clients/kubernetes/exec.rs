@@ -17,7 +17,7 @@ use crate::estate::{Fault, FaultKind};
 const OUTPUT: u64 = 1 << 20;
 
 /// What a plugin gave.
-#[derive(Default)]
+#[derive(Clone, Default, PartialEq)]
 pub(super) struct Credential {
     pub(super) token: Option<String>,
     /// Certificate and key in PEM.

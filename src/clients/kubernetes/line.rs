@@ -29,6 +29,9 @@ use crate::estate::{Fault, FaultKind, Kind};
 
 /// A credential that ends this soon is renewed before use.
 const MARGIN: i64 = 60;
+/// A plugin that gives what it gave before, although that ends soon, is not asked again sooner: some give what they keep
+/// until seconds before its end.
+const AGAIN: Duration = Duration::from_secs(10);
 /// A refused credential is fetched again at once, but not more often than this.
 const RENEWAL: Duration = Duration::from_secs(30);
 /// A failed attempt to get a credential answers for all who ask so soon after it.
@@ -70,13 +73,27 @@ struct State {
     failed: Option<(Instant, Fault)>,
 }
 
+#[derive(Clone)]
 struct Built {
     client: kube::Client,
     /// What it was built of; none where it was given.
     config: Option<kube::Config>,
     /// The plugin that gave the credential.
     plugin: Option<String>,
-    expires: Option<Timestamp>,
+    /// What it gave.
+    credential: Credential,
+    /// The plugin gave the same once more, and is not asked before.
+    next: Option<Instant>,
+}
+
+impl Built {
+    /// Whether another credential is to be got before it is used.
+    fn is_due(&self) -> bool {
+        let soon = Timestamp::now().as_second() + MARGIN;
+        let ends = self.credential.expires;
+        let is_ending = ends.is_some_and(|at| at.as_second() <= soon);
+        is_ending && self.next.is_none_or(|at| at <= Instant::now())
+    }
 }
 
 impl Line {
@@ -151,7 +168,7 @@ impl Line {
         let state = self.state.lock().await;
         let built = state.built.as_ref()?;
         let auth = built.config.as_ref()?.auth_info.clone();
-        Some((auth, built.plugin.clone(), built.expires))
+        Some((auth, built.plugin.clone(), built.credential.expires))
     }
 
     /// Where the server is; none without TLS, or behind a proxy.
@@ -170,10 +187,8 @@ impl Line {
 
     async fn current(&self) -> Result<(kube::Client, u64), Fault> {
         let mut state = self.state.lock().await;
-        let soon = Timestamp::now().as_second() + MARGIN;
-        let is_ending = |b: &Built| b.expires.is_some_and(|at| at.as_second() <= soon);
         match &state.built {
-            Some(built) if !state.refused && !is_ending(built) => {
+            Some(built) if !state.refused && !built.is_due() => {
                 Ok((built.client.clone(), state.serial))
             }
             _ => self.renew(&mut state).await,
@@ -202,11 +217,13 @@ impl Line {
         {
             return Err(fault.clone());
         }
-        match self.build().await {
+        let before = state.built.as_ref().filter(|_| !state.refused);
+        match self.build(before).await {
             Ok(built) => {
                 let client = built.client.clone();
+                // What is the same has the same number: a 401 to it is answered by a refresh.
+                state.serial += u64::from(built.next.is_none());
                 state.built = Some(built);
-                state.serial += 1;
                 state.refused = false;
                 state.failed = None;
                 Ok((client, state.serial))
@@ -218,19 +235,21 @@ impl Line {
         }
     }
 
-    async fn build(&self) -> Result<Built, Fault> {
+    /// A client with a new credential; the one of `before`, with its connections, where there is no other.
+    async fn build(&self, before: Option<&Built>) -> Result<Built, Fault> {
         match &self.way {
-            Way::Kubeconfig(target) => self.load(target.clone()).await,
+            Way::Kubeconfig(target) => self.load(target.clone(), before).await,
             Way::Given(client) => Ok(Built {
                 client: client.clone(),
                 config: None,
                 plugin: None,
-                expires: None,
+                credential: Credential::default(),
+                next: None,
             }),
         }
     }
 
-    async fn load(&self, target: Target) -> Result<Built, Fault> {
+    async fn load(&self, target: Target, before: Option<&Built>) -> Result<Built, Fault> {
         let limits = self.limits;
         let read = tokio::task::spawn_blocking(move || load(&target, &limits));
         let Loaded { mut config, plugin } = (timeout(limits.plugin, read).await)
@@ -238,19 +257,25 @@ impl Line {
             .map_err(|e| fault::words(FaultKind::Stopped, e))??;
         let authority = config.cluster_url.authority().map(ToString::to_string);
         *(self.host.lock()).unwrap_or_else(PoisonError::into_inner) = authority.unwrap_or_default();
-        let mut expires = None;
+        let mut credential = Credential::default();
         let name = plugin.as_ref().and_then(|plugin| plugin.command.clone());
         if let Some(plugin) = plugin {
-            let credential = exec::run(&plugin, limits.plugin).await?;
-            expires = credential.expires;
-            put(&mut config, credential);
+            credential = exec::run(&plugin, limits.plugin).await?;
+            if let Some(before) = before.filter(|before| before.credential == credential) {
+                return Ok(Built {
+                    next: Some(Instant::now() + AGAIN),
+                    ..before.clone()
+                });
+            }
+            put(&mut config, credential.clone());
         }
         let client = client_of(config.clone()).await?;
         Ok(Built {
             client,
             config: Some(config),
             plugin: name,
-            expires,
+            credential,
+            next: None,
         })
     }
 
