@@ -22,6 +22,9 @@ use crate::clients::github;
 use crate::clients::kubernetes::{self, Cluster};
 use crate::estate::{Fault, FaultKind, Moment, Now, Safe, Scope};
 
+/// Bytes of an account's name that is claimed.
+const LONGEST_NAME: usize = 100;
+
 /// How long what may take, and how often what is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timing {
@@ -366,17 +369,64 @@ impl Person {
     }
 }
 
-/// Who sits here, as colleagues know them: the account and the machine.
+/// Who sits here, as colleagues know them: the account and the machine. Who may do what goes by the API's user alone.
 pub fn seat() -> Safe {
     let user = rustix::process::getuid().as_raw();
     let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let claims = ["LOGNAME", "USER"].map(|name| std::env::var(name).unwrap_or_default());
+    let name = account(user, &accounts, &claims);
+    let host = rustix::system::uname();
+    Safe::new(&format!("{name}@{}", host.nodename().to_string_lossy()))
+}
+
+/// The account's name as the machine's own list has it. Accounts of a directory are not in there: for them it is the first
+/// plain name of `claims`, which anybody can set; the number beside it nobody can.
+fn account(user: u32, accounts: &str, claims: &[String]) -> String {
     let of = |line: &str| {
         let mut parts = line.split(':');
         let (name, _, id) = (parts.next()?, parts.next()?, parts.next()?);
         (id.parse() == Ok(user)).then(|| name.to_owned())
     };
-    let name = accounts.lines().find_map(of);
-    let name = name.unwrap_or_else(|| format!("uid {user}"));
-    let host = rustix::system::uname();
-    Safe::new(&format!("{name}@{}", host.nodename().to_string_lossy()))
+    if let Some(name) = accounts.lines().find_map(of) {
+        return name;
+    }
+    match claims.iter().find(|name| is_plain(name)) {
+        Some(name) => format!("{name} (uid {user})"),
+        None => format!("uid {user}"),
+    }
+}
+
+/// Whether it is a name as directories have them, `ann@corp.example` and `CORP\ann` among them.
+fn is_plain(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "._-@\\".contains(c);
+    (1..=LONGEST_NAME).contains(&name.len()) && name.chars().all(fits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_of_a_directory_is_known_by_the_name_it_claims_with_its_number() {
+        let accounts = "root:x:0:0::/root:/bin/sh\nal:x:1000:1000::/home/al:/bin/sh\n";
+        let of = |user, claims: [&str; 2]| account(user, accounts, &claims.map(str::to_owned));
+        assert_eq!(of(1000, ["root", "root"]), "al", "the machine knows better");
+        let big = 1_734_201_123;
+        for (claims, name) in [
+            (["ann", "ben"], "ann (uid 1734201123)"),
+            (["", "ann.o-k_1"], "ann.o-k_1 (uid 1734201123)"),
+            (
+                ["ann@corp.example", ""],
+                "ann@corp.example (uid 1734201123)",
+            ),
+            (["CORP\\ann", ""], "CORP\\ann (uid 1734201123)"),
+            (["", ""], "uid 1734201123"),
+            (["al (uid 1000)", "a/b"], "uid 1734201123"),
+            (["a\u{202e}b", "a:b"], "uid 1734201123"),
+        ] {
+            assert_eq!(of(big, claims), name);
+        }
+        let long = "a".repeat(LONGEST_NAME + 1);
+        assert_eq!(of(big, [&long, "ann"]), "ann (uid 1734201123)");
+    }
 }
