@@ -9,7 +9,9 @@ mod guess;
 mod look;
 mod monitors;
 mod parts;
+mod remote;
 mod render;
+mod ssh;
 mod toml;
 mod workflow;
 

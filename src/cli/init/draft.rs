@@ -312,7 +312,7 @@ fn title(
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::super::colours::tests::{deployment, service};
-    use super::super::git::Origin;
+    use super::super::remote::Origin;
     use super::super::render::{TokenChoice, render};
     use super::super::workflow;
     use super::*;
@@ -371,6 +371,7 @@ mod tests {
             origin: Origin {
                 host: host.to_owned(),
                 name: "acme/shop".to_owned(),
+                why: None,
             },
             others: Vec::new(),
             workflows: workflow::read("ci.yml", workflow).into_iter().collect(),

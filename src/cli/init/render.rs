@@ -90,6 +90,9 @@ fn github(out: &mut Toml, repository: &Repository, token: &TokenChoice) {
         "The remote {remote} of the git repository here leads to it{}.",
         also(&repository.others)
     ));
+    if let Some(why) = &origin.why {
+        out.note(why);
+    }
     out.pair("repository", &origin.name);
     let deploys = workflow.names();
     let why = match &deploys[..] {
