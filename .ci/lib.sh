@@ -36,12 +36,38 @@ install_debian() {
   apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
 }
 
-rust_is_there() {
-  if ! command -v cargo >/dev/null; then
-    echo "no cargo on PATH: install Rust 1.89 or newer with rustup" >&2
-    return 3
+# Every tool that is needed and that Debian's packages do not bring, or not new enough: looked for before anything long is
+# run, and all that lack are named at once.
+tools_are_there() {
+  local lacking=0 rust go
+  rust=$(sed -n 's/^rust-version = "\([0-9.]*\)".*/\1/p' Cargo.toml)
+  go=$(sed -n 's/^go \([0-9.]*\)$/\1/p' tests/real/controlplane/go.mod)
+  needs cargo "$rust" "rustup, from https://rustup.rs" cargo --version
+  needs clippy 0 "rustup component add clippy" cargo clippy --version
+  needs rustfmt 0 "rustup component add rustfmt" cargo fmt --version
+  needs go "$go" "https://go.dev/dl or your package manager; Debian's golang-go is too old" \
+    env GOTOOLCHAIN=local go version
+  needs node 20 "your package manager, or https://nodejs.org" node --version
+  needs npm 0 "your package manager: it comes with Node.js" npm --version
+  needs kubectl 0 "https://kubernetes.io/docs/tasks/tools" kubectl version --client
+  [ "$lacking" -eq 0 ] || return 3
+}
+
+# One of them: NAME, the least version (0: any), how it is got, and what prints its version. Counts in `lacking`.
+needs() {
+  local name=$1 least=$2 how=$3 said have
+  shift 3
+  said=$("$@" 2>/dev/null) || said=
+  have=$(grep -om 1 '[0-9][0-9]*\.[0-9][0-9.]*' <<<"$said" | head -n 1) || have=
+  if [ -n "$have" ] && [ "$(printf '%s\n' "$least" "$have" | sort -V | head -n 1)" = "$least" ]; then
+    echo "$name $have"
+    return
   fi
-  cargo --version && cargo clippy --version && cargo fmt --version
+  lacking=$((lacking + 1))
+  if [ "$least" != 0 ]; then
+    name="$name $least or newer"
+  fi
+  echo "lacking: $name (${have:-not found}): $how" >&2
 }
 
 # A crate that must not be in the tree.

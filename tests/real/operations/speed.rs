@@ -130,14 +130,13 @@ fn kubectl(stage: &Stage<'_>, took: &mut Took) {
             "--patch",
         ]);
         kubectl.arg(r#"{"spec":{"selector":{"version":"blue"}}}"#);
-        assert!(
-            kubectl
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .status()
-                .unwrap()
-                .success()
-        );
+        kubectl.stdout(Stdio::null()).stderr(Stdio::null());
+        let done = kubectl.status().unwrap_or_else(|e| {
+            panic!(
+                "kubectl cannot be run ({e}); install it: https://kubernetes.io/docs/tasks/tools"
+            )
+        });
+        assert!(done.success(), "kubectl: {done}");
     }
     await_moved(stage, began, took);
     let patch = first_flip(stage, at, "erin");
