@@ -1,6 +1,7 @@
 //! The client's side of a test: a kubeconfig, a cluster, a source and what it sent.
 
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -41,11 +42,17 @@ impl Kubeconfig {
             server,
             "{exec: {apiVersion: client.authentication.k8s.io/v1, command: ./plugin, interactiveMode: IfAvailable}}",
         );
-        let path = kubeconfig.folder.path().join("plugin");
+        let (draft, path) = ("plugin.draft", "plugin");
+        let [draft, path] = [draft, path].map(|name| kubeconfig.folder.path().join(name));
         let home = kubeconfig.folder.path().display();
-        std::fs::write(&path, format!("#!/bin/sh\ncd {home}\n{script}\n")).unwrap();
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        std::fs::set_permissions(&path, mode).unwrap();
+        std::fs::write(&draft, format!("#!/bin/sh\ncd {home}\n{script}\n")).unwrap();
+        // Copied by another process: what we had open for writing, a child that another test starts just then has open,
+        // too, and so long it cannot be run.
+        let copy = Command::new("install")
+            .arg("-m755")
+            .args([draft, path])
+            .status();
+        assert!(copy.unwrap().success());
         kubeconfig
     }
 

@@ -93,14 +93,17 @@ async fn gh(program: &Path, host: &str, limits: &Limits) -> Result<String, Fault
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
     use std::time::Duration;
 
     fn script(body: &str) -> (tempfile::TempDir, std::path::PathBuf) {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("gh");
-        std::fs::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
-        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+        let [draft, path] = ["draft", "gh"].map(|name| folder.path().join(name));
+        std::fs::write(&draft, format!("#!/bin/sh\n{body}\n")).unwrap();
+        // Copied by another process: what we had open for writing, a child that another test starts just then has open,
+        // too, and so long it cannot be run.
+        let mut copy = std::process::Command::new("install");
+        let copied = copy.arg("-m755").args([&draft, &path]).status();
+        assert!(copied.unwrap().success());
         (folder, path)
     }
 
