@@ -1,6 +1,9 @@
 # Parts of a run, timed; what is skipped is never silent, and nothing here is.
 started=$SECONDS
 summary_lines=()
+# What tests leave to be shown in the end: cargo does not show what those print that pass.
+told=${CARGO_TARGET_DIR:-target}/tmp/told
+rm -rf "$told"
 
 part() {
   local name=$1 began=$SECONDS
@@ -17,6 +20,12 @@ part() {
 }
 
 summary() {
+  local file
+  for file in "$told"/*.txt; do
+    [ -e "$file" ] || continue
+    printf '\n== %s\n' "$(basename "$file" .txt)"
+    cat "$file"
+  done
   printf '\n== parts\n'
   printf '%s\n' "${summary_lines[@]}"
   printf '%5ds  in all\n' $((SECONDS - started))

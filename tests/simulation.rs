@@ -144,7 +144,7 @@ fn what_must_never_happen_does_not_in_any_seed() {
     let began = Instant::now();
     let played = all(Shape::of);
     let coverage = Coverage::of(&played, &STAGES);
-    println!("{}", coverage.table());
+    coverage.tell("in a cutover");
     judge(&played, began, "SIM_SEED");
     if played.len() >= 300 {
         assert_eq!(coverage.missing(), [], "can happen and never did");
@@ -160,7 +160,7 @@ fn i_35_a_colour_that_becomes_live_is_not_cleaned_up_in_any_seed() {
     let began = Instant::now();
     let played = all(Shape::cleaned_up);
     let coverage = Coverage::of(&played, &STAGES_OF_CLEAN_UP);
-    println!("{}", coverage.table());
+    coverage.tell("in a clean-up");
     let done = many(&played, "cleanup: Ended(Closed(Done");
     println!("{done} were cleaned up");
     judge(&played, began, "SIM_CLEANED");
@@ -178,7 +178,7 @@ fn what_must_never_happen_does_not_in_any_seed_of_a_release() {
     let done = many(&played, "release: Ended(Closed(Done");
     let back = many(&played, "Ended(Closed(RolledBack");
     let coverage = Coverage::of(&played, &STAGES_OF_RELEASE);
-    println!("{}", coverage.table());
+    coverage.tell("in a release");
     println!("{done} were released, {back} came back by themselves");
     judge(&played, began, "SIM_RELEASED");
     assert!(done * 8 > played.len(), "{done} were released");
