@@ -55,6 +55,8 @@ mod deploy;
 mod freeze;
 #[path = "screens/operations.rs"]
 mod operations;
+#[path = "screens/tabs.rs"]
+mod tabs;
 
 #[test]
 fn production_at_the_four_sizes() {
@@ -291,7 +293,7 @@ fn an_api_server_that_is_away_ages_the_panels_and_says_why() {
     }
     let screen = text(&mut state, (80, 24));
     assert!(
-        screen.contains("[2 Pods ✗1]"),
+        screen.contains("? STALE 40s  10 pods  ✗ 1 not ready"),
         "the trouble is counted\n{screen}"
     );
     seen!("stale-80x24", text(&mut state, (80, 24)));

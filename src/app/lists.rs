@@ -76,6 +76,11 @@ pub fn story(state: &State) -> Story {
     }
 }
 
+/// The topics that are shown; none: all.
+pub fn topics(state: &State) -> Vec<Topic> {
+    chosen(state).0
+}
+
 /// The topics that are shown (none: all), and how many entries they and the filter hide. Where nothing is chosen
 /// nothing is hidden, and no story is made for that: the titles of every frame ask.
 pub fn hidden(state: &State) -> (Vec<Topic>, usize) {

@@ -53,6 +53,15 @@ pub fn title(state: &State, theme: &Theme) -> Text {
     text
 }
 
+/// The mark beside the panel's name where nobody may take it for calm: UNKNOWN, or not answered yet.
+pub fn doubt(state: &State) -> Option<Mark> {
+    let alerts = state.estate().alerts.as_ref()?;
+    match alerts.rules.currency(state.now.at) {
+        Currency::Waiting => Some(Mark::Waiting),
+        Currency::Live | Currency::Stale => is_unknown(state, alerts).then_some(Mark::Unknown),
+    }
+}
+
 fn is_unknown(state: &State, alerts: &Alerts) -> bool {
     !alive(state, alerts).is_ok() || alerts.rules.currency(state.now.at) != Currency::Live
 }

@@ -7,11 +7,14 @@ use super::theme::{Mark, Role, Theme};
 use super::{alerts, pods, runs, timeline};
 use crate::app::{Panel, State, lists};
 use crate::estate::alerts::Standing;
+use crate::estate::{Currency, Kind};
 
 /// From here on panels stand beside each other.
 const WIDE: (u16, u16) = (120, 30);
 /// Rows of Alerts below the panel of choice, where something is loud.
 const LOUD_ROWS: u16 = 4;
+/// Columns below which a title that is cut says nothing.
+const TITLE: usize = 12;
 
 /// Draws them into `area`, whose first row is the divider below Traffic.
 pub fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
@@ -212,22 +215,7 @@ fn tabs(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
         Panel::Traffic => Panel::Pods,
         other => other,
     };
-    canvas.divider(area.y, &Text::default());
-    let tabs = tab_line(state, own, false, &canvas.theme);
-    let room = area.width.saturating_sub(2);
-    let used = u16::try_from(tabs.width()).unwrap_or(0) + 2;
-    let said = title_of(state, own, &canvas.theme);
-    let needs = u16::try_from(said.width())
-        .unwrap_or(u16::MAX)
-        .saturating_add(2);
-    if room.saturating_sub(used + 2) >= needs {
-        canvas.titled(area.x + 1, area.y, room, &tabs);
-        canvas.titled(area.x + 1 + room - needs, area.y, needs, &said);
-    } else {
-        // Without its title the panel's own trouble must not vanish: rows of it may be scrolled away.
-        let tabs = tab_line(state, own, true, &canvas.theme);
-        canvas.titled(area.x + 1, area.y, room, &tabs);
-    }
+    tab_row(state, own, canvas, area);
     let loud = match own != Panel::Alerts && area.height >= 16 && is_loud(state) {
         true => LOUD_ROWS + 1,
         false => 0,
@@ -257,6 +245,48 @@ fn tabs(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
     }
 }
 
+/// The tabs, and the panel's own title beside them: whole, else without its name, which its tab says, else cut.
+fn tab_row(state: &State, own: Panel, canvas: &mut Canvas<'_>, area: Rect) {
+    canvas.divider(area.y, &Text::default());
+    let theme = canvas.theme;
+    let room = usize::from(area.width.saturating_sub(2));
+    let whole = title_of(state, own, &theme);
+    let short = nameless(&whole);
+    let tabs = tab_line(state, own, Told::Beside, &theme);
+    let left = room.saturating_sub(tabs.width() + 3);
+    let fits = |said: &&Text| said.width() + 2 <= left;
+    let (tabs, said) = match [&whole, &short].into_iter().find(fits) {
+        Some(said) => (tabs, said),
+        // The panel's own trouble must not vanish with its title: rows of it may be scrolled away.
+        None => {
+            let all = tab_line(state, own, Told::Here, &theme);
+            let is_wide = all.width() + 2 > room;
+            let least = || tab_line(state, own, Told::Least, &theme);
+            (if is_wide { least() } else { all }, &short)
+        }
+    };
+    let used = canvas.titled(area.x + 1, area.y, area.width.saturating_sub(2), &tabs);
+    let left = room.saturating_sub(usize::from(used) + 1);
+    let needs = (said.width() + 2).min(left);
+    if !said.is_empty() && needs >= (said.width() + 2).min(TITLE) {
+        let needs = u16::try_from(needs).unwrap_or(0);
+        let x = area.right().saturating_sub(1 + needs);
+        canvas.titled(x, area.y, needs, said);
+    }
+}
+
+/// A title without the panel's name, which is its first piece.
+fn nameless(title: &Text) -> Text {
+    let mut rest = Text(title.0.iter().skip(1).cloned().collect());
+    for piece in &mut rest.0 {
+        piece.0 = piece.0.trim_start().to_owned();
+        if !piece.0.is_empty() {
+            break;
+        }
+    }
+    rest
+}
+
 /// Whether Alerts have something that must be seen from every panel.
 fn is_loud(state: &State) -> bool {
     let Some(alerts) = &state.estate().alerts else {
@@ -269,8 +299,19 @@ fn is_loud(state: &State) -> bool {
     fires || alerts.rules.fault.is_some()
 }
 
-/// `1 Runs ✗1  [2 Pods]  3 Alerts ✗1  4 Time`
-fn tab_line(state: &State, own: Panel, counts_own: bool, theme: &Theme) -> Text {
+/// How much the tabs tell.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// The panel's own counts stand in its title beside them.
+    Beside,
+    /// All of it.
+    Here,
+    /// What needs a person alone.
+    Least,
+}
+
+/// `1 Runs ✗1▶1  [2 Pods]  3 Alerts ?  4 Time`
+fn tab_line(state: &State, own: Panel, told: Told, theme: &Theme) -> Text {
     let mut tabs = Text::default();
     for (panel, key, name) in [
         (Panel::Runs, "1", "Runs"),
@@ -287,17 +328,76 @@ fn tab_line(state: &State, own: Panel, counts_own: bool, theme: &Theme) -> Text 
             false => Role::Dim,
         };
         let (open, close) = if panel == own { ("[", "]") } else { ("", "") };
-        // A list of which a part is hidden says so, also where its title has no room.
-        let topic = state.picks.topic.filter(|_| panel == Panel::Timeline);
-        let topic = topic.map_or_else(String::new, |t| format!(": {} only", t.word()));
-        tabs.push(format!("{open}{key} {name}{topic}"), role);
-        let bad = bad_count(state, panel);
-        if (panel != own || counts_own) && bad > 0 {
-            tabs.push(format!(" {}{bad}", theme.mark(Mark::Bad)), Role::Bad);
+        tabs.push(
+            format!("{open}{key} {name}{}", narrowed(state, panel)),
+            role,
+        );
+        if panel != own || told != Told::Beside {
+            tabs = tabs.append(counts(state, panel, told, theme));
         }
         tabs.push(close, role);
     }
     tabs
+}
+
+/// `: alerts only`: a list of which a part is hidden says so, also where its title has no room.
+fn narrowed(state: &State, panel: Panel) -> String {
+    let topics = match panel {
+        Panel::Timeline => lists::topics(state),
+        Panel::Traffic | Panel::Runs | Panel::Pods | Panel::Alerts => Vec::new(),
+    };
+    let words: Vec<&str> = topics.iter().map(|topic| topic.word()).collect();
+    match words.is_empty() {
+        true => String::new(),
+        false => format!(": {} only", words.join(" ")),
+    }
+}
+
+/// ` ?✗1▶1‖1`: whether what a panel says is current, what needs a person, and what is under way.
+fn counts(state: &State, panel: Panel, told: Told, theme: &Theme) -> Text {
+    let mut text = Text::default();
+    if let Some(mark) = doubt(state, panel) {
+        text.push(theme.mark(mark), Theme::role(mark));
+    }
+    let busy = |kind| match (panel, told) {
+        (Panel::Runs, Told::Beside | Told::Here) => runs_with(state, kind),
+        _ => 0,
+    };
+    for (kind, count) in [
+        (Mark::Bad, bad_count(state, panel)),
+        (Mark::Running, busy(Mark::Running)),
+        (Mark::Approval, busy(Mark::Approval)),
+    ] {
+        if count > 0 {
+            text.push(format!("{}{count}", theme.mark(kind)), Theme::role(kind));
+        }
+    }
+    match text.is_empty() {
+        true => text,
+        false => Text::plain(" ").append(text),
+    }
+}
+
+/// The mark of a panel that does not know what is now: a count of nothing must not read as calm.
+fn doubt(state: &State, panel: Panel) -> Option<Mark> {
+    let at = state.now.at;
+    let of = |currency| match currency {
+        Currency::Live => None,
+        Currency::Waiting => Some(Mark::Waiting),
+        Currency::Stale => Some(Mark::Unknown),
+    };
+    match panel {
+        Panel::Runs => of(state.repository.as_ref()?.runs.currency(at)),
+        Panel::Pods => of(state.estate().currency(Kind::Pods, at)),
+        Panel::Alerts => alerts::doubt(state),
+        Panel::Traffic | Panel::Timeline => None,
+    }
+}
+
+/// How many runs have that mark.
+fn runs_with(state: &State, kind: Mark) -> usize {
+    let runs = state.repository.iter().flat_map(|it| &it.runs.value);
+    runs.filter(|run| runs::mark(&run.progress) == kind).count()
 }
 
 /// What needs a person in a panel.
@@ -316,16 +416,7 @@ fn bad_count(state: &State, panel: Panel) -> usize {
                 .filter(|v| v.standing == Standing::Firing)
                 .count()
         }
-        Panel::Runs => {
-            let runs = state
-                .repository
-                .as_ref()
-                .map(|r| r.runs.value.as_slice())
-                .unwrap_or_default();
-            runs.iter()
-                .filter(|r| runs::mark(&r.progress) == Mark::Bad)
-                .count()
-        }
+        Panel::Runs => runs_with(state, Mark::Bad),
         Panel::Traffic | Panel::Timeline => 0,
     }
 }
