@@ -151,6 +151,29 @@ fn pods_that_are_not_ready_bar_a_cutover_and_a_deploy_to_them_does_not_stand_in_
 }
 
 #[test]
+fn a_rollout_that_is_not_done_is_not_called_ready_though_all_pods_are() {
+    let mut state = open_window();
+    let name: Safe = "digital-wall-green-backend".into();
+    let mut deployment = state.estate().deployments.value.get(&name).unwrap().clone();
+    deployment.updated = 1;
+    let change = Change::Applied(deployment);
+    observe(
+        &mut state,
+        vec![Seen::Deployments(Delta::Changes(vec![change]))],
+    );
+    for size in [(80, 24), (120, 30), (160, 50), (200, 50)] {
+        let line = idle(&mut state, size);
+        assert!(!line.contains("C ready"), "{line}");
+    }
+    let line = idle(&mut state, (200, 50));
+    assert!(
+        line.contains("C cut over: not ready: digital-wall"),
+        "{line}"
+    );
+    assert!(offered(&mut state, "cutover").contains("! not ready: "));
+}
+
+#[test]
 fn an_operation_that_is_under_way_bars_the_next_one_but_for_a_rollback() {
     let mut state = open_window();
     let plan = plan_of(&state, OperationKind::Cutover);

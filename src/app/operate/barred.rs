@@ -229,6 +229,10 @@ impl Barred {
                 let (ready, desired) = pods.map_or((0, 0), |view| (view.ready, view.desired));
                 return Self::new(why, [&format!("not ready {ready}/{desired}"), "not ready"]);
             }
+            // All pods are ready, and yet it is not: a rollout that is not done, a selector that takes others too.
+            ("ready" | "match", Finding::Bad) => {
+                return Self::new(why, [&format!("not ready: {}", gate.said), "not ready"]);
+            }
             ("alert", Finding::Bad) => {
                 let name = gate.of.as_ref().map_or("an alert", |name| name.as_str());
                 return Self::new(why, [&format!("{name} fires"), "alert fires"]);
@@ -241,9 +245,33 @@ impl Barred {
             ("lock", _) => UNDER_WAY,
             ("monitoring", _) => ["monitoring not known", "monitoring ?"],
             ("current", _) => ["what is seen is not current", "not current"],
-            (name, _) => return Self::new(why.clone(), [&why, name]),
+            (name, finding) => return Self::new(why.clone(), [&why, word(name, finding)]),
         };
         Self::new(why, words)
+    }
+}
+
+/// Why a closed gate bars, in a word or two. Its bare name would read as the opposite: `C ready`.
+fn word(name: &str, finding: Finding) -> &'static str {
+    match (name, finding) {
+        ("ready" | "match", _) => "ready ?",
+        ("selector", Finding::Bad) => "selector wrong",
+        ("selector", _) => "selector ?",
+        ("capacity", Finding::Bad) => "too few pods",
+        ("capacity", _) => "capacity ?",
+        ("smoke", Finding::Bad) => "not tested",
+        ("smoke", _) => "tested ?",
+        ("ci", Finding::Bad) => "CI not green",
+        ("ci", _) => "CI ?",
+        ("query", Finding::Bad) => "measured bad",
+        ("query" | "rule" | "alert" | "alerts", _) => "monitoring ?",
+        ("rights", Finding::Bad) => "no right",
+        ("rights", _) => "rights ?",
+        ("idle", _) => "not idle",
+        ("warm", Finding::Bad) => "kept warm",
+        ("warm", _) => "warm ?",
+        ("ports", _) => "port missing",
+        _ => "refused",
     }
 }
 
