@@ -209,6 +209,31 @@ fn an_alert_that_fires_is_on_the_screen_from_every_panel() {
 }
 
 #[test]
+fn m02_targets_that_are_down_take_no_row_of_what_fires() {
+    use wheelhouse::estate::alerts::{AlertsSeen, Targets};
+    let mut state = full(Look::default());
+    let why =
+        "Get http://10.0.0.7:9100/metrics: dial tcp 10.0.0.7:9100: connect: connection refused";
+    let down = |n: usize| ("node".into(), format!("10.0.0.{n}:9100").into(), why.into());
+    let targets = Targets {
+        up: 3,
+        down: (0..4).map(down).collect(),
+    };
+    observe(&mut state, vec![Seen::Alerts(AlertsSeen::Targets(targets))]);
+    for keys in ["2", "3"] {
+        press(&mut state, keys);
+        let screen = text(&mut state, (80, 24));
+        for said in [
+            "4 of 7 targets down",
+            "✗ HighResponseTime",
+            "p95 2.4 s > 2 s",
+        ] {
+            assert!(screen.contains(said), "{said}: {screen}");
+        }
+    }
+}
+
+#[test]
 fn details_at_80_columns() {
     for (name, keys) in [
         ("pod", "j j enter"),

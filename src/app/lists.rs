@@ -101,7 +101,7 @@ fn chosen(state: &State) -> (Vec<Topic>, String) {
 }
 
 /// What the filter says, if it is this panel's.
-fn typed(state: &State, panel: Panel) -> &str {
+pub fn typed(state: &State, panel: Panel) -> &str {
     match state.panel == panel && state.levels.is_empty() {
         true => state.filter.text(),
         false => "",

@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::canvas::{Canvas, Text, column, right, wrapped};
+use super::canvas::{Canvas, Text, column, fit, right, wrapped};
 use super::pairs;
 use super::theme::{Mark, Role, Theme, colour_role};
 use super::words;
@@ -110,32 +110,54 @@ fn faults(state: &State, alerts: &Alerts, theme: &Theme) -> Vec<String> {
     lines
 }
 
+/// What is wrong with the sources, above the list; returns the rows used. What fires keeps its rows, a pair each, so
+/// that a note never takes its place; a note that is cut for that says so.
+fn notes(
+    state: &State,
+    alerts: &Alerts,
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    firing: usize,
+) -> u16 {
+    let theme = canvas.theme;
+    let columns = area.width.saturating_sub(3);
+    let room = usize::from(columns);
+    // A reason that is cut off is none.
+    let parts = |said: String| wrapped(&said, room).into_iter().take(REASON);
+    let mut lines: Vec<String> = (faults(state, alerts, &theme).into_iter())
+        .flat_map(parts)
+        .collect();
+    let kept = firing.saturating_mul(2).max(1);
+    let most = usize::from(area.height).saturating_sub(kept).max(1);
+    if lines.len() > most {
+        lines.truncate(most);
+        if let Some(last) = lines.last_mut() {
+            *last = fit(last, room.saturating_sub(2), &theme);
+            last.push_str(&format!(" {}", theme.mark(Mark::More)));
+        }
+    }
+    for (y, said) in (area.y..).zip(&lines) {
+        let said = Text::default().add(said.as_str(), Role::Warn);
+        canvas.text(area.x + 2, y, columns, &said);
+    }
+    u16::try_from(lines.len()).unwrap_or(area.height)
+}
+
 /// Draws the list into `area`.
 pub fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
     let Some(alerts) = &state.estate().alerts else {
         return;
     };
     let theme = canvas.theme;
-    let mut y = area.y;
-    let room = usize::from(area.width.saturating_sub(3));
-    for said in faults(state, alerts, &theme) {
-        // A reason that is cut off is none; what fires has to stay on the screen all the same.
-        for part in wrapped(&said, room).into_iter().take(REASON) {
-            if y < area.bottom().saturating_sub(1) || y == area.y {
-                let line = Text::default().add(part, Role::Warn);
-                canvas.text(area.x + 2, y, area.width.saturating_sub(3), &line);
-                y += 1;
-            }
-        }
-    }
     let views = lists::alerts(state);
+    let firing = views.iter().filter(|v| v.standing == Standing::Firing);
+    let y = area.y + notes(state, alerts, canvas, area, firing.count());
     if views.is_empty() {
-        canvas.text(
-            area.x + 2,
-            y,
-            area.width.saturating_sub(3),
-            &quiet(state, alerts),
-        );
+        let said = match lists::typed(state, Panel::Alerts) {
+            "" => quiet(state, alerts),
+            filter => Text::default().add(format!("no alert matches {filter:?}"), Role::Dim),
+        };
+        canvas.text(area.x + 2, y, area.width.saturating_sub(3), &said);
         return;
     }
     let list = Rect {
