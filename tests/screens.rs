@@ -234,6 +234,21 @@ fn m02_targets_that_are_down_take_no_row_of_what_fires() {
 }
 
 #[test]
+fn a_filter_without_a_hit_says_so_and_not_that_there_is_nothing() {
+    for (panel, what) in [("1", "run"), ("2", "pod"), ("3", "alert")] {
+        let mut state = full(Look::default());
+        press(&mut state, &format!("{panel} / z z z"));
+        let screen = text(&mut state, (80, 24));
+        let said = format!("no {what} matches \"zzz\"");
+        assert!(screen.contains(&said), "{screen}");
+        assert!(
+            !screen.contains("no runs of") && !screen.contains("no alerts;"),
+            "{screen}"
+        );
+    }
+}
+
+#[test]
 fn details_at_80_columns() {
     for (name, keys) in [
         ("pod", "j j enter"),

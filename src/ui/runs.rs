@@ -87,9 +87,10 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
     }
     let runs = lists::runs(state);
     if runs.is_empty() {
-        let said = match repository.runs.listed {
-            true => format!("no runs of {}", repository.scope.workflow),
-            false => "waiting for the first runs".to_owned(),
+        let said = match (repository.runs.listed, lists::typed(state, Panel::Runs)) {
+            (true, "") => format!("no runs of {}", repository.scope.workflow),
+            (true, filter) => format!("no run matches {filter:?}"),
+            (false, _) => "waiting for the first runs".to_owned(),
         };
         canvas.text(
             area.x + 2,
