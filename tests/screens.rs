@@ -53,6 +53,8 @@ mod barred;
 mod deploy;
 #[path = "screens/freeze.rs"]
 mod freeze;
+#[path = "screens/notices.rs"]
+mod notices;
 #[path = "screens/operations.rs"]
 mod operations;
 #[path = "screens/tabs.rs"]

@@ -166,6 +166,15 @@ pub struct Notice {
     pub text: Safe,
     /// When it goes.
     pub until: Moment,
+    /// Whether it answers a key: it goes with the next one, which it does not answer.
+    pub is_answer: bool,
+}
+
+impl Notice {
+    /// Whether it was told at that moment.
+    pub fn is_of(&self, at: Moment) -> bool {
+        self.until == Moment(at.0 + NOTICE_MS)
+    }
 }
 
 /// How the screen looks, as decided once from options, configuration and environment.
@@ -331,6 +340,7 @@ impl State {
         self.notice = Some(Notice {
             text: Safe::new(text),
             until: Moment(self.now.at.0 + NOTICE_MS),
+            is_answer: false,
         });
     }
 

@@ -11,7 +11,7 @@ use super::operate;
 use super::palette::{self, Choice, Palette};
 use super::plan;
 use super::rows::{self, Row};
-use super::state::{Demo, Overlay, Panel, State};
+use super::state::{Demo, Notice, Overlay, Panel, State};
 use super::view::{self, Item, Level, View};
 use super::{Access, Action, Command, Event, Key, KeyCode};
 use crate::estate::runs::RunLog;
@@ -23,7 +23,7 @@ use crate::ops::freeze::Wanted;
 /// Folds `event` in.
 pub fn update(state: &mut State, event: Event) -> Option<Command> {
     match event {
-        Event::Key(key) => narrowing(state, |state| on_key(state, key)),
+        Event::Key(key) => narrowing(state, |state| answering(state, key)),
         Event::Paste(text) => narrowing(state, |state| {
             on_paste(state, &text);
             None
@@ -138,6 +138,18 @@ fn on_paste(state: &mut State, text: &Safe) {
     }
 }
 
+/// Does what `key` means. What answered an earlier key is gone then; what was told unasked stays its time.
+fn answering(state: &mut State, key: Key) -> Option<Command> {
+    let before = state.notice.clone();
+    let command = on_key(state, key);
+    match &mut state.notice {
+        Some(notice) if notice.is_answer => state.notice = None,
+        Some(notice) => notice.is_answer = before.as_ref() != Some(notice),
+        None => {}
+    }
+    command
+}
+
 fn on_key(state: &mut State, key: Key) -> Option<Command> {
     if let Some(done) = plan::key(state, key) {
         return done;
@@ -150,10 +162,26 @@ fn on_key(state: &mut State, key: Key) -> Option<Command> {
     if state.is_filtering && state.overlay.is_none() && filter_key(state, key) {
         return None;
     }
-    let action = state
-        .keymap
-        .action(state.context(), key, state.demo.is_some())?;
-    act(state, action)
+    let action = (state.keymap).action(state.context(), key, state.demo.is_some());
+    match action {
+        Some(action) => act(state, action),
+        None => {
+            unbound(state, key);
+            None
+        }
+    }
+}
+
+/// Says that a key means nothing here, once for all of a moment: a torn sequence is many keys, and none of them typed.
+fn unbound(state: &mut State, key: Key) {
+    let said = "does nothing here: ? lists the keys";
+    let at = state.now.at;
+    let is_told = |notice: &Notice| notice.text.ends_with(said) && notice.is_of(at);
+    match &mut state.notice {
+        // It answers this key, too.
+        Some(notice) if is_told(notice) => notice.is_answer = false,
+        _ => state.tell(&format!("`{key}` {said}")),
+    }
 }
 
 /// Keys that the filter takes for itself while it is typed.
@@ -502,7 +530,10 @@ fn open(state: &mut State) -> Option<Command> {
             Some(Item::Container(_)) => return open_log(state, false),
             Some(Item::Pod(name)) => Some(View::Pod(name)),
             Some(Item::Job(_)) => return open_log(state, false),
-            None => None,
+            None => {
+                state.tell("nothing here to go into: Esc is a level back");
+                None
+            }
         },
     };
     if let Some(view) = next {
@@ -549,7 +580,10 @@ fn home_target(state: &mut State) -> Option<View> {
         }
         panel @ (Panel::Runs | Panel::Alerts | Panel::Timeline) => {
             if lists::is_connected(state, panel) {
-                let view = lists::target(state, panel)?;
+                let Some(view) = lists::target(state, panel) else {
+                    state.tell(&format!("no {} here to go into", row_of(panel)));
+                    return None;
+                };
                 let gone = lists::gone(state, &view);
                 if let Some(words) = &gone {
                     state.tell(words);
@@ -581,6 +615,17 @@ fn go_to(state: &mut State, place: usize) -> Option<Command> {
         return None;
     }
     let had_log = state.levels.iter().any(|l| matches!(l.view, View::Log(_)));
+/// What a row of the panel is.
+fn row_of(panel: Panel) -> &'static str {
+    match panel {
+        Panel::Traffic => "Service",
+        Panel::Runs => "run",
+        Panel::Pods => "pod",
+        Panel::Alerts => "alert",
+        Panel::Timeline => "entry",
+    }
+}
+
     if place != state.selected {
         state.levels.clear();
         state.filter.set("");
@@ -601,7 +646,10 @@ fn open_log(state: &mut State, previous: bool) -> Option<Command> {
         return Some(command);
     }
     let Some((pod, container)) = log_target(state) else {
-        state.tell("choose a pod or a container first");
+        state.tell(match state.view() {
+            Some(View::Log(_)) => "a job has this log alone",
+            _ => "choose a pod or a container first",
+        });
         return None;
     };
     let target = LogTarget {

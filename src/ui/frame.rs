@@ -5,6 +5,7 @@ use super::theme::{Mark, Role, Theme};
 use super::words;
 use crate::app::{Access, Action, Overlay, Panel, State, View, acts, lists};
 use crate::estate::{Kind, SKEW_SHOWN_MS, Tier};
+use crate::app::logs::LogSource;
 
 /// Draws the outer border with header and footer.
 pub fn draw(state: &State, canvas: &mut Canvas<'_>) {
@@ -195,7 +196,12 @@ fn applies(state: &State, action: Action) -> bool {
                 state.environment().cursor.on,
                 Some(crate::app::rows::Row::Pod(_))
             ),
-            Some(level) => !matches!(level.view, View::Alert(_) | View::Operation(_)),
+            Some(level) => match &level.view {
+                View::Alert(_) | View::Operation(_) => false,
+                View::Log(log) => matches!(log.source, LogSource::Container(_)),
+                View::Run(_) => action == Action::Logs,
+                View::Pod(_) | View::Service(_) | View::Deployment(_) => true,
+            },
         },
         Action::Silence => acts::alert_here(state).is_some_and(|a| !acts::is_silenced(state, &a)),
         Action::ExtendSilence | Action::ExpireSilence => {

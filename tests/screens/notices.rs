@@ -1,0 +1,72 @@
+//! What the foot of the screen answers to a key: each gets its own answer, whole, and none stays as another's.
+
+use wheelhouse::app::{Event, Look, State, update};
+use wheelhouse::estate::Safe;
+
+use super::text;
+use crate::world::*;
+
+const UNBOUND: &str = "`a` does nothing here: ? lists the keys";
+
+fn notice(state: &State) -> &str {
+    state
+        .notice
+        .as_ref()
+        .map_or("", |notice| notice.text.as_str())
+}
+
+#[test]
+fn a_key_that_means_nothing_here_says_so_and_the_next_key_ends_that() {
+    let mut state = full(Look::default());
+    press(&mut state, "a");
+    assert!(text(&mut state, (80, 24)).contains(UNBOUND));
+    press(&mut state, "j");
+    assert_eq!(notice(&state), "");
+    press(&mut state, "/ a");
+    assert_eq!(notice(&state), "", "it is typed");
+}
+
+#[test]
+fn t05_the_keys_of_a_torn_sequence_are_answered_once() {
+    let mut state = full(Look::default());
+    press(&mut state, "a ; < >");
+    assert_eq!(notice(&state), UNBOUND);
+}
+
+#[test]
+fn what_was_told_unasked_outlives_the_next_key() {
+    let mut state = full(Look::default());
+    update(&mut state, Event::Told(Safe::new("the silence is set")));
+    press(&mut state, "j k");
+    assert_eq!(notice(&state), "the silence is set");
+    press(&mut state, "a j");
+    assert_eq!(notice(&state), "");
+}
+
+#[test]
+fn enter_where_there_is_nothing_to_go_into_says_so() {
+    let mut state = full(Look::default());
+    press(&mut state, "3 / z z z enter enter");
+    assert_eq!(notice(&state), "no alert here to go into");
+    press(&mut state, "esc enter enter");
+    assert_eq!(
+        notice(&state),
+        "nothing here to go into: Esc is a level back"
+    );
+}
+
+#[test]
+fn a_refusal_is_told_whole_over_as_many_rows_as_it_needs() {
+    let mut state = full(Look::default());
+    press(&mut state, "H");
+    let said = notice(&state).to_owned();
+    assert!(said.starts_with("refused: "), "{said}");
+    for size in [(60, 15), (80, 24)] {
+        let screen = text(&mut state, size);
+        let foot: Vec<&str> = screen.lines().rev().take(5).collect();
+        let foot = foot.into_iter().rev().collect::<Vec<_>>().join(" ");
+        for word in said.split(' ') {
+            assert!(foot.contains(word), "{word} of {said} in\n{screen}");
+        }
+    }
+}
