@@ -49,6 +49,8 @@ macro_rules! seen {
 mod approval;
 #[path = "screens/barred.rs"]
 mod barred;
+#[path = "screens/commands.rs"]
+mod commands;
 #[path = "screens/deploy.rs"]
 mod deploy;
 #[path = "screens/freeze.rs"]

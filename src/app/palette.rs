@@ -41,6 +41,53 @@ pub struct Palette {
     pub input: Edit,
     /// The chosen line of the offers that match.
     pub chosen: usize,
+    /// Whether it was chosen by hand, and is not merely the best that matches.
+    pub is_picked: bool,
+}
+
+impl Palette {
+    /// Chooses that line by hand.
+    pub fn choose(&mut self, line: usize) {
+        (self.chosen, self.is_picked) = (line, true);
+    }
+
+    /// Begins at the best match again: something else was typed.
+    pub fn typed(&mut self) {
+        (self.chosen, self.is_picked) = (0, false);
+    }
+
+    /// The offer that Enter takes.
+    ///
+    /// # Errors
+    /// Why it takes none, and what to type. A window for changes is never opened by the mere beginning of its name.
+    pub fn taken(&self, offer: Option<Offer>) -> Result<Offer, String> {
+        let typed = self.input.text().trim();
+        match offer {
+            None => Err(match unmatched(typed) {
+                FORM => format!("refused: {FORM}"),
+                said => format!("{said}: {typed}"),
+            }),
+            Some(Offer { name, choice, .. })
+                if matches!(choice, Choice::Write(Some(_))) && !self.is_picked && name != typed =>
+            {
+                Err(format!(
+                    "type `{name}` whole, or choose it by Tab or the arrows"
+                ))
+            }
+            Some(offer) => Ok(offer),
+        }
+    }
+}
+
+/// What `write` takes.
+const FORM: &str = "write takes a time such as 15m or 1h, at most 8h, or off";
+
+/// Why nothing matches what was typed.
+pub fn unmatched(typed: &str) -> &'static str {
+    match typed.split_whitespace().next() {
+        Some("write") => FORM,
+        _ => "no such command",
+    }
 }
 
 /// Everything that can be chosen in `context`.

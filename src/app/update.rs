@@ -208,8 +208,15 @@ fn palette_key(state: &mut State, key: Key) -> Option<Option<Command>> {
     match key.code {
         KeyCode::Enter => {
             let offer = found.into_iter().nth(palette.chosen.min(last));
+            let offer = match palette.taken(offer) {
+                Ok(offer) => offer,
+                Err(why) => {
+                    state.tell(&why);
+                    return Some(None);
+                }
+            };
             state.overlay = None;
-            return Some(offer.and_then(|offer| {
+            return Some({
                 palette::remember(&mut state.history, &offer.name);
                 match offer.choice {
                     Choice::Act(action) => act(state, action),
@@ -219,22 +226,22 @@ fn palette_key(state: &mut State, key: Key) -> Option<Option<Command>> {
                         None
                     }
                 }
-            }));
+            });
         }
         KeyCode::Tab => {
             if let Some(offer) = found.get(palette.chosen.min(last)) {
                 palette.input.set(&offer.name);
-                palette.chosen = 0;
+                palette.typed();
             }
         }
-        KeyCode::Up => palette.chosen = palette.chosen.min(last).saturating_sub(1),
-        KeyCode::Down => palette.chosen = (palette.chosen + 1).min(last),
+        KeyCode::Up => palette.choose(palette.chosen.min(last).saturating_sub(1)),
+        KeyCode::Down => palette.choose((palette.chosen + 1).min(last)),
         KeyCode::Backspace if palette.input.text().is_empty() => state.overlay = None,
         _ => {
             if !palette.input.key(key) {
                 return None;
             }
-            palette.chosen = 0;
+            palette.typed();
         }
     }
     Some(None)

@@ -7,7 +7,7 @@ use super::theme::{Mark, Role, Theme};
 use super::words;
 use crate::app::keymap::Context;
 use crate::app::operate::{Barred, barred, barred_here};
-use crate::app::palette::{Choice, Palette};
+use crate::app::palette::{Choice, Palette, unmatched};
 use crate::app::{Key, Overlay, State, View, plan, update};
 
 /// The most columns of a binding's keys in the help.
@@ -274,7 +274,7 @@ fn palette(state: &State, open: &Palette, canvas: &mut Canvas<'_>) {
             inside.x,
             inside.y + 1,
             inside.width,
-            &Text::default().add("no such command", Role::Warn),
+            &Text::default().add(unmatched(open.input.text()), Role::Warn),
         );
     }
 }

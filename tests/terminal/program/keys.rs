@@ -130,6 +130,9 @@ fn the_palette_completes_with_tab_and_runs_with_enter() {
     pty.send(":nonsense");
     pty.wait_text("no such command");
     pty.send("\r");
+    // It stays open, so that what was typed can be mended.
+    pty.wait_text("no such command: nonsense");
+    escape(pty);
     wait_gone(pty, "Tab completes");
     pty.send(":quit\r");
     let mut cockpit = cockpit;
