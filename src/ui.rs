@@ -67,6 +67,7 @@ pub fn draw(state: &State, area: Rect, buf: &mut Buffer) {
             _ => detail::draw(state, level, &mut canvas, below),
         },
     }
+    frame::overflow(state, &mut canvas);
     overlay::draw(state, &mut canvas);
 }
 

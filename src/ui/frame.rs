@@ -1,11 +1,16 @@
 //! The frame: which environment, how current, what time, and the keys of the moment.
 
-use super::canvas::{Canvas, Text, width};
+use ratatui::layout::Rect;
+
+use super::canvas::{Canvas, Text, width, wrapped_to};
 use super::theme::{Mark, Role, Theme};
 use super::words;
+use crate::app::logs::LogSource;
 use crate::app::{Access, Action, Overlay, Panel, State, View, acts, lists};
 use crate::estate::{Kind, SKEW_SHOWN_MS, Tier};
-use crate::app::logs::LogSource;
+
+/// The most lines of a notice.
+const NOTICE: usize = 4;
 
 /// Draws the outer border with header and footer.
 pub fn draw(state: &State, canvas: &mut Canvas<'_>) {
@@ -118,18 +123,51 @@ fn footer(state: &State, canvas: &mut Canvas<'_>) {
         canvas.text(left, y, room, &filter(state));
         return;
     }
-    if let Some(notice) = &state.notice {
-        canvas.text(
-            left,
-            y,
-            room,
-            &Text::default().add(format!(" {} ", notice.text), Role::Focus),
-        );
+    if let Some(last) = notice(state, room).pop() {
+        canvas.text(left, y, room, &Text::default().add(last, Role::Focus));
         return;
     }
     // A plan has its own keys at its foot; here they would be typed into it.
     if !matches!(state.overlay, Some(Overlay::Plan(_))) {
         canvas.text(left, y, room, &keys(state, room));
+    }
+}
+
+/// The notice on as many lines as it needs, up to a limit; its last one stands in the footer.
+fn notice(state: &State, room: u16) -> Vec<String> {
+    let Some(notice) = &state.notice else {
+        return Vec::new();
+    };
+    let columns = usize::from(room.saturating_sub(2));
+    let lines = wrapped_to(&notice.text, columns, NOTICE, &Theme::of(state)).into_iter();
+    lines.map(|line| format!(" {line} ")).collect()
+}
+
+/// Draws what of a long notice has no room in the footer above it, over whatever is there: a reason that is cut is none.
+pub fn overflow(state: &State, canvas: &mut Canvas<'_>) {
+    let is_covered = state.is_filtering || !state.filter.text().is_empty();
+    if is_covered || state.overlay.is_some() {
+        return;
+    }
+    let area = canvas.area;
+    let room = footer_room(state, area.width);
+    let mut lines = notice(state, room);
+    lines.pop();
+    let first = area.bottom() - 1 - u16::try_from(lines.len()).unwrap_or(0);
+    for (y, line) in (first..).zip(lines) {
+        let row = Rect::new(area.x + 1, y, area.width.saturating_sub(2), 1);
+        canvas.clear(row);
+        canvas.text(area.x + 2, y, room, &Text::default().add(line, Role::Focus));
+    }
+}
+
+/// Columns that the footer has beside what says whether changes are allowed.
+fn footer_room(state: &State, width: u16) -> u16 {
+    let room = width.saturating_sub(4);
+    match u16::try_from(access(state).width()) {
+        Ok(0) => room,
+        Ok(used) => room.saturating_sub(used + 1),
+        Err(_) => 0,
     }
 }
 

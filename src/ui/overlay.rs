@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::canvas::{Canvas, Text, column, fit, width};
+use super::canvas::{Canvas, Text, column, fit, width, wrapped};
 use super::theme::{Mark, Role, Theme};
 use super::words;
 use crate::app::keymap::Context;
@@ -132,7 +132,8 @@ fn help(state: &State, line: usize, canvas: &mut Canvas<'_>) {
     let widest = usize::from(canvas.area.width.saturating_sub(8));
     let mut lines = keys(state, context, widest, &canvas.theme);
     for warning in &state.warnings {
-        lines.push(Text::default().add(warning.to_string(), Role::Warn));
+        let parts = wrapped(warning, widest).into_iter();
+        lines.extend(parts.map(|part| Text::default().add(part, Role::Warn)));
     }
     let columns = lines.iter().map(Text::width).max().unwrap_or(0);
     let window = middle(canvas, columns, lines.len());
@@ -192,11 +193,17 @@ fn keys(state: &State, context: Context, room: usize, theme: &Theme) -> Vec<Text
 }
 
 fn beside(all: Vec<(Text, Option<Barred>)>, lead: usize, theme: &Theme) -> Vec<Text> {
-    let line = |(line, barred): (Text, Option<Barred>)| match barred {
-        None => line,
-        Some(barred) => line.pad(lead).append(reason(&barred, REASON, theme)),
-    };
-    all.into_iter().map(line).collect()
+    let mut lines = Vec::new();
+    for (line, barred) in all {
+        let mut line = line;
+        for said in barred.iter().flat_map(|it| reason(it, REASON, theme)) {
+            lines.push(std::mem::take(&mut line).pad(lead).append(said));
+        }
+        if barred.is_none() {
+            lines.push(line);
+        }
+    }
+    lines
 }
 
 fn below(all: Vec<(Text, Option<Barred>)>, lead: usize, room: usize, theme: &Theme) -> Vec<Text> {
@@ -207,22 +214,25 @@ fn below(all: Vec<(Text, Option<Barred>)>, lead: usize, room: usize, theme: &The
         let next = all.peek().and_then(|(_, next)| next.as_ref());
         let is_last = next != barred.as_ref();
         if let Some(barred) = barred.filter(|it| is_last && !it.is_read_only) {
-            let said = reason(&barred, room.saturating_sub(lead), theme);
-            lines.push(Text::default().pad(lead).append(said));
+            let said = reason(&barred, room.saturating_sub(lead), theme).into_iter();
+            lines.extend(said.map(|said| Text::default().pad(lead).append(said)));
         }
     }
     lines
 }
 
-/// `! ready: digital-wall-green-backend: ready 1/2`, as far as there is room.
-fn reason(barred: &Barred, room: usize, theme: &Theme) -> Text {
+/// `! ready: digital-wall-green-backend: ready 1/2`, on as many lines as it needs.
+fn reason(barred: &Barred, room: usize, theme: &Theme) -> Vec<Text> {
     let look = theme.mark(Mark::Look);
     let whole = format!("{look} {}", barred.why);
     let said = match barred.is_read_only && width(&whole) > room {
         true => format!("{look} {}", barred.brief),
         false => whole,
     };
-    Text::default().add(fit(&said, room, theme), Role::Warn)
+    let parts = wrapped(&said, room).into_iter();
+    parts
+        .map(|it| Text::default().add(it, Role::Warn))
+        .collect()
 }
 
 fn palette(state: &State, open: &Palette, canvas: &mut Canvas<'_>) {

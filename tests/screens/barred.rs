@@ -174,6 +174,19 @@ fn a_rollout_that_is_not_done_is_not_called_ready_though_all_pods_are() {
 }
 
 #[test]
+fn help_says_a_reason_whole_at_every_size() {
+    let mut state = full(Look::default());
+    press(&mut state, ": w r i t e space 1 5 m enter ?");
+    for size in [(80, 60), (160, 80)] {
+        let screen = text(&mut state, size);
+        let words = "! ready: digital-wall-green-backend";
+        let from = screen.find(words).unwrap_or_else(|| panic!("{screen}"));
+        let part: String = screen[from..].chars().take(300).collect();
+        assert!(!part.lines().next().unwrap().contains('…'), "{part}");
+    }
+}
+
+#[test]
 fn an_operation_that_is_under_way_bars_the_next_one_but_for_a_rollback() {
     let mut state = open_window();
     let plan = plan_of(&state, OperationKind::Cutover);
