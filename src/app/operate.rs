@@ -173,10 +173,10 @@ pub fn propose(state: &mut State, kind: OperationKind) {
         OperationKind::Deploy | OperationKind::Release => {
             let mut fields: Vec<Field> = deploy::field(state).into_iter().collect();
             fields.push(reason(tier));
-            (Ask::of(tier, word(state, kind)), fields)
+            (Ask::of(tier, word(state)), fields)
         }
         OperationKind::Cutover | OperationKind::Repair | OperationKind::Cleanup => {
-            let word = word(state, kind);
+            let word = word(state);
             let mut fields = vec![reason(tier)];
             if !overridable(state, kind).is_empty() {
                 fields.push(Field {
@@ -296,24 +296,14 @@ fn because(state: &State, why: &str) -> Because {
     }
 }
 
-/// What production types: the environment and its first Service that is patched.
-fn word(state: &State, kind: OperationKind) -> Safe {
-    let estate = state.estate();
-    let service = match judged(state, state.selected, Ok(plain(state, kind))) {
-        (Some(plan), _) if !plan.flips.is_empty() => plan.flips.first().map(|f| f.service.clone()),
-        _ => {
-            let services = estate.scope.traffic.as_ref().map(|t| t.services.iter());
-            services.and_then(|mut all| match kind {
-                // It flips them all, the first of them first.
-                OperationKind::Release => all.next().cloned(),
-                _ => all.min().cloned(),
-            })
-        }
-    };
-    let name = &estate.scope.name;
+/// What production types: the environment and the first Service of its configuration, for every act the same, and
+/// whether or not a plan can be made yet.
+fn word(state: &State) -> Safe {
+    let scope = &state.estate().scope;
+    let service = scope.traffic.as_ref().and_then(|t| t.services.first());
     service.map_or_else(
-        || name.clone(),
-        |service| format!("{name}/{service}").into(),
+        || scope.name.clone(),
+        |service| format!("{}/{service}", scope.name).into(),
     )
 }
 

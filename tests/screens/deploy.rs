@@ -133,7 +133,7 @@ fn a_deploy_is_confirmed_by_the_tiers_word_and_sent_with_its_hash() {
     let images = images(&state).unwrap();
     assert_eq!(images.get(&Safe::from("backend")).unwrap().as_str(), ":v3");
     pass(&mut state, 1);
-    type_in(&mut state, "production/digital-wall-api");
+    type_in(&mut state, "production/digital-wall-service");
     let commands = press(&mut state, "enter");
     let [Command::Go { reason, permit, .. }] = &commands[..] else {
         panic!("{commands:?}")
@@ -165,7 +165,7 @@ fn what_cannot_be_deployed_is_said_while_it_is_typed_and_no_key_sends_it() {
     }
     press(&mut state, "enter r enter");
     pass(&mut state, 1);
-    type_in(&mut state, "production/digital-wall-api");
+    type_in(&mut state, "production/digital-wall-service");
     assert!(press(&mut state, "enter").is_empty());
     assert_eq!(wanted(&state), None);
 }

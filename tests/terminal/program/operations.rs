@@ -472,7 +472,7 @@ fn a_deploy_a_smoke_test_and_a_cutover_by_keys_alone() {
     // Ctrl-U: other images than those of the newest green run.
     pty.send("\u{15}:v42\rrelease 42\r");
     wait_prompt(&pty);
-    pty.send("production/digital-wall-api\r");
+    pty.send("production/digital-wall-service\r");
     pty.wait_for("the end of the deploy", LONG, |screen, _| {
         text_of(screen).contains("done: GREEN runs frontend v42")
     });
