@@ -140,7 +140,7 @@ fn i_36_i_39_what_is_kept_is_not_cleaned_up_and_every_flip_begins_the_delay_anew
     dave.run(&CUTOVER).assert(0, &["done: GREEN is live"]);
     let kept = [
         "refused: warm: kept until",
-        "`wheelhouse warm release` lets it go",
+        "`wheelhouse warm release production --write --reason …` lets it go",
     ];
     dave.run(&CLEANUP).assert(5, &kept);
     // A rollback, and forward again: another flip, another delay.

@@ -7,7 +7,7 @@ use wheelhouse::app::{Command, Look, Overlay, State};
 use wheelhouse::estate::policy::NAME;
 use wheelhouse::estate::*;
 use wheelhouse::ops::freeze::Wanted;
-use wheelhouse::ops::{Entry, OperationKind, Outcome, What};
+use wheelhouse::ops::{Entry, OperationKind, Outcome, Step, What};
 
 use super::operations::{ID, entry_at, open_window, operating, over, plan_of, type_in, until};
 use super::text;
@@ -92,6 +92,18 @@ fn i_44_the_key_of_a_cutover_says_that_it_is_frozen_and_no_worker_is_started() {
         !screen.contains("frozen by carol (carol"),
         "a rollback is free: {screen}"
     );
+}
+
+#[test]
+fn i_44_with_an_operation_under_way_no_advice_is_given_that_would_not_help() {
+    let mut state = open_window();
+    let plan = plan_of(&state, OperationKind::Cutover);
+    operating(&mut state, &until(&plan, &Step::Hold), 3);
+    freeze(&mut state, "carol", "sale", None);
+    press(&mut state, "C");
+    let screen = text(&mut state, (120, 40));
+    assert!(screen.contains("Refused: lock: "), "{screen}");
+    assert!(!screen.contains("breaks the glass"), "{screen}");
 }
 
 #[test]

@@ -647,7 +647,8 @@ fn whether_the_way_back_is_warm_and_until_when_is_on_the_screen_and_l_plans_its_
     for said in [
         "CLEAN UP BLUE of production",
         "Refused: warm: kept until",
-        "lets it go",
+        "`wheelhouse warm release production --write --reason",
+        "(H on the screen)",
     ] {
         assert!(screen.contains(said), "{said}: {screen}");
     }

@@ -9,7 +9,7 @@ use crate::app::state::State;
 use crate::estate::alerts::Standing;
 use crate::estate::{Estate, Safe};
 use crate::ops::plan::ImageChange;
-use crate::ops::{Finding, Flip, Kept, OperationKind, Plan, Step};
+use crate::ops::{Finding, Flip, Gate, Kept, OperationKind, Plan, Step};
 
 /// What the dialog says.
 pub fn sheet(state: &State, proposal: &Proposal, dialog: &Dialog) -> Sheet {
@@ -61,7 +61,10 @@ fn planned(state: &State, proposal: &Proposal, kind: OperationKind) -> Sheet {
     if let Worker::Refused(_) = proposal.worker {
         sheet.way_on = Some("Enter plans again.");
     }
-    if plan.as_ref().is_some_and(Plan::is_frozen) && matches!(proposal.worker, Worker::Absent) {
+    let is_frozen =
+        plan.as_ref().is_some_and(Plan::is_frozen) && matches!(proposal.worker, Worker::Absent);
+    // Against an operation that holds it, the freeze's ways on would not help.
+    if is_frozen && !is_held(state, proposal, plan.as_ref()) {
         sheet.way_on = Some(match kind {
             OperationKind::Cutover => "T thaws it, ctrl-g breaks the glass.",
             OperationKind::Repair
@@ -110,6 +113,13 @@ fn planned(state: &State, proposal: &Proposal, kind: OperationKind) -> Sheet {
         }
     }
     sheet
+}
+
+/// Whether an operation that is not over stands in the way, whatever else does.
+fn is_held(state: &State, proposal: &Proposal, plan: Option<&Plan>) -> bool {
+    let is_lock = |gate: &Gate| gate.name.as_str() == "lock" && gate.finding == Finding::Bad;
+    let environment = &state.environments[proposal.environment];
+    environment.operations.open().is_some() || plan.is_some_and(|p| p.gates.iter().any(is_lock))
 }
 
 /// `CUT OVER production to GREEN`

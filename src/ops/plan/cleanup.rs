@@ -108,7 +108,9 @@ pub(super) fn follows(switch: &TrafficSwitch, to: usize) -> Option<Gate> {
 
 /// I-36, I-39: whether it is kept, since the last change of traffic.
 pub(in crate::ops) fn kept(estate: &Estate, now: Now) -> Gate {
-    let way = "`wheelhouse warm release` lets it go";
+    let name = &estate.scope.name;
+    let way =
+        format!("`wheelhouse warm release {name} --write --reason …` lets it go (H on the screen)");
     match warmth(estate, estate.told_time(now)) {
         Some(Warmth::Unknown(why)) => Gate::new(WARM, Finding::Unknown, format!("{why}; {way}")),
         Some(warmth @ Warmth::Kept(..)) => {
