@@ -253,6 +253,22 @@ fn a_filter_without_a_hit_says_so_and_not_that_there_is_nothing() {
 }
 
 #[test]
+fn a_run_without_a_branch_is_named_by_its_event() {
+    use wheelhouse::estate::runs::RunsSeen;
+    let mut state = full(Look::default());
+    let mut all = state.repository.as_ref().unwrap().runs.value.clone();
+    for run in &mut all {
+        (run.branch, run.event) = (None, "pull_request".into());
+    }
+    let at = state.now.at;
+    update(&mut state, Event::Repository(at, RunsSeen::Runs(all)));
+    settle(&mut state);
+    press(&mut state, "4");
+    let screen = text(&mut state, (160, 50));
+    assert!(screen.contains("run #1480 pull request failed"), "{screen}");
+}
+
+#[test]
 fn details_at_80_columns() {
     for (name, keys) in [
         ("pod", "j j enter"),

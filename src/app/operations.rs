@@ -244,12 +244,15 @@ pub fn watched(estate: &Estate, kept: &Kept, now: Now) -> u64 {
     let was_paused = (kept.entries.iter()).any(|e| matches!(e.what, What::Paused { .. }));
     match kept.operation.state(&Step::Watch) {
         StepState::Running { since, .. } if !was_paused && !kept.is_resumed() => seconds(since),
-        _ => {
-            let held = leases(estate, kept).into_iter();
-            let said = held.filter_map(|l| l.marks.get(marks::WATCHED)?.parse().ok());
-            said.min().unwrap_or(0)
-        }
+        _ => counted(estate, kept),
     }
+}
+
+/// Seconds that it was watched, as its worker last said beside its Leases.
+pub fn counted(estate: &Estate, kept: &Kept) -> u64 {
+    let held = leases(estate, kept).into_iter();
+    let said = held.filter_map(|l| l.marks.get(marks::WATCHED)?.parse().ok());
+    said.min().unwrap_or(0)
 }
 
 /// What of an operation is worth a line in the list of what changed.

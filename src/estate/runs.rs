@@ -82,8 +82,16 @@ pub struct Run {
 impl Run {
     /// `#1482 main`
     pub fn words(&self) -> Safe {
-        let branch = self.branch.as_ref().map_or("no branch", |b| b.as_str());
-        format!("#{} {branch}", self.number).into()
+        format!("#{} {}", self.number, self.origin()).into()
+    }
+
+    /// Its branch; where GitHub names none, what began it: `pull request`.
+    pub fn origin(&self) -> Safe {
+        match &self.branch {
+            Some(branch) => branch.clone(),
+            None if self.event.is_empty() => "no branch".into(),
+            None => self.event.replace('_', " ").into(),
+        }
     }
 }
 

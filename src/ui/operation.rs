@@ -174,7 +174,7 @@ fn seat(holder: &Safe) -> &str {
     holder.split('/').next().unwrap_or(holder)
 }
 
-/// Every step with its mark; where there is no room for all, those that passed first are counted: `7 ✓  flip ▶  move …`.
+/// Every step with its mark; where there is no room for all, those that passed first are counted: `7 steps ✓  flip ▶  move …`.
 fn steps(kept: &Kept, room: usize, theme: &Theme) -> Text {
     let all = kept.operation.steps();
     let passed = all
@@ -184,7 +184,11 @@ fn steps(kept: &Kept, room: usize, theme: &Theme) -> Text {
     let of = |skipped: usize| {
         let mut text = Text::default();
         if skipped > 0 {
-            text.push(format!("{skipped} {}", theme.mark(Mark::Ok)), Role::Plain);
+            let word = if skipped == 1 { "step" } else { "steps" };
+            text.push(
+                format!("{skipped} {word} {}", theme.mark(Mark::Ok)),
+                Role::Plain,
+            );
         }
         marked(text, &all[skipped..], kept, theme)
     };
@@ -272,6 +276,8 @@ fn now(state: &State, kept: &Kept, step: &Step) -> String {
             let plan = kept.operation.plan.as_ref();
             match plan.map(|plan| soaked(plan, state.estate(), state.now)) {
                 Some(Soaked::Unknown(why) | Soaked::Waiting(why)) => {
+                    // What its worker counted: the clock would go on.
+                    let watched = operations::counted(state.estate(), kept).min(needed);
                     format!("watched {watched} of {needed} s, none counts now: {why}")
                 }
                 Some(Soaked::Well(_) | Soaked::Bad(_)) | None => {

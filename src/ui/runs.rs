@@ -32,7 +32,7 @@ pub fn title(state: &State, theme: &Theme) -> Text {
             Role::Dim,
         ),
         Currency::Stale => {
-            let said = age.map_or("NO DATA".to_owned(), |s| format!("STALE {}", words::age(s)));
+            let said = age.map_or("NO DATA".to_owned(), words::stale);
             text.push(
                 format!("  {} {said}", theme.mark(Mark::Unknown)),
                 Role::Warn,

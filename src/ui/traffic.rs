@@ -439,12 +439,12 @@ fn way(
         .find(|said| said.width() + TAG <= room)
 }
 
-/// `, until 15:10Z`, where the idle colour is kept.
+/// `, kept until 15:10Z`, where the idle colour is kept.
 fn kept(state: &State, estate: &Estate) -> String {
     match warmth(estate, Some(estate.server_time(state.now))) {
         Some(Warmth::Kept(Some(end), _)) => {
             let then = follower(estate).map_or("", |_| ", then cleaned up");
-            format!(", until {}{then}", words::soon(end, state))
+            format!(", kept until {}{then}", words::soon(end, state))
         }
         Some(Warmth::Free(..)) if drains_first(state, estate) => {
             ", cleaned up when it is drained".to_owned()

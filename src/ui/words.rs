@@ -16,6 +16,14 @@ pub fn age(seconds: i64) -> String {
     }
 }
 
+/// How old what is not current is; below the first step of ages that is not known better than `STALE`.
+pub fn stale(seconds: i64) -> String {
+    match seconds {
+        ..10 => "STALE".to_owned(),
+        seconds => format!("STALE {}", age(seconds)),
+    }
+}
+
 /// The age of something that the server dated; `-` where it did not.
 pub fn age_of(at: Option<Timestamp>, estate: &Estate, now: Now) -> String {
     at.map_or_else(
@@ -83,7 +91,7 @@ pub fn currency(estate: &Estate, kinds: &[Kind], now: Now) -> (Option<Mark>, Str
         (Currency::Waiting, _) => (Some(Mark::Waiting), "waiting".to_owned()),
         (Currency::Stale, Some(ms)) => {
             let seconds = i64::try_from(ms / 1_000).unwrap_or(i64::MAX);
-            (Some(Mark::Unknown), format!("STALE {}", age(seconds)))
+            (Some(Mark::Unknown), stale(seconds))
         }
         (Currency::Stale, None) => (Some(Mark::Unknown), "NO DATA".to_owned()),
     }

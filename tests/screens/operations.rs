@@ -634,7 +634,7 @@ fn whether_the_way_back_is_warm_and_until_when_is_on_the_screen_and_l_plans_its_
     switch.unwrap().keep_warm = Some(3 * 86_400);
     flipped(&mut state, "green", "wheelhouse");
     let screen = text(&mut state, (160, 50));
-    let warm = "R rolls back to it: warm 5/5, until ";
+    let warm = "R rolls back to it: warm 5/5, kept until ";
     assert!(screen.contains(warm), "{screen}");
     // The delay ends by the server's clock alone.
     press(&mut state, "L");
@@ -1000,8 +1000,8 @@ fn i_25_a_soak_that_cannot_be_told_says_that_no_second_counts_and_why() {
     );
     operating(&mut state, &until(&plan, &Step::Watch), 3);
     let screen = text(&mut state, (80, 24));
-    let said = "of 30 s, none counts now: monitoring: connection refused";
-    assert!(screen.contains(said), "{screen}");
+    let said = "watched 0 of 30 s, none counts now: monitoring: connection refused";
+    assert!(screen.contains(said), "by its worker's count: {screen}");
 }
 
 #[test]

@@ -124,9 +124,9 @@ pub(super) fn newer(state: &State, proposal: &Proposal, plan: &Plan) -> Vec<Line
     }
     let newest = newest_run(repository, &estate.scope.name);
     if let Some(run) = newest.filter(|run| run.number > brings.number) {
-        let branch = run.branch.as_ref().map_or("no branch", |b| b.as_str());
+        let origin = run.origin();
         let said = format!(
-            "#{} {branch} is green too, and not in {}: {}",
+            "#{} {origin} is green too, and not in {}: {}",
             run.number,
             word(to),
             run.title
@@ -162,8 +162,8 @@ pub(super) fn built(state: &State, proposal: &Proposal) -> Vec<Line> {
     runs.dedup_by_key(|run| run.id);
     let line = |run: &Run| {
         let (weight, word) = ending(repository, run);
-        let branch = run.branch.as_ref().map_or("no branch", |b| b.as_str());
-        let said = format!("#{} {branch} {word}: {}", run.number, run.title);
+        let origin = run.origin();
+        let said = format!("#{} {origin} {word}: {}", run.number, run.title);
         match weight {
             Weight::Good => Line::Fact("run", said),
             _ => Line::Look("run", said),

@@ -86,12 +86,12 @@ fn repository(out: &mut String, repository: &Repository, now: Now) {
 }
 
 fn run_line(repository: &Repository, run: &Run, now: Now) -> String {
-    let branch = run.branch.as_ref().map_or("no branch", |b| b.as_str());
+    let origin = run.origin();
     let sha = run.sha.get(..7).unwrap_or(&run.sha);
     let seconds = run.started.map(|at| now.wall.as_second() - at.as_second());
     let age = seconds.map_or_else(|| "-".to_owned(), crate::ui::age);
     let mut said = format!(
-        "#{} {sha} {branch} {}, {age} ago: {}",
+        "#{} {sha} {origin} {}, {age} ago: {}",
         run.number,
         run.progress.words(),
         run.title

@@ -258,11 +258,11 @@ pub(super) fn runs(repository: &Repository, left_out: &mut usize) -> Vec<Happeni
     let newest = newest(dated.collect(), left_out).into_iter();
     let happening = |(at, run): (Timestamp, &Run)| {
         let (weight, word) = ending(repository, run);
-        let branch = run.branch.as_ref().map_or("no branch", |b| b.as_str());
+        let origin = run.origin();
         Happening {
             at,
             weight,
-            what: Safe::new(&format!("run #{} {branch} {word}", run.number)),
+            what: Safe::new(&format!("run #{} {origin} {word}", run.number)),
             note: run.actor.as_ref().map(|a| Safe::new(&format!("by {a}"))),
             after: None,
             source: Source::Run(run.id),
