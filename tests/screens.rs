@@ -253,6 +253,39 @@ fn a_filter_without_a_hit_says_so_and_not_that_there_is_nothing() {
 }
 
 #[test]
+fn jobs_whose_names_differ_at_their_end_only_are_told_by_it() {
+    use wheelhouse::estate::runs::{Job, Jobs, Progress, RunsSeen};
+    let mut state = full(Look::default());
+    let names = [
+        "detect-changes",
+        "deploy-environment-staging",
+        "deploy-environment-production",
+    ];
+    let job = |(id, name): (u64, &str)| Job {
+        id,
+        name: name.into(),
+        progress: Progress::Queued,
+        started: None,
+        completed: None,
+        steps: Vec::new(),
+        url: "".into(),
+    };
+    let jobs = Jobs {
+        attempt: 1,
+        jobs: (900..).zip(names).map(job).collect(),
+    };
+    let at = state.now.at;
+    update(&mut state, Event::Repository(at, RunsSeen::Jobs(83, jobs)));
+    settle(&mut state);
+    press(&mut state, "1");
+    let screen = text(&mut state, (60, 15));
+    assert!(
+        screen.contains("-staging …") && screen.contains("-production …"),
+        "{screen}"
+    );
+}
+
+#[test]
 fn a_run_without_a_branch_is_named_by_its_event() {
     use wheelhouse::estate::runs::RunsSeen;
     let mut state = full(Look::default());

@@ -94,6 +94,28 @@ pub fn fit(text: &str, columns: usize, theme: &Theme) -> String {
     out
 }
 
+/// `text` cut to `columns` at its beginning, with a mark where something is missing: `…production`.
+pub fn fit_end(text: &str, columns: usize, theme: &Theme) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let mut kept: Vec<char> = Vec::new();
+    let mut used = 0;
+    for c in text.chars().rev() {
+        used += c.width().unwrap_or(0);
+        if used + 1 > columns {
+            break;
+        }
+        kept.push(c);
+    }
+    let mark = if columns > 0 {
+        theme.mark(Mark::More)
+    } else {
+        ""
+    };
+    mark.chars().chain(kept.into_iter().rev()).collect()
+}
+
 /// `text` on as many lines as it needs; a word that is longer than a line is broken.
 pub fn wrapped(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(8);
@@ -361,6 +383,9 @@ mod tests {
         assert_eq!(fit("abcd", 4, &theme()), "abcd");
         assert_eq!(fit("日本語", 4, &theme()), "日…");
         assert_eq!(fit("abc", 0, &theme()), "");
+        assert_eq!(fit_end("abcdef", 4, &theme()), "…def");
+        assert_eq!(fit_end("日本語", 4, &theme()), "…語");
+        assert_eq!(fit_end("abc", 0, &theme()), "");
         assert_eq!(column("日", 4, &theme()), "日  ");
     }
 

@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::canvas::{Canvas, Text, column, fit, right, wrapped_to};
+use super::canvas::{Canvas, Text, column, fit, fit_end, right, wrapped_to};
 use super::pairs;
 use super::theme::{Mark, Role, Theme};
 use super::words;
@@ -151,10 +151,17 @@ fn below(repository: &Repository, run: &Run, width: u16, theme: &Theme) -> Text 
     if room < LEGIBLE + 4 {
         return strip(repository, run, &jobs, theme);
     }
+    let room = (room - 4).min(18);
+    let names: Vec<String> = jobs.iter().map(|j| fit(&j.name, room, theme)).collect();
     let mut text = Text::default();
-    for job in jobs {
+    for (job, name) in jobs.iter().zip(&names) {
         let (sign, role) = sign(repository, run, job, theme);
-        text.push(fit(&job.name, (room - 4).min(18), theme), Role::Dim);
+        // Names that differ at their end only are told by it: `…staging`, `…production`.
+        let name = match names.iter().filter(|other| *other == name).count() {
+            0 | 1 => name.clone(),
+            _ => fit_end(&job.name, room, theme),
+        };
+        text.push(name, Role::Dim);
         text.push(format!(" {sign}  "), role);
     }
     text
