@@ -286,6 +286,20 @@ fn jobs_whose_names_differ_at_their_end_only_are_told_by_it() {
 }
 
 #[test]
+fn what_autoscalers_say_stands_beside_every_workload_or_beside_none() {
+    for columns in (60..=160).step_by(4) {
+        let screen = text(&mut cockpit(Look::default()), (columns, 30));
+        let cells = screen.matches("HPA").count();
+        assert!(cells == 0 || cells == hpas(), "{columns}: {screen}");
+    }
+}
+
+/// How many Deployments have an autoscaler.
+fn hpas() -> usize {
+    cockpit(Look::default()).estate().autoscalers.value.len()
+}
+
+#[test]
 fn a_run_without_a_branch_is_named_by_its_event() {
     use wheelhouse::estate::runs::RunsSeen;
     let mut state = full(Look::default());

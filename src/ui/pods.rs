@@ -2,12 +2,12 @@
 
 use ratatui::layout::Rect;
 
-use super::canvas::{Canvas, Text, column, fit, right};
+use super::canvas::{Canvas, Text, column, fit, right, width};
 use super::theme::{Mark, Role, Theme, colour_role};
 use super::words;
 use crate::app::rows::Row;
 use crate::app::{Environment, Panel, State};
-use crate::estate::{Currency, Estate, Group, Kind, Pod, Safe, why};
+use crate::estate::{Autoscaler, Currency, Estate, Group, Kind, Pod, Safe, why};
 
 /// `Pods  blue 5/5 · green 4/5   2 not ready`, or why there is nothing.
 pub fn title(state: &State, theme: &Theme) -> Text {
@@ -112,6 +112,26 @@ fn workloads(state: &State, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
         }
         y += 1;
     }
+    let group = |row, colour: &Option<usize>| Group {
+        workload: Some(row),
+        colour: *colour,
+    };
+    let room = usize::from(each.saturating_sub(2));
+    // What an autoscaler says stands in all cells, or in none: one alone reads as if the others had none.
+    let all = (0..estate.scope.workloads.len())
+        .flat_map(|row| colours.iter().map(move |colour| group(row, colour)));
+    let cells: Vec<(Text, [String; 2])> = all
+        .map(|group| (cell(state, group, room, &theme), scaled(estate, group)))
+        .collect();
+    let fits = |form: &usize| {
+        let wide = |(text, said): &(Text, [String; 2])| text.width() + width(&said[*form]);
+        cells.iter().all(|cell| wide(cell) <= room)
+    };
+    let form = (0..2).find(fits);
+    let mut cells = cells.into_iter().map(|(text, said)| match form {
+        Some(form) => text.add(said[form].clone(), Role::Dim),
+        None => text,
+    });
     for (row, workload) in estate.scope.workloads.iter().enumerate() {
         canvas.text(
             left,
@@ -120,13 +140,9 @@ fn workloads(state: &State, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
             &Text::plain(column(&workload.name, name, &theme)),
         );
         for (place, colour) in (0u16..).zip(&colours) {
-            let group = Group {
-                workload: Some(row),
-                colour: *colour,
-            };
             let x = start + place * each;
             let width = each.saturating_sub(2);
-            canvas.text(x, y, width, &cell(state, group, usize::from(width), &theme));
+            canvas.text(x, y, width, &cells.next().unwrap_or_default());
             let is_here = environment.cursor.colour == colour.unwrap_or(0);
             if is_here && is_on(state, &Row::Workload(row)) {
                 canvas.select(Rect::new(x, y, width, 1));
@@ -187,19 +203,25 @@ fn cell(state: &State, group: Group, room: usize, theme: &Theme) -> Text {
         let said = format!("  {mark} {word}{updated}/{desired}");
         text.push(said, Role::Warn);
     }
-    let scaler = (estate.autoscalers.value.iter())
-        .find(|a| a.target_kind.as_str() == "Deployment" && a.target == deployment.name);
-    if let Some(hpa) = scaler {
-        let mut said = format!("   HPA {} ({}–{})", hpa.current, hpa.min, hpa.max);
-        for (name, current, target) in hpa.metrics.iter().take(1) {
-            let value = |v: &Option<i32>| v.map_or("?".to_owned(), |v| v.to_string());
-            said.push_str(&format!(" {name} {}/{} %", value(current), value(target)));
-        }
-        if text.width() + super::canvas::width(&said) <= room {
-            text.push(said, Role::Dim);
-        }
-    }
     text
+}
+
+/// `HPA 3 (3–10) cpu 41/70 %`, and the same without the metric; empty where nothing scales it.
+fn scaled(estate: &Estate, group: Group) -> [String; 2] {
+    let deployment = estate.deployments_of(group).next();
+    let is_its = |a: &&Autoscaler| {
+        a.target_kind.as_str() == "Deployment" && deployment.is_some_and(|d| a.target == d.name)
+    };
+    let Some(hpa) = estate.autoscalers.value.iter().find(is_its) else {
+        return [String::new(), String::new()];
+    };
+    let short = format!("   HPA {} ({}–{})", hpa.current, hpa.min, hpa.max);
+    let mut long = short.clone();
+    for (name, current, target) in hpa.metrics.iter().take(1) {
+        let value = |v: &Option<i32>| v.map_or("?".to_owned(), |v| v.to_string());
+        long.push_str(&format!(" {name} {}/{} %", value(current), value(target)));
+    }
+    [long, short]
 }
 
 /// What a row of the list is drawn from.
