@@ -55,6 +55,8 @@ mod commands;
 mod deploy;
 #[path = "screens/freeze.rs"]
 mod freeze;
+#[path = "screens/logs.rs"]
+mod logs;
 #[path = "screens/notices.rs"]
 mod notices;
 #[path = "screens/operations.rs"]

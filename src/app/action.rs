@@ -57,6 +57,8 @@ pub enum Action {
     PreviousLogs,
     /// Follow the log's end, or stop following.
     Follow,
+    /// Wrap the log's long lines, or cut them.
+    Wrap,
     /// Ask the API again, with new credentials.
     Reconnect,
     /// Copy the selected name.
@@ -147,6 +149,7 @@ impl Action {
         Self::Logs,
         Self::PreviousLogs,
         Self::Follow,
+        Self::Wrap,
         Self::Filter,
         Self::Palette,
         Self::Environments,
@@ -218,6 +221,7 @@ impl Action {
             Self::Logs => "logs",
             Self::PreviousLogs => "previous-logs",
             Self::Follow => "follow",
+            Self::Wrap => "wrap",
             Self::Reconnect => "reconnect",
             Self::Copy => "copy",
             Self::CopyNote => "copy-timeline",
@@ -286,6 +290,7 @@ impl Action {
             | Self::Logs
             | Self::PreviousLogs
             | Self::Follow
+            | Self::Wrap
             | Self::Reconnect
             | Self::Copy
             | Self::CopyNote

@@ -343,6 +343,13 @@ pub const BINDINGS: &[Binding] = &[
         "follow",
     ),
     bind(
+        Context::Log,
+        &["w"],
+        Wrap,
+        "wrap the log's long lines, or cut them",
+        "wrap",
+    ),
+    bind(
         Context::Anywhere,
         &["y"],
         Copy,

@@ -39,6 +39,8 @@ pub struct LogView {
     pub dropped: usize,
     /// Whether it stays at the end as lines come.
     pub is_following: bool,
+    /// Whether long lines go on below, instead of being cut.
+    pub is_wrapped: bool,
     /// Lines above the end, when it does not follow.
     pub above: usize,
     /// Whether the stream ended, and why if not by itself.
@@ -54,6 +56,7 @@ impl LogView {
             lines: VecDeque::new(),
             dropped: 0,
             is_following: true,
+            is_wrapped: false,
             above: 0,
             ended: None,
             bytes: 0,

@@ -322,6 +322,11 @@ fn act(state: &mut State, action: Action) -> Option<Command> {
                 log.follow(!log.is_following);
             }
         }
+        Action::Wrap => {
+            if let Some(View::Log(log)) = state.levels.last_mut().map(|l| &mut l.view) {
+                log.is_wrapped = !log.is_wrapped;
+            }
+        }
         Action::Reconnect => {
             state.tell("connecting anew, with fresh credentials");
             return Some(Command::Reconnect {
@@ -610,6 +615,17 @@ fn home_target(state: &mut State) -> Option<View> {
     None
 }
 
+/// What a row of the panel is.
+fn row_of(panel: Panel) -> &'static str {
+    match panel {
+        Panel::Traffic => "Service",
+        Panel::Runs => "run",
+        Panel::Pods => "pod",
+        Panel::Alerts => "alert",
+        Panel::Timeline => "entry",
+    }
+}
+
 fn chosen_item(state: &State, level: &Level) -> Option<Item> {
     let items = view::items(state, &level.view);
     let at = level.position(&items);
@@ -622,17 +638,6 @@ fn go_to(state: &mut State, place: usize) -> Option<Command> {
         return None;
     }
     let had_log = state.levels.iter().any(|l| matches!(l.view, View::Log(_)));
-/// What a row of the panel is.
-fn row_of(panel: Panel) -> &'static str {
-    match panel {
-        Panel::Traffic => "Service",
-        Panel::Runs => "run",
-        Panel::Pods => "pod",
-        Panel::Alerts => "alert",
-        Panel::Timeline => "entry",
-    }
-}
-
     if place != state.selected {
         state.levels.clear();
         state.filter.set("");
@@ -666,7 +671,9 @@ fn open_log(state: &mut State, previous: bool) -> Option<Command> {
     };
     state.filter.set("");
     let source = LogSource::Container(target.clone());
-    let level = Level::new(View::Log(LogView::new(source)));
+    let mut view = LogView::new(source);
+    view.is_wrapped = matches!(state.view(), Some(View::Log(log)) if log.is_wrapped);
+    let level = Level::new(View::Log(view));
     match state.view() {
         // The log of another run replaces the one on the screen.
         Some(View::Log(_)) => {

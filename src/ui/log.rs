@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::canvas::{Canvas, Text};
+use super::canvas::{Canvas, Text, wrapped};
 use super::theme::{Mark, Role};
 use crate::app::State;
 use crate::app::logs::{LogSource, LogView};
@@ -39,6 +39,13 @@ pub fn draw(state: &State, log: &LogView, shift: i32, canvas: &mut Canvas<'_>, a
         return;
     }
     let height = usize::from(list.height);
+    if log.is_wrapped {
+        let rows = rows(&kept, log.above, height, usize::from(list.width - 2));
+        for (y, row) in (list.y..).zip(rows) {
+            canvas.text(list.x + 1, y, list.width - 2, &Text::plain(row));
+        }
+        return;
+    }
     let above = log.above.min(kept.len().saturating_sub(height));
     let end = kept.len() - above;
     let start = end.saturating_sub(height);
@@ -47,6 +54,27 @@ pub fn draw(state: &State, log: &LogView, shift: i32, canvas: &mut Canvas<'_>, a
         let shown: String = line.chars().skip(shift).collect();
         canvas.text(list.x + 1, y, list.width - 2, &Text::plain(shown));
     }
+}
+
+/// The rows of whole lines that end `above` lines before the last one; at the log's beginning those that follow it.
+fn rows(lines: &[&Safe], above: usize, height: usize, columns: usize) -> Vec<String> {
+    let end = lines.len() - above.min(lines.len().saturating_sub(1));
+    let mut shown: Vec<String> = Vec::new();
+    for line in lines[..end].iter().rev() {
+        if shown.len() >= height {
+            break;
+        }
+        shown.splice(0..0, wrapped(line, columns));
+    }
+    shown.drain(..shown.len().saturating_sub(height));
+    for line in &lines[end..] {
+        if shown.len() >= height {
+            break;
+        }
+        shown.extend(wrapped(line, columns));
+    }
+    shown.truncate(height);
+    shown
 }
 
 fn title(log: &LogView, canvas: &Canvas<'_>) -> Text {

@@ -1,0 +1,64 @@
+//! Logs: long lines go on below on a key, and the footer offers what applies.
+
+use wheelhouse::app::{Look, State};
+use wheelhouse::estate::*;
+
+use super::text;
+use crate::world::*;
+
+/// The log of a pod with short lines around a long one.
+fn log() -> State {
+    let mut state = cockpit(Look::default());
+    press(&mut state, "j j o");
+    let target = LogTarget {
+        pod: ill_pod().name,
+        container: "backend".into(),
+        previous: false,
+    };
+    let mut lines: Vec<Safe> = (0..40).map(|n| format!("line {n}").into()).collect();
+    lines[0] = format!("first {}the beginning's end", "x ".repeat(60)).into();
+    lines.push(format!("last {}the end", "y ".repeat(60)).into());
+    observe(&mut state, vec![Seen::Log(target, LogChunk::Lines(lines))]);
+    state
+}
+
+#[test]
+fn w_shows_long_lines_whole_from_the_first_to_the_last() {
+    let mut state = log();
+    let screen = text(&mut state, (80, 24));
+    assert!(
+        screen.contains("last y y") && !screen.contains("the end"),
+        "{screen}"
+    );
+    assert!(screen.contains("w wrap"), "{screen}");
+    press(&mut state, "w");
+    let screen = text(&mut state, (80, 24));
+    assert!(
+        screen.contains("last y y") && screen.contains("the end"),
+        "{screen}"
+    );
+    press(&mut state, "g");
+    let screen = text(&mut state, (80, 24));
+    assert!(
+        screen.contains("first x x") && screen.contains("the beginning's end"),
+        "{screen}"
+    );
+    assert!(screen.contains("line 3"), "the page is full: {screen}");
+    press(&mut state, "w");
+    assert!(!text(&mut state, (80, 24)).contains("the beginning's end"));
+}
+
+#[test]
+fn the_log_of_a_job_offers_no_other_log() {
+    let mut state = full(Look::default());
+    press(&mut state, "1 G enter enter");
+    let screen = text(&mut state, (120, 30));
+    assert!(screen.contains("Log  #1480"), "{screen}");
+    assert!(
+        !screen.contains("o log") && !screen.contains("p previous"),
+        "{screen}"
+    );
+    press(&mut state, "o");
+    assert!(text(&mut state, (120, 30)).contains("a job has this log alone"));
+    assert!(text(&mut log(), (120, 30)).contains("p previous log"));
+}
