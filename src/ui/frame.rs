@@ -139,7 +139,9 @@ fn notice(state: &State, room: u16) -> Vec<String> {
         return Vec::new();
     };
     let columns = usize::from(room.saturating_sub(2));
-    let lines = wrapped_to(&notice.text, columns, NOTICE, &Theme::of(state)).into_iter();
+    // Over what is laid over the screen there is no room for more than its beginning.
+    let most = if state.overlay.is_some() { 1 } else { NOTICE };
+    let lines = wrapped_to(&notice.text, columns, most, &Theme::of(state)).into_iter();
     lines.map(|line| format!(" {line} ")).collect()
 }
 
