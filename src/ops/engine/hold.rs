@@ -277,7 +277,12 @@ impl Run {
     /// lists them. Whoever took over has just begun to look, and waits for that.
     async fn scaled_by_us(&mut self) -> Result<impl Fn(&Autoscaler) -> bool + use<>, Ended> {
         let until = Instant::now() + self.bastion.timing.moved;
-        while !self.eyes.estate.is_listed(Kind::Deployments) && Instant::now() < until {
+        let is_awaited = |estate: &Estate| {
+            let fault = estate.fault(Kind::Deployments).map(|fault| fault.kind);
+            let never = matches!(fault, Some(FaultKind::Forbidden | FaultKind::Missing));
+            !estate.is_listed(Kind::Deployments) && !never
+        };
+        while is_awaited(&self.eyes.estate) && Instant::now() < until {
             let next = Instant::now() + self.bastion.timing.pause;
             self.wait(Some(next.min(until))).await?;
         }
