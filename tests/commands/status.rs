@@ -266,8 +266,13 @@ fn an_estate_that_is_away_is_unknown_and_says_why() {
 fn x08_status_tells_the_operation_and_a_selector_that_is_not_what_was_meant_is_bad() {
     let estate = Served::start(&[]);
     let config = estate.config.to_str().unwrap();
+    // GREEN has new images, which no traffic ever reached: whoever means it says so (I-30).
     let args = ["--config", config, "rollback", "production", "--yes"];
-    let done = crate::run(&estate.home, &args);
+    let refused = crate::run(&estate.home, &args);
+    assert_eq!(refused.status.code(), Some(2));
+    let why = complained(&refused);
+    assert!(why.contains("GREEN was never live as it is"), "{why}");
+    let done = crate::run(&estate.home, &[&args[..], &["--to", "green"]].concat());
     assert_eq!(done.status.code(), Some(0), "{}", complained(&done));
     let text = said(&observe(&estate, &["production"]));
     assert!(text.contains("roll back production to GREEN, by"), "{text}");

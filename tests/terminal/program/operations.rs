@@ -312,22 +312,33 @@ fn o07_read_only_refuses_a_cutover_and_lets_a_rollback_through() {
     pty.wait_text("Refused: production is read-only");
     assert!(workers(&estate).is_empty(), "none for what is refused");
     escape(&pty);
+    // The images of GREEN came when BLUE was live already: that is no way back.
     pty.send("R");
-    pty.wait_text("ROLL BACK production to GREEN");
+    pty.wait_text("Refused: GREEN was never live as it is");
+    escape(&pty);
+    estate.act(
+        r#"{"do": "flip", "namespace": "production", "to": "green", "manager": "kubectl-edit"}"#,
+    );
+    let is_live = |colour: &'static str| {
+        move |screen: &vt100::Screen, _: &_| {
+            let text = text_of(screen);
+            let mut lines = text.lines();
+            lines.any(|line| line.contains(colour) && line.contains("● LIVE"))
+        }
+    };
+    pty.wait_for("GREEN live", LONG, is_live("GREEN"));
+    pty.send("R");
+    pty.wait_text("ROLL BACK production to BLUE");
     wait_prompt(&pty);
     let sent = Instant::now();
     pty.send("rollback\r");
-    pty.wait_for("GREEN live", LONG, |screen, _| {
-        text_of(screen)
-            .lines()
-            .any(|line| line.contains("GREEN  ● LIVE"))
-    });
+    pty.wait_for("BLUE live", LONG, is_live("BLUE"));
     assert!(
         sent.elapsed() < within(Duration::from_secs(5)),
         "{:?}",
         sent.elapsed()
     );
-    pty.wait_text("rollback to GREEN by");
+    pty.wait_text("rollback to BLUE by");
     pty.send("R");
     pty.wait_text("Refused: ");
 }
