@@ -132,7 +132,10 @@ fn on_paste(state: &mut State, text: &Safe) {
         return;
     }
     match &mut state.overlay {
-        Some(Overlay::Palette(palette)) => palette.input.paste(text),
+        Some(Overlay::Palette(palette)) => {
+            palette.input.paste(text);
+            palette.typed();
+        }
         None if state.is_filtering => state.filter.paste(text),
         _ => state.tell("pasted text is ignored here: it never acts as keys"),
     }

@@ -305,6 +305,10 @@ pub(crate) mod tests {
         (job.name, job.uid) = ("c".into(), "uid-c".into());
         let hash = ("pod-template-hash".into(), "6f".into());
         evicted.labels = evicted.labels.with(&hash.0, &hash.1);
+        // One that no kubelet admits is refused again and again.
+        let mut unfit = evicted.clone();
+        unfit.reason = Some("OutOfcpu: Node didn't have enough resource: cpu".into());
+        assert!(evicted.is_replaced() && !unfit.is_replaced());
         let pods = vec![evicted, pod("b", "frontend", "blue", true)];
         table.apply(Delta::Page(pods), |t, turn| index.turn(t, &turn, &scope()));
         let order = |index: &PodIndex| -> Vec<String> {

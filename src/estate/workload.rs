@@ -265,10 +265,29 @@ impl Pod {
         self.phase.as_str() == "Succeeded"
     }
 
-    /// Whether it stopped for good (evicted, its node shut down or out of room) and its ReplicaSet made another in
-    /// its place: it runs nothing, and stays listed until it is collected.
+    /// Whether it stopped for good because its node had no room or went away, and its ReplicaSet made another in its place: it runs
+    /// nothing, and stays listed until it is collected. One that no kubelet admits is refused again and again: that is told.
     pub fn is_replaced(&self) -> bool {
-        self.phase.as_str() == "Failed" && self.template_hash().is_some()
+        let went = self.reason.as_ref().is_some_and(|reason| {
+            let words = [
+                "Evicted",
+                "Terminated",
+                "Shutdown",
+                "NodeShutdown",
+                "NodeLost",
+                "Preempting",
+            ];
+            words.iter().any(|word| {
+                let rest = reason.strip_prefix(word);
+                rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric()))
+            })
+        });
+        self.is_dead() && went && self.template_hash().is_some()
+    }
+
+    /// Whether it stopped for good in failure: it runs nothing.
+    pub fn is_dead(&self) -> bool {
+        self.phase.as_str() == "Failed"
     }
 
     /// Which revision of its workload it is: the label `pod-template-hash`.

@@ -144,7 +144,7 @@ pub async fn acquire(
                 lock.leases().insert(service.clone(), lease);
             }
             Err(not) => {
-                lock.release().await;
+                lock.give_up().await;
                 return Err(not);
             }
         }
@@ -374,8 +374,11 @@ fn body(
     });
     // Whoever looks for them elsewhere is told, and changes nothing about it.
     let told = known.and_then(|lease| lease.marks.get(marks::RECORDS));
-    let records = told.map_or(bastion.cluster.records(), |it| it.as_str());
-    body["metadata"]["annotations"][marks::RECORDS] = json!(records);
+    // Whoever rolls back asked nobody where they are.
+    let ours = (held_for.kind != OperationKind::Rollback).then(|| bastion.cluster.records());
+    if let Some(records) = told.map(Safe::as_str).or(ours) {
+        body["metadata"]["annotations"][marks::RECORDS] = json!(records);
+    }
     if let Some(known) = known {
         body["metadata"]["resourceVersion"] = json!(known.resource_version);
         body["metadata"]["uid"] = json!(known.uid);

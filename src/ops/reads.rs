@@ -110,17 +110,19 @@ fn kept_elsewhere(bastion: &Bastion, estate: &Estate) -> Option<Safe> {
     let elsewhere = |lock: Safe| {
         let name = marks::lease_name(&lock);
         let lease = estate.leases.value.get(name.as_str())?;
-        let told = lease.marks.get(marks::RECORDS)?;
-        (told.as_str() != ours).then(|| {
-            format!(
-                "operations keep their records, policy and freezes in namespace {told}, as Lease {name} says, and this configuration \
-                 in {ours}: set `records = \"{told}\"`; if they moved here, `kubectl annotate --overwrite lease {name} {}={ours}`",
-                marks::RECORDS
-            )
-            .into()
-        })
+        let told = lease.marks.get(marks::RECORDS)?.clone();
+        (told.as_str() != ours).then_some((name, told))
     };
-    locks.into_iter().find_map(elsewhere)
+    let (names, told): (Vec<String>, Vec<Safe>) = locks.filter_map(elsewhere).unzip();
+    let told = told.first()?;
+    let said = format!(
+        "operations keep their records, policy and freezes in namespace {told}, as Lease {} says, and this configuration in {ours}: \
+         set `records = \"{told}\"`; if they moved here, `kubectl annotate --overwrite lease {} {}={ours}`",
+        names[0],
+        names.join(" "),
+        marks::RECORDS
+    );
+    Some(said.into())
 }
 
 /// How long we can show who we are. Nothing is asked of anybody.
@@ -260,11 +262,23 @@ pub async fn deployed(bastion: &Bastion, estate: &mut Estate) {
 /// What tells what ran before: the Deployments, or their ReplicaSets where those were read already. Whoever may not see them
 /// has what there is.
 pub async fn past(bastion: &Bastion, estate: &mut Estate) {
-    if bastion.scope.traffic.is_some() {
-        deployed(bastion, estate).await;
+    let has_colours = bastion.scope.traffic.is_some();
+    // Who flipped by Wheelhouse last left word of what ran: then nobody waits for more.
+    let is_flipped =
+        (estate.services.value.iter()).any(|service| marks::flipped(service).is_some());
+    if has_colours && is_flipped {
+        return deployed(bastion, estate).await;
     }
-    let (cluster, answer) = (&bastion.cluster, bastion.timing.answer);
-    if let Ok(sets) = (cluster.list::<ReplicaSet>(&bastion.selector, answer)).await {
+    let hurried = has_colours.then(|| bastion.hurried());
+    let answer = hurried.as_ref().unwrap_or(bastion).timing.answer;
+    let sets = bastion
+        .cluster
+        .list::<ReplicaSet>(&bastion.selector, answer);
+    let sets = match has_colours {
+        true => future::join(sets, deployed(bastion, estate)).await.0,
+        false => sets.await,
+    };
+    if let Ok(sets) = sets {
         tell(bastion, estate, Kind::ReplicaSets, Seen::ReplicaSets, sets);
     }
 }

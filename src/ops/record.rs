@@ -153,7 +153,7 @@ pub async fn append(
     room: Room,
 ) -> Result<(), NotWritten> {
     let mut entries = kept.entries.clone();
-    entries.extend(new);
+    entries.extend(new.iter().cloned());
     let room = match room {
         Room::Spare => LIMIT - RESERVE,
         Room::All => LIMIT,
@@ -174,10 +174,9 @@ pub async fn append(
         if !entries.starts_with(&made.entries) {
             return Err(NotWritten::Conflict);
         }
-        // The first ones were written after all.
-        *kept = made;
+        // The first ones were written after all. What is only known here stays known.
+        kept.version = made.version;
     }
-    let new = entries.get(kept.entries.len()..).unwrap_or_default();
     let name = marks::record_name(&kept.id);
     let kind = kept
         .operation
@@ -206,7 +205,7 @@ pub async fn append(
     {
         Ok(record) => {
             kept.version = (record.uid, record.resource_version);
-            for entry in new {
+            for entry in &new {
                 kept.operation.take(entry);
             }
             kept.entries = entries;

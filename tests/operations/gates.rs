@@ -458,7 +458,7 @@ fn i_9_nan_nothing_and_silence_are_exit_code_3_and_a_bound_is_5() {
         .assert(3, &["monitoring"]);
     bench
         .dave
-        .run(&["rollback", "production", "--plan"])
+        .run(&["rollback", "production", "--plan", "--to", "green"])
         .assert(0, &["roll back production to GREEN"]);
 }
 

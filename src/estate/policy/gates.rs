@@ -268,7 +268,7 @@ impl Estate {
         let (own, demanded) = (self.scope.soak, self.demanded());
         Soak {
             watch_s: own.watch_s.max(demanded.soak_s),
-            is_unsaid: own.is_unsaid,
+            is_unsaid: own.is_unsaid && demanded.soak_s == 0,
             restarts: fewer(own.restarts, demanded.restarts),
             on_failure: match demanded.holds {
                 true => OnFailure::Hold,

@@ -108,7 +108,7 @@ impl Run {
                 }) => match self.read_back(step, &flip, &fault).await? {
                     // On the way back somebody else's note, or a status, is no reason to leave traffic where it is: what it
                     // was refused for has moved, and it was not applied for sure.
-                    Stood::Still(words) if is_back && refused < REFUSALS => {
+                    Stood::Still(words) if is_back && refused < REFUSALS && !is_last => {
                         (refused, why) = (refused + 1, words);
                         if let Some(stopped) = self.breathe(step).await? {
                             return Ok(vec![stopped]);

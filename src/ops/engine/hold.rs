@@ -243,8 +243,16 @@ impl Run {
         });
         // Another environment in the namespace has a switch, and operations, of its own.
         let ours = self.scaled_by_us().await?;
-        let list = list.iter().filter(|a| ours(a));
-        for autoscaler in list.filter(|a| held(a).is_some()) {
+        let (list, others): (Vec<_>, Vec<_>) =
+            (list.iter().filter(|a| held(a).is_some())).partition(|a| ours(a));
+        if !self.eyes.estate.is_listed(Kind::Deployments) && !others.is_empty() {
+            let names: Vec<&str> = others.iter().map(|a| a.name.as_str()).collect();
+            left.push(format!(
+                "minReplicas of {}: whose they are is not known, as the Deployments could not be listed",
+                names.join(", ")
+            ));
+        }
+        for autoscaler in list {
             match self.give_back(autoscaler).await? {
                 Ok(min) => said.push(format!("{} back at {min}", autoscaler.name)),
                 Err(why) => left.push(why.to_string()),

@@ -309,7 +309,10 @@ fn digits(number: f64) -> String {
     }
 }
 
-/// The soak; as long as every gate needs to be seen where nobody said how long (I-10).
+/// The longest soak that nobody asked for, in seconds. What needs more (a disk that fills up within hours) is named by the plan.
+const UNSAID_MOST_S: u64 = 900;
+
+/// The soak; as long as every gate needs to be seen where nobody said how long (I-10), within reason.
 pub(super) fn lasting_soak(estate: &Estate) -> Soak {
     let soak = estate.soak();
     let needs = estate.alerts.iter().flat_map(needs);
@@ -322,7 +325,7 @@ pub(super) fn lasting_soak(estate: &Estate) -> Soak {
     let longest = longest.ceil() as u64;
     match soak.is_unsaid {
         true => Soak {
-            watch_s: soak.watch_s.max(longest),
+            watch_s: soak.watch_s.max(longest.min(UNSAID_MOST_S)),
             is_unsaid: false,
             ..soak
         },

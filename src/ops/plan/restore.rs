@@ -260,15 +260,39 @@ impl<'a> Changed<'a> {
     }
 }
 
-/// When a Deployment got images that it had not before, as its ReplicaSets tell it; none where that is not known, or where it went
-/// back to some.
+/// When the application of a Deployment got a tag that it had not before, as its ReplicaSets tell it; none where that is not known,
+/// or where it went back to one. Another digest of a tag, or another sidecar, is the same application.
 pub(super) fn replaced(estate: &Estate, deployment: &Deployment) -> Option<Timestamp> {
-    let changed = changed(estate, deployment)?;
+    let pods = estate.pods.value.iter();
+    let mut pods = pods.filter(|pod| deployment.match_labels.selects(&pod.labels));
+    let own = pods.find_map(|pod| pod.main_container()).map(|c| &c.name);
+    let tag = |set: &ReplicaSet| {
+        let is_own = |(name, _): &&(Safe, Image)| Some(name) == own;
+        let image = set.images.iter().find(is_own).or(set.images.first());
+        image.map(|(_, image)| {
+            let bare = image.name.split('@').next().unwrap_or_default();
+            let tag = bare.rsplit_once(':').map(|(_, tag)| tag);
+            // One that is named by its digest alone has no other name.
+            tag.filter(|tag| !tag.contains('/'))
+                .unwrap_or(&image.name)
+                .to_owned()
+        })
+    };
+    let changed = changed_by(estate, deployment, |a, b| tag(a) == tag(b))?;
     (!changed.is_older).then_some(changed.at)
 }
 
 /// A restart has a revision of its own, and no other images.
 fn changed<'a>(estate: &'a Estate, deployment: &'a Deployment) -> Option<Changed<'a>> {
+    changed_by(estate, deployment, |a, b| a.images == b.images)
+}
+
+/// What was changed last, where two revisions that run the `same` are one.
+fn changed_by<'a>(
+    estate: &'a Estate,
+    deployment: &'a Deployment,
+    same: impl Fn(&ReplicaSet, &ReplicaSet) -> bool,
+) -> Option<Changed<'a>> {
     let now: u64 = deployment.revision.as_ref()?.parse().ok()?;
     let numbered = |set: &'a ReplicaSet| Some((set.revision.as_ref()?.parse::<u64>().ok()?, set));
     let all = estate.replica_sets.value.iter();
@@ -279,7 +303,7 @@ fn changed<'a>(estate: &'a Estate, deployment: &'a Deployment) -> Option<Changed
         .collect();
     let current = sets.get(&now)?;
     let mut earlier = sets.iter().rev();
-    let (revision, before) = earlier.find(|(_, set)| set.images != current.images)?;
+    let (revision, before) = earlier.find(|(_, set)| !same(set, current))?;
     let (_, first) = sets.range(revision + 1..).next()?;
     Some(Changed {
         deployment,

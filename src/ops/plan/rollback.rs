@@ -37,6 +37,7 @@ pub(super) fn rollback(
     gates.extend(portless(estate, &services, &targets));
     gates.extend(unknown_since(estate, switch, &services, to));
     gates.extend(verified(&services, value));
+    gates.extend(goes_on(estate, switch, &services, to));
     gates.extend(whole(estate, switch, to));
     gates.extend(seized(estate, services.iter().map(|s| &s.name), now));
     let live = estate.live_colour();
@@ -114,40 +115,54 @@ fn no_way_back(
         .or_else(|| replaced_since(estate, switch, services, to))
 }
 
-/// A release that has not flipped anything: the other colour is what it deploys, and no way back (I-30). Neither is it where a
-/// cutover is about to bring it live for the first time, as far as it is known.
+/// A release that has not flipped anything: the other colour is what it deploys, and no way back (I-30).
 fn unflipped(estate: &Estate, switch: &TrafficSwitch, services: &[&Service]) -> Option<Refusal> {
+    let held = held_unflipped(estate, switch, services, OperationKind::Release)?;
     let live = estate.live_colour()?;
-    let other = &switch.colours[1 - live];
-    let was_left = |s: &&Service| left(s, switch).as_ref() == Some(other);
-    let is_way_back = services.iter().any(was_left);
-    let (kind, held) = switch.services.iter().find_map(|service| {
+    let word = |c: usize| Plan::colour_in_words(&switch.colours[c]);
+    Some(Refusal::invalid(format!(
+        "nothing is to be rolled back: release {held} has flipped nothing, and {} is live as before; abort it (B, or `op abort`), \
+         and to bring traffic to {} all the same name it with --to",
+        word(live),
+        word(1 - live)
+    )))
+}
+
+/// A cutover that has not flipped anything is stopped by its abort: this goes on where it was going, or back where it came from,
+/// which is for a person to tell apart.
+fn goes_on(
+    estate: &Estate,
+    switch: &TrafficSwitch,
+    services: &[&Service],
+    to: usize,
+) -> Option<Gate> {
+    let held = held_unflipped(estate, switch, services, OperationKind::Cutover)?;
+    let word = Plan::colour_in_words(&switch.colours[to]);
+    let said = format!(
+        "cutover {held} has flipped nothing: an abort (B, or `op abort`) leaves traffic where it is, and this brings it to {word}"
+    );
+    Some(Gate::new("flipped", Finding::Noted, said))
+}
+
+/// The operation of that kind which holds the Services and has flipped none of them.
+fn held_unflipped(
+    estate: &Estate,
+    switch: &TrafficSwitch,
+    services: &[&Service],
+    wanted: OperationKind,
+) -> Option<Safe> {
+    let held = switch.services.iter().find_map(|service| {
         let lease = (estate.leases.value).get(marks::lease_name(service).as_str())?;
         let is_held = lease
             .holder
             .as_ref()
             .is_some_and(|holder| !holder.is_empty());
         let kind = lease.marks.get(kept::KIND)?;
-        let kind = OperationKind::of(kind)?;
-        let brings_it = match kind {
-            OperationKind::Release => true,
-            OperationKind::Cutover => !is_way_back,
-            _ => false,
-        };
-        let held = marks::operation(&lease.marks)?;
-        (is_held && brings_it).then_some((kind.word(), held))
+        let is_it = kind.as_str() == wanted.word();
+        marks::operation(&lease.marks).filter(|_| is_held && is_it)
     })?;
     let has_flipped = |s: &&Service| marks::operation(&s.marks).as_ref() == Some(&held);
-    if services.iter().any(has_flipped) {
-        return None;
-    }
-    let word = |c: usize| Plan::colour_in_words(&switch.colours[c]);
-    Some(Refusal::invalid(format!(
-        "nothing is to be rolled back: {kind} {held} has flipped nothing, and {} is live as before; abort it (B, or `op abort`), \
-         and to bring traffic to {} all the same name it with --to",
-        word(live),
-        word(1 - live)
-    )))
+    (!services.iter().any(has_flipped)).then_some(held)
 }
 
 /// What would come live was deployed since traffic left that colour, or was never there (I-30): a new revision goes live by a
@@ -194,7 +209,8 @@ fn replaced_since(
         return None;
     }
     let written = |s: &&Service| s.owner_of(&switch.key)?.at;
-    let moved = services.iter().map(written).max()??;
+    let all: Option<Vec<Timestamp>> = services.iter().map(written).collect();
+    let moved = all?.into_iter().max()?;
     let replaced = estate
         .deployments_in(Some(to))
         .filter_map(|(_, deployment)| {

@@ -38,6 +38,9 @@ impl Place {
             }
             if at == last && *again > 0 {
                 *again -= 1;
+                if *again == 0 {
+                    self.again = None;
+                }
                 return None;
             }
             self.again = None;
@@ -92,6 +95,16 @@ mod tests {
             passed(&mut place, &again),
             ["of the same time", "four", "five"]
         );
+    }
+
+    #[test]
+    fn a_line_that_was_written_a_moment_before_the_last_one_and_comes_after_it_is_not_lost() {
+        let mut place = Place::default();
+        let first = ["2026-11-23T20:00:01.1Z one", "2026-11-23T20:00:01.2Z two"];
+        passed(&mut place, &first);
+        place.resume();
+        let again = [&first[..], &["2026-11-23T20:00:01.15Z new"]].concat();
+        assert_eq!(passed(&mut place, &again), ["new"]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Where a rollback goes, and where it does not.
 
 use super::*;
-use crate::estate::Image;
+use crate::estate::{Image, ReplicaSet};
 use crate::ops::OperationKind::{Cutover, Repair, Rollback};
 
 /// GREEN is live by a cutover that left BLUE with `left`, and BLUE runs `has` now.
@@ -144,6 +144,71 @@ fn i_30_what_was_deployed_to_the_idle_colour_and_never_took_traffic_is_no_way_ba
     // Brought up as it was, cleaned up, or changed by somebody else since: that mark says nothing of what is there.
     assert!(with("deploy", "v1", true).is_ok());
     assert!(with("cleanup", "v2", true).is_ok());
+}
+
+/// BLUE is live since `moved`, by hand; GREEN's frontend ran `before`, and since 02:00 what its template says, with a sidecar.
+fn by_hand(moved: Option<&str>, before: &[(&str, &str)]) -> Estate {
+    let mut parts = parts();
+    let by = |at| manager("kubectl-patch", at);
+    parts.services[0].managers.extend(moved.map(by));
+    let image = |words: &str| Image::named(format!("shop/{words}").into());
+    let set = |revision: u64, images: &[(&str, &str)]| ReplicaSet {
+        name: format!("green-frontend-{revision}").into(),
+        owner: Some("digital-wall-green-frontend".into()),
+        revision: Some(revision.to_string().into()),
+        desired: 0,
+        ready: 0,
+        available: 0,
+        created: format!("2026-11-26T0{revision}:00:00Z").parse().ok(),
+        images: (images.iter())
+            .map(|(name, words)| ((*name).into(), image(words)))
+            .collect(),
+    };
+    for deployment in &mut parts.deployments {
+        deployment.revision = Some("2".into());
+    }
+    let mut estate = parts.estate();
+    let sets = vec![
+        set(1, before),
+        set(2, &[("frontend", "wall:v9"), ("proxy", "proxy:1")]),
+    ];
+    estate.apply(Seen::ReplicaSets(Delta::Page(sets)), now(AT));
+    estate.apply(Seen::ReplicaSets(Delta::Ended), now(AT));
+    estate
+}
+
+#[test]
+fn i_30_where_nobody_flipped_by_wheelhouse_the_replica_sets_tell_what_was_never_live() {
+    let asked = |moved: Option<&str>, before: &[(&str, &str)]| {
+        check(&request(Rollback), &by_hand(moved, before), now(AT)).map_err(|refusal| refusal.why)
+    };
+    let old = [("frontend", "wall:v8"), ("proxy", "proxy:1")];
+    let why = asked(Some("2026-11-26T01:30:00Z"), &old).unwrap_err();
+    for part in [
+        "GREEN was never live as it is",
+        "green-frontend",
+        "02:00:00Z",
+        "01:30:00Z",
+        "--to green",
+    ] {
+        assert!(why.contains(part), "{part} in {why}");
+    }
+    // Moved since: it may have been live.
+    assert!(asked(Some("2026-11-26T02:30:00Z"), &old).is_ok());
+    // What cannot be told is no reason to leave traffic where it is.
+    assert!(asked(None, &old).is_ok());
+    // The same application: another sidecar, another digest of its tag.
+    let sidecar = [("frontend", "wall:v9"), ("proxy", "proxy:0")];
+    assert!(asked(Some("2026-11-26T01:30:00Z"), &sidecar).is_ok());
+    let digest = [("frontend", "wall:v9@sha256:aa"), ("proxy", "proxy:1")];
+    assert!(asked(Some("2026-11-26T01:30:00Z"), &digest).is_ok());
+    // Whoever means it says so.
+    let named = Request {
+        to: Some("green".into()),
+        ..request(Rollback)
+    };
+    let estate = by_hand(Some("2026-11-26T01:30:00Z"), &old);
+    assert!(check(&named, &estate, now(AT)).is_ok());
 }
 
 #[test]

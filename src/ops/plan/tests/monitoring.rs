@@ -317,6 +317,16 @@ fn i_10_a_soak_that_is_too_short_says_what_it_cannot_see() {
         (plan.soak.watch_s, gate(&plan, "soak").0),
         (120, Finding::Ok)
     );
+    // A rule that looks back for hours is named, and not waited for.
+    let mut slow = rules();
+    slow[0].hold = 7_200.0;
+    let mut slow = estate(seen(scope(), slow));
+    (slow.scope.soak.watch_s, slow.scope.soak.is_unsaid) = (30, true);
+    let plan = check(&request(Cutover), &slow, now(AT)).unwrap();
+    assert_eq!(
+        (plan.soak.watch_s, gate(&plan, "soak").0),
+        (900, Finding::Noted)
+    );
     let none = cutover(seen(scope(), Vec::new())).unwrap();
     assert!(gate(&none, "soak").1.contains("no rule says that it gives"));
 }
