@@ -441,16 +441,22 @@ fn p02_a_release_killed_at_any_write_is_gone_on_with_and_no_act_is_done_twice() 
                 for who in [&play.dave, &play.erin] {
                     tested(who);
                 }
-                let words = release("r0");
-                let first: Vec<&str> = words.iter().map(String::as_str).collect();
-                let writes = play.writes(&first);
-                let kills = counted.get_or_init(|| kills(&writes));
+                // The first release of a stage fences all that it may touch: those behind it do not.
+                let counts = |tag: &str| {
+                    let words = release(tag);
+                    let args: Vec<&str> = words.iter().map(String::as_str).collect();
+                    play.writes(&args)
+                };
+                counts("r0");
                 let mut to = ["blue", "green"].into_iter().cycle();
+                let kills = counted.get_or_init(|| {
+                    to.next();
+                    kills(&counts("c0"))
+                });
                 loop {
                     let place = turn.fetch_add(1, Ordering::Relaxed);
                     let Some(kill) = kills.get(place) else { break };
                     let (tag, to) = (format!("r{}", place + 1), to.next().unwrap_or_default());
-                    // The first release of a stage has a write or two more than those behind it.
                     if !play.kill_release(&tag, to, kill) {
                         missed.fetch_add(1, Ordering::Relaxed);
                     }
