@@ -315,6 +315,10 @@ const UNSAID_MOST_S: u64 = 900;
 /// The soak; as long as every gate needs to be seen where nobody said how long (I-10), within reason.
 pub(super) fn lasting_soak(estate: &Estate) -> Soak {
     let soak = estate.soak();
+    // It is asked for with every frame.
+    if !soak.is_unsaid {
+        return soak;
+    }
     let needs = estate.alerts.iter().flat_map(needs);
     let longest = needs.map(|(_, seconds)| seconds).fold(0.0, f64::max);
     #[expect(
@@ -323,13 +327,10 @@ pub(super) fn lasting_soak(estate: &Estate) -> Soak {
         reason = "seconds: a number beyond is as long as can be"
     )]
     let longest = longest.ceil() as u64;
-    match soak.is_unsaid {
-        true => Soak {
-            watch_s: soak.watch_s.max(longest.min(UNSAID_MOST_S)),
-            is_unsaid: false,
-            ..soak
-        },
-        false => soak,
+    Soak {
+        watch_s: soak.watch_s.max(longest.min(UNSAID_MOST_S)),
+        is_unsaid: false,
+        ..soak
     }
 }
 
