@@ -24,6 +24,7 @@ use gates::{dispatches, missing, noted, runs, scaled};
 pub(super) use gates::{owned, unfit, unselected};
 pub(super) use helm::is_of_helm;
 pub use images::SAME;
+pub(super) use images::image_parts;
 pub(super) use images::part;
 use images::{Wanted, resolved};
 

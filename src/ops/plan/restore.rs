@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::deploy::helm as release;
-use super::deploy::{Draft, Target, changes, gets, owned, parts};
+use super::deploy::{Draft, Target, changes, gets, image_parts, owned, parts};
 use super::helm::Helm;
 use super::rollback::seized;
 use super::{ContainerImage, Finding, Gate, How, Plan, Refusal, Request, Update};
@@ -266,20 +266,16 @@ pub(super) fn replaced(estate: &Estate, deployment: &Deployment) -> Option<Times
     let pods = estate.pods.value.iter();
     let mut pods = pods.filter(|pod| deployment.match_labels.selects(&pod.labels));
     let own = pods.find_map(|pod| pod.main_container()).map(|c| &c.name);
-    let tag = |set: &ReplicaSet| {
-        let is_own = |(name, _): &&(Safe, Image)| Some(name) == own;
-        let image = set.images.iter().find(is_own).or(set.images.first());
-        image.map(|(_, image)| {
-            let bare = image.name.split('@').next().unwrap_or_default();
-            let tag = bare.rsplit_once(':').map(|(_, tag)| tag);
-            // One that is named by its digest alone has no other name.
-            tag.filter(|tag| !tag.contains('/'))
-                .unwrap_or(&image.name)
-                .to_owned()
-        })
-    };
-    let changed = changed_by(estate, deployment, |a, b| tag(a) == tag(b))?;
+    let changed = changed_by(estate, deployment, |a, b| tag(a, own) == tag(b, own))?;
     (!changed.is_older).then_some(changed.at)
+}
+
+/// The tag of the container `own`, of the first where there is none of that name; the whole image where it names no tag.
+fn tag<'a>(set: &'a ReplicaSet, own: Option<&Safe>) -> Option<&'a str> {
+    let is_own = |(name, _): &&(Safe, Image)| Some(name) == own;
+    let (_, image) = set.images.iter().find(is_own).or(set.images.first())?;
+    let (_, tag, _) = image_parts(&image.name);
+    Some(tag.unwrap_or(&image.name))
 }
 
 /// A restart has a revision of its own, and no other images.

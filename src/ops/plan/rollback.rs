@@ -110,9 +110,7 @@ fn no_way_back(
     services: &[&Service],
     to: usize,
 ) -> Option<Refusal> {
-    (unflipped(estate, switch, services))
-        .or_else(|| never_live(estate, switch, services, to))
-        .or_else(|| replaced_since(estate, switch, services, to))
+    unflipped(estate, switch, services).or_else(|| never_live(estate, switch, services, to))
 }
 
 /// A release that has not flipped anything: the other colour is what it deploys, and no way back (I-30).
@@ -175,18 +173,9 @@ fn never_live(
 ) -> Option<Refusal> {
     let value = &switch.colours[to];
     let flips = known_flips(services, switch);
-    let last = flips.iter().map(|flip| flip.at).max()?;
-    let left = flips
-        .iter()
-        .filter(|flip| flip.from.as_ref() == Some(value) && !flip.left.is_empty())
-        .max_by_key(|flip| flip.at);
-    let what = match left {
-        Some(flip) => runs_another(estate, to, &flip.left).map(|it| {
-            let left = flip.left.join(", ");
-            format!("{it}, and ran {left} when traffic left it")
-        }),
-        None => deployed_since(estate, to, Some(last))
-            .map(|it| format!("{it}, and no traffic was there since")),
+    let what = match flips.is_empty() {
+        true => replaced_since(estate, switch, services, to),
+        false => deployed_since_flips(estate, &flips, to, value),
     }?;
     let (word, live) = (
         Plan::colour_in_words(value),
@@ -197,37 +186,49 @@ fn never_live(
     )))
 }
 
-/// Where nobody flipped by Wheelhouse: what would come live has other images since a time at which traffic was elsewhere already,
-/// by the last writer of the selectors (I-30). What cannot be told so is no reason to refuse.
+/// By our own flips: what it runs otherwise than when traffic left it, or what came where traffic never was.
+fn deployed_since_flips(
+    estate: &Estate,
+    flips: &[Flipped],
+    to: usize,
+    value: &Safe,
+) -> Option<String> {
+    let last = flips.iter().map(|flip| flip.at).max()?;
+    let left = flips
+        .iter()
+        .filter(|flip| flip.from.as_ref() == Some(value) && !flip.left.is_empty())
+        .max_by_key(|flip| flip.at);
+    match left {
+        Some(flip) => runs_another(estate, to, &flip.left).map(|it| {
+            let left = flip.left.join(", ");
+            format!("{it}, and ran {left} when traffic left it")
+        }),
+        None => deployed_since(estate, to, Some(last))
+            .map(|it| format!("{it}, and no traffic was there since")),
+    }
+}
+
+/// Where nobody flipped by Wheelhouse, by the last writer of the selectors: images that came when traffic was elsewhere already.
+/// What cannot be told so is no reason to refuse.
 fn replaced_since(
     estate: &Estate,
     switch: &TrafficSwitch,
     services: &[&Service],
     to: usize,
-) -> Option<Refusal> {
-    if !known_flips(services, switch).is_empty() {
-        return None;
-    }
+) -> Option<String> {
     let written = |s: &&Service| s.owner_of(&switch.key)?.at;
     let all: Option<Vec<Timestamp>> = services.iter().map(written).collect();
     let moved = all?.into_iter().max()?;
-    let replaced = estate
-        .deployments_in(Some(to))
-        .filter_map(|(_, deployment)| {
-            let at = replaced(estate, deployment)?;
-            (at > moved).then_some((at, deployment))
-        });
+    let all = estate.deployments_in(Some(to));
+    let replaced = all.filter_map(|(_, deployment)| {
+        let at = replaced(estate, deployment)?;
+        (at > moved).then_some((at, deployment))
+    });
     let (at, deployment) = replaced.max_by_key(|(at, _)| *at)?;
-    let value = &switch.colours[to];
-    let (word, live) = (
-        Plan::colour_in_words(value),
-        Plan::colour_in_words(&switch.colours[1 - to]),
-    );
-    Some(Refusal::invalid(format!(
-        "{word} was never live as it is: {} has other images since {at:.0}, and traffic was moved last at {moved:.0}. {live} stays live; cut \
-         over with the checks, or say --to {value} to bring traffic there all the same",
+    Some(format!(
+        "{} has other images since {at:.0}, and traffic was moved last at {moved:.0}",
         deployment.name
-    )))
+    ))
 }
 
 /// The last flips, as far as nobody moved the colour past Wheelhouse since.

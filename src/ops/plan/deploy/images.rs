@@ -179,15 +179,7 @@ pub(in crate::ops::plan) fn part(of: &str) -> (&str, Option<&str>) {
 /// Whether `text` can be an image, or its end from the tag on: what no kubelet pulls is no wish (the grammar of references of
 /// the OCI's distribution specification).
 fn is_reference(text: &str) -> bool {
-    let (rest, digest) = match text.split_once('@') {
-        Some((rest, digest)) => (rest, Some(digest)),
-        None => (text, None),
-    };
-    let (name, tag) = match rest.rsplit_once(':') {
-        // A colon before the last slash is a port's.
-        Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
-        _ => (rest, None),
-    };
+    let (name, tag, digest) = image_parts(text);
     let is_end = name.is_empty() && (tag.is_some() || digest.is_some());
     text.len() <= LONGEST
         && (is_end || is_name(name))
@@ -235,15 +227,19 @@ pub(super) fn resolved(image: &str, reference: &Safe) -> Safe {
     if !reference.starts_with([':', '@']) {
         return reference.clone();
     }
-    format!("{}{reference}", repository(image)).into()
+    let (repository, ..) = image_parts(image);
+    format!("{repository}{reference}").into()
 }
 
-/// An image without tag and digest. A colon before the last slash is a port's.
-fn repository(image: &str) -> &str {
-    let bare = image.split('@').next().unwrap_or(image);
-    match bare.rsplit_once(':') {
-        Some((repository, tag)) if !tag.contains('/') => repository,
-        _ => bare,
+/// An image's repository, tag and digest. A colon before the last slash is a port's.
+pub(in crate::ops::plan) fn image_parts(image: &str) -> (&str, Option<&str>, Option<&str>) {
+    let (rest, digest) = match image.split_once('@') {
+        Some((rest, digest)) => (rest, Some(digest)),
+        None => (image, None),
+    };
+    match rest.rsplit_once(':') {
+        Some((repository, tag)) if !tag.contains('/') => (repository, Some(tag), digest),
+        _ => (rest, None, digest),
     }
 }
 
