@@ -73,9 +73,7 @@ impl Run {
                 }
             };
             self.claim(&read);
-            let ours = self.epoch(service);
-            let is_later = marks::epoch(&read.marks).is_some_and(|there| there > ours);
-            if is_later && !self.bastion.has(Planted::NoEpochTest) {
+            if self.is_later(&read) && !self.bastion.has(Planted::NoEpochTest) {
                 return Err(Ended::Fenced("somebody with a later epoch".into()));
             }
             // The last look at the Lease: nothing but the request lies behind it.
@@ -343,9 +341,7 @@ impl Run {
                     return Ok(Stood::Settled(vec![done]));
                 }
                 Ok(Some(read)) => {
-                    if marks::epoch(&read.marks)
-                        .is_some_and(|there| there > self.epoch(&flip.service))
-                    {
+                    if self.is_later(&read) {
                         return Err(Ended::Fenced("somebody with a later epoch".into()));
                     }
                     let words = self.stands(flip, &read, &fault.what);
@@ -397,7 +393,7 @@ impl Run {
                     "found done by reading it back",
                 )]));
             }
-            if marks::epoch(&read.marks).is_some_and(|there| there > self.epoch(service)) {
+            if self.is_later(&read) {
                 return Err(Ended::Fenced("somebody with a later epoch".into()));
             }
             if read.uid != flip.uid || read.selector != flip.from {
@@ -454,6 +450,11 @@ impl Run {
     /// The epoch of this operation's writes to `service`.
     pub(super) fn epoch(&self, service: &str) -> u64 {
         self.lock.epochs.get(service).copied().unwrap_or(0)
+    }
+
+    /// Whether somebody with a later epoch than this operation's wrote to `service`.
+    pub(super) fn is_later(&self, service: &Service) -> bool {
+        marks::epoch(&service.marks).is_some_and(|there| there > self.epoch(&service.name))
     }
 
     /// A rollback does not wait for a Lease, so another one may have come to the same epoch: it goes beyond what
@@ -533,9 +534,7 @@ impl Run {
         for _ in 0..FENCES {
             let answer = self.bastion.timing.answer;
             match self.bastion.cluster.get::<Service>(name, answer).await {
-                Ok(Some(read))
-                    if marks::epoch(&read.marks).is_some_and(|e| e > self.epoch(name)) =>
-                {
+                Ok(Some(read)) if self.is_later(&read) => {
                     return Err(Ended::Fenced("somebody with a later epoch".into()));
                 }
                 Ok(Some(read)) => {

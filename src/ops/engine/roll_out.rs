@@ -61,22 +61,20 @@ impl Run {
         let limit = Instant::now() + self.bastion.timing.rollout;
         let mut past = Past::default();
         loop {
-            let why = match self.seen(&plan, name, &mut past) {
+            let seen = match self.seen(&plan, name, &mut past) {
                 Progress::Stuck { set: Some(set), .. } if self.is_of_before(name, &set).await => {
                     past.sets.insert(set);
                     continue;
                 }
                 // The watch may be behind, or ahead of a read a moment ago: what is read now decides.
-                Progress::Settled => match self.read_rolled_out(&plan, name).await {
-                    Progress::Settled => {
-                        let said = self.evidence(name).await;
-                        return Ok(vec![passed(step, said)]);
-                    }
-                    Progress::Waits(why) => why,
-                    Progress::Failed(why) | Progress::Stuck { why, .. } => {
-                        return Ok(vec![failed(step, why)]);
-                    }
-                },
+                Progress::Settled => self.read_rolled_out(&plan, name).await,
+                seen => seen,
+            };
+            let why = match seen {
+                Progress::Settled => {
+                    let said = self.evidence(name).await;
+                    return Ok(vec![passed(step, said)]);
+                }
                 Progress::Waits(why) => why,
                 Progress::Failed(why) | Progress::Stuck { why, .. } => {
                     return Ok(vec![failed(step, why)]);

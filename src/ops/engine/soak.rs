@@ -139,19 +139,17 @@ impl Run {
         let now = self.bastion.clock.boot();
         let passed_ms = now.since(soak.last);
         soak.last = now;
-        // A machine that slept or a feed that is stale watched nothing: such time does not count (I-25).
-        let is_watched = passed_ms <= 2 * millis(TICK) && self.eyes.is_current() && is_known;
         let is_disturbed = soak.reverted_at.is_some() || soak.is_held;
+        // A machine that slept or a feed that is stale watched nothing: such time does not count (I-25).
+        let is_watched = passed_ms <= 2 * millis(TICK) && is_known && !is_disturbed;
         if self.bastion.has(Planted::SoakByWallClock) && !is_disturbed {
             soak.watched += passed_ms;
         } else if !self.eyes.is_current() {
             soak.unproved = 0;
         } else {
-            soak.unproved += if is_watched && !is_disturbed {
-                passed_ms
-            } else {
-                0
-            };
+            if is_watched {
+                soak.unproved += passed_ms;
+            }
             let proved = soak.unproved.saturating_sub(self.eyes.silence());
             soak.unproved -= proved;
             soak.watched += proved;

@@ -99,12 +99,9 @@ impl Run {
 
     /// Whether somebody with a later epoch wrote to a Service of `plan`, by what was seen.
     pub(super) fn is_overtaken(&self, plan: &Plan) -> bool {
-        let is_later = |service: &crate::estate::Service| {
-            marks::epoch(&service.marks).is_some_and(|there| there > self.epoch(&service.name))
-        };
         let services = &self.eyes.estate.services.value;
-        let mut flips = plan.flips.iter();
-        flips.any(|flip| services.get(&flip.service).is_some_and(is_later))
+        let mut seen = (plan.flips.iter()).filter_map(|flip| services.get(&flip.service));
+        seen.any(|service| self.is_later(service))
     }
 
     /// Waits for something to see or the next tick; ends with the Lease.
