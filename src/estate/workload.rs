@@ -251,6 +251,16 @@ const INJECTED: [&str; 6] = [
     "daprd",
 ];
 
+/// Why a pod ends that its node has no room for, or that goes with its node.
+const WENT: [&str; 6] = [
+    "Evicted",
+    "Terminated",
+    "Shutdown",
+    "NodeShutdown",
+    "NodeLost",
+    "Preempting",
+];
+
 impl Pod {
     /// Restarts of all its containers.
     pub fn restarts(&self) -> u32 {
@@ -268,20 +278,10 @@ impl Pod {
     /// Whether it stopped for good because its node had no room or went away, and its ReplicaSet made another in its place: it runs
     /// nothing, and stays listed until it is collected. One that no kubelet admits is refused again and again: that is told.
     pub fn is_replaced(&self) -> bool {
-        let went = self.reason.as_ref().is_some_and(|reason| {
-            let words = [
-                "Evicted",
-                "Terminated",
-                "Shutdown",
-                "NodeShutdown",
-                "NodeLost",
-                "Preempting",
-            ];
-            words.iter().any(|word| {
-                let rest = reason.strip_prefix(word);
-                rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric()))
-            })
-        });
+        let reason = self.reason.as_ref().map_or("", Safe::as_str);
+        // Its message stands behind it.
+        let word = reason.split(|c: char| !c.is_alphanumeric()).next();
+        let went = word.is_some_and(|word| WENT.contains(&word));
         self.is_dead() && went && self.template_hash().is_some()
     }
 

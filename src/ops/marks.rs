@@ -21,7 +21,7 @@ pub const DEPLOY: &str = "wheelhouse.dev/deploy";
 const OF_DEPLOYMENT: &str = "deployment/";
 /// On Leases: seconds that the watch after the flip has lasted so far.
 pub const WATCHED: &str = "wheelhouse.dev/watched";
-/// On Leases: the namespace in which whoever took one first keeps records, policy, freezes and approvals.
+/// On Leases: the namespace in which whoever first moved something forward keeps records, policy, freezes and approvals.
 pub const RECORDS: &str = "wheelhouse.dev/records";
 /// Two clocks may differ by so much.
 const CLOCKS_S: i64 = 5;

@@ -28,7 +28,7 @@ pub(super) async fn findings(
 ) -> Vec<Finding> {
     let prometheus = async {
         match &target.prometheus {
-            Some(it) => prometheus(it, &target.belongs, scope, cluster, limit).await,
+            Some(it) => prometheus(it, scope, cluster, limit).await,
             None => Vec::new(),
         }
     };
@@ -43,10 +43,8 @@ pub(super) async fn findings(
     all
 }
 
-/// Prometheus, whose alerts belong here by the labels `ours`.
 async fn prometheus(
     target: &Target,
-    ours: &Labels,
     scope: &AlertScope,
     cluster: Option<&Cluster>,
     limit: Duration,
@@ -81,8 +79,8 @@ async fn prometheus(
         return findings;
     };
     findings.push(clock_of(&rules, now));
-    findings.extend(rule_findings(&rules, ours));
-    findings.push(watchdog(rules.clone(), ours, scope, now));
+    findings.extend(rule_findings(&rules, &scope.belongs));
+    findings.push(watchdog(rules.clone(), scope, now));
     findings.push(query(&time));
     for (label, seen) in labels.iter().zip(seen) {
         findings.push(label_finding(label, seen, &rules));
@@ -194,9 +192,9 @@ fn rule_findings(seen: &RulesSeen, ours: &Labels) -> Vec<Finding> {
 }
 
 /// Whether monitoring is alive, as the cockpit judges it: what fires elsewhere does not count.
-fn watchdog(mut rules: RulesSeen, ours: &Labels, scope: &AlertScope, now: Timestamp) -> Finding {
+fn watchdog(mut rules: RulesSeen, scope: &AlertScope, now: Timestamp) -> Finding {
     let at = rules.server.unwrap_or(now);
-    rules.keep(ours, scope.watchdog.as_ref());
+    rules.keep(&scope.belongs, scope.watchdog.as_ref());
     let mut alerts = Alerts::new(scope.clone());
     alerts.apply(AlertsSeen::Rules(rules), Moment(0));
     let advice = match &scope.watchdog {

@@ -727,7 +727,7 @@ fn others(estate: &Estate, switch: &TrafficSwitch) -> Vec<Safe> {
     words
 }
 
-/// What runs in each colour; a pod that goes just now does not count, nor one that is dead and was replaced.
+/// What runs in each colour; a pod that goes just now does not count, nor one that is dead.
 pub(super) fn images(estate: &Estate, to: usize) -> Vec<ImageChange> {
     let switch = estate.scope.traffic.as_ref();
     let words = |workload: &crate::estate::WorkloadScope, colour: usize| {
