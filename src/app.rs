@@ -21,6 +21,7 @@ pub mod operate;
 pub mod operations;
 pub mod palette;
 pub mod plan;
+pub mod reviews;
 pub mod rows;
 pub mod state;
 pub mod update;

@@ -15,6 +15,7 @@ pub mod kept;
 pub mod link;
 pub mod observation;
 pub mod policy;
+pub mod review;
 pub mod runs;
 pub mod safe;
 pub mod scope;

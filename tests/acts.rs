@@ -11,13 +11,17 @@
 
 #[path = "acts/carried_out.rs"]
 mod carried_out;
+#[path = "acts/reviewed.rs"]
+mod reviewed;
+#[path = "support/reviews.rs"]
+mod reviews;
 #[path = "clients/server.rs"]
 mod server;
 #[path = "support/world.rs"]
 mod world;
 
 use wheelhouse::app::{Command, Event, Look, Overlay, State, update};
-use wheelhouse::estate::act::{Act, Outcome};
+use wheelhouse::estate::act::{Act, Outcome, Silencing};
 use wheelhouse::estate::alerts::{AlertsSeen, Handled};
 use wheelhouse::estate::*;
 use world::*;
@@ -103,7 +107,7 @@ fn what_is_confirmed_is_one_command_with_the_right_to_it_and_exactly_the_labels_
         let now = state.now.at;
         assert!(permit.holds("production", now) && name.as_str() == "production");
         assert!(!permit.holds("production", Moment(now.0 + 15 * 60_000)));
-        let Act::Silence(draft) = &doing.act else {
+        let Act::Silencing(Silencing::Silence(draft)) = &doing.act else {
             panic!("{doing:?}");
         };
         assert_eq!(draft.matchers, labels_of("HighResponseTime"));
@@ -245,7 +249,9 @@ fn external_labels_make_the_silence_narrower_and_what_else_it_touches_is_said() 
     let [Command::Act { doing, .. }] = &commands[..] else {
         panic!("{commands:?}");
     };
-    assert!(matches!(&doing.act, Act::Silence(draft) if draft.matchers == here));
+    assert!(
+        matches!(&doing.act, Act::Silencing(Silencing::Silence(draft)) if draft.matchers == here)
+    );
     let mut state = on_an_alert(Tier::Staging);
     let there = labels_of("HighResponseTime").with(&"cluster".into(), &"us".into());
     handled(&mut state, &[(&here, None), (&there, None)]);

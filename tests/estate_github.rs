@@ -74,6 +74,14 @@ impl Hub {
             .await
     }
 
+    async fn post(&self, path: &str, body: &Value) -> u16 {
+        let url = format!("{}{path}", self.serving.github_url());
+        let request = self.client.post(url).body(body.to_string());
+        let request = request.bearer_auth(self.serving.github_token());
+        let response = timeout(LIMIT, request.send()).await.unwrap().unwrap();
+        response.status().as_u16()
+    }
+
     async fn json(&self, path: &str) -> Value {
         let response = self.get(path).await;
         assert_eq!(response.status(), 200, "{path}");
@@ -406,6 +414,48 @@ async fn one_run_waits_for_the_approval_of_production() {
             .await,
         json!([])
     );
+}
+
+#[tokio::test]
+async fn row_10_a_run_goes_on_when_its_deployment_is_approved_and_ends_when_it_is_rejected() {
+    for (word, ends) in [("approved", "success"), ("rejected", "failure")] {
+        let hub = Hub::new().await;
+        let waits = hub.run(|run| run["status"] == "waiting").await;
+        let place = format!("{RUNS}/{}/pending_deployments", waits["id"]);
+        let pending = hub.json(&place).await;
+        let id = &pending[0]["environment"]["id"];
+        let review = json!({"environment_ids": [id], "state": word, "comment": "v2 is due"});
+        for (body, status) in [
+            (
+                json!({"environment_ids": [1], "state": word, "comment": ""}),
+                422,
+            ),
+            (
+                json!({"environment_ids": [id], "state": "maybe", "comment": ""}),
+                422,
+            ),
+            (review.clone(), 200),
+            (review, 422),
+        ] {
+            assert_eq!(hub.post(&place, &body).await, status, "{body}");
+        }
+        assert_eq!(hub.json(&place).await, json!([]));
+        let history = hub.json(&format!("{RUNS}/{}/approvals", waits["id"])).await;
+        assert_eq!(
+            (&history[0]["state"], &history[0]["comment"]),
+            (&json!(word), &json!("v2 is due"))
+        );
+        let over = timeout(LIMIT, async {
+            loop {
+                let run = hub.run(|run| run["id"] == waits["id"]).await;
+                if run["status"] == "completed" {
+                    return run;
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        });
+        assert_eq!(over.await.unwrap()["conclusion"], ends);
+    }
 }
 
 #[tokio::test]

@@ -61,6 +61,10 @@ mod logs;
 mod notices;
 #[path = "screens/operations.rs"]
 mod operations;
+#[path = "support/reviews.rs"]
+mod reviewing;
+#[path = "screens/reviews.rs"]
+mod reviews;
 #[path = "screens/tabs.rs"]
 mod tabs;
 

@@ -1,5 +1,5 @@
-//! Acts that a person may ask for: a silence set, extended, expired. Whether each may be done, and what
-//! exactly; what its plan says is in [`said`].
+//! Acts about silences that a person may ask for: one set, extended, expired. Whether each may be done, and what
+//! exactly; what its plan says is in [`said`]. What is common to all acts is here, too.
 
 mod said;
 
@@ -11,7 +11,7 @@ use super::edit::Edit;
 use super::plan::{self, Subject};
 use super::state::{Environment, Panel, State};
 use super::{Ask, Command, View, lists};
-use crate::estate::act::{Act, Doing, Outcome};
+use crate::estate::act::{About, Act, Doing, Outcome, Silencing};
 use crate::estate::alerts::{AlertView, Alerts, Silence, Standing};
 use crate::estate::silence::Draft;
 use crate::estate::{Currency, Labels, Safe};
@@ -178,8 +178,8 @@ fn check(state: &State, proposal: &Proposal) -> Result<(), Safe> {
             return Err(Safe::new(&said));
         }
     }
-    let is_it = |d: &&Doing| d.environment == proposal.environment && d.alert == proposal.alert;
-    if (state.acts.iter().filter(is_it)).any(|d| d.outcome.is_none()) {
+    let about = About::Alert(proposal.alert.clone());
+    if is_under_way(state, proposal.environment, &about) {
         return Err("an act about this alert is under way".into());
     }
     match &proposal.kind {
@@ -227,26 +227,26 @@ fn span(environment: &Environment, state: &State, dialog: &Dialog) -> (Timestamp
 }
 
 /// What would be sent.
-fn act(state: &State, proposal: &Proposal, dialog: &Dialog) -> Option<Act> {
+fn act(state: &State, proposal: &Proposal, dialog: &Dialog) -> Option<Silencing> {
     let environment = &state.environments[proposal.environment];
     let alerts = environment.estate.alerts.as_ref()?;
     let (starts, ends) = span(environment, state, dialog);
     let comment = Safe::new(dialog.value("comment"));
     Some(match &proposal.kind {
-        Kind::Silence => Act::Silence(Draft {
+        Kind::Silence => Silencing::Silence(Draft {
             matchers: matchers(alerts, &proposal.alert),
             author: state.author.clone(),
             comment,
             starts,
             ends,
         }),
-        Kind::Extend(id) => Act::Extend {
+        Kind::Extend(id) => Silencing::Extend {
             silence: id.clone(),
             until: ends,
             author: state.author.clone(),
             comment,
         },
-        Kind::Expire(id) => Act::Expire {
+        Kind::Expire(id) => Silencing::Expire {
             silence: id.clone(),
         },
     })
@@ -258,14 +258,14 @@ fn refused(state: &State, proposal: &Proposal, dialog: &Dialog) -> Option<Safe> 
         return Some(why);
     }
     match act(state, proposal, dialog)? {
-        Act::Silence(draft) => {
+        Silencing::Silence(draft) => {
             let filled = Draft {
                 comment: "filled".into(),
                 ..draft
             };
             filled.check().err()
         }
-        Act::Extend { until, .. } => {
+        Silencing::Extend { until, .. } => {
             let alerts = state.environments[proposal.environment]
                 .estate
                 .alerts
@@ -276,7 +276,7 @@ fn refused(state: &State, proposal: &Proposal, dialog: &Dialog) -> Option<Safe> 
                 Safe::new(&said)
             })
         }
-        Act::Expire { .. } => None,
+        Silencing::Expire { .. } => None,
     }
 }
 
@@ -292,24 +292,37 @@ pub fn begin(state: &mut State, proposal: &Proposal, dialog: &Dialog) -> Result<
     let name = environment.estate.scope.name.clone();
     let permit = environment.access.permit(&name, state.now.at)?;
     let act = act(state, proposal, dialog).ok_or_else(|| Safe::new("it is not known any more"))?;
-    let number = state.acts.last().map_or(1, |last| last.number + 1);
-    state.tell(&format!("{} is sent, and read back", act.noun()));
-    let doing = Doing {
-        number,
-        environment: proposal.environment,
-        alert: proposal.alert.clone(),
-        act,
-        at: environment_time(state, proposal.environment),
-        outcome: None,
-    };
-    state.acts.push(doing.clone());
-    let over = state.acts.len().saturating_sub(KEPT);
-    state.acts.drain(..over);
+    let about = About::Alert(proposal.alert.clone());
+    let doing = begun(state, proposal.environment, about, Act::Silencing(act));
     Ok(Command::Act {
         doing,
         name,
         permit,
     })
+}
+
+/// Takes down that `act` is under way, and says it.
+pub(super) fn begun(state: &mut State, environment: usize, about: About, act: Act) -> Doing {
+    let number = state.acts.last().map_or(1, |last| last.number + 1);
+    state.tell(&format!("{} is sent, and read back", act.noun()));
+    let doing = Doing {
+        number,
+        environment,
+        about,
+        act,
+        at: environment_time(state, environment),
+        outcome: None,
+    };
+    state.acts.push(doing.clone());
+    let over = state.acts.len().saturating_sub(KEPT);
+    state.acts.drain(..over);
+    doing
+}
+
+/// Whether an act about it is under way in that environment.
+pub(super) fn is_under_way(state: &State, environment: usize, about: &About) -> bool {
+    let is_it = |d: &&Doing| d.environment == environment && d.about == *about;
+    state.acts.iter().filter(is_it).any(|d| d.outcome.is_none())
 }
 
 fn environment_time(state: &State, place: usize) -> Timestamp {

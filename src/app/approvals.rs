@@ -1,8 +1,10 @@
-//! What waits for an approval, in every environment that is watched, and whether it is still what would go live.
+//! What waits for an approval, in every environment that is watched, and whether it is still what would go live; and what
+//! waits for a review at GitHub.
 
 use serde::Serialize;
 
 use super::operate::bare;
+use super::reviews::{self, Waiting};
 use super::state::{Overlay, State};
 use crate::estate::timeline::{Happening, Source, Weight};
 use crate::estate::{Approver, Estate, Now, Safe};
@@ -46,13 +48,46 @@ pub fn listed(state: &State) -> Vec<Listed> {
     all
 }
 
-/// The operations that wait for a review at GitHub, by environment: it is not decided here.
+/// The operations that wait for a review of a run at GitHub that is not among those of the panel, by environment: it is not
+/// decided here.
 pub fn reviews(state: &State) -> impl Iterator<Item = (&Safe, Safe)> {
-    state.environments.iter().filter_map(|environment| {
+    let listed = reviews::waiting(state);
+    state.environments.iter().filter_map(move |environment| {
         let open = environment.operations.open()?;
         let why = open.operation.awaits().filter(|why| is_review(why))?;
-        Some((&environment.estate.scope.name, why.into()))
+        let is_listed = |it: &Waiting| why.contains(&format!("run {}:", it.run));
+        let is_elsewhere = !listed.iter().any(is_listed);
+        is_elsewhere.then(|| (&environment.estate.scope.name, why.into()))
     })
+}
+
+/// A row of the list.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Row {
+    /// A request of Wheelhouse's own.
+    Asked(Listed),
+    /// A run that waits for a review at GitHub.
+    Review(Waiting),
+}
+
+impl Row {
+    /// What tells it from the others.
+    pub fn id(&self) -> Safe {
+        match self {
+            Self::Asked(listed) => listed.asked.id.clone(),
+            Self::Review(waiting) => waiting.id(),
+        }
+    }
+}
+
+/// The rows of the list: the requests, then what waits at GitHub.
+pub fn rows(state: &State) -> Vec<Row> {
+    let reviews = reviews::waiting(state).into_iter().map(Row::Review);
+    listed(state)
+        .into_iter()
+        .map(Row::Asked)
+        .chain(reviews)
+        .collect()
 }
 
 /// The requests of the environment at that place, those that wait first; none is dropped for being void.
@@ -98,14 +133,14 @@ pub fn waiting(estate: &Estate, now: Now) -> Vec<Paper> {
     waiting.into_iter().cloned().collect()
 }
 
-/// The request that the cursor of the list is on, by its identity: a list that grows under it retargets nothing.
-pub fn chosen(state: &State, listed: &[Listed]) -> Option<usize> {
+/// The row that the cursor of the list is on, by its identity: a list that grows under it retargets nothing.
+pub fn chosen(state: &State, rows: &[Row]) -> Option<usize> {
     let Some(Overlay::Approvals(chosen)) = &state.overlay else {
         return None;
     };
     match chosen {
-        Some(id) => listed.iter().position(|it| it.asked.id == *id),
-        None => (!listed.is_empty()).then_some(0),
+        Some(id) => rows.iter().position(|it| it.id() == *id),
+        None => (!rows.is_empty()).then_some(0),
     }
 }
 

@@ -263,6 +263,20 @@ pub const BINDINGS: &[Binding] = &[
         "",
     ),
     bind(
+        Context::Detail,
+        &["Y"],
+        Approve,
+        "plan to approve what the run waits for at GitHub",
+        "approve",
+    ),
+    bind(
+        Context::Detail,
+        &["J"],
+        Reject,
+        "plan to reject what the run waits for at GitHub",
+        "reject",
+    ),
+    bind(
         Context::Anywhere,
         &["e"],
         Environments,

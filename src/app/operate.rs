@@ -567,7 +567,7 @@ fn proposal(state: &State) -> Option<&Proposal> {
     };
     match &plan.subject {
         Subject::Operation(proposal) => Some(proposal),
-        Subject::Act(_) => None,
+        Subject::Act(_) | Subject::Review(_) => None,
     }
 }
 
@@ -577,7 +577,7 @@ fn proposal_mut(state: &mut State) -> Option<&mut Proposal> {
     };
     match &mut plan.subject {
         Subject::Operation(proposal) => Some(proposal),
-        Subject::Act(_) => None,
+        Subject::Act(_) | Subject::Review(_) => None,
     }
 }
 

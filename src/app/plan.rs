@@ -9,6 +9,7 @@ use super::acts::{self, Proposal};
 use super::dialog::{Dialog, Field, Reply, Sheet};
 use super::facts::Facts;
 use super::operate::{self, Worker};
+use super::reviews;
 use super::state::{Overlay, SMALLEST, State};
 use super::{Ask, Command, Key, KeyCode};
 use crate::estate::Safe;
@@ -18,6 +19,8 @@ use crate::estate::Safe;
 pub enum Subject {
     /// An act.
     Act(Proposal),
+    /// A review of a deployment at GitHub: an act, too.
+    Review(reviews::Proposal),
     /// An operation.
     Operation(operate::Proposal),
 }
@@ -35,6 +38,7 @@ pub struct Plan {
 pub fn sheet(state: &State, plan: &Plan) -> Sheet {
     match &plan.subject {
         Subject::Act(proposal) => acts::sheet(state, proposal, &plan.dialog),
+        Subject::Review(proposal) => reviews::sheet(state, proposal),
         Subject::Operation(proposal) => operate::sheet(state, proposal, &plan.dialog),
     }
 }
@@ -43,6 +47,7 @@ pub fn sheet(state: &State, plan: &Plan) -> Sheet {
 fn facts(state: &State, subject: &Subject) -> Facts {
     match subject {
         Subject::Act(proposal) => acts::facts(state, proposal),
+        Subject::Review(proposal) => reviews::facts(state, proposal),
         Subject::Operation(proposal) => operate::facts(state, proposal),
     }
 }
@@ -51,6 +56,7 @@ fn facts(state: &State, subject: &Subject) -> Facts {
 fn confirmed(state: &mut State, plan: &mut Plan) -> Result<Command, Safe> {
     match &mut plan.subject {
         Subject::Act(proposal) => acts::begin(state, proposal, &plan.dialog),
+        Subject::Review(proposal) => reviews::begin(state, proposal, &plan.dialog),
         Subject::Operation(proposal) => operate::begin(state, proposal, &plan.dialog),
     }
 }

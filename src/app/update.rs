@@ -10,6 +10,7 @@ use super::note;
 use super::operate;
 use super::palette::{self, Choice, Palette};
 use super::plan;
+use super::reviews;
 use super::rows::{self, Row};
 use super::state::{Demo, Notice, Overlay, Panel, State};
 use super::view::{self, Item, Level, View};
@@ -365,14 +366,12 @@ fn act(state: &mut State, action: Action) -> Option<Command> {
         Action::Warm => operate::propose_warm(state),
         Action::Approvals => {
             // By identity from the first: a list that grows under the cursor retargets nothing (I-47).
-            let first = approvals::listed(state)
-                .first()
-                .map(|it| it.asked.id.clone());
+            let first = approvals::rows(state).first().map(approvals::Row::id);
             state.overlay = Some(Overlay::Approvals(first));
         }
         Action::AskApproval => operate::propose_request(state),
-        Action::Approve => return decide(state, Decision::Approved),
-        Action::Reject => return decide(state, Decision::Rejected),
+        Action::Approve => return decide(state, true),
+        Action::Reject => return decide(state, false),
         Action::Operation => open_operation(state),
         Action::InjectFault => match &state.demo {
             Some(Demo { faults }) if !faults.is_empty() => state.overlay = Some(Overlay::Faults(0)),
@@ -424,35 +423,61 @@ fn travel(state: &mut State, by: i64) {
 }
 
 fn travel_approvals(state: &mut State, by: i64) {
-    let listed = approvals::listed(state);
-    let at = approvals::chosen(state, &listed).unwrap_or(0);
-    let to = shifted(at, by, listed.len());
-    let id = listed.get(to).map(|it| it.asked.id.clone());
+    let rows = approvals::rows(state);
+    let at = approvals::chosen(state, &rows).unwrap_or(0);
+    let to = shifted(at, by, rows.len());
+    let id = rows.get(to).map(approvals::Row::id);
     state.overlay = Some(Overlay::Approvals(id));
 }
 
-/// The request that the list's cursor is on, with its environment on the screen.
-fn listed_here(state: &mut State) -> Option<(approvals::Listed, Option<Command>)> {
-    let mut listed = approvals::listed(state);
-    let at = approvals::chosen(state, &listed)?;
-    let it = listed.swap_remove(at);
+/// The row that the list's cursor is on, with its environment on the screen.
+fn row_here(state: &mut State) -> Option<(approvals::Row, Option<Command>)> {
+    let mut rows = approvals::rows(state);
+    let at = approvals::chosen(state, &rows)?;
+    let row = rows.swap_remove(at);
     state.overlay = None;
-    let command = go_to(state, it.environment);
-    Some((it, command))
+    let place = match &row {
+        approvals::Row::Asked(listed) => Some(listed.environment),
+        approvals::Row::Review(waiting) => waiting.environment,
+    };
+    let command = place.and_then(|place| go_to(state, place));
+    Some((row, command))
 }
 
-/// Opens the plan of a decision on what the list's cursor is on.
-fn decide(state: &mut State, decision: Decision) -> Option<Command> {
-    match listed_here(state) {
-        Some((listed, command)) => {
-            operate::propose_decision(state, &listed, decision);
-            command
+/// Opens the plan of a decision on what the list's cursor is on, or on what the run waits for whose page is open.
+fn decide(state: &mut State, is_approved: bool) -> Option<Command> {
+    if let Some((row, command)) = row_here(state) {
+        match row {
+            approvals::Row::Asked(listed) => {
+                let decision = match is_approved {
+                    true => Decision::Approved,
+                    false => Decision::Rejected,
+                };
+                operate::propose_decision(state, &listed, decision);
+            }
+            approvals::Row::Review(it) => {
+                reviews::propose(state, it.run, Some(it.pending.id), is_approved);
+            }
         }
-        None => {
-            state.tell("nothing here waits for an approval; 6 lists what does");
-            None
+        return command;
+    }
+    match state.view() {
+        Some(&View::Run(run)) => reviews::propose(state, run, None, is_approved),
+        _ => state.tell("nothing here waits for an approval; 6 lists what does"),
+    }
+    None
+}
+
+/// Goes to what the list's cursor is on: the environment of a request, the page of a run.
+fn open_approval(state: &mut State) -> Option<Command> {
+    let (row, command) = row_here(state)?;
+    if let approvals::Row::Review(waiting) = row {
+        let view = View::Run(waiting.run);
+        if state.view() != Some(&view) {
+            state.levels.push(Level::new(view));
         }
     }
+    command
 }
 
 /// More lines than any help has.
@@ -523,7 +548,7 @@ fn open(state: &mut State) -> Option<Command> {
             return go_to(state, place);
         }
         Some(Overlay::Approvals(_)) => {
-            return listed_here(state).and_then(|(_, command)| command);
+            return open_approval(state);
         }
         Some(Overlay::Faults(chosen)) => {
             let faults = state.demo.as_ref().map(|d| &d.faults);

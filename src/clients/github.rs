@@ -13,6 +13,7 @@ mod inspect;
 mod known;
 mod log;
 mod needs;
+mod review;
 mod step;
 mod token;
 mod transport;

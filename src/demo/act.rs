@@ -116,7 +116,7 @@ impl World {
         });
     }
 
-    fn flip(&mut self, namespace: &str, to: &str, manager: &str) {
+    pub(super) fn flip(&mut self, namespace: &str, to: &str, manager: &str) {
         for name in SWITCH {
             let Some(service) = self.store.get(Kind::Service, namespace, name) else {
                 continue;

@@ -1,4 +1,4 @@
-//! GitHub's REST API of one repository, as far as a cockpit reads it: runs, jobs, logs, the workflow.
+//! GitHub's REST API of one repository, as far as a cockpit uses it: runs, jobs, logs, reviews, the workflow.
 //!
 //! Everything is derived from the plans of [`story`] and the clock; a `304` costs nothing, as there.
 
@@ -35,6 +35,8 @@ pub(super) const TOKEN: &str = "demo-github";
 /// Requests an hour.
 const LIMIT: u64 = 5_000;
 const HOUR: i64 = 3_600_000;
+/// The most that is read of a request.
+const MOST: usize = 64 << 10;
 const DOCS: &str = "https://docs.github.com/rest";
 
 /// The workflow as it stands in the repository.
@@ -74,7 +76,8 @@ enum Answer {
 /// Answers any request below `/github`.
 pub(super) async fn answer(State(estate): State<Estate>, request: Request) -> Response {
     let visit = estate.visit();
-    let (parts, _) = request.into_parts();
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, MOST).await.unwrap_or_default();
     let path = parts.uri.path();
     let path = path.strip_prefix("/github").unwrap_or(path);
     // GitHub takes the slashes of a file's path escaped as well: its own clients send them so.
@@ -87,13 +90,13 @@ pub(super) async fn answer(State(estate): State<Estate>, request: Request) -> Re
     let effects = estate.with(|world| world.faults.meet(Side::GitHub, "get", what));
     let response = match ailing(&estate, &effects).await {
         Some(response) => response,
-        None => estate.with(|world| serve(world, &parts, &path)),
+        None => estate.with(|world| serve(world, &parts, &path, &body)),
     };
     drop(visit);
     response
 }
 
-fn serve(world: &mut World, parts: &Parts, path: &str) -> Response {
+fn serve(world: &mut World, parts: &Parts, path: &str, body: &[u8]) -> Response {
     let host = api::header(parts, &header::HOST);
     let host = if host.is_empty() { "127.0.0.1" } else { host };
     let base = format!("http://{host}/github");
@@ -112,6 +115,7 @@ fn serve(world: &mut World, parts: &Parts, path: &str) -> Response {
         // A private repository does not exist for those who do not say who they are.
         (None, _) if !is_free => missing(),
         (_, &Method::GET | &Method::HEAD) => get(&mut Asked::new(world, base, path, params)),
+        (_, &Method::POST) => post(&mut Asked::new(world, base, path, params), body),
         _ => missing(),
     };
     let known = api::header(parts, &header::IF_NONE_MATCH);
@@ -199,6 +203,50 @@ fn get(asked: &mut Asked) -> Answer {
     }
 }
 
+/// All that may be changed: what a run waits for may be reviewed.
+fn post(asked: &mut Asked, body: &[u8]) -> Answer {
+    let path = asked.path.clone();
+    let [
+        "repos",
+        "acme",
+        "digital-wall",
+        "actions",
+        "runs",
+        id,
+        "pending_deployments",
+    ] = path.as_slice()
+    else {
+        return missing();
+    };
+    let run = id.parse().ok().and_then(|id| asked.world.github.run(id));
+    let Some(run) = run.cloned() else {
+        return missing();
+    };
+    let said: Value = serde_json::from_slice(body).unwrap_or_default();
+    let ids = said["environment_ids"].as_array();
+    let is_ours = |id: &Value| id.as_u64() == Some(wire::PRODUCTION_ID);
+    let is_known = ids.is_some_and(|ids| !ids.is_empty() && ids.iter().all(is_ours));
+    let (Some(word @ ("approved" | "rejected")), Some(comment), true) =
+        (said["state"].as_str(), said["comment"].as_str(), is_known)
+    else {
+        return unprocessable("Invalid request.");
+    };
+    let deployment = wire::deployment(asked.world, &asked.base, &run);
+    let is_approved = word == "approved";
+    match asked
+        .world
+        .review(run.id, "production", is_approved, comment)
+    {
+        true => Answer::Json(json!([deployment])),
+        false => unprocessable("There are no pending deployment requests to approve or reject."),
+    }
+}
+
+fn unprocessable(message: &str) -> Answer {
+    let body = json!({"message": message, "documentation_url": DOCS, "status": "422"});
+    Answer::Refused(422, body)
+}
+
 fn repository(asked: &mut Asked, rest: &[&str]) -> Answer {
     match rest {
         [] => Answer::Json(wire::repository(&asked.base)),
@@ -243,6 +291,7 @@ fn run(asked: &Asked, id: &str, rest: &[&str]) -> Answer {
             Answer::Json(wire::run(world, base, run))
         }
         ["pending_deployments"] => Answer::Json(wire::pending(world, base, run)),
+        ["approvals"] => Answer::Json(wire::approvals(world, base, run)),
         _ => missing(),
     }
 }

@@ -22,8 +22,10 @@ pub(super) enum Task {
     Leave(i64),
     /// A trouble of this number ends.
     Mend(u64),
-    /// The deploy of the run with this id reaches staging.
+    /// The deploy of the run with this id reaches its environment.
     Deploy(u64),
+    /// The pipeline moves production's traffic.
+    Switch,
     /// Prometheus scrapes, and evaluates its rules.
     Scrape,
 }

@@ -90,7 +90,7 @@ impl World {
     /// and the future of GitHub and Prometheus: making a world costs much more.
     pub(super) fn twin(&self, seed: u64) -> Self {
         let mut queue = self.queue.clone();
-        queue.retain(|task| !matches!(task, Task::Scrape | Task::Deploy(_)));
+        queue.retain(|task| !matches!(task, Task::Scrape | Task::Deploy(_) | Task::Switch));
         Self {
             epoch: self.epoch,
             now: self.now,
@@ -136,6 +136,7 @@ impl World {
             Task::Leave(lasting) => self.leave(lasting),
             Task::Mend(number) => self.mend(number),
             Task::Deploy(run) => self.deploy(run),
+            Task::Switch => self.flip("production", "green", "kubectl-patch"),
             Task::Scrape => self.scrape(),
         }
     }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::review::Review;
 use super::silence::Draft;
 use super::{Labels, Safe};
 
@@ -10,6 +11,17 @@ use super::{Labels, Safe};
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Act {
+    /// Review a deployment of a workflow run to one of GitHub's environments.
+    Review(Review),
+    /// Do something about a silence.
+    #[serde(untagged)]
+    Silencing(Silencing),
+}
+
+/// What is done about a silence.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Silencing {
     /// Set a silence.
     Silence(Draft),
     /// Let a silence last longer.
@@ -34,9 +46,11 @@ impl Act {
     /// What it does, as a noun: `the silence`.
     pub fn noun(&self) -> &'static str {
         match self {
-            Self::Silence(_) => "the silence",
-            Self::Extend { .. } => "the longer silence",
-            Self::Expire { .. } => "the end of the silence",
+            Self::Silencing(Silencing::Silence(_)) => "the silence",
+            Self::Silencing(Silencing::Extend { .. }) => "the longer silence",
+            Self::Silencing(Silencing::Expire { .. }) => "the end of the silence",
+            Self::Review(review) if review.is_approved => "the approval at GitHub",
+            Self::Review(_) => "the rejection at GitHub",
         }
     }
 }
@@ -63,6 +77,16 @@ impl Outcome {
     }
 }
 
+/// What an act is about.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum About {
+    /// An alert, by its labels.
+    Alert(Labels),
+    /// A workflow run, by id.
+    Run(u64),
+}
+
 /// An act of this cockpit, for the screen.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Doing {
@@ -70,8 +94,8 @@ pub struct Doing {
     pub number: u64,
     /// The environment's place in the configuration.
     pub environment: usize,
-    /// The labels of the alert that it is about.
-    pub alert: Labels,
+    /// What it is about.
+    pub about: About,
     /// What is done.
     pub act: Act,
     /// When it was confirmed.

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::review::Reviews;
 use super::{Currency, Fault, Feed, Moment, Safe, Verdict};
 
 /// A quiet repository is asked once a minute, at the least.
@@ -22,6 +23,8 @@ pub struct Repository {
     pub runs: Feed<Vec<Run>>,
     /// Jobs by run id.
     pub jobs: BTreeMap<u64, Jobs>,
+    /// What runs wait for at GitHub, by run id.
+    pub reviews: BTreeMap<u64, Reviews>,
     /// What is left of the account's hourly requests.
     pub budget: Option<Budget>,
     /// Which job needs which, from the workflow file.
@@ -218,6 +221,8 @@ pub enum RunsSeen {
     Unchanged,
     /// The jobs of a run.
     Jobs(u64, Jobs),
+    /// What a run waits for, and what was decided.
+    Reviews(u64, Reviews),
     /// The needs graph of the workflow.
     Needs(Needs),
     /// What is left of the budget.
@@ -308,6 +313,7 @@ impl Repository {
             scope,
             runs: Feed::every(PACE_MS),
             jobs: BTreeMap::new(),
+            reviews: BTreeMap::new(),
             budget: None,
             needs: None,
         }
@@ -319,6 +325,7 @@ impl Repository {
             RunsSeen::Runs(runs) => {
                 let kept: BTreeSet<u64> = runs.iter().map(|r| r.id).collect();
                 self.jobs.retain(|id, _| kept.contains(id));
+                self.reviews.retain(|id, _| kept.contains(id));
                 self.runs.value = runs;
                 self.runs.listed = true;
                 self.runs.confirm(at);
@@ -326,6 +333,9 @@ impl Repository {
             RunsSeen::Unchanged => self.runs.confirm(at),
             RunsSeen::Jobs(run, jobs) => {
                 self.jobs.insert(run, jobs);
+            }
+            RunsSeen::Reviews(run, reviews) => {
+                self.reviews.insert(run, reviews);
             }
             RunsSeen::Needs(needs) => self.needs = Some(needs),
             RunsSeen::Budget(budget) => self.budget = Some(budget),

@@ -4,10 +4,11 @@
 //! those that are not completed wait for an approval, which may take all night, every 30 s otherwise, every
 //! 60 s after ten quiet minutes or while nobody looks; with it the list of each branch that is deployed and of which the first holds fewer than ten; after them the jobs
 //! of the newest ten runs, of all and of each such branch: those that go on every time, those that ended once an attempt;
-//! the workflow file once for each new commit on top. All but the file is asked with the ETag of the last answer,
+//! what one of these waits for at GitHub, and what was decided, while it waits and once more afterwards;
+//! the workflow file once for each new commit on top. All but the file and what was decided is asked with the ETag of the last answer,
 //! and what did not change costs nothing of the hourly budget.
 //!
-//! What is sent: `Runs` or `Unchanged` for each list that was answered, `Jobs`, `Needs` and `Budget`
+//! What is sent: `Runs` or `Unchanged` for each list that was answered, `Jobs`, `Reviews`, `Needs` and `Budget`
 //! when they changed, `Failed` when something is wrong that was not wrong before. While a rate limit
 //! shuts us out nothing is asked.
 
@@ -23,6 +24,7 @@ pub use shared::Shared;
 
 use crate::clients::github::{self, Answer, Github, Known, Target};
 use crate::clients::kubernetes::Backoff;
+use crate::estate::review::Reviews;
 use crate::estate::runs::{Budget, Jobs, Progress, Run, RunsSeen};
 use crate::estate::{Fault, FaultKind, Moment};
 
@@ -120,6 +122,12 @@ struct Memory {
     runs: Vec<Run>,
     /// Runs and attempts whose jobs have all ended, and were told.
     done: BTreeSet<(u64, u32)>,
+    /// Runs of which a job waits for somebody's word.
+    waiting: BTreeSet<u64>,
+    /// Runs that waited for a review when that was asked last.
+    reviewed: BTreeSet<u64>,
+    /// Runs whose reviews are not for this token to see.
+    hidden: BTreeSet<u64>,
     /// The commit whose workflow file was read, or could not be.
     read: Option<String>,
     budget: Option<Budget>,
@@ -183,6 +191,13 @@ impl Observing {
             self.seen.runs.clone_from(&runs);
             let is_kept = |id: u64| runs.iter().any(|run| run.id == id);
             self.seen.done.retain(|(id, _)| is_kept(*id));
+            for of in [
+                &mut self.seen.waiting,
+                &mut self.seen.reviewed,
+                &mut self.seen.hidden,
+            ] {
+                of.retain(|id| is_kept(*id));
+            }
             self.send(RunsSeen::Runs(runs)).await?;
         } else {
             self.send(RunsSeen::Unchanged).await?;
@@ -198,6 +213,7 @@ impl Observing {
         let looked_at: Vec<Run> = looked_at.cloned().collect();
         for run in &looked_at {
             self.jobs(github, run).await?;
+            self.reviews(github, run).await?;
         }
         Ok(())
     }
@@ -246,12 +262,59 @@ impl Observing {
             Err(fault) if fault.kind == FaultKind::Missing => return Ok(()),
             Err(fault) => return Err(fault.into()),
         };
+        let waits = (jobs.jobs.iter()).any(|job| job.progress == Progress::Waiting);
+        match waits {
+            true => self.seen.waiting.insert(run.id),
+            false => self.seen.waiting.remove(&run.id),
+        };
         // A run may be completed a moment before the last of its jobs is.
         if is_over(&run.progress) && is_whole(&jobs) {
             self.seen.done.insert(attempt);
         }
         self.seen.changed = Some(Instant::now());
         Ok(self.send(RunsSeen::Jobs(run.id, jobs)).await?)
+    }
+
+    /// What a run waits for, while it or one of its jobs does, and once more when they do no longer: who decided.
+    async fn reviews(&mut self, github: &Github, run: &Run) -> Result<(), Broken> {
+        let seen = &mut self.seen;
+        let waits = run.progress == Progress::Waiting || seen.waiting.contains(&run.id);
+        if !(waits || seen.reviewed.contains(&run.id)) || seen.hidden.contains(&run.id) {
+            return Ok(());
+        }
+        use FaultKind::{Forbidden, Malformed, Missing};
+        let asked = match github.pending(run.id, &mut seen.known).await {
+            Ok(Answer::Unchanged) => return Ok(()),
+            Ok(Answer::Changed(pending)) => {
+                let decided = github.decided(run.id).await;
+                let decided = decided.inspect_err(|fault| {
+                    // Who decided is history; that it waits is not.
+                    tracing::warn!(run = run.id, what = %fault.what, "no history of reviews");
+                });
+                let decided = decided.unwrap_or_default();
+                Ok(Reviews { pending, decided })
+            }
+            Err(fault) => Err(fault),
+        };
+        match asked {
+            Ok(reviews) => {
+                match reviews.pending.is_empty() {
+                    true => seen.reviewed.remove(&run.id),
+                    false => seen.reviewed.insert(run.id),
+                };
+                seen.changed = Some(Instant::now());
+                Ok(self.send(RunsSeen::Reviews(run.id, reviews)).await?)
+            }
+            // That it waits is seen all the same: the runs are no worse for it.
+            Err(fault) if matches!(fault.kind, Forbidden | Malformed | Missing) => {
+                tracing::warn!(run = run.id, what = %fault.what, "no reviews");
+                seen.hidden.insert(run.id);
+                Ok(self
+                    .send(RunsSeen::Reviews(run.id, Reviews::default()))
+                    .await?)
+            }
+            Err(fault) => Err(fault.into()),
+        }
     }
 
     /// The needs graph, as of the newest run's commit; the default branch's where that is not readable.

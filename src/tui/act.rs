@@ -16,10 +16,13 @@ use crate::app::{Event, Permit};
 use crate::clients::alertmanager::{Alertmanager, Handling, Undone};
 use crate::clients::http;
 use crate::clients::kubernetes::Cluster;
-use crate::estate::act::{Act, Doing, Outcome};
+use crate::estate::act::{Act, Doing, Outcome, Silencing};
 use crate::estate::alerts::AlertsSeen;
 use crate::estate::{Fault, Observation, Safe, Seen};
+use crate::sources;
 use crate::sources::kubernetes::Shared;
+
+mod review;
 
 /// For the answer to one request.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -39,6 +42,8 @@ pub struct Order {
     pub alertmanager: Option<http::Target>,
     /// The environment's connection, for what is reached through its API server.
     pub shared: Option<Shared>,
+    /// The repository's connection.
+    pub repository: sources::github::Shared,
     /// Where acts are written down; none: nothing may be changed.
     pub journal: Option<PathBuf>,
 }
@@ -77,21 +82,27 @@ impl Acting {
             let said = format!("the write window of {} is closed", self.order.name);
             return Outcome::NotDone(Safe::new(&said));
         }
+        match &self.act {
+            Act::Silencing(act) => self.silence(act).await,
+            Act::Review(review) => self.review(review).await,
+        }
+    }
+
+    async fn silence(&self, act: &Silencing) -> Outcome {
         let Some(target) = &self.order.alertmanager else {
             return Outcome::NotDone("no Alertmanager is configured".into());
         };
         let alertmanager = Alertmanager::new(target);
         let cluster = self.order.shared.as_ref().and_then(Shared::now);
         let cluster = cluster.as_ref();
-        if let Err(why) = self.look(&alertmanager, cluster).await {
+        if let Err(why) = self.look(act, &alertmanager, cluster).await {
             return Outcome::NotDone(why);
         }
-        if let Err(why) = self.write(What::Intent(&self.act)).await {
-            let said = format!("the journal cannot be written, so nothing was sent: {why}");
-            return Outcome::NotDone(Safe::new(&said));
+        if let Err(outcome) = self.intend().await {
+            return outcome;
         }
-        let outcome = match self.send(&alertmanager, cluster).await {
-            Ok(id) => self.read_back(&alertmanager, cluster, &id).await,
+        let outcome = match send(act, &alertmanager, cluster).await {
+            Ok(id) => self.read_back(act, &alertmanager, cluster, &id).await,
             Err(Undone {
                 fault,
                 is_unknown: true,
@@ -104,6 +115,20 @@ impl Acting {
             }
             Err(Undone { fault, .. }) => Outcome::NotDone(fault.what),
         };
+        self.ended(outcome).await
+    }
+
+    /// Writes down what is about to be sent.
+    async fn intend(&self) -> Result<(), Outcome> {
+        let written = self.write(What::Intent(&self.act)).await;
+        written.map_err(|why| {
+            let said = format!("the journal cannot be written, so nothing was sent: {why}");
+            Outcome::NotDone(Safe::new(&said))
+        })
+    }
+
+    /// Writes down what became of it.
+    async fn ended(&self, outcome: Outcome) -> Outcome {
         if let Err(why) = self.write(What::Outcome(&outcome)).await {
             tracing::error!(act = %self.id, %why, "the outcome of an act could not be written down");
         }
@@ -113,6 +138,7 @@ impl Acting {
     /// What the plan stood on, once more and fresh: the screen's last look may be 10 s old.
     async fn look(
         &self,
+        act: &Silencing,
         alertmanager: &Alertmanager,
         cluster: Option<&Cluster>,
     ) -> Result<(), Safe> {
@@ -126,8 +152,8 @@ impl Acting {
                 );
                 Safe::new(&said)
             })?;
-        match &self.act {
-            Act::Silence(draft) => {
+        match act {
+            Silencing::Silence(draft) => {
                 let mut same = all
                     .handled
                     .iter()
@@ -138,7 +164,7 @@ impl Acting {
                 let who = silence.map_or("somebody", |s| s.author.as_str());
                 Err(Safe::new(&format!("{who} has silenced it meanwhile")))
             }
-            Act::Extend { silence, .. } | Act::Expire { silence } => {
+            Silencing::Extend { silence, .. } | Silencing::Expire { silence } => {
                 match all.silences.iter().any(|s| s.id == *silence) {
                     true => Ok(()),
                     false => Err("the silence is over already".into()),
@@ -165,34 +191,9 @@ impl Acting {
         Ok(all)
     }
 
-    /// Sends the request, once; tells the silence's id.
-    async fn send(
-        &self,
-        alertmanager: &Alertmanager,
-        cluster: Option<&Cluster>,
-    ) -> Result<Safe, Undone> {
-        match &self.act {
-            Act::Silence(draft) => alertmanager.silence(cluster, draft, LIMIT).await,
-            Act::Extend {
-                silence,
-                until,
-                author,
-                comment,
-            } => {
-                let said = [author.as_str(), comment.as_str()];
-                alertmanager
-                    .extend(cluster, silence, *until, said, LIMIT)
-                    .await
-            }
-            Act::Expire { silence } => {
-                alertmanager.expire(cluster, silence, LIMIT).await?;
-                Ok(silence.clone())
-            }
-        }
-    }
-
     async fn read_back(
         &self,
+        act: &Silencing,
         alertmanager: &Alertmanager,
         cluster: Option<&Cluster>,
         id: &Safe,
@@ -205,8 +206,8 @@ impl Acting {
             }
         };
         let found = all.silences.iter().find(|s| s.id == *id);
-        let (wanted, done) = match &self.act {
-            Act::Silence(draft) => {
+        let (wanted, done) = match act {
+            Silencing::Silence(draft) => {
                 let sorted = |mut words: Vec<Safe>| {
                     words.sort();
                     words
@@ -219,11 +220,11 @@ impl Acting {
                     .is_some_and(|s| ends_at(s.ends, draft.ends));
                 (is_so, format!("silenced until {}", clock_words(draft.ends)))
             }
-            Act::Extend { until, .. } => {
+            Silencing::Extend { until, .. } => {
                 let is_so = found.is_some_and(|s| ends_at(s.ends, *until));
                 (is_so, format!("silenced until {} now", clock_words(*until)))
             }
-            Act::Expire { .. } => (found.is_none(), "the silence is over".to_owned()),
+            Silencing::Expire { .. } => (found.is_none(), "the silence is over".to_owned()),
         };
         match wanted {
             true => Outcome::Done(Safe::new(&format!("{done}; read back, act {}", self.id))),
@@ -253,26 +254,58 @@ impl Acting {
     }
 }
 
-/// The act with its id where others see it.
-fn signed(act: Act, id: &str) -> Act {
-    let sign = |comment: &Safe| Safe::new(&format!("{comment} (wheelhouse {id})"));
+/// Sends the request, once; tells the silence's id.
+async fn send(
+    act: &Silencing,
+    alertmanager: &Alertmanager,
+    cluster: Option<&Cluster>,
+) -> Result<Safe, Undone> {
     match act {
-        Act::Silence(draft) => {
-            let comment = sign(&draft.comment);
-            Act::Silence(crate::estate::silence::Draft { comment, ..draft })
-        }
-        Act::Extend {
+        Silencing::Silence(draft) => alertmanager.silence(cluster, draft, LIMIT).await,
+        Silencing::Extend {
             silence,
             until,
             author,
             comment,
-        } => Act::Extend {
-            silence,
-            until,
-            author,
-            comment: sign(&comment),
-        },
-        Act::Expire { silence } => Act::Expire { silence },
+        } => {
+            let said = [author.as_str(), comment.as_str()];
+            alertmanager
+                .extend(cluster, silence, *until, said, LIMIT)
+                .await
+        }
+        Silencing::Expire { silence } => {
+            alertmanager.expire(cluster, silence, LIMIT).await?;
+            Ok(silence.clone())
+        }
+    }
+}
+
+/// The act with its id where others see it.
+fn signed(act: Act, id: &str) -> Act {
+    let sign = |comment: &Safe| Safe::new(&format!("{comment} (wheelhouse {id})"));
+    match act {
+        Act::Silencing(act) => Act::Silencing(match act {
+            Silencing::Silence(draft) => {
+                let comment = sign(&draft.comment);
+                Silencing::Silence(crate::estate::silence::Draft { comment, ..draft })
+            }
+            Silencing::Extend {
+                silence,
+                until,
+                author,
+                comment,
+            } => Silencing::Extend {
+                silence,
+                until,
+                author,
+                comment: sign(&comment),
+            },
+            Silencing::Expire { silence } => Silencing::Expire { silence },
+        }),
+        Act::Review(review) => {
+            let comment = sign(&review.comment);
+            Act::Review(crate::estate::review::Review { comment, ..review })
+        }
     }
 }
 

@@ -313,6 +313,7 @@ impl Tasks {
         let order = act::Order {
             alertmanager: monitoring.and_then(|m| m.alertmanager.clone()),
             shared: self.shared.get(&doing.environment).cloned(),
+            repository: self.repository.clone(),
             journal: self.outside.journal.clone(),
             doing,
             name,

@@ -4,7 +4,8 @@ use super::canvas::{Canvas, Text, column, fit};
 use super::overlay::list;
 use super::theme::{Mark, Role, Theme};
 use crate::app::State;
-use crate::app::approvals::{self, Listed, Stands};
+use crate::app::approvals::{self, Listed, Row, Stands};
+use crate::app::reviews::Waiting;
 use crate::estate::Kind;
 use crate::ops::Plan;
 
@@ -13,16 +14,17 @@ const AROUND: usize = 8;
 
 /// Draws the list.
 pub(super) fn draw(state: &State, canvas: &mut Canvas<'_>) {
-    let listed = approvals::listed(state);
-    let chosen = approvals::chosen(state, &listed).unwrap_or(0);
+    let rows = approvals::rows(state);
+    let chosen = approvals::chosen(state, &rows).unwrap_or(0);
     let theme = canvas.theme;
     let room = usize::from(canvas.area.width).saturating_sub(AROUND);
-    let mut lines: Vec<Text> = listed
-        .iter()
-        .map(|it| line(state, it, room, &theme))
-        .collect();
-    let reviews = approvals::reviews(state);
-    lines.extend(reviews.map(|(name, why)| review(name, &why, room, &theme)));
+    let of_row = |row: &Row| match row {
+        Row::Asked(listed) => line(state, listed, room, &theme),
+        Row::Review(waiting) => review(&waiting.pending.environment, &said(waiting), room, &theme),
+    };
+    let mut lines: Vec<Text> = rows.iter().map(of_row).collect();
+    let elsewhere = approvals::reviews(state);
+    lines.extend(elsewhere.map(|(name, why)| review(name, &why, room, &theme)));
     if lines.is_empty() {
         lines.push(Text::default().add("nothing waits for an approval", Role::Dim));
     }
@@ -40,7 +42,13 @@ pub(super) fn draw(state: &State, canvas: &mut Canvas<'_>) {
     list(canvas, &title, &lines, chosen);
 }
 
-/// `‖ production    GitHub's reviewers of run 77: https://…`: it is decided there.
+/// `#1482 main at GitHub, by carol, erin`
+fn said(waiting: &Waiting) -> String {
+    let reviewers = waiting.pending.reviewers();
+    format!("{} at GitHub, by {reviewers}", waiting.words)
+}
+
+/// `‖ production    GitHub's reviewers of run 77: https://…`
 fn review(name: &str, why: &str, room: usize, theme: &Theme) -> Text {
     let lead = Text::default()
         .add(format!("{} ", theme.mark(Mark::Approval)), Role::Warn)

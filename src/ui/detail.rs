@@ -13,6 +13,7 @@ use super::canvas::{Canvas, Text, column, right};
 use super::theme::{Mark, Role, Theme, colour_role};
 use super::words;
 use crate::app::{Item, Level, State, View, view};
+use crate::estate::act::{About, Doing, Outcome};
 use crate::estate::runs::{Run, newest_of};
 use crate::estate::{
     Condition, Container, ContainerState, Deployment, Event, Image, Live, Pod, Safe, Service,
@@ -95,6 +96,27 @@ impl Page<'_> {
 
     fn line(&mut self, text: Text) {
         self.lines.push(text);
+    }
+
+    /// What this cockpit did about it, the latest first; who is to answer.
+    fn acts(&mut self, about: &About, whom: &str) {
+        let state = self.state;
+        // A run is of no environment of its own.
+        let is_here =
+            |it: &Doing| it.environment == state.selected || matches!(about, About::Run(_));
+        let of_it = |it: &&Doing| it.about == *about && is_here(it);
+        for doing in state.acts.iter().rev().filter(of_it).take(3) {
+            let (mark, said) = match &doing.outcome {
+                None => (Mark::Running, format!("sent, waiting for {whom}")),
+                Some(Outcome::Done(words)) => (Mark::Ok, words.to_string()),
+                Some(Outcome::NotDone(why)) => (Mark::Bad, format!("not done: {why}")),
+                Some(Outcome::Unknown(why)) => (Mark::Unknown, format!("UNKNOWN: {why}")),
+            };
+            let age = words::age_of(Some(doing.at), state.estate(), state.now);
+            let noun = doing.act.noun();
+            let said = format!("{} {noun}, {age} ago: {said}", self.theme.mark(mark));
+            self.wrapped(0, &said, Theme::role(mark));
+        }
     }
 
     /// An empty line and a heading.

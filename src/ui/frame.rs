@@ -6,7 +6,7 @@ use super::canvas::{Canvas, Text, width, wrapped_to};
 use super::theme::{Mark, Role, Theme};
 use super::words;
 use crate::app::logs::LogSource;
-use crate::app::{Access, Action, Overlay, Panel, State, View, acts, lists};
+use crate::app::{Access, Action, Overlay, Panel, State, View, acts, lists, reviews};
 use crate::estate::{Kind, SKEW_SHOWN_MS, Tier};
 
 /// The most lines of a notice.
@@ -247,6 +247,10 @@ fn applies(state: &State, action: Action) -> bool {
         Action::ExtendSilence | Action::ExpireSilence => {
             acts::alert_here(state).is_some_and(|a| acts::is_silenced(state, &a))
         }
+        Action::Approve | Action::Reject => match state.view() {
+            Some(View::Run(run)) => reviews::waiting(state).iter().any(|it| it.run == *run),
+            _ => false,
+        },
         Action::CopyNote | Action::Topic => state.panel == Panel::Timeline,
         Action::Open => !matches!(
             state.view(),

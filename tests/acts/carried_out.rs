@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use wheelhouse::app::{Access, Event};
+use wheelhouse::clients::github;
 use wheelhouse::clients::http::{Reach, Target};
-use wheelhouse::estate::act::{Act, Doing, Outcome};
+use wheelhouse::estate::act::{About, Act, Doing, Outcome, Silencing};
+use wheelhouse::estate::review::Review;
 use wheelhouse::estate::silence::Draft;
 use wheelhouse::estate::{Labels, Moment};
 use wheelhouse::tui::act::{Order, carry_out};
@@ -20,18 +22,18 @@ fn labels() -> Labels {
 
 fn order(server: &Server, journal: PathBuf) -> Order {
     let starts = jiff::Timestamp::from_second(1_800_000_000).unwrap();
-    let act = Act::Silence(Draft {
+    let act = Act::Silencing(Silencing::Silence(Draft {
         matchers: labels(),
         author: "ann@bastion".into(),
         comment: "release 42".into(),
         starts,
         ends: starts + jiff::SignedDuration::from_hours(1),
-    });
+    }));
     Order {
         doing: Doing {
             number: 1,
             environment: 0,
-            alert: labels(),
+            about: About::Alert(labels()),
             act,
             at: starts,
             outcome: None,
@@ -45,6 +47,7 @@ fn order(server: &Server, journal: PathBuf) -> Order {
             ..Target::default()
         }),
         shared: None,
+        repository: wheelhouse::sources::github::Shared::default(),
         journal: Some(journal),
     }
 }
@@ -58,6 +61,133 @@ async fn outcome(order: Order) -> Outcome {
         }
     }
     panic!("no outcome");
+}
+
+/// An approval of production for run 82, of a GitHub that is `server`.
+async fn approval(server: &Server, journal: PathBuf) -> Order {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let target = github::Target {
+        api: server.url.clone(),
+        repository: "acme/wall".into(),
+        workflow: "ci.yml".into(),
+        token: github::TokenFrom::None,
+        ca_file: None,
+        branches: Vec::new(),
+    };
+    let mut order = order(server, journal);
+    let connected = github::connect(&target).await.unwrap();
+    order.repository.publish(&connected);
+    order.doing.about = About::Run(82);
+    order.doing.act = Act::Review(Review {
+        run: 82,
+        id: 7,
+        environment: "production".into(),
+        is_approved: true,
+        comment: "due".into(),
+    });
+    order
+}
+
+/// A GitHub on which production waits until somebody decides, and that answers the decision with `answer`; whether it is
+/// heard, it keeps it.
+fn reviewing(
+    is_heard: bool,
+    answer: impl Fn() -> Answer + Send + Sync,
+) -> impl Fn(&Asked) -> Answer + Send + Sync {
+    let kept = std::sync::Mutex::new(Vec::new());
+    move |asked| {
+        let mut kept = kept.lock().unwrap();
+        let last = asked.path.rsplit('/').next().unwrap_or_default();
+        match (asked.method.as_str(), last) {
+            ("POST", "pending_deployments") => {
+                let body: Value = serde_json::from_str(&asked.body).unwrap();
+                assert_eq!(body["environment_ids"], json!([7]));
+                if is_heard {
+                    kept.push(json!({"state": body["state"], "comment": body["comment"], "user": {"login": "ann"},
+                        "environments": [{"id": 7, "name": "production"}]}));
+                }
+                answer()
+            }
+            ("GET", "pending_deployments") if kept.is_empty() => said(json!([
+                {"environment": {"id": 7, "name": "production"}, "current_user_can_approve": true, "reviewers": []}
+            ])),
+            ("GET", "pending_deployments") => said("[]"),
+            ("GET", "approvals") => said(json!(*kept)),
+            _ => said("{}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn row_10_a_review_is_written_down_sent_once_and_read_back_by_its_id() {
+    let home = tempfile::tempdir().unwrap();
+    let journal = home.path().join("acts.jsonl");
+    let server = Server::start(reviewing(true, || said("[]"))).await;
+    let done = outcome(approval(&server, journal.clone()).await).await;
+    assert!(
+        matches!(&done, Outcome::Done(words) if words.contains("production is approved")),
+        "{done:?}"
+    );
+    assert_eq!(posts(&server), 1);
+    let lines = lines(&journal);
+    let id = lines[0]["act"].as_str().unwrap();
+    let intent = &lines[0]["what"]["intent"]["review"];
+    assert_eq!(intent["comment"], format!("due (wheelhouse {id})"));
+    assert_eq!(lines[1]["what"]["outcome"]["outcome"], "done");
+}
+
+#[tokio::test]
+async fn a_review_whose_answer_is_lost_is_settled_by_githubs_history_and_never_sent_again() {
+    let home = tempfile::tempdir().unwrap();
+    let journal = home.path().join("acts.jsonl");
+    let heard = Server::start(reviewing(true, || Answer::Raw(Vec::new()))).await;
+    let done = outcome(approval(&heard, journal.clone()).await).await;
+    assert!(matches!(done, Outcome::Done(_)), "{done:?}");
+    let lost = Server::start(reviewing(false, || Answer::Full(502, "", "bad".into()))).await;
+    let unknown = outcome(approval(&lost, journal.clone()).await).await;
+    assert!(matches!(unknown, Outcome::Unknown(_)), "{unknown:?}");
+    // Accepted, and it waits still: nobody knows why.
+    let odd = Server::start(reviewing(false, || said("[]"))).await;
+    let unknown = outcome(approval(&odd, journal).await).await;
+    assert!(matches!(unknown, Outcome::Unknown(_)), "{unknown:?}");
+    assert_eq!((posts(&heard), posts(&lost), posts(&odd)), (1, 1, 1));
+}
+
+#[tokio::test]
+async fn g08_a_review_that_github_refuses_is_not_done_and_its_words_are_told() {
+    let home = tempfile::tempdir().unwrap();
+    let words = r#"{"message": "Current user cannot approve: prevent self-review"}"#;
+    let server = Server::start(reviewing(false, move || {
+        Answer::Full(422, "", words.into())
+    }))
+    .await;
+    let refused = outcome(approval(&server, home.path().join("acts.jsonl")).await).await;
+    assert!(
+        matches!(&refused, Outcome::NotDone(why) if why.contains("prevent self-review")),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn x05_who_reviewed_it_since_the_last_look_is_named_and_nothing_is_sent() {
+    let home = tempfile::tempdir().unwrap();
+    let server = Server::start(|asked| match asked.path.rsplit('/').next() {
+        Some("pending_deployments") => said("[]"),
+        Some("approvals") => said(
+            json!([{"state": "rejected", "comment": "not tonight", "user": {"login": "erin"},
+            "environments": [{"id": 7, "name": "production"}]}]),
+        ),
+        _ => said("{}"),
+    })
+    .await;
+    let journal = home.path().join("acts.jsonl");
+    let refused = outcome(approval(&server, journal.clone()).await).await;
+    assert!(
+        matches!(&refused, Outcome::NotDone(why) if why.contains("rejected by erin: not tonight")),
+        "{refused:?}"
+    );
+    assert_eq!(posts(&server), 0);
+    assert!(lines(&journal).is_empty());
 }
 
 fn posts(server: &Server) -> usize {

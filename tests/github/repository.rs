@@ -19,6 +19,9 @@ pub struct Has {
     pub runs: Vec<Value>,
     /// The jobs of every run.
     pub jobs: Vec<Value>,
+    /// What every run waits for, and what was decided.
+    pub pending: Vec<Value>,
+    pub decided: Vec<Value>,
     pub workflow: String,
     pub remaining: i64,
     /// The only token that is accepted.
@@ -35,6 +38,8 @@ impl Repository {
         Self(Arc::new(Mutex::new(Has {
             runs: vec![run(2, "completed"), run(1, "completed")],
             jobs: vec![job(20, "detect"), job(21, "deploy-production")],
+            pending: Vec::new(),
+            decided: Vec::new(),
             workflow: "jobs:\n  detect: {}\n  deploy-production: {needs: detect}\n".into(),
             remaining: 4_000,
             token: "test-token".into(),
@@ -63,6 +68,8 @@ impl Repository {
         let body = match last {
             "runs" => has.page(asked),
             "jobs" => json!({"total_count": has.jobs.len(), "jobs": has.jobs}),
+            "pending_deployments" => json!(has.pending),
+            "approvals" => json!(has.decided),
             "ci.yml" => {
                 use base64::Engine as _;
                 let text = base64::engine::general_purpose::STANDARD.encode(&has.workflow);

@@ -27,6 +27,7 @@ async fn the_list_comes_first_then_the_budget_the_graph_and_the_jobs() {
             RunsSeen::Unchanged => "unchanged",
             RunsSeen::Jobs(2, _) => "jobs of 2",
             RunsSeen::Jobs(..) => "jobs of 1",
+            RunsSeen::Reviews(..) => "reviews",
             RunsSeen::Needs(_) => "needs",
             RunsSeen::Budget(_) => "budget",
             RunsSeen::Failed(_) => "failed",
@@ -101,6 +102,70 @@ async fn the_jobs_of_an_old_run_are_asked_for_when_its_page_is_opened_and_not_be
     let asked = server.count(of_it);
     watching.pass(120, &server).await;
     assert_eq!(server.count(of_it), asked, "its jobs are over");
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_9_what_a_run_waits_for_is_asked_while_it_waits_and_who_decided_once_more() {
+    let repository = Repository::new();
+    {
+        let mut has = repository.has();
+        // GitHub says that the run goes on while another of its jobs does.
+        has.runs = vec![run(2, "in_progress")];
+        has.jobs[1]["status"] = json!("waiting");
+        has.pending = vec![json!({"environment": {"id": 7, "name": "production"}})];
+    }
+    let server = repository.serve().await;
+    let mut watching = Watching::start(&server);
+    let is_reviews = |seen: &RunsSeen| matches!(seen, RunsSeen::Reviews(2, _));
+    let RunsSeen::Reviews(_, waits) = watching.until(is_reviews).await else {
+        unreachable!()
+    };
+    assert_eq!(waits.pending[0].environment.as_str(), "production");
+    watching.pass(30, &server).await;
+    let left = repository.has().remaining;
+    watching.pass(60, &server).await;
+    assert_eq!(repository.has().remaining, left, "304s only");
+    {
+        let mut has = repository.has();
+        has.jobs[1]["status"] = json!("in_progress");
+        has.pending = Vec::new();
+        let who = json!({"state": "approved", "user": {"login": "erin"}, "environments": [{"id": 7, "name": "production"}]});
+        has.decided = vec![who];
+    }
+    watching.pass(20, &server).await;
+    let told = watching.seen.iter().filter(|seen| is_reviews(seen));
+    let Some(RunsSeen::Reviews(_, over)) = told.last() else {
+        unreachable!()
+    };
+    assert!(over.pending.is_empty());
+    assert_eq!(over.decided[0].words(), "production approved by erin");
+    let of_reviews = |asked: &Asked| asked.path.ends_with("/pending_deployments");
+    let asked = server.count(of_reviews);
+    watching.pass(120, &server).await;
+    assert_eq!(server.count(of_reviews), asked, "it waits no more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_may_not_see_reviews_costs_one_request_and_no_run() {
+    let repository = Repository::new();
+    {
+        let mut has = repository.has();
+        has.runs = vec![run(2, "waiting")];
+        has.instead = Some(|asked| {
+            let is_it = asked.path.ends_with("/pending_deployments");
+            is_it.then(|| refused(403, "", "Resource not accessible by personal access token"))
+        });
+    }
+    let server = repository.serve().await;
+    let mut watching = Watching::start(&server);
+    watching.until(is_jobs).await;
+    watching.pass(120, &server).await;
+    assert_eq!(
+        server.count(|a| a.path.ends_with("/pending_deployments")),
+        1
+    );
+    let is_failed = |seen: &RunsSeen| matches!(seen, RunsSeen::Failed(_));
+    assert!(!watching.seen.iter().any(is_failed));
 }
 
 /// Forty runs of pull requests above one of main, which waits for an approval.

@@ -20,6 +20,7 @@ use wheelhouse::clients::github::{
 };
 use wheelhouse::clients::kubernetes::Proxies;
 use wheelhouse::estate::FaultKind;
+use wheelhouse::estate::review::Review;
 use wheelhouse::estate::runs::{Job, Progress, RunLog};
 
 use crate::server::{self, Answer as Said, Asked, Server};
@@ -167,6 +168,14 @@ async fn every_request_fits(prism: &Prism) {
         assert!(of_it.iter().all(|run| run.sha.starts_with(part)));
     }
     assert_eq!(github.dispatched("ci.yml", "no such name").await, Ok(None));
+    // What a run waits for, and who decided.
+    let pending = github.pending(runs[0].id, &mut known).await.unwrap();
+    let Answer::Changed(pending) = pending else {
+        panic!("{pending:?}")
+    };
+    assert!(!pending[0].environment.is_empty() && !pending[0].reviewers.is_empty());
+    let decided = github.decided(runs[0].id).await.unwrap();
+    assert!(decided[0].word.as_str() == "approved" && !decided[0].who.is_empty());
 }
 
 /// Of the two only GitHub's own says which run was started.
@@ -176,6 +185,14 @@ async fn what_operations_send_fits(prism: &Prism, is_told: bool) {
     let started = github.dispatch("ci.yml", "main", &inputs).await.unwrap();
     assert_eq!(started.is_some(), is_told, "{started:?}");
     github.cancel(30_433_642).await.unwrap();
+    let review = Review {
+        run: 30_433_642,
+        id: 161_171_787,
+        environment: "production".into(),
+        is_approved: true,
+        comment: "v2 is due".into(),
+    };
+    github.review(&review).await.unwrap();
 }
 
 async fn what_the_doctor_asks_fits(prism: &Prism) {

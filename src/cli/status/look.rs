@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use crate::app::Operations;
 use crate::cli::setup::Loaded;
 use crate::estate::gates::Draining;
-use crate::estate::runs::Repository;
+use crate::estate::runs::{Progress, Repository, Run};
 use crate::estate::{Check, Currency, Estate, Kind, Moment, Now, Seen, Verdict};
 use crate::sources;
 use crate::sources::kubernetes::{Shared, run as observe};
@@ -164,10 +164,14 @@ fn has_answered(estate: &Estate, now: Moment) -> bool {
     is_asked && alerts && kinds.all(|kind| estate.currency(*kind, now) != Currency::Waiting)
 }
 
-/// Whether the runs were told, and the jobs of the newest, which say what was not deployed.
+/// Whether the runs were told, the jobs of the newest, which say what was not deployed, and what these wait for.
 fn has_told(repository: &Repository) -> bool {
     let runs = &repository.runs;
-    let mut newest = runs.value.iter().take(RUNS);
-    let has_jobs = newest.all(|run| repository.jobs_of(run).is_some());
-    runs.fault.is_some() || (runs.listed && has_jobs)
+    let is_whole = |run: &Run| {
+        let has_reviews = repository.reviews_of(run.id).is_some();
+        let is_asked = run.progress != Progress::Waiting || has_reviews;
+        repository.jobs_of(run).is_some() && is_asked
+    };
+    let is_known = runs.value.iter().take(RUNS).all(is_whole);
+    runs.fault.is_some() || (runs.listed && is_known)
 }

@@ -99,6 +99,13 @@ fn run_line(repository: &Repository, run: &Run, now: Now) -> String {
     if let Some(deploy) = repository.missing_deploy(run) {
         said.push_str(&format!("; green, but {} did not run", deploy.job));
     }
+    for it in repository.pending_of(run) {
+        said.push_str(&format!(
+            "; {} is to be reviewed by {}",
+            it.environment,
+            it.reviewers()
+        ));
+    }
     let jobs = repository.jobs_of(run).unwrap_or_default();
     let is_red = |p: &Progress| {
         matches!(

@@ -1,4 +1,4 @@
-//! Starts a run of a workflow, finds the one that was started, and cancels it: all that is changed at GitHub.
+//! Starts a run of a workflow, finds the one that was started, and cancels it: all that operations change at GitHub.
 //!
 //! A dispatch is sent once, and again only behind a refusal of its form, which proves that nothing was started. Whoever
 //! does not know what became of it looks for the run (I-53).
@@ -26,10 +26,10 @@ const HASH: usize = 40;
 /// Asks a dispatch which run it started. GitHub Enterprise Server to 3.20 refuses to be asked so.
 const DETAILS: &str = "return_run_details";
 
-/// Why a dispatch, or the cancellation of a run, is not known to be done.
+/// Why a dispatch, the cancellation of a run, or a review is not known to be done.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Undispatched {
-    /// Not started, or not cancelled, for sure.
+    /// Not done, for sure.
     Refused(Fault),
     /// No answer, or one that proves nothing: look for the run, or at it.
     Unknown(Fault),
@@ -73,7 +73,7 @@ impl Github {
     }
 
     /// What came of `posting`; unknown where that takes too long.
-    async fn in_time(
+    pub(super) async fn in_time(
         &self,
         posting: impl Future<Output = Result<Option<u64>, Undispatched>>,
     ) -> Result<Option<u64>, Undispatched> {
@@ -83,7 +83,11 @@ impl Github {
     }
 
     /// Has one thing done, by one request.
-    async fn post(&self, path: &str, body: Option<&Value>) -> Result<Option<u64>, Undispatched> {
+    pub(super) async fn post(
+        &self,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Option<u64>, Undispatched> {
         self.gate(|gate| gate.permit(Purpose::Asked))
             .map_err(Undispatched::Refused)?;
         let mut request = Request::post(path).header(ACCEPT, JSON);

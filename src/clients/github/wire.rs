@@ -10,6 +10,7 @@ use serde_json::{Error, Value};
 
 use super::{RepositorySaid, WorkflowSaid};
 use crate::estate::Safe;
+use crate::estate::review::{Decided, Pending};
 use crate::estate::runs::{Conclusion, Job, Progress, Run, Step};
 
 /// A field that counts as absent when it cannot be understood.
@@ -248,6 +249,94 @@ pub(super) fn jobs(bytes: &[u8]) -> Result<(Vec<Job>, u64), Error> {
     Ok((jobs, page.total_count.unwrap_or(0)))
 }
 
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct WireEnvironment {
+    #[serde(deserialize_with = "lenient")]
+    id: Option<u64>,
+    #[serde(deserialize_with = "lenient")]
+    name: Option<Safe>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct WirePending {
+    #[serde(deserialize_with = "lenient")]
+    environment: Option<WireEnvironment>,
+    #[serde(deserialize_with = "lenient")]
+    wait_timer: Option<u64>,
+    #[serde(deserialize_with = "lenient")]
+    wait_timer_started_at: Option<Timestamp>,
+    #[serde(deserialize_with = "lenient")]
+    current_user_can_approve: Option<bool>,
+    #[serde(deserialize_with = "lenient")]
+    reviewers: Option<Vec<Value>>,
+}
+
+impl WirePending {
+    /// One without an id cannot be reviewed, and is shown all the same.
+    fn into_pending(self) -> Pending {
+        let reviewers = self.reviewers.unwrap_or_default();
+        let environment = self.environment.unwrap_or_default();
+        Pending {
+            id: environment.id.unwrap_or(0),
+            environment: environment.name.unwrap_or_else(|| "?".into()),
+            may: match environment.id {
+                Some(_) => self.current_user_can_approve,
+                None => Some(false),
+            },
+            reviewers: reviewers.iter().filter_map(reviewer).collect(),
+            timer_min: self.wait_timer.unwrap_or(0),
+            since: self.wait_timer_started_at,
+        }
+    }
+}
+
+/// A login, or `team NAME`.
+fn reviewer(said: &Value) -> Option<Safe> {
+    let who = &said["reviewer"];
+    let text = |key: &str| who[key].as_str();
+    match text("login") {
+        Some(login) => Some(login.into()),
+        None => Some(format!("team {}", text("slug").or_else(|| text("name"))?).into()),
+    }
+}
+
+/// What a run waits for. <https://docs.github.com/rest/actions/workflow-runs#get-pending-deployments-for-a-workflow-run>
+pub(super) fn pending(bytes: &[u8]) -> Result<Vec<Pending>, Error> {
+    let items: Vec<Box<RawValue>> = serde_json::from_slice(bytes)?;
+    Ok(each(&items).map(WirePending::into_pending).collect())
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct WireDecided {
+    #[serde(deserialize_with = "lenient")]
+    environments: Option<Vec<WireEnvironment>>,
+    #[serde(deserialize_with = "lenient")]
+    state: Option<Safe>,
+    #[serde(deserialize_with = "lenient")]
+    comment: Option<Safe>,
+    #[serde(deserialize_with = "lenient")]
+    user: Option<Actor>,
+}
+
+/// What was decided. <https://docs.github.com/rest/actions/workflow-runs#get-the-review-history-for-a-workflow-run>
+pub(super) fn decided(bytes: &[u8]) -> Result<Vec<Decided>, Error> {
+    let items: Vec<Box<RawValue>> = serde_json::from_slice(bytes)?;
+    let whole = |it: WireDecided| {
+        let environments = it.environments.unwrap_or_default().into_iter();
+        let who = it.user.and_then(|user| user.login);
+        Decided {
+            environments: environments.filter_map(|it| it.name).collect(),
+            who: who.unwrap_or_else(|| "somebody".into()),
+            word: it.state.unwrap_or_else(|| "decided".into()),
+            comment: it.comment.unwrap_or_default(),
+        }
+    };
+    Ok(each(&items).map(whole).collect())
+}
+
 /// The file names of the workflows.
 pub(super) fn workflows(bytes: &[u8]) -> Result<Vec<String>, Error> {
     #[derive(Deserialize)]
@@ -379,6 +468,31 @@ mod tests {
         assert_eq!(runs[1].branch, None);
         let new = Progress::Done(Conclusion::Other("marvellous".into()));
         assert_eq!(runs[2].progress, new);
+    }
+
+    #[test]
+    fn what_waits_for_a_review_is_shown_whatever_is_missing() {
+        let page = br#"[
+            {"environment": {"id": 7, "name": "production"}, "wait_timer": 30, "wait_timer_started_at": "2026-11-23T20:00:00Z",
+             "current_user_can_approve": true, "reviewers": [{"type": "User", "reviewer": {"login": "erin"}},
+             {"type": "Team", "reviewer": {"slug": "ops", "name": "Ops"}}, {"type": "Robot", "reviewer": null}, 3]},
+            {"environment": {"id": 8, "name": "night"}, "wait_timer": 30, "reviewers": []},
+            {"environment": null, "reviewers": "many"}, {"environment": {"id": "x", "name": "odd"}, "current_user_can_approve": true}]"#;
+        let all = pending(page).unwrap();
+        assert_eq!(all[0].reviewers(), "erin, team ops");
+        assert_eq!((all[0].id, all[0].may), (7, Some(true)));
+        assert_eq!(
+            all[1].reviewers(),
+            "nobody: it waits for its timer of 30 min"
+        );
+        // What cannot be named to GitHub cannot be decided here.
+        let odd = all.last().unwrap();
+        assert_eq!((odd.environment.as_str(), odd.may), ("odd", Some(false)));
+        let history = br#"[{"state": "approved", "comment": "v2 is due", "user": {"login": "erin"},
+            "environments": [{"id": 7, "name": "production"}]}, {"state": "levitated", "user": null}]"#;
+        let all = decided(history).unwrap();
+        assert_eq!(all[0].words(), "production approved by erin: v2 is due");
+        assert_eq!(all[1].words(), "? levitated by somebody");
     }
 
     #[test]

@@ -74,17 +74,14 @@ const JOBS: [Template; 7] = [
     Template {
         name: "deploy-production",
         needs: &["frontend-ci", "backend-ci", "integration-tests"],
-        steps: &[
-            (DEPLOY, 9),
-            ("Smoke tests", 3),
-            ("Switch traffic", 1),
-            ("Verify", 6),
-        ],
+        steps: &[(DEPLOY, 9), ("Smoke tests", 3), (SWITCH, 1), ("Verify", 6)],
     },
 ];
 
 /// The step that gives the cluster the new image.
 pub(super) const DEPLOY: &str = "Deploy with Helm";
+/// The step that moves production's traffic.
+pub(super) const SWITCH: &str = "Switch traffic";
 
 struct Template {
     name: &'static str,
@@ -209,9 +206,24 @@ fn job(
     job
 }
 
+/// Lets a job that waited go on, from `draft.created` on.
+pub(super) fn go_on(waiting: &mut Job, draft: &Draft, random: &mut Random) {
+    let Some(template) = JOBS.iter().find(|it| it.name == waiting.name) else {
+        return;
+    };
+    let (id, queued) = (waiting.id, waiting.queued);
+    *waiting = job(draft, template, Ending::Success, id, draft.created, random);
+    waiting.queued = queued;
+}
+
 /// When the deploy of a branch gives the cluster its image; nothing where it does not.
 pub(super) fn deploys(jobs: &[Job], name: &str) -> Option<i64> {
     let job = jobs.iter().find(|job| job.name == name)?;
-    let step = job.steps.iter().find(|step| step.name == DEPLOY)?;
+    began(job, DEPLOY)
+}
+
+/// When a step of the job begins that succeeds.
+pub(super) fn began(job: &Job, name: &str) -> Option<i64> {
+    let step = job.steps.iter().find(|step| step.name == name)?;
     (step.ending == Ending::Success).then_some(step.began)
 }

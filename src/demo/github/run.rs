@@ -41,6 +41,16 @@ pub(in crate::demo) struct Job {
     pub(in crate::demo) steps: Vec<Step>,
 }
 
+/// What a person decided about a job that waited.
+#[derive(Debug, Clone)]
+pub(in crate::demo) struct Review {
+    /// The environment.
+    pub(in crate::demo) environment: String,
+    /// `approved` or `rejected`.
+    pub(in crate::demo) word: &'static str,
+    pub(in crate::demo) comment: String,
+}
+
 /// A run of the workflow; its jobs are those of the last attempt.
 #[derive(Debug, Clone)]
 pub(in crate::demo) struct Run {
@@ -58,6 +68,8 @@ pub(in crate::demo) struct Run {
     pub(in crate::demo) earlier: Vec<Vec<Job>>,
     /// The parts that the commit changed.
     pub(in crate::demo) parts: Vec<String>,
+    /// What was decided about its jobs.
+    pub(in crate::demo) reviews: Vec<Review>,
 }
 
 impl Ending {
@@ -107,6 +119,16 @@ impl Step {
 }
 
 impl Job {
+    /// The environment that it deploys to.
+    pub(in crate::demo) fn environment(&self) -> &'static str {
+        self.name.trim_start_matches("deploy-")
+    }
+
+    /// Whether it waits for somebody's approval.
+    pub(in crate::demo) fn waits(&self, now: i64) -> bool {
+        self.queued <= now && self.standing(now) == Standing::Waiting
+    }
+
     pub(in crate::demo) fn standing(&self, now: i64) -> Standing {
         Standing::of(now, self.began, self.ended, self.ending)
     }

@@ -2,7 +2,7 @@
 
 use super::past::{BOTH, REAL_PACE};
 use super::plan::{self, Draft};
-use super::run::Run;
+use super::run::{Ending, Review, Run};
 use crate::demo::kind::Kind;
 use crate::demo::queue::Task;
 use crate::demo::random::{Random, fnv64};
@@ -15,6 +15,8 @@ use crate::demo::write::Door;
 const MINUTE: i64 = 60_000;
 /// How long a unit of work takes in the story on the screen.
 const STORY_PACE: i64 = 750;
+/// GitHub's word.
+const APPROVED: &str = "approved";
 /// The most runs that are kept: the oldest go first.
 const KEPT: usize = 240;
 
@@ -104,6 +106,7 @@ impl Repository {
             jobs,
             earlier: Vec::new(),
             parts: draft.parts.clone(),
+            reviews: Vec::new(),
         });
         // Pushed just above.
         &self.runs[self.runs.len() - 1]
@@ -154,17 +157,66 @@ impl World {
         self.store.wake();
     }
 
-    /// The deploy of a run reached the cluster: staging gets the images of its commit.
+    /// A person's decision about what the run waits for, by the environment's name: whether there was anything to decide.
+    pub(super) fn review(
+        &mut self,
+        id: u64,
+        environment: &str,
+        is_approved: bool,
+        comment: &str,
+    ) -> bool {
+        let now = self.now;
+        let repository = &mut self.github;
+        let run = repository.runs.iter_mut().find(|run| run.id == id);
+        let Some(run) = run else { return false };
+        let mut jobs = run.jobs.iter_mut();
+        let Some(job) = jobs.find(|job| job.waits(now) && job.environment() == environment) else {
+            return false;
+        };
+        run.reviews.push(Review {
+            environment: environment.to_owned(),
+            word: if is_approved { APPROVED } else { "rejected" },
+            comment: comment.to_owned(),
+        });
+        if !is_approved {
+            (job.ending, job.began, job.ended) = (Ending::Failure, now, now);
+            self.store.wake();
+            return true;
+        }
+        let draft = Draft {
+            branch: run.branch.clone(),
+            parts: run.parts.clone(),
+            fails: None,
+            waits: false,
+            created: now,
+            pace: STORY_PACE,
+        };
+        plan::go_on(job, &draft, &mut repository.random);
+        let deploys = plan::began(job, plan::DEPLOY).unwrap_or(now);
+        let switches = plan::began(job, plan::SWITCH).unwrap_or(now);
+        self.later(deploys, Task::Deploy(id));
+        self.later(switches, Task::Switch);
+        self.store.wake();
+        true
+    }
+
+    /// The deploy of a run reached the cluster: staging gets the images of its commit; production, where somebody approved that.
     pub(in crate::demo) fn deploy(&mut self, id: u64) {
         let Some(run) = self.github.run(id) else {
             return;
+        };
+        // Production's job is there where somebody approved it: it deploys to GREEN, whatever is live (its file's fault).
+        let is_production = (run.reviews.iter()).any(|it| it.word == APPROVED);
+        let (namespace, release) = match is_production {
+            true => ("production", "digital-wall-green"),
+            false => ("staging", "digital-wall-staging"),
         };
         let (sha, parts) = (run.sha.clone(), run.parts.clone());
         for (part, ..) in seed::PARTS {
             if !parts.iter().any(|changed| changed == part) {
                 continue;
             }
-            let key: Key = ("staging".to_owned(), format!("digital-wall-staging-{part}"));
+            let key: Key = (namespace.to_owned(), format!("{release}-{part}"));
             self.modify(Kind::Deployment, &key, "helm", Door::Main, |value| {
                 let containers = tree::list_mut(value, "/spec/template/spec/containers");
                 if let Some(container) = containers.first_mut() {

@@ -231,17 +231,43 @@ fn step(world: &World, number: u64, step: &Step) -> Value {
     })
 }
 
+/// The id of production's environment at GitHub.
+pub(super) const PRODUCTION_ID: u64 = 1_161_224_810;
+
+fn environment(base: &str, name: &str) -> Value {
+    json!({"id": PRODUCTION_ID, "node_id": "EN_kwDOKdl8cM5FNxMq", "name": name,
+        "url": format!("{}/environments/{name}", here(base)), "html_url": format!("{HTML}/deployments/activity_log?environments_filter={name}")})
+}
+
+/// What was decided about what a run waited for, as the history of its reviews tells it.
+pub(super) fn approvals(world: &World, base: &str, run: &Run) -> Value {
+    let all = run.reviews.iter().map(|review| {
+        let mut environment = environment(base, &review.environment);
+        environment["created_at"] = world.time_at(-YEAR).into();
+        environment["updated_at"] = world.time_at(-YEAR / 4).into();
+        json!({"environments": [environment], "state": review.word, "user": user("erin"), "comment": review.comment})
+    });
+    all.collect()
+}
+
+/// The deployment of a run to production.
+pub(super) fn deployment(world: &World, base: &str, run: &Run) -> Value {
+    let (here, id) = (here(base), 1_800_000_000 + run.number);
+    let url = format!("{here}/deployments/{id}");
+    json!({
+        "url": url, "id": id, "node_id": format!("DE_kwDOKdl8cM{id:08x}"), "sha": run.sha, "ref": run.branch, "task": "deploy",
+        "payload": {}, "original_environment": "production", "environment": "production", "description": null, "creator": user(run.actor),
+        "created_at": world.time_at(run.created), "updated_at": world.time_at(world.now), "statuses_url": format!("{url}/statuses"),
+        "repository_url": here, "transient_environment": false, "production_environment": true,
+    })
+}
+
 /// The environments that wait for somebody's approval.
 pub(super) fn pending(world: &World, base: &str, run: &Run) -> Value {
-    let waiting = run
-        .jobs
-        .iter()
-        .filter(|job| job.queued <= world.now && job.standing(world.now) == Standing::Waiting);
+    let waiting = run.jobs.iter().filter(|job| job.waits(world.now));
     let environments = waiting.map(|job| {
-        let name = job.name.trim_start_matches("deploy-");
         json!({
-            "environment": {"id": 1_161_224_810, "node_id": "EN_kwDOKdl8cM5FNxMq", "name": name,
-                "url": format!("{}/environments/{name}", here(base)), "html_url": format!("{HTML}/deployments/activity_log?environments_filter={name}")},
+            "environment": environment(base, job.environment()),
             "wait_timer": 0, "wait_timer_started_at": world.time_at(job.queued), "current_user_can_approve": true,
             "reviewers": [{"type": "User", "reviewer": user("carol")}, {"type": "User", "reviewer": user("erin")}],
         })

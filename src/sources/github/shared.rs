@@ -46,8 +46,14 @@ impl Shared {
         comes(&self.opened, Option::is_some).await;
     }
 
-    pub(super) fn publish(&self, github: &Github) {
+    /// Says which connection there is.
+    pub fn publish(&self, github: &Github) {
         self.github.send_replace(Some(github.clone()));
+    }
+
+    /// The connection, where there is one already.
+    pub fn now(&self) -> Option<Github> {
+        self.github.borrow().clone()
     }
 
     pub(super) async fn github(&self) -> Option<Github> {

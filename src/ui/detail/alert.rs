@@ -3,7 +3,7 @@
 
 use super::{Page, Text};
 use crate::app::chart;
-use crate::estate::act::{Doing, Outcome};
+use crate::estate::act::About;
 use crate::estate::alerts::{AlertView, Standing};
 use crate::estate::chart::threshold;
 use crate::estate::{Labels, Safe};
@@ -28,7 +28,8 @@ pub(super) fn page(page: &mut Page<'_>, labels: &Labels) -> Text {
         return title;
     };
     head(page, view);
-    acts(page, labels);
+    let about = About::Alert(labels.clone());
+    page.acts(&about, "Alertmanager");
     last_hour(page, view);
     page.heading("Rule");
     page.wrapped(0, &view.rule.expression, Role::Plain);
@@ -82,24 +83,6 @@ fn head(page: &mut Page<'_>, view: &AlertView<'_>) {
             None => "silenced; the silence is not known".to_owned(),
         };
         page.wrapped(2, &words, Role::Plain);
-    }
-}
-
-/// What this cockpit did about it, the latest first.
-fn acts(page: &mut Page<'_>, labels: &Labels) {
-    let state = page.state;
-    let of_it = |d: &&Doing| d.environment == state.selected && d.alert == *labels;
-    for doing in state.acts.iter().rev().filter(of_it).take(3) {
-        let (mark, said) = match &doing.outcome {
-            None => (Mark::Running, "sent, waiting for Alertmanager".to_owned()),
-            Some(Outcome::Done(words)) => (Mark::Ok, words.to_string()),
-            Some(Outcome::NotDone(why)) => (Mark::Bad, format!("not done: {why}")),
-            Some(Outcome::Unknown(why)) => (Mark::Unknown, format!("UNKNOWN: {why}")),
-        };
-        let age = words::age_of(Some(doing.at), state.estate(), state.now);
-        let noun = doing.act.noun();
-        let said = format!("{} {noun}, {age} ago: {said}", page.theme.mark(mark));
-        page.wrapped(0, &said, Theme::role(mark));
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{Page, Text};
 use crate::app::{Item, view};
 use crate::estate::Safe;
+use crate::estate::act::About;
 use crate::estate::runs::{Conclusion, Job, Progress, Repository, Run, Skipped};
 use crate::ui::canvas::{column, right};
 use crate::ui::runs::mark;
@@ -28,6 +29,8 @@ pub(super) fn page(page: &mut Page<'_>, id: u64) -> Text {
         );
         page.line(Text::default().add(said, Role::Warn));
     }
+    reviews(page, repository, run);
+    page.acts(&About::Run(run.id), "GitHub");
     page.line(Text::default());
     page.fact("commit", format!("{}  {}", run.sha, run.title));
     page.fact("branch", branch);
@@ -40,6 +43,30 @@ pub(super) fn page(page: &mut Page<'_>, id: u64) -> Text {
     Text::default()
         .add(format!("Run  #{}", run.number), Role::Focus)
         .add(format!("  {age}"), Role::Dim)
+}
+
+/// What it waits for at GitHub, and what was decided.
+fn reviews(page: &mut Page<'_>, repository: &Repository, run: &Run) {
+    for it in repository.pending_of(run) {
+        let (name, who) = (&it.environment, it.reviewers());
+        let keys = match it.may {
+            Some(false) => "",
+            Some(true) | None => "; Y approves, J rejects",
+        };
+        let mark = page.theme.mark(Mark::Approval);
+        let said = format!("{mark} {name} is to be reviewed by {who}{keys}");
+        page.wrapped(0, &said, Theme::role(Mark::Approval));
+    }
+    let decided = repository.reviews_of(run.id).map(|it| &it.decided);
+    for it in decided.into_iter().flatten() {
+        let kind = match it.word.as_str() {
+            "approved" => Mark::Ok,
+            "rejected" => Mark::Bad,
+            _ => Mark::Unknown,
+        };
+        let said = format!("{} {}", page.theme.mark(kind), it.words());
+        page.wrapped(0, &said, Theme::role(kind));
+    }
 }
 
 fn jobs(page: &mut Page<'_>, repository: &Repository, run: &Run) {

@@ -4,7 +4,7 @@
 //! the description has no 404 for it; 304s, which it has not either. The estate takes no dispatch and no cancellation.
 
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{DESCRIPTIONS, Prism};
 use crate::estate::Served;
@@ -59,6 +59,7 @@ async fn every_run_fits(prism: &Prism) {
         let place = format!("{REPOSITORY}/actions/runs/{}", run["id"]);
         judged(prism, &place).await;
         judged(prism, &format!("{place}/pending_deployments")).await;
+        judged(prism, &format!("{place}/approvals")).await;
         let sha = run["head_sha"].as_str().unwrap();
         judged(prism, &format!("{REPOSITORY}/commits/{sha}")).await;
         judged(prism, &format!("{list}&head_sha={sha}")).await;
@@ -70,6 +71,26 @@ async fn every_run_fits(prism: &Prism) {
             }
         }
     }
+}
+
+/// What waits is approved, by the very request of our client; what is told of it afterwards fits, too.
+async fn a_review_fits(prism: &Prism) {
+    let list = format!("{REPOSITORY}/actions/workflows/{WORKFLOW}/runs?per_page=100");
+    let (all, _) = judged(prism, &list).await;
+    let mut runs = all["workflow_runs"].as_array().unwrap().iter();
+    let Some(run) = runs.find(|run| run["status"] == "waiting") else {
+        panic!("no run waits");
+    };
+    let place = format!("{REPOSITORY}/actions/runs/{}", run["id"]);
+    let (pending, _) = judged(prism, &format!("{place}/pending_deployments")).await;
+    let id = &pending[0]["environment"]["id"];
+    let body = json!({"environment_ids": [id], "state": "approved", "comment": "v2 is due"});
+    let asked = prism.ask(Method::POST, &format!("{place}/pending_deployments"));
+    let answer = asked.bearer_auth(TOKEN).json(&body).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.headers().get("sl-violations"), None);
+    let (decided, _) = judged(prism, &format!("{place}/approvals")).await;
+    assert_eq!(decided[0]["state"], "approved");
 }
 
 #[tokio::test]
@@ -93,5 +114,8 @@ async fn every_answer_of_the_embedded_estate_fits_githubs_own_description() {
         }
         judged(&prism, "/rate_limit").await;
         every_run_fits(&prism).await;
+        if description == DESCRIPTIONS[0] {
+            a_review_fits(&prism).await;
+        }
     }
 }

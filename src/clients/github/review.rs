@@ -1,0 +1,54 @@
+//! Reviews of deployments to GitHub's environments: what waits, what was decided, and a decision of one's own.
+
+use serde_json::json;
+
+use super::ask::Got;
+use super::dispatch::Undispatched;
+use super::{Answer, Github, Known, wire};
+use crate::estate::Fault;
+use crate::estate::review::{Decided, Pending, Review};
+
+impl Github {
+    /// The environments that the run `id` waits for.
+    ///
+    /// # Errors
+    /// What is wrong with the way, the token, the id or the answer.
+    pub async fn pending(&self, id: u64, known: &mut Known) -> Result<Answer<Vec<Pending>>, Fault> {
+        let path = self.path(&format!("actions/runs/{id}/pending_deployments"));
+        match self.ask(&path, Some(known)).await? {
+            Got::Unchanged => Ok(Answer::Unchanged),
+            Got::Body(body) => {
+                let pending = wire::pending(&body.bytes).map_err(|e| self.unreadable(&e))?;
+                known.keep(&path, body.etag);
+                Ok(Answer::Changed(pending))
+            }
+        }
+    }
+
+    /// What was decided about the run `id`, in GitHub's order.
+    ///
+    /// # Errors
+    /// As [`Github::pending`].
+    pub async fn decided(&self, id: u64) -> Result<Vec<Decided>, Fault> {
+        let path = self.path(&format!("actions/runs/{id}/approvals"));
+        let body = self.ask(&path, None).await?.body(self.host())?;
+        wire::decided(&body.bytes).map_err(|e| self.unreadable(&e))
+    }
+
+    /// Decides, by one request.
+    /// <https://docs.github.com/rest/actions/workflow-runs#review-pending-deployments-for-a-workflow-run>
+    ///
+    /// # Errors
+    /// See [`Undispatched`].
+    pub async fn review(&self, review: &Review) -> Result<(), Undispatched> {
+        let path = self.path(&format!("actions/runs/{}/pending_deployments", review.run));
+        let body = json!({
+            "environment_ids": [review.id],
+            "state": review.word(),
+            "comment": review.comment,
+        });
+        self.in_time(self.post(&path, Some(&body)))
+            .await
+            .map(|_| ())
+    }
+}
