@@ -4,12 +4,13 @@ use super::access::{self, User};
 use super::discovery;
 use super::estate::Estate;
 use super::faults::{Effect, Side};
+use super::forward::{self, Upgrade};
 use super::kind::Kind;
 use super::refusal::Refusal;
 use super::route::{Target, plural, target, verb};
-use super::{change, forward, logs, monitoring, read, stream, watch};
+use super::{change, logs, monitoring, read, stream, watch};
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequestParts, Query, Request, State, ws::WebSocketUpgrade};
+use axum::extract::{Query, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -129,9 +130,7 @@ async fn serve(estate: &Estate, request: Request) -> Result<Response, Refusal> {
                 .map(|value| value.to_str().unwrap_or_default());
             let user = User::of(estate, authorization, User::in_path(parts.uri.path()).0)?;
             allow(user, verb, &target)?;
-            let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &())
-                .await
-                .ok();
+            let upgrade = Upgrade::of(&mut parts);
             let bytes = axum::body::to_bytes(body, BODY_LIMIT).await.map_err(|_| {
                 Refusal::new(
                     413,
@@ -200,7 +199,7 @@ struct Asked {
     parts: Parts,
     params: Params,
     bytes: Bytes,
-    upgrade: Option<WebSocketUpgrade>,
+    upgrade: Option<Upgrade>,
 }
 
 fn perform(
@@ -266,7 +265,7 @@ fn resource(
     estate: &Estate,
     call: &Call,
     body: &[u8],
-    upgrade: Option<WebSocketUpgrade>,
+    upgrade: Option<Upgrade>,
 ) -> Result<Response, Refusal> {
     match (call.kind, call.part.as_str(), call.verb) {
         (Kind::Pod, "log", "get") => logs::answer(estate, call),

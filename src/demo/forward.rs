@@ -5,11 +5,55 @@ use super::estate::Estate;
 use super::pods::{Sim, Stage};
 use super::refusal::Refusal;
 use super::{app, logs};
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::body::Body;
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Request, header};
 use axum::response::Response;
+use futures::{SinkExt as _, StreamExt as _};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
+use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::tungstenite::{Error, Message};
 
 /// The most that a request to an application may be.
 const REQUEST_LIMIT: usize = 1024 * 1024;
+
+/// What it may be called, the first that is offered.
+const PROTOCOLS: [&str; 2] = ["v4.channel.k8s.io", "portforward.k8s.io"];
+
+type Socket = WebSocketStream<TokioIo<Upgraded>>;
+
+/// A request that asks to go on as a websocket, and the answer that lets it.
+pub(super) struct Upgrade {
+    on: OnUpgrade,
+    answer: Response,
+}
+
+impl Upgrade {
+    /// None where it asks for nothing like it.
+    pub(super) fn of(parts: &mut Parts) -> Option<Self> {
+        let mut request = Request::new(());
+        request.method_mut().clone_from(&parts.method);
+        *request.version_mut() = parts.version;
+        request.headers_mut().clone_from(&parts.headers);
+        let mut answer = create_response_with_body(&request, Body::empty).ok()?;
+        let offered = parts.headers.get_all(header::SEC_WEBSOCKET_PROTOCOL);
+        let offered = offered.iter().filter_map(|value| value.to_str().ok());
+        let offered: Vec<&str> = offered
+            .flat_map(|all| all.split(','))
+            .map(str::trim)
+            .collect();
+        if let Some(chosen) = PROTOCOLS.into_iter().find(|name| offered.contains(name)) {
+            let chosen = HeaderValue::from_static(chosen);
+            let headers = answer.headers_mut();
+            headers.insert(header::SEC_WEBSOCKET_PROTOCOL, chosen);
+        }
+        let on = parts.extensions.remove()?;
+        Some(Self { on, answer })
+    }
+}
 
 /// One forwarded port and what was sent to it so far.
 struct Port {
@@ -21,7 +65,7 @@ struct Port {
 pub(super) fn answer(
     estate: &Estate,
     call: &Call,
-    upgrade: Option<WebSocketUpgrade>,
+    upgrade: Option<Upgrade>,
 ) -> Result<Response, Refusal> {
     let sim = estate.with(|world| logs::sim_of(world, call))?;
     let numbers: Option<Vec<u16>> = call
@@ -41,14 +85,18 @@ pub(super) fn answer(
         )));
     }
     let upgrade = upgrade.ok_or_else(|| Refusal::bad_request("Upgrade request required"))?;
-    let upgrade = upgrade.protocols(["v4.channel.k8s.io", "portforward.k8s.io"]);
     let (estate, call) = (estate.clone(), call.clone());
-    Ok(upgrade.on_upgrade(move |socket| async move {
+    tokio::spawn(async move {
         let visit = estate.visit();
-        // The client went away: nobody is left to tell.
-        let _ = carry(&estate, &call, sim, numbers, socket).await;
+        if let Ok(upgraded) = upgrade.on.await {
+            let way = TokioIo::new(upgraded);
+            let socket = Socket::from_raw_socket(way, Role::Server, None).await;
+            // The client went away: nobody is left to tell.
+            let _ = carry(&estate, &call, sim, numbers, socket).await;
+        }
         drop(visit);
-    }))
+    });
+    Ok(upgrade.answer)
 }
 
 async fn carry(
@@ -56,8 +104,8 @@ async fn carry(
     call: &Call,
     sim: Sim,
     numbers: Vec<u16>,
-    mut socket: WebSocket,
-) -> Result<(), axum::Error> {
+    mut socket: Socket,
+) -> Result<(), Error> {
     let mut ports: Vec<Port> = numbers
         .into_iter()
         .map(|number| Port {
@@ -70,7 +118,7 @@ async fn carry(
             send(&mut socket, channel, &port.number.to_le_bytes()).await?;
         }
     }
-    while let Some(message) = socket.recv().await {
+    while let Some(message) = socket.next().await {
         let data = match message? {
             Message::Binary(data) => data,
             Message::Close(_) => break,
@@ -103,8 +151,8 @@ async fn answer_all(
     sim: &Sim,
     channel: usize,
     port: &mut Port,
-    socket: &mut WebSocket,
-) -> Result<bool, axum::Error> {
+    socket: &mut Socket,
+) -> Result<bool, Error> {
     loop {
         // Nothing where the pod ended, or another took its name.
         let answer = estate.with(|world| {
@@ -144,7 +192,7 @@ fn connection_refused(sim: &Sim, number: u16) -> String {
     )
 }
 
-async fn send(socket: &mut WebSocket, channel: usize, bytes: &[u8]) -> Result<(), axum::Error> {
+async fn send(socket: &mut Socket, channel: usize, bytes: &[u8]) -> Result<(), Error> {
     let mut frame = vec![u8::try_from(channel).unwrap_or(u8::MAX)];
     frame.extend_from_slice(bytes);
     socket.send(Message::Binary(frame.into())).await
