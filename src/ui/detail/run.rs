@@ -32,7 +32,8 @@ pub(super) fn page(page: &mut Page<'_>, id: u64) -> Text {
     reviews(page, repository, run);
     page.acts(&About::Run(run.id), "GitHub");
     page.line(Text::default());
-    page.fact("commit", format!("{}  {}", run.sha, run.title));
+    page.fact("title", run.title.to_string());
+    page.fact("commit", run.sha.to_string());
     page.fact("branch", branch);
     page.fact("event", format!("{}, by {actor}", run.event));
     page.fact("attempt", run.attempt.to_string());
