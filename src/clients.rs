@@ -9,6 +9,8 @@ pub mod github;
 pub mod helm;
 pub mod http;
 pub mod kubernetes;
+#[cfg(test)]
+mod made_up;
 mod mask;
 pub mod program;
 pub mod prometheus;

@@ -1,4 +1,5 @@
-//! Debian's Prometheus and Alertmanager, started here on loopback: what our clients make of them.
+//! Debian's Prometheus and Alertmanager, started here on loopback: what our clients make of them. `.ci/full` has Prometheus 3
+//! in the place of Debian's (`PROMETHEUS_IN`).
 
 mod cockpit;
 
@@ -46,6 +47,11 @@ inhibit_rules:
 - {source_matchers: [alertname="TargetDown"], target_matchers: [alertname="Lesser"]}
 "#;
 
+/// Where Prometheus is: Debian's, or the one in the folder that `PROMETHEUS_IN` names.
+fn prometheus_in() -> PathBuf {
+    std::env::var_os("PROMETHEUS_IN").map_or_else(|| BIN.into(), PathBuf::from)
+}
+
 /// Both servers, in a folder that goes with them.
 pub struct Monitoring {
     // In this order they end before the guard removes the folder.
@@ -63,11 +69,11 @@ impl Monitoring {
 
     /// With rules and scrapes of a test's own.
     pub fn with(rules: &str, scrapes: &str) -> Self {
-        for program in ["prometheus", "prometheus-alertmanager"] {
-            assert!(
-                Path::new(BIN).join(program).exists(),
-                "no {program}: {INSTALL}"
-            );
+        for program in [
+            prometheus_in().join("prometheus"),
+            Path::new(BIN).join("prometheus-alertmanager"),
+        ] {
+            assert!(program.exists(), "no {}: {INSTALL}", program.display());
         }
         let folder = tempfile::tempdir().unwrap().keep();
         let guard = Guard::over(&folder);
@@ -128,7 +134,7 @@ impl Monitoring {
             "--rules.alert.resend-delay=1s".to_owned(),
             format!("--web.listen-address=127.0.0.1:{}", self.ports[0]),
         ];
-        let part = Part::start("prometheus", Path::new(BIN), &self.folder, &args);
+        let part = Part::start("prometheus", &prometheus_in(), &self.folder, &args);
         self.prometheus = Some(part);
     }
 

@@ -147,3 +147,27 @@ impl Matcher {
         Safe::new(&format!("{}{sign}{:?}", self.name, self.value))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clients::made_up::made_up;
+
+    const BOTH: &str = r#"[{"labels": {"alertname": "A"}, "status": {"state": "suppressed", "silencedBy": ["s"], "inhibitedBy": []},
+        "id": "s", "matchers": [{"name": "alertname", "value": "A", "isRegex": false, "isEqual": true}], "createdBy": "ann",
+        "comment": "x", "startsAt": "2026-11-23T20:00:00Z", "endsAt": "2026-11-23T21:00:00Z", "silenceID": "s",
+        "versionInfo": {"version": "0.25.0"}}]"#;
+
+    proptest::proptest! {
+        #[test]
+        fn made_up_answers_of_alertmanager_never_panic(text in made_up(BOTH)) {
+            let alerts = serde_json::from_str::<Vec<Alert>>(&text).unwrap_or_default();
+            let _: Vec<Handled> = alerts.into_iter().map(Alert::handled).collect();
+            let sent: Value = serde_json::from_str(&text).unwrap_or_default();
+            for silence in serde_json::from_str::<Vec<Silence>>(&text).unwrap_or_default() {
+                let _ = (silence.says(&sent), silence.is_expired());
+                let _ = silence.silence();
+            }
+        }
+    }
+}

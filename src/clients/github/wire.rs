@@ -431,6 +431,7 @@ fn conclusion_of(word: Safe) -> Conclusion {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::clients::made_up::made_up;
 
     #[test]
     fn half_a_character_and_an_id_that_is_none_cost_no_run() {
@@ -530,5 +531,33 @@ mod tests {
         assert_eq!(numbers, [1, 2]);
         assert!(jobs[0].steps[0].started.is_some());
         assert_eq!(jobs[1].progress, Progress::Done(Conclusion::Skipped));
+    }
+
+    const PAGE: &str = r#"{"total_count": 2, "workflow_runs": [{"id": 1, "run_number": 2, "run_attempt": 1, "display_title": "x",
+        "head_branch": "main", "head_sha": "9b1e07d", "head_commit": {"message": "a\nb"}, "event": "push", "status": "completed",
+        "conclusion": "success", "actor": {"login": "ann"}, "triggering_actor": {"login": "ben"},
+        "run_started_at": "2026-11-23T19:50:00Z", "html_url": "https://github.example/a/b/actions/runs/1"}],
+        "jobs": [{"id": 5, "name": "ci", "status": "completed", "conclusion": "failure", "started_at": "2026-11-23T19:50:00Z",
+        "steps": [{"name": "s", "status": "completed", "conclusion": "success", "number": 1}], "html_url": "x"}],
+        "workflows": [{"path": ".github/workflows/ci.yml", "name": "CI", "state": "active"}], "workflow_run_id": 7,
+        "full_name": "a/b", "private": true, "content": "eA==", "name": "CI", "state": "active"}"#;
+    const REVIEWS: &str = r#"[{"environment": {"id": 7, "name": "production"}, "wait_timer": 30, "current_user_can_approve": true,
+        "wait_timer_started_at": "2026-11-23T20:00:00Z", "reviewers": [{"type": "User", "reviewer": {"login": "erin"}}],
+        "environments": [{"id": 7, "name": "production"}], "state": "approved", "comment": "x", "user": {"login": "erin"}}]"#;
+
+    proptest::proptest! {
+        #[test]
+        fn made_up_answers_of_github_never_panic(page in made_up(PAGE), reviews in made_up(REVIEWS)) {
+            for bytes in [page.as_bytes(), reviews.as_bytes()] {
+                let _ = (runs(bytes), run(bytes), jobs(bytes), workflows(bytes), workflow(bytes));
+                let _ = (repository(bytes), content(bytes), dispatched(bytes));
+                for it in pending(bytes).unwrap_or_default() {
+                    proptest::prop_assert!(!it.reviewers().is_empty());
+                }
+                for it in decided(bytes).unwrap_or_default() {
+                    proptest::prop_assert!(!it.words().is_empty());
+                }
+            }
+        }
     }
 }

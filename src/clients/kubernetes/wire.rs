@@ -296,3 +296,44 @@ impl std::fmt::Display for PortName {
 fn empty() -> Safe {
     Safe::new("")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clients::made_up::made_up;
+    use crate::estate::{Autoscaler, Deployment, Event, Pod, ReplicaSet, Service, Slice};
+
+    const ANY: &str = r#"{"metadata": {"name": "n", "namespace": "ns", "uid": "u", "resourceVersion": "7", "generation": 2,
+        "creationTimestamp": "2026-11-23T20:00:00Z", "deletionTimestamp": null, "labels": {"version": "blue"},
+        "annotations": {"deployment.kubernetes.io/revision": "3", "wheelhouse.dev/epoch": "4", "wheelhouse.dev/flip": "{}"},
+        "ownerReferences": [{"kind": "ReplicaSet", "name": "r", "uid": "v", "controller": true}],
+        "managedFields": [{"manager": "helm", "operation": "Update", "time": "2026-11-23T20:00:00Z",
+        "fieldsV1": {"f:spec": {"f:selector": {"f:version": {}}}}}]},
+        "spec": {"replicas": 3, "paused": false, "minReplicas": 1, "maxReplicas": 9, "holderIdentity": "a", "leaseDurationSeconds": 60,
+        "renewTime": "2026-11-23T20:00:00.000000Z", "leaseTransitions": 2, "selector": {"version": "blue", "matchLabels": {"a": "b"}},
+        "ports": [{"name": "http", "port": 80, "targetPort": "web"}], "nodeName": "node", "progressDeadlineSeconds": 600,
+        "scaleTargetRef": {"kind": "Deployment", "name": "n"}, "containers": [{"name": "c", "image": "a/b:v1@sha256:0",
+        "ports": [{"name": "web", "containerPort": 8080}], "readinessProbe": {"httpGet": {"path": "/ready", "port": "web"}}}],
+        "initContainers": [{"name": "i", "image": "x", "restartPolicy": "Always"}],
+        "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "a"}]}}},
+        "status": {"phase": "Running", "replicas": 3, "updatedReplicas": 3, "readyReplicas": 2, "availableReplicas": 2,
+        "observedGeneration": 2, "currentReplicas": 3, "desiredReplicas": 4, "reason": "Evicted", "message": "m",
+        "conditions": [{"type": "Ready", "status": "False", "reason": "x", "message": "y", "lastTransitionTime": "2026-11-23T20:00:00Z"}],
+        "containerStatuses": [{"name": "c", "image": "a", "imageID": "a@sha256:1", "ready": false, "restartCount": 4,
+        "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}}, "lastState": {"terminated": {"exitCode": 137,
+        "reason": "OOMKilled", "finishedAt": "2026-11-23T20:00:00Z"}}}]},
+        "addressType": "IPv4", "endpoints": [{"addresses": ["10.0.0.1"], "conditions": {"ready": true, "serving": null},
+        "targetRef": {"kind": "Pod", "name": "p", "uid": "w"}}], "ports": [{"name": "http", "port": 8080}],
+        "type": "Warning", "reason": "Unhealthy", "message": "probe", "count": 3, "lastTimestamp": "2026-11-23T20:00:00Z",
+        "involvedObject": {"kind": "Pod", "name": "p", "uid": "w"}, "regarding": {"kind": "Pod", "name": "p", "uid": "w"},
+        "note": "n", "series": {"count": 3, "lastObservedTime": "2026-11-23T20:00:00.000000Z"}, "eventTime": null}"#;
+
+    proptest::proptest! {
+        #[test]
+        fn made_up_objects_of_kubernetes_never_panic(text in made_up(ANY)) {
+            let _ = (Row::<Pod>::read(&text), Row::<Service>::read(&text), Row::<Deployment>::read(&text));
+            let _ = (Row::<ReplicaSet>::read(&text), Row::<Slice>::read(&text));
+            let _ = (Row::<Autoscaler>::read(&text), Row::<Event>::read(&text));
+        }
+    }
+}

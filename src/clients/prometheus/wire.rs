@@ -412,6 +412,7 @@ fn time(text: &str) -> Option<Timestamp> {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::clients::made_up::made_up;
 
     #[test]
     fn advice_on_how_a_query_is_written_is_no_warning() {
@@ -435,6 +436,34 @@ mod tests {
         assert_eq!(warnings(r#""isPartial":true,"#), said);
         for whole in ["", r#""isPartial":false,"#, r#""isPartial":null,"#] {
             assert_eq!(warnings(whole), []);
+        }
+    }
+
+    const RULES: &str = r#"{"status": "success", "warnings": ["x"], "data": {"groups": [{"name": "g", "interval": 15, "rules": [
+        {"name": "A", "query": "up == 0", "duration": 300, "health": "ok", "lastError": "", "lastEvaluation": "2026-11-23T20:00:00Z",
+        "labels": {"severity": "critical"}, "type": "alerting", "alerts": [{"labels": {"alertname": "A"}, "annotations": {"a": "b"},
+        "state": "firing", "activeAt": "2026-11-23T20:00:00.123Z", "value": "1e+00"}]}]}],
+        "activeTargets": [{"labels": {"job": "j", "instance": "i"}, "scrapePool": "p", "scrapeUrl": "u", "health": "up",
+        "lastError": ""}], "version": "2.42.0"}}"#;
+    const RESULT: &str = r#"{"status": "success", "isPartial": false, "data": {"resultType": "matrix", "result": [
+        {"metric": {"__name__": "ALERTS", "alertname": "A"}, "value": [1795464000, "NaN"],
+        "values": [[1795464000, "1"], [1795464060.5, "+Inf"]]}]}}"#;
+
+    proptest::proptest! {
+        #[test]
+        fn made_up_answers_of_prometheus_never_panic(rules in made_up(RULES), result in made_up(RESULT), start in -9_000_000_000_i64..9_000_000_000) {
+            let read = |text: &str| serde_json::from_str::<Answer<Groups>>(text);
+            let _ = read(&rules).map(|answer| answer.rules("p", None));
+            let targets = serde_json::from_str::<Answer<ActiveTargets>>(&rules);
+            let _ = targets.map(|answer| answer.targets("p", &|_: &Labels| true));
+            let _ = serde_json::from_str::<Answer<Built>>(&rules).map(|answer| answer.version("p"));
+            let vector = result.replace("matrix", "vector");
+            for text in [&result, &vector] {
+                let read = || serde_json::from_str::<Answer<Result>>(text);
+                let _ = read().map(|answer| answer.measured("p"));
+                let _ = read().map(|answer| answer.chart("p", start, 15, 240));
+                let _ = read().map(|answer| answer.spells("p", (start, start + 21_600)));
+            }
         }
     }
 }
