@@ -22,7 +22,7 @@ mod world;
 
 use wheelhouse::app::{Command, Event, Look, Overlay, State, update};
 use wheelhouse::estate::act::{Act, Outcome, Silencing};
-use wheelhouse::estate::alerts::{AlertsSeen, Handled};
+use wheelhouse::estate::alerts::{Alert, AlertsSeen, Handled, Rule, Standing};
 use wheelhouse::estate::*;
 use world::*;
 
@@ -295,4 +295,98 @@ fn o04_who_leaves_while_an_act_is_under_way_is_told_so_first() {
         notice(&state)
     );
     assert_eq!(press(&mut state, "q"), [Command::Quit]);
+}
+
+/// What the plan that is open says.
+fn lines(state: &State) -> String {
+    let Some(Overlay::Plan(plan)) = &state.overlay else {
+        panic!("no plan");
+    };
+    format!("{:?}", wheelhouse::app::plan::sheet(state, plan).lines)
+}
+
+/// On the first alert, where the Alertmanager is shared with staging.
+fn sharing() -> State {
+    let mut state = on_an_alert(Tier::Staging);
+    let alerts = state.environment_mut().estate.alerts.as_mut().unwrap();
+    alerts.scope.belongs = labels(&[("namespace", "production")]);
+    state
+}
+
+#[test]
+fn what_a_silence_touches_of_other_environments_is_counted_and_voids_the_plan_when_it_changes() {
+    let mut state = sharing();
+    let ours = labels_of("HighResponseTime");
+    let theirs = ours.with(&"namespace".into(), &"staging".into());
+    handled(&mut state, &[(&ours, None)]);
+    press(&mut state, "S x enter enter");
+    assert!(lines(&state).contains("one alert now: this one"));
+    handled(&mut state, &[(&ours, None), (&theirs, None)]);
+    let said = lines(&state);
+    assert!(
+        said.contains("2 alerts now, 1 of other environments"),
+        "{said}"
+    );
+    assert!(void(&state).is_some(), "it was planned as one alert");
+    press(&mut state, "esc");
+    handled(&mut state, &[(&theirs, None)]);
+    press(&mut state, "S");
+    let said = lines(&state);
+    assert!(
+        said.contains("one alert now, of another environment"),
+        "{said}"
+    );
+}
+
+#[test]
+fn an_alert_of_ours_with_more_labels_is_not_taken_for_the_one_that_is_silenced() {
+    let mut state = on_an_alert(Tier::Staging);
+    let alerts = state.environment_mut().estate.alerts.as_mut().unwrap();
+    let mut both = alerts.rules.value.clone();
+    let here = labels_of("HighResponseTime");
+    let other = here.with(&"instance".into(), &"a".into());
+    let is_it = |rule: &&mut Rule| rule.name.as_str() == "HighResponseTime";
+    let firing = &mut both.rules.iter_mut().find(is_it).unwrap().alerts;
+    let second = firing[0].clone();
+    firing.push(Alert {
+        labels: other.clone(),
+        ..second
+    });
+    // Nobody else has those labels: they are external ones, and make the silence narrower.
+    handled(&mut state, &[(&other, None)]);
+    press(&mut state, "S");
+    assert!(lines(&state).contains("one alert now: this one"));
+    press(&mut state, "esc");
+    // Alertmanager has not heard of the alert that is chosen, but of another of ours.
+    observe(&mut state, vec![Seen::Alerts(AlertsSeen::Rules(both))]);
+    handled(&mut state, &[(&other, None)]);
+    press(&mut state, "S x enter enter");
+    let said = lines(&state);
+    assert!(
+        said.contains("one alert now, another than this one"),
+        "{said}"
+    );
+    pass(&mut state, 1);
+    let commands = press(&mut state, "y");
+    let [Command::Act { doing, .. }] = &commands[..] else {
+        panic!("{commands:?}");
+    };
+    assert!(
+        matches!(&doing.act, Act::Silencing(Silencing::Silence(draft)) if draft.matchers == here)
+    );
+}
+
+#[test]
+fn m05_what_an_act_reads_back_of_other_environments_disputes_nothing() {
+    let mut state = sharing();
+    let ours = labels_of("HighResponseTime");
+    let theirs = ours.with(&"namespace".into(), &"staging".into());
+    handled(&mut state, &[(&ours, Some("s9")), (&theirs, None)]);
+    let alerts = state.environment_mut().estate.alerts.as_ref().unwrap();
+    let views = alerts.views();
+    let view = views.iter().find(|v| v.alert.labels == ours).unwrap();
+    assert_eq!(
+        (view.standing, view.is_disputed),
+        (Standing::Silenced, false)
+    );
 }

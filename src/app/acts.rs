@@ -200,17 +200,19 @@ fn check(state: &State, proposal: &Proposal) -> Result<(), Safe> {
 /// The labels that the silence asks for: the alert's own as Alertmanager has them, with Prometheus'
 /// external ones, where it has exactly one such alert. Those are more, so the silence is narrower.
 fn matchers(alerts: &Alerts, alert: &Labels) -> Labels {
-    let mut known = (alerts.handling.value.iter()).filter(|h| alert.selects(&h.labels));
+    let mut known = (alerts.handling.value.iter()).filter(|h| alerts.is_it(alert, &h.labels));
     match (known.next(), known.next()) {
         (Some(only), None) => only.labels.clone(),
         _ => alert.clone(),
     }
 }
 
-/// The alerts that Alertmanager has now and that those matchers would silence.
-fn touched<'a>(alerts: &'a Alerts, matchers: &Labels) -> Vec<&'a Labels> {
-    let all = alerts.handling.value.iter().map(|h| &h.labels);
-    all.filter(|labels| matchers.selects(labels)).collect()
+/// The alerts that Alertmanager has now and that those matchers would silence: ours, and other environments'.
+fn touched<'a>(alerts: &'a Alerts, matchers: &Labels) -> [Vec<&'a Labels>; 2] {
+    [&alerts.handling.value, &alerts.others].map(|all| {
+        let all = all.iter().map(|h| &h.labels);
+        all.filter(|labels| matchers.selects(labels)).collect()
+    })
 }
 
 fn at_words(at: Option<Timestamp>) -> String {

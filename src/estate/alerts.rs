@@ -22,8 +22,10 @@ pub struct Alerts {
     pub is_settled: bool,
     /// What Prometheus says.
     pub rules: Feed<RulesSeen>,
-    /// What Alertmanager says.
+    /// What Alertmanager says of the alerts that concern the environment.
     pub handling: Feed<Vec<Handled>>,
+    /// What it says of all others: a silence of ours may touch them.
+    pub others: Vec<Handled>,
     /// The silences that are active or pending.
     pub silences: Vec<Silence>,
     /// The replicas of Alertmanager that did not answer while another did, in words.
@@ -164,7 +166,7 @@ pub enum AlertsSeen {
     Rules(RulesSeen),
     /// Prometheus did not answer, or not well.
     RulesFailed(Fault),
-    /// What Alertmanager does with them, and its silences.
+    /// What Alertmanager does with all alerts that it has, and its silences.
     Handling(Vec<Handled>, Vec<Silence>),
     /// The replicas of Alertmanager that are missing from that, in words; none when it is whole again.
     HandlingGaps(Vec<Safe>),
@@ -272,6 +274,7 @@ impl Alerts {
             scope,
             rules: Feed::default(),
             handling: Feed::default(),
+            others: Vec::new(),
             silences: Vec::new(),
             gaps: Vec::new(),
             targets: Feed::default(),
@@ -290,8 +293,11 @@ impl Alerts {
             }
             AlertsSeen::RulesFailed(fault) => self.rules.fail(fault),
             AlertsSeen::Handling(handled, silences) => {
-                take(&mut self.handling, handled, at);
-                self.silences = silences;
+                // One Alertmanager may serve several Prometheus, and one Prometheus several environments.
+                let is_ours = |it: &Handled| belongs(&it.labels, &self.scope.belongs);
+                let (ours, others) = handled.into_iter().partition(is_ours);
+                take(&mut self.handling, ours, at);
+                (self.others, self.silences) = (others, silences);
                 self.arrange();
             }
             AlertsSeen::HandlingGaps(gaps) => self.gaps = gaps,
@@ -352,6 +358,16 @@ impl Alerts {
     pub fn is_told(&self, labels: &Labels) -> bool {
         let knows = |handled: &Handled| labels.selects(&handled.labels);
         self.scope.alertmanager.is_none() || self.handling.value.iter().any(knows)
+    }
+
+    /// Whether Alertmanager's alert of the labels `there` is the one of `labels`, as far as they tell: it has all of
+    /// them, and there is no other alert of ours that has more of its labels.
+    pub fn is_it(&self, labels: &Labels, there: &Labels) -> bool {
+        let is_closer = |other: &Alert| {
+            other.labels != *labels && labels.selects(&other.labels) && other.labels.selects(there)
+        };
+        let mut ours = (self.rules.value.rules.iter()).flat_map(|rule| &rule.alerts);
+        labels.selects(there) && !ours.any(is_closer)
     }
 
     /// Whether all of Alertmanager tells what it does with the alerts: else nobody knows what is silenced.

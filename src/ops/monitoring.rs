@@ -15,7 +15,7 @@ use super::bastion::{Bastion, Planted};
 use crate::clients::alertmanager::{Alertmanager, Handling};
 use crate::clients::http::Target;
 use crate::clients::prometheus::Prometheus;
-use crate::estate::alerts::{AlertScope, Alerts, AlertsSeen, RulesSeen, belongs};
+use crate::estate::alerts::{AlertScope, Alerts, AlertsSeen, RulesSeen};
 use crate::estate::chart::Measured;
 use crate::estate::gates::{Query, Reading, about};
 use crate::estate::{Estate, Fault, Moment, Safe, Seen};
@@ -146,14 +146,10 @@ impl Monitoring {
             return Vec::new();
         }
         match self.answer(bastion, Question::Handling).await {
-            Ok(Answer::Handling(mut all)) => {
-                // One Alertmanager may serve several Prometheus.
-                (all.handled).retain(|it| belongs(&it.labels, &self.scope.belongs));
-                vec![
-                    AlertsSeen::Handling(all.handled, all.silences),
-                    AlertsSeen::HandlingGaps(all.gaps),
-                ]
-            }
+            Ok(Answer::Handling(all)) => vec![
+                AlertsSeen::Handling(all.handled, all.silences),
+                AlertsSeen::HandlingGaps(all.gaps),
+            ],
             Ok(_) => vec![AlertsSeen::HandlingFailed(misfit())],
             Err(fault) => vec![AlertsSeen::HandlingFailed(fault)],
         }

@@ -295,9 +295,7 @@ impl Asking {
                 .await;
             let pause = self.pause(&mut backoff, answer.as_ref().err());
             match answer {
-                Ok(mut all) => {
-                    // One Alertmanager may serve several Prometheus.
-                    (all.handled).retain(|it| belongs(&it.labels, &self.belongs));
+                Ok(all) => {
                     // Before the answer itself: who has that has all of it.
                     if gaps != all.gaps {
                         gaps.clone_from(&all.gaps);

@@ -34,11 +34,12 @@ impl Source {
     pub fn start(target: Target, watchdog: Option<&str>) -> Self {
         let (sender, out) = mpsc::channel(1);
         let shared = Shared::default();
-        let task = tokio::spawn(run_at(PACE, 7, target, shared, sender, boottime));
         let scope = AlertScope {
             watchdog: watchdog.map(Into::into),
+            belongs: target.belongs.clone(),
             ..AlertScope::default()
         };
+        let task = tokio::spawn(run_at(PACE, 7, target, shared, sender, boottime));
         Self {
             out,
             task,

@@ -18,7 +18,7 @@ pub fn facts(state: &State, proposal: &Proposal) -> Facts {
         Kind::Silence => {
             let facts = facts.with("the alert", in_words(&proposal.alert));
             let touched = touched(alerts, &matchers(alerts, &proposal.alert));
-            let touched: Vec<_> = touched.into_iter().map(in_words).collect();
+            let touched: Vec<_> = touched.concat().into_iter().map(in_words).collect();
             let touched = match touched.is_empty() {
                 true => "nothing".to_owned(),
                 false => touched.join(" and "),
@@ -101,13 +101,18 @@ fn new(sheet: &mut Sheet, state: &State, proposal: &Proposal, dialog: &Dialog, a
             .push(Line::Fact(name, format!("{key}={:?}", value.as_str())));
     }
     let touched = touched(alerts, &matchers);
-    sheet.lines.push(match touched.len() {
-        0 => Line::Look("touches", "no alert that Alertmanager has now".to_owned()),
-        1 => Line::Check("touches", Verdict::Ok, "one alert now: this one".to_owned()),
-        n => Line::Look(
+    let counted = counted(&touched);
+    sheet.lines.push(match (&touched[0][..], &touched[1][..]) {
+        ([], []) => Line::Look("touches", "no alert that Alertmanager has now".to_owned()),
+        ([one], []) if alerts.is_it(&proposal.alert, one) => {
+            Line::Check("touches", Verdict::Ok, format!("{counted}: this one"))
+        }
+        ([_], []) => Line::Look("touches", format!("{counted}, another than this one")),
+        (_, []) => Line::Look(
             "touches",
-            format!("{n} alerts now, all of them with these labels"),
+            format!("{counted}, all of them with these labels"),
         ),
+        (_, _) => Line::Look("touches", counted),
     });
     let until = at_words(Some(until));
     let lasts = dialog.value("for");
@@ -133,12 +138,9 @@ fn changed(
         sheet.lines.push(Line::Fact(name, matcher.to_string()));
     }
     let quiet = kept_quiet(alerts, silence);
-    let said = match quiet.len() {
-        1 => "one alert now".to_owned(),
-        n => format!("{n} alerts now"),
-    };
-    sheet.lines.push(match quiet.len() {
-        0 | 1 => Line::Fact("keeps quiet", said),
+    let said = counted(&quiet);
+    sheet.lines.push(match (quiet[0].len(), quiet[1].len()) {
+        (0 | 1, 0) => Line::Fact("keeps quiet", said),
         _ => Line::Look("keeps quiet", said),
     });
     let set = format!("by {}: {}", silence.author, silence.comment);
@@ -164,9 +166,19 @@ fn changed(
     }
 }
 
-/// The alerts that a silence keeps quiet now.
-fn kept_quiet<'a>(alerts: &'a Alerts, silence: &Silence) -> Vec<&'a Labels> {
-    let all = alerts.handling.value.iter();
-    let by_it = all.filter(|h| h.silenced_by.contains(&silence.id));
-    by_it.map(|h| &h.labels).collect()
+/// The alerts that a silence keeps quiet now: ours, and other environments'.
+fn kept_quiet<'a>(alerts: &'a Alerts, silence: &Silence) -> [Vec<&'a Labels>; 2] {
+    [&alerts.handling.value, &alerts.others].map(|all| {
+        let by_it = all.iter().filter(|h| h.silenced_by.contains(&silence.id));
+        by_it.map(|h| &h.labels).collect()
+    })
+}
+
+fn counted([ours, others]: &[Vec<&Labels>; 2]) -> String {
+    match (ours.len() + others.len(), others.len()) {
+        (1, 0) => "one alert now".to_owned(),
+        (1, _) => "one alert now, of another environment".to_owned(),
+        (all, 0) => format!("{all} alerts now"),
+        (all, others) => format!("{all} alerts now, {others} of other environments"),
+    }
 }
