@@ -453,6 +453,19 @@ fn what_may_not_be_seen_is_named_and_is_neither_zero_nor_an_alarm() {
         }
         assert!(!screen.contains("no ready endpoint"), "{screen}");
     }
+    assert!(text(&mut state, (120, 30)).contains("↺ ?"), "restarts");
+    // In one line alike, also before anything but the Services was seen.
+    let mut early = empty(Look::default(), false);
+    let is_service = |s: &Seen| matches!(s, Seen::Services(_) | Seen::Opened(Kind::Services));
+    observe(
+        &mut early,
+        production().into_iter().filter(is_service).collect(),
+    );
+    for (state, ready) in [(&mut state, "LIVE ?/5"), (&mut early, "LIVE ?/?")] {
+        let screen = text(state, (60, 15));
+        assert!(screen.contains(ready), "{ready} in\n{screen}");
+        assert!(!screen.contains("0/"), "{screen}");
+    }
     let verdict = state.estate().verdict(now());
     assert!(matches!(verdict, Verdict::Unknown(_)), "{verdict:?}");
 }

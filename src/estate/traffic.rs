@@ -115,6 +115,11 @@ impl Estate {
             .collect()
     }
 
+    /// Whether endpoints can be counted by colour, which their pods tell.
+    pub fn knows_endpoints(&self) -> bool {
+        self.is_listed(Kind::EndpointSlices) && self.is_listed(Kind::Pods)
+    }
+
     fn service_view<'a>(&'a self, name: &'a Safe, switch: &TrafficSwitch) -> ServiceView<'a> {
         let service = self.services.value.get(name);
         let mut view = ServiceView {

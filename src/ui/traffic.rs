@@ -214,7 +214,7 @@ fn mismatch(view: &ServiceView<'_>, estate: &Estate) -> Option<String> {
     let other = 1 - live;
     let name = |colour| words::colour_word(estate, colour);
     match () {
-        () if !knows_endpoints(estate) => None,
+        () if !estate.knows_endpoints() => None,
         () if view.ready[live] == 0 => Some(format!("no ready endpoint of {}", name(live))),
         () if view.ready[other] > 0 => Some(format!(
             "{} of {} still serve",
@@ -270,7 +270,8 @@ fn colour_line(
         text.push("in place   ", Role::Plain);
     }
     text.push("ready ", Role::Dim);
-    text.push(column(&ready(estate, &view), 5, theme), ready_role(&view));
+    let counted = column(&ready(estate, &view), 5, theme);
+    text.push(counted, ready_role(estate, &view));
     if let Some(colour) = colour {
         text.push("  endpoints ", Role::Dim);
         text.push(
@@ -281,7 +282,7 @@ fn colour_line(
     if room >= 98 {
         text.push(format!("{} ", theme.mark(Mark::Restarts)), Role::Dim);
         text.push(
-            column(&view.restarts.to_string(), 4, theme),
+            column(&known(estate, Kind::Pods, view.restarts), 4, theme),
             if view.restarts > 0 {
                 Role::Warn
             } else {
@@ -367,7 +368,8 @@ fn way(
         true => drains(state, estate) + &kept(state, estate),
         false => kept(state, estate),
     };
-    let (ready, desired) = (view.ready, view.desired);
+    let warm = ready(estate, view);
+    let is_cold = view.ready == 0 && estate.is_listed(Kind::Pods);
     let kind = match is_back {
         true => OperationKind::Rollback,
         false => OperationKind::Cutover,
@@ -375,9 +377,9 @@ fn way(
     // May it? One answer, the dialog's too.
     let barred = barred_hint(state, kind);
     let short = |it: &Barred| (fit(&it.brief, BRIEF, theme), it.word.to_string());
-    let is_whole = desired > 0 && ready >= desired;
-    let (key, forms) = match (is_back, barred.as_ref().map(short), ready) {
-        (true, Some(_), 0) => (
+    let is_whole = view.desired > 0 && view.ready >= view.desired;
+    let (key, forms) = match (is_back, barred.as_ref().map(short)) {
+        (true, Some(_)) if is_cold => (
             "R",
             [
                 "cannot roll back: it is cold, no pod is ready".to_owned(),
@@ -385,7 +387,7 @@ fn way(
                 "cold".to_owned(),
             ],
         ),
-        (true, Some((why, word)), _) => (
+        (true, Some((why, word))) => (
             "R",
             [
                 format!("cannot roll back: {why}{kept}"),
@@ -393,23 +395,23 @@ fn way(
                 word,
             ],
         ),
-        (true, None, _) if is_whole => (
+        (true, None) if is_whole => (
             "R",
             [
-                format!("rolls back to it: warm {ready}/{desired}{kept}"),
-                format!("rolls back to it: warm {ready}/{desired}"),
+                format!("rolls back to it: warm {warm}{kept}"),
+                format!("rolls back to it: warm {warm}"),
                 "rolls back".to_owned(),
             ],
         ),
-        (true, None, _) => (
+        (true, None) => (
             "R",
             [
-                format!("rolls back to it: only {ready}/{desired} warm{kept}"),
-                format!("rolls back to it: only {ready}/{desired} warm"),
-                format!("back: {ready}/{desired}"),
+                format!("rolls back to it: only {warm} warm{kept}"),
+                format!("rolls back to it: only {warm} warm"),
+                format!("back: {warm}"),
             ],
         ),
-        (false, None, _) => (
+        (false, None) => (
             "C",
             [
                 format!("cuts over to it{kept}"),
@@ -417,7 +419,7 @@ fn way(
                 "cuts over".to_owned(),
             ],
         ),
-        (false, Some((why, word)), _) => (
+        (false, Some((why, word))) => (
             "C",
             [
                 format!("cut over: {why}{kept}"),
@@ -470,35 +472,34 @@ fn drains(state: &State, estate: &Estate) -> String {
     }
 }
 
-/// Whether endpoints can be counted by colour, which their pods tell.
-fn knows_endpoints(estate: &Estate) -> bool {
-    estate.is_listed(Kind::EndpointSlices) && estate.is_listed(Kind::Pods)
-}
-
 /// Ready endpoints of a colour, a number a Service: `3+2`.
 fn endpoints(estate: &Estate, views: &[ServiceView<'_>], colour: usize) -> String {
-    if !knows_endpoints(estate) {
+    if !estate.knows_endpoints() {
         return "?".to_owned();
     }
     let counts: Vec<_> = views.iter().map(|v| v.ready[colour].to_string()).collect();
     counts.join("+")
 }
 
-/// `5/5`; a question mark for what was not listed yet, since missing is not zero.
-fn ready(estate: &Estate, view: &ColourView) -> String {
-    let known = |kind, count: u32| match estate.is_listed(kind) {
+/// A count, or a question mark where its kind was not listed yet: missing is not zero.
+fn known(estate: &Estate, kind: Kind, count: impl ToString) -> String {
+    match estate.is_listed(kind) {
         true => count.to_string(),
         false => "?".to_owned(),
-    };
-    let ready = known(Kind::Pods, view.ready);
-    let desired = known(Kind::Deployments, view.desired);
+    }
+}
+
+/// `5/5`, `?/5`
+fn ready(estate: &Estate, view: &ColourView) -> String {
+    let ready = known(estate, Kind::Pods, view.ready);
+    let desired = known(estate, Kind::Deployments, view.desired);
     format!("{ready}/{desired}")
 }
 
-fn ready_role(view: &ColourView) -> Role {
-    match (view.ready, view.desired) {
-        (ready, desired) if ready < desired => Role::Bad,
-        _ => Role::Plain,
+fn ready_role(estate: &Estate, view: &ColourView) -> Role {
+    match estate.is_listed(Kind::Pods) && view.ready < view.desired {
+        true => Role::Bad,
+        false => Role::Plain,
     }
 }
 
@@ -569,10 +570,7 @@ fn small(estate: &Estate, theme: &Theme) -> Text {
         };
         text.push(words::colour_word(estate, colour), colour_role(colour));
         text.push(format!(" {} {said} ", theme.mark(mark)), Role::Plain);
-        text.push(
-            format!("{}/{}", view.ready, view.desired),
-            ready_role(&view),
-        );
+        text.push(ready(estate, &view), ready_role(estate, &view));
         let tags: Vec<_> = Estate::tags(&view).into_keys().collect();
         let tag = match tags.as_slice() {
             [tag] => fit(tag, 8, theme),

@@ -260,6 +260,40 @@ fn an_estate_that_is_away_is_unknown_and_says_why() {
     let all: Value = serde_json::from_str(&said(&json)).unwrap();
     assert_eq!(all["verdict"], "UNKNOWN");
     assert_eq!(all["environments"][2]["live"], Value::Null);
+    for path in ["/colours/0/desired", "/rollouts", "/operations", "/alerts"] {
+        assert_field(&all["environments"][2], path, Value::is_null);
+    }
+}
+
+#[test]
+fn what_may_not_be_seen_is_null_and_a_question_mark_and_never_zero() {
+    let estate = Served::start(&[]);
+    let unseen = r#"{"do": "status", "code": 403, "resource": "pods", "times": 1000, "for": "5m"}"#;
+    estate.act(unseen);
+    let out = observe(&estate, &["production"]);
+    let text = said(&out);
+    assert_eq!(out.status.code(), Some(3), "{text}");
+    for part in ["endpoints BLUE ? GREEN ?", "BLUE: not seen"] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    let json = said(&observe(&estate, &["production", "--json"]));
+    let all: Value = serde_json::from_str(&json).unwrap();
+    let production = &all["environments"][0];
+    for path in [
+        "/pods/total",
+        "/pods/not_ready",
+        "/colours/0/ready",
+        "/colours/0/restarts",
+        "/colours/0/images",
+        "/services/0/endpoints/0/ready",
+        "/services/0/endpoints/0/serving",
+        "/services/0/endpoints_of_no_colour",
+    ] {
+        assert_field(production, path, Value::is_null);
+    }
+    assert_field(production, "/colours/0/desired", Value::is_u64);
+    assert_field(production, "/rollouts", Value::is_array);
+    assert_eq!(production["live"], "blue", "the Services tell that");
 }
 
 #[test]

@@ -55,15 +55,27 @@ fn environment(estate: &Estate, runs: Option<&Repository>, now: Now) -> Value {
         "live": estate.live_colour().map(|c| colour_name(estate, Some(c))),
         "services": services(estate),
         "colours": colours.iter().map(|c| colour(estate, *c)).collect::<Vec<_>>(),
-        "pods": { "total": estate.pods.value.len(), "not_ready": not_ready(estate) },
+        "pods": {
+            "total": seen(estate, Kind::Pods, estate.pods.value.len()),
+            "not_ready": seen(estate, Kind::Pods, not_ready(estate)),
+        },
         "alerts": alerts(estate),
         "timeline": story(&timeline(estate, runs, Operations::of(estate).happenings(estate))),
-        "rollouts": colours.iter().flat_map(|c| rollouts(estate, *c)).collect::<Vec<_>>(),
+        "rollouts": seen(
+            estate,
+            Kind::Deployments,
+            colours.iter().flat_map(|c| rollouts(estate, *c)).collect::<Vec<_>>(),
+        ),
         "policy": policy(estate, now),
         "approvals": approvals::json(estate, now),
-        "operations": operations(estate, now),
+        "operations": seen(estate, Kind::Records, operations(estate, now)),
         "checks": look::checks(estate, now).iter().map(Check::to_json).collect::<Vec<_>>(),
     })
+}
+
+/// Null for what comes of a kind that was not seen: missing is not zero.
+fn seen<T>(estate: &Estate, kind: Kind, value: T) -> Option<T> {
+    estate.is_listed(kind).then_some(value)
 }
 
 fn feed(estate: &Estate, kind: Kind, now: Now) -> Value {
@@ -92,11 +104,12 @@ fn services(estate: &Estate) -> Vec<Value> {
             Live::Colour(colour) => colour_name(estate, Some(colour)),
             _ => None,
         };
+        let counted = |count: u32| estate.knows_endpoints().then_some(count);
         let endpoints = (0..2).map(|c| {
             json!({
                 "colour": colour_name(estate, Some(c)),
-                "ready": view.ready[c],
-                "serving": view.serving[c],
+                "ready": counted(view.ready[c]),
+                "serving": counted(view.serving[c]),
             })
         });
         json!({
@@ -105,7 +118,7 @@ fn services(estate: &Estate) -> Vec<Value> {
             "selector": pairs,
             "live": live,
             "endpoints": endpoints.collect::<Vec<_>>(),
-            "endpoints_of_no_colour": view.foreign,
+            "endpoints_of_no_colour": counted(view.foreign),
             "changed": view.changed.map(|m| json!({"by": m.name, "at": view.changed_at()})),
         })
     });
@@ -128,10 +141,10 @@ fn colour(estate: &Estate, colour: Option<usize>) -> Value {
     json!({
         "colour": colour_name(estate, colour),
         "is_live": colour.is_none() || estate.live_colour() == colour,
-        "ready": view.ready,
-        "desired": view.desired,
-        "restarts": view.restarts,
-        "images": images.collect::<Vec<_>>(),
+        "ready": seen(estate, Kind::Pods, view.ready),
+        "desired": seen(estate, Kind::Deployments, view.desired),
+        "restarts": seen(estate, Kind::Pods, view.restarts),
+        "images": seen(estate, Kind::Pods, images.collect::<Vec<_>>()),
         "since": view.since,
     })
 }
@@ -179,7 +192,7 @@ fn repository(repository: &Repository, now: Now) -> Value {
         "age_ms": repository.runs.age(now.at),
         "fault": repository.runs.fault,
         "budget": repository.budget,
-        "runs": runs.map(|r| run(repository, r)).collect::<Vec<_>>(),
+        "runs": (repository.runs.listed).then(|| runs.map(|r| run(repository, r)).collect::<Vec<_>>()),
     })
 }
 
@@ -218,9 +231,9 @@ fn run(repository: &Repository, run: &Run) -> Value {
     })
 }
 
-/// Null where no Prometheus is configured.
+/// Null where no Prometheus is configured, or none told its rules.
 fn alerts(estate: &Estate) -> Value {
-    let Some(alerts) = &estate.alerts else {
+    let Some(alerts) = estate.alerts.as_ref().filter(|it| it.rules.listed) else {
         return Value::Null;
     };
     let rows = alerts.views().into_iter().map(|view| {

@@ -317,8 +317,12 @@ fn service(estate: &Estate, view: &ServiceView<'_>, now: Now) -> String {
         Live::Absent => "there is no such Service".to_owned(),
         Live::Unknown => "not seen".to_owned(),
     };
+    let ready = |c: usize| match estate.knows_endpoints() {
+        true => view.ready[c].to_string(),
+        false => "?".to_owned(),
+    };
     let endpoints: Vec<_> = (0..2)
-        .map(|c| format!("{} {}", switch.colours[c].to_uppercase(), view.ready[c]))
+        .map(|c| format!("{} {}", switch.colours[c].to_uppercase(), ready(c)))
         .collect();
     let changed = view.changed.map(|m| {
         format!(
