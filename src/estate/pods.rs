@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Serialize;
 
-use super::{Image, Pod, Safe, Scope, Table, Turnover};
+use super::{Image, Pod, Safe, Scope, Table, Turnover, WorkloadScope};
 
 /// Which part of the application a pod is, and in which colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -77,9 +77,10 @@ impl Entry {
 
 /// Which part of the application `pod` is.
 fn group_of(pod: &Pod, scope: &Scope) -> Group {
-    let traffic = scope.traffic.as_ref();
+    let (traffic, deployment) = (scope.traffic.as_ref(), pod.deployment());
+    let takes = |w: &WorkloadScope| w.takes(&pod.labels, deployment);
     Group {
-        workload: (scope.workloads.iter()).position(|w| w.labels.selects(&pod.labels)),
+        workload: scope.workloads.iter().position(takes),
         colour: traffic.and_then(|t| t.colour_of(&pod.labels)),
     }
 }
@@ -180,9 +181,7 @@ impl PodIndex {
 #[allow(clippy::unwrap_used, reason = "tests")]
 pub(crate) mod tests {
     use super::*;
-    use crate::estate::{
-        Container, ContainerState, Delta, Labels, Tier, TrafficSwitch, WorkloadScope,
-    };
+    use crate::estate::{Container, ContainerState, Delta, Labels, Tier, TrafficSwitch};
     use proptest::prelude::*;
 
     pub(crate) fn labels(pairs: &[(&str, &str)]) -> Labels {
@@ -292,6 +291,34 @@ pub(crate) mod tests {
         let order: Vec<_> = index.ordered().map(Safe::as_str).collect();
         assert_eq!(order, ["z", "a"]);
         assert_eq!(index.trouble(), 1);
+    }
+
+    #[test]
+    fn i_8_workloads_of_the_same_labels_have_the_pods_of_the_deployments_that_they_name() {
+        let mut scope = scope();
+        for (workload, name) in scope.workloads.iter_mut().zip(["web", "web-api"]) {
+            workload.labels = labels(&[("team", "a")]);
+            workload.deployments = vec![name.into()];
+        }
+        let of = |owner: Option<&str>, hash: Option<&str>| {
+            let mut pod = pod("x", "any", "blue", true);
+            pod.labels = labels(&[("team", "a"), ("version", "blue")]);
+            pod.owner = owner.map(Into::into);
+            if let Some(hash) = hash {
+                pod.labels = pod.labels.with(&"pod-template-hash".into(), &hash.into());
+            }
+            let is_had: Vec<_> = scope.workloads.iter().map(|w| w.has(&pod)).collect();
+            (group_of(&pod, &scope).workload, is_had)
+        };
+        let (first, second) = (vec![true, false], vec![false, true]);
+        assert_eq!(of(Some("web-6f"), Some("6f")), (Some(0), first));
+        assert_eq!(of(Some("web-api-7a"), Some("7a")), (Some(1), second));
+        let neither = (None, vec![false, false]);
+        assert_eq!(of(Some("worker-9c"), Some("9c")), neither);
+        // Of which Deployment it is nobody knows: its labels are all that there is.
+        let either = (Some(0), vec![true, true]);
+        assert_eq!(of(None, None), either);
+        assert_eq!(of(Some("web-6f"), None), either);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Labels, Safe};
+use super::{Labels, Pod, Safe};
 
 /// How much friction an environment deserves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -146,6 +146,24 @@ pub struct WorkloadScope {
     pub labels: Labels,
     /// Deployments by name, where labels do not tell.
     pub deployments: Vec<Safe>,
+}
+
+impl WorkloadScope {
+    /// Whether it takes in what carries `labels` and is of that Deployment, as far as that is known: by name where
+    /// Deployments are named, else by labels.
+    pub fn takes(&self, labels: &Labels, deployment: Option<&str>) -> bool {
+        match deployment {
+            Some(name) if !self.deployments.is_empty() => {
+                self.deployments.iter().any(|known| known.as_str() == name)
+            }
+            _ => self.labels.selects(labels),
+        }
+    }
+
+    /// Whether `pod` is one of its pods.
+    pub fn has(&self, pod: &Pod) -> bool {
+        self.takes(&pod.labels, pod.deployment())
+    }
 }
 
 /// The Services whose selectors decide which colour is live.

@@ -210,10 +210,8 @@ impl Estate {
     /// Which part of the application a Deployment is: by name where configured, else by its pods' labels.
     pub fn deployment_group(&self, deployment: &Deployment) -> Group {
         let labels = &deployment.template_labels;
-        let workload = (self.scope.workloads.iter()).position(|w| match w.deployments.is_empty() {
-            true => w.labels.selects(labels),
-            false => w.deployments.contains(&deployment.name),
-        });
+        let mut workloads = self.scope.workloads.iter();
+        let workload = workloads.position(|w| w.takes(labels, Some(&deployment.name)));
         let traffic = self.scope.traffic.as_ref();
         Group {
             workload,

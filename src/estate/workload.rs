@@ -295,6 +295,12 @@ impl Pod {
         self.labels.get("pod-template-hash")
     }
 
+    /// The Deployment that it is of, where it is of one: a ReplicaSet's name is the Deployment's with the revision behind it.
+    pub fn deployment(&self) -> Option<&str> {
+        let (owner, hash) = (self.owner.as_ref()?, self.template_hash()?);
+        owner.strip_suffix(hash.as_str())?.strip_suffix('-')
+    }
+
     /// The container that the pod is there for: the one that its annotation names, as for `kubectl logs`; else
     /// the first that no mesh is known to inject; else the first. Init containers never are.
     ///

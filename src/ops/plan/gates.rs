@@ -733,7 +733,7 @@ pub(super) fn images(estate: &Estate, to: usize) -> Vec<ImageChange> {
     let words = |workload: &crate::estate::WorkloadScope, colour: usize| {
         let is_of = |pod: &&Pod| {
             let there = switch.and_then(|switch| switch.colour_of(&pod.labels));
-            let is_there = workload.labels.selects(&pod.labels) && there == Some(colour);
+            let is_there = workload.has(pod) && there == Some(colour);
             is_there && pod.deleting.is_none() && !pod.is_dead()
         };
         let pods = estate.pods.value.iter().filter(is_of);

@@ -157,7 +157,7 @@ pub(in crate::ops) fn pods<'a>(
             .traffic
             .as_ref()
             .and_then(|t| t.colour_of(&pod.labels));
-        let is_workload = place.is_some_and(|p| scope.workloads[p].labels.selects(&pod.labels));
+        let is_workload = place.is_some_and(|p| scope.workloads[p].has(pod));
         is_workload && colour == to && pod.ready && pod.deleting.is_none()
     };
     estate.pods.value.iter().filter(is_of).collect()

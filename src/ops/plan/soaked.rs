@@ -96,10 +96,7 @@ fn pods(estate: &Estate, place: usize) -> impl Iterator<Item = &Pod> {
     let is_of = move |pod: &&Pod| {
         let switch = scope.traffic.as_ref();
         let colour = switch.and_then(|switch| switch.colour_of(&pod.labels));
-        let is_ours = scope
-            .workloads
-            .iter()
-            .any(|it| it.labels.selects(&pod.labels));
+        let is_ours = scope.workloads.iter().any(|it| it.has(pod));
         colour == Some(place) && is_ours && pod.deleting.is_none()
     };
     estate.pods.value.iter().filter(is_of)

@@ -424,10 +424,8 @@ pub(super) fn installs(estate: &Estate, target: Target<'_>) -> Vec<(usize, Safe)
     let place = |it: &Rendered| {
         let is_here = (it.namespace.as_ref()).is_none_or(|n| *n == scope.namespace);
         let colour = (scope.traffic.as_ref()).and_then(|t| t.colour_of(&it.labels));
-        let place = (scope.workloads.iter()).position(|w| match w.deployments.is_empty() {
-            true => w.labels.selects(&it.labels),
-            false => w.deployments.contains(&it.name),
-        });
+        let mut workloads = scope.workloads.iter();
+        let place = workloads.position(|w| w.takes(&it.labels, Some(&it.name)));
         place.filter(|_| {
             it.kind == RenderedKind::Deployment
                 && is_here
