@@ -107,21 +107,27 @@ impl Image {
         Self { name, digest: None }
     }
 
-    /// The tag, or the digest's head where the spec names a digest, or `latest`.
+    /// The tag, or the digest's head where the spec names nothing but a digest, or `latest`.
     pub fn tag(&self) -> &str {
-        let last = self.name.rsplit('/').next().unwrap_or_default();
-        match last.split_once('@') {
-            Some((_, digest)) => short_digest(digest),
-            None => last.split_once(':').map_or("latest", |(_, tag)| tag),
+        match self.parts() {
+            (Some(tag), _) => tag,
+            (None, Some(digest)) => digest,
+            (None, None) => "latest",
         }
+    }
+
+    /// The tag and the digest's head that the spec names: `v42@sha256:…` names both.
+    pub fn parts(&self) -> (Option<&str>, Option<&str>) {
+        let (_, tag, digest) = image_parts(&self.name);
+        (tag, digest.map(short_digest))
     }
 
     /// The commit's hash that the tag is; none where it is something else, or a digest.
     pub fn commit(&self) -> Option<&str> {
-        let tag = self.tag();
+        let tag = self.parts().0?;
         let hash = tag.strip_prefix(PREFIX).unwrap_or(tag);
         let is_hash = hash.len() >= HASH && hash.bytes().all(|b| b.is_ascii_hexdigit());
-        (is_hash && !self.name.contains('@')).then_some(hash)
+        is_hash.then_some(hash)
     }
 
     /// The tag as people say it: a commit's hash by its first 7 digits, anything else whole.
@@ -134,6 +140,18 @@ impl Image {
     /// The first 12 digits of the digest that runs.
     pub fn short_digest(&self) -> Option<&str> {
         self.digest.as_ref().map(|d| short_digest(d))
+    }
+}
+
+/// An image's repository, tag and digest. A colon before the last slash is a port's.
+pub fn image_parts(image: &str) -> (&str, Option<&str>, Option<&str>) {
+    let (rest, digest) = match image.split_once('@') {
+        Some((rest, digest)) => (rest, Some(digest)),
+        None => (image, None),
+    };
+    match rest.rsplit_once(':') {
+        Some((repository, tag)) if !tag.contains('/') => (repository, Some(tag), digest),
+        _ => (rest, None, digest),
     }
 }
 
@@ -587,6 +605,27 @@ impl Keyed for Event {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::super::pods::tests::pod;
+
+    #[test]
+    fn an_image_by_tag_and_digest_has_both() {
+        let image = |name: &str| super::Image::named(name.into());
+        let digest = format!("@sha256:0123456789abcdef{}", "0".repeat(48));
+        let (both, bare) = (
+            format!("r:5000/a/b:4f2a91c{digest}"),
+            format!("r:5000/a/b{digest}"),
+        );
+        assert_eq!(image(&both).tag(), "4f2a91c");
+        assert_eq!(image(&both).commit(), Some("4f2a91c"));
+        assert_eq!(image(&both).parts().1, Some("0123456789ab"));
+        assert_eq!(image(&bare).tag(), "0123456789ab");
+        assert_eq!(image(&bare).commit(), None, "a digest is no commit");
+        let plain = image("r:5000/a/b:sha-4f2a91c");
+        assert_eq!(
+            (plain.tag(), plain.commit()),
+            ("sha-4f2a91c", Some("4f2a91c"))
+        );
+        assert_eq!(image("r:5000/a/b").tag(), "latest");
+    }
 
     #[test]
     fn a_proxy_that_a_mesh_injects_is_not_what_a_pod_is_there_for() {

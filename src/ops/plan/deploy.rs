@@ -24,7 +24,6 @@ use gates::{dispatches, missing, noted, runs, scaled};
 pub(super) use gates::{owned, unfit, unselected};
 pub(super) use helm::is_of_helm;
 pub use images::SAME;
-pub(super) use images::image_parts;
 pub(super) use images::part;
 use images::{Wanted, resolved};
 
@@ -311,10 +310,13 @@ pub(super) fn tags(update: &Update, is_after: bool) -> String {
     words.join(", ")
 }
 
-/// The tag of an image as people say it.
+/// The tag of an image as people say it, and the digest where it names both: that is what is pulled.
 fn short(reference: &Safe) -> String {
     let image = Image::named(reference.clone());
-    image.short_tag().to_owned()
+    match image.parts() {
+        (Some(_), Some(digest)) => format!("{}@{digest}", image.short_tag()),
+        _ => image.short_tag().to_owned(),
+    }
 }
 
 /// What each Deployment had and gets, by tag.

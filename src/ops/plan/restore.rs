@@ -7,12 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::deploy::helm as release;
-use super::deploy::{Draft, Target, changes, gets, image_parts, owned, parts};
+use super::deploy::{Draft, Target, changes, gets, owned, parts};
 use super::helm::Helm;
 use super::rollback::seized;
 use super::{ContainerImage, Finding, Gate, How, Plan, Refusal, Request, Update};
 use crate::estate::helm::AskedHelm;
-use crate::estate::{Deployment, Estate, Image, Now, ReplicaSet, Safe};
+use crate::estate::{Deployment, Estate, Image, Now, ReplicaSet, Safe, image_parts};
 use crate::ops::OperationKind;
 use crate::ops::marks::{self, Deployed};
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::estate::{Deployment, Estate, Safe, Scope};
+use crate::estate::{Deployment, Estate, Safe, Scope, image_parts};
 use crate::ops::plan::{ContainerImage, Refusal, Update};
 
 /// The most of a reference.
@@ -229,18 +229,6 @@ pub(super) fn resolved(image: &str, reference: &Safe) -> Safe {
     }
     let (repository, ..) = image_parts(image);
     format!("{repository}{reference}").into()
-}
-
-/// An image's repository, tag and digest. A colon before the last slash is a port's.
-pub(in crate::ops::plan) fn image_parts(image: &str) -> (&str, Option<&str>, Option<&str>) {
-    let (rest, digest) = match image.split_once('@') {
-        Some((rest, digest)) => (rest, Some(digest)),
-        None => (image, None),
-    };
-    match rest.rsplit_once(':') {
-        Some((repository, tag)) if !tag.contains('/') => (repository, Some(tag), digest),
-        _ => (rest, None, digest),
-    }
 }
 
 #[cfg(test)]

@@ -131,6 +131,21 @@ fn row_72_a_tag_that_is_no_commit_is_unknown_and_may_be_overridden_with_a_reason
 }
 
 #[test]
+fn row_72_a_tag_that_is_a_commit_is_found_where_a_digest_stands_behind_it() {
+    let mut parts = parts();
+    for pod in &mut parts.pods {
+        let digest = "0".repeat(64);
+        pod.containers[0].image.name = format!("registry/shop:4f2a91c@sha256:{digest}").into();
+    }
+    let mut estate = parts.estate();
+    estate.scope.needs_ci = true;
+    estate.user = Some("dave".into());
+    estate.ci = Some(Ok(Arc::new(vec![ended(12, Conclusion::Success)])));
+    let (finding, said) = gate_of(&estate, "ci").unwrap();
+    assert_eq!(finding, Finding::Ok, "{said}");
+}
+
+#[test]
 fn a_credential_that_ends_before_the_soak_does_is_no_guard() {
     let lasting = |minutes: i64, is_renewed| {
         let mut estate = parts().estate();
