@@ -124,16 +124,7 @@ impl WireRun {
     /// A run without an id, which its page names too, cannot be asked for or told from another.
     fn into_run(self) -> Option<Run> {
         let page = self.html_url.as_ref();
-        let of_page = || {
-            page?
-                .rsplit_once("/runs/")?
-                .1
-                .split('/')
-                .next()?
-                .parse()
-                .ok()
-        };
-        let id = self.id.or_else(of_page)?;
+        let id = self.id.or_else(|| of_page(page, "/runs/"))?;
         let of_commit = || {
             let message = self.head_commit?.message?;
             message.lines().next().map(Safe::from)
@@ -156,6 +147,13 @@ impl WireRun {
             url: self.html_url.unwrap_or_else(empty),
         })
     }
+}
+
+/// The id that the address of a page names behind `word`.
+fn of_page(page: Option<&Safe>, word: &str) -> Option<u64> {
+    let (_, id) = page?.rsplit_once(word)?;
+    let digits = id.split(['/', '?', '#']).next()?;
+    digits.parse().ok()
 }
 
 /// The runs of a page, newest first; the numbers of one workflow only grow.
@@ -217,7 +215,10 @@ struct Part {
 }
 
 impl WireJob {
+    /// As with a run: one without an id that its page does not name either cannot be asked for.
     fn into_job(self) -> Option<Job> {
+        let page = self.html_url.as_ref();
+        let id = self.id.or_else(|| of_page(page, "/job/"))?;
         let steps = self.steps.unwrap_or_default();
         let steps = (1..).zip(steps).filter_map(|(place, step)| {
             let step: Part = serde_json::from_value(step).ok()?;
@@ -230,7 +231,7 @@ impl WireJob {
             })
         });
         Some(Job {
-            id: self.id?,
+            id,
             name: self.part.name.unwrap_or_else(empty),
             progress: progress(self.part.status, self.part.conclusion),
             started: self.part.started_at,
@@ -515,6 +516,17 @@ mod tests {
             assert_eq!(of("completed", Some(word)), Progress::Done(meant));
         }
         assert_ne!(of("completed", None), Progress::Done(Conclusion::Success));
+    }
+
+    #[test]
+    fn a_job_without_an_id_has_that_of_its_page() {
+        let page = br#"{"total_count": 3, "jobs": [
+            {"id": 5, "name": "a"},
+            {"id": null, "name": "b", "html_url": "https://github.example/a/b/actions/runs/77/job/88?pr=1"},
+            {"id": null, "name": "c", "html_url": "https://github.example/a/b/actions/runs/77"}]}"#;
+        let (jobs, _) = jobs(page).unwrap();
+        let told: Vec<_> = jobs.iter().map(|job| (job.id, job.name.as_str())).collect();
+        assert_eq!(told, [(5, "a"), (88, "b")]);
     }
 
     #[test]
