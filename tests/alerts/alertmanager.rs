@@ -76,6 +76,44 @@ async fn alerts_come_with_who_keeps_them_quiet_and_silences_that_are_not_over() 
 }
 
 #[tokio::test]
+async fn k14_hostile_text_in_every_field_of_alerts_and_silences_comes_out_clean_and_short() {
+    let poison = format!("\u{1b}]0;evil\u{7}\u{202e}\u{9b}31m{}", "w".repeat(1 << 20));
+    let server = Server::start(move |asked| {
+        let bad = &poison;
+        let labels = [("alertname", bad), (bad.as_str(), bad)];
+        let labels: std::collections::BTreeMap<&str, &String> = labels.into_iter().collect();
+        match asked.path.as_str() {
+            "/api/v2/alerts" => said(
+                json!([{"labels": labels, "annotations": {"summary": bad}, "fingerprint": bad,
+                "receivers": [{"name": bad}],
+                "status": {"state": bad, "silencedBy": [bad], "inhibitedBy": [bad]}}]),
+            ),
+            "/api/v2/silences" => said(
+                json!([{"id": bad, "status": {"state": bad}, "comment": bad, "createdBy": bad,
+                "matchers": [{"name": bad, "value": bad, "isRegex": true, "isEqual": false}]}]),
+            ),
+            _ => said(json!({"versionInfo": {"version": bad}})),
+        }
+    })
+    .await;
+    let alertmanager = Alertmanager::new(&at(&server));
+    let all = alertmanager.handling(None, LIMIT).await.unwrap();
+    let versions = alertmanager.versions(None, LIMIT).await;
+    let version = versions[0].1.clone().unwrap();
+    for shown in [
+        serde_json::to_string(&all.handled).unwrap(),
+        serde_json::to_string(&all.silences).unwrap(),
+        serde_json::to_string(&version).unwrap(),
+    ] {
+        assert!(shown.contains("<U+202E>"), "hidden characters are shown");
+        assert!(
+            !shown.contains('\u{1b}') && !shown.contains("\\u001b") && !shown.contains("\\u009b")
+        );
+        assert!(shown.len() < 10 * 4096, "{} bytes", shown.len());
+    }
+}
+
+#[tokio::test]
 async fn m02_one_alertmanager_of_two_that_is_down_is_a_gap_and_no_fault() {
     let server = Server::start(|asked| match asked.path.as_str() {
         "/api/v2/alerts" => said(json!([handled("X", &["s1"], &[])])),

@@ -7,46 +7,104 @@ use super::cockpit::{Telling, connect};
 use super::kinds::pod;
 use super::server::{Answer, Server, calm, event, list};
 
-/// The object with every text replaced, but those that other requests are made of.
-fn poisoned(value: &Value, poison: &str) -> Value {
+/// The object with every text replaced, and every `*` in a key, but what `kept` names and what other requests are made of.
+fn poisoned(value: &Value, poison: &str, kept: &str) -> Value {
+    const VERSIONS: [&str; 2] = ["resourceVersion", "creationTimestamp"];
     match value {
         Value::String(_) => json!(poison),
-        Value::Array(items) => items.iter().map(|v| poisoned(v, poison)).collect(),
+        Value::Array(items) => items.iter().map(|v| poisoned(v, poison, kept)).collect(),
         Value::Object(fields) => fields
             .iter()
             .map(|(key, v)| match key.as_str() {
-                "resourceVersion" | "creationTimestamp" => (key.clone(), v.clone()),
-                _ => (key.clone(), poisoned(v, poison)),
+                it if VERSIONS.contains(&it) || it == kept => (key.clone(), v.clone()),
+                _ => (key.replace('*', poison), poisoned(v, poison, kept)),
             })
             .collect(),
         other => other.clone(),
     }
 }
 
+/// Every field that is read of an object's metadata.
+fn hostile_metadata() -> Value {
+    json!({"name": "x", "uid": "x", "resourceVersion": "9", "labels": {"a": "x", "*": "x", "app.kubernetes.io/managed-by": "x",
+        "kubernetes.io/service-name": "x", "endpointslice.kubernetes.io/managed-by": "x", "helm.toolkit.fluxcd.io/name": "x"},
+        "annotations": {"b": "x", "deployment.kubernetes.io/revision": "x", "meta.helm.sh/release-name": "x",
+            "argocd.argoproj.io/tracking-id": "x", "wheelhouse.dev/epoch": "x", "wheelhouse.dev/*": "x"},
+        "ownerReferences": [{"name": "x"}],
+        "managedFields": [{"manager": "x", "operation": "x", "fieldsV1": {"f:spec": {"f:selector": {"f:*": {}}, "f:*": {}}}}]})
+}
+
+/// Of each kind an object with every field that is read, and the one that cannot be anything.
+fn hostile() -> Vec<(Kind, Value, &'static str)> {
+    let conditions = json!([{"type": "x", "status": "x", "reason": "x", "message": "x"}]);
+    let template = json!({"metadata": {"labels": {"a": "x", "*": "x"}}, "spec": {"containers": [{"name": "x", "image": "x"}]}});
+    let workload = json!({"spec": {"selector": {"matchLabels": {"a": "x", "*": "x"}}, "template": template},
+        "status": {"conditions": conditions}});
+    let utilisation = json!({"averageUtilization": 1});
+    vec![
+        (
+            Kind::Pods,
+            json!({"spec": {"nodeName": "x", "readinessGates": [{"conditionType": "x"}],
+                "containers": [{"name": "x", "image": "x", "readinessProbe": {"exec": {"command": ["x"]}},
+                    "ports": [{"name": "x", "containerPort": 1}]}]},
+            "status": {"phase": "x", "reason": "x", "message": "x", "conditions": conditions,
+                "containerStatuses": [{"name": "x", "imageID": "x", "state": {"waiting": {"reason": "x", "message": "x"}},
+                    "lastState": {"terminated": {"reason": "x", "message": "x", "exitCode": 1}}}]}}),
+            "",
+        ),
+        (
+            Kind::Services,
+            json!({"spec": {"type": "x", "selector": {"a": "x", "*": "x"},
+                "ports": [{"name": "x", "port": 80, "targetPort": "x"}]}}),
+            "",
+        ),
+        (
+            Kind::EndpointSlices,
+            json!({"endpoints": [{"addresses": ["x"], "targetRef": {"kind": "x", "name": "x", "uid": "x"}}]}),
+            "",
+        ),
+        (Kind::Deployments, workload.clone(), ""),
+        (Kind::ReplicaSets, workload, ""),
+        (
+            Kind::HorizontalPodAutoscalers,
+            json!({"spec": {"scaleTargetRef": {"kind": "x", "name": "x"}, "maxReplicas": 2,
+                "metrics": [{"type": "x", "resource": {"name": "x", "target": utilisation}}]},
+            "status": {"conditions": conditions, "currentMetrics": [{"type": "x", "resource": {"name": "x", "current": utilisation}}]}}),
+            "",
+        ),
+        // One of another kind of object is dropped.
+        (
+            Kind::Events,
+            json!({"type": "x", "reason": "x", "message": "x", "involvedObject": {"kind": "Pod", "name": "x", "uid": "x"}}),
+            "kind",
+        ),
+    ]
+}
+
 #[tokio::test]
 async fn k14_escape_sequences_and_a_mebibyte_in_every_field_come_out_clean_and_short() {
-    let full = json!({
-        "metadata": {"name": "x", "uid": "x", "resourceVersion": "9", "labels": {"a": "x"}, "annotations": {"b": "x"},
-            "ownerReferences": [{"name": "x"}]},
-        "spec": {"nodeName": "x", "containers": [{"name": "x", "image": "x", "readinessProbe": {"exec": {"command": ["x"]}}}],
-            "readinessGates": [{"conditionType": "x"}]},
-        "status": {"phase": "x", "reason": "x", "message": "x", "conditions": [{"type": "x", "status": "x", "message": "x"}],
-            "containerStatuses": [{"name": "x", "imageID": "x", "state": {"waiting": {"reason": "x", "message": "x"}},
-                "lastState": {"terminated": {"reason": "x", "message": "x", "exitCode": 1}}}]},
-    });
-    let poison = format!("\u{1b}]0;evil\u{7}\u{202e}\u{9b}31m{}", "w".repeat(1 << 20));
-    let item = poisoned(&full, &poison);
-    let server = Server::start(move |asked| match asked.lists("pods") {
-        true => list("100", std::slice::from_ref(&item)),
-        false => calm(asked),
-    })
-    .await;
-    let mut pods = Telling::of(&connect(&server.url).await, Kind::Pods);
-    pods.opened().await;
-    let shown = serde_json::to_string(&pods.seen).unwrap();
-    assert!(shown.contains("<U+202E>"), "hidden characters are shown");
-    assert!(!shown.contains("evil") && !shown.contains('\u{1b}') && !shown.contains("\\u001b"));
-    assert!(shown.len() < 40 * 4096, "{} bytes", shown.len());
+    for (kind, mut full, kept) in hostile() {
+        full["metadata"] = hostile_metadata();
+        let long = "w".repeat(if kind == Kind::Pods { 1 << 20 } else { 1 << 16 });
+        let poison = format!("\u{1b}]0;evil\u{7}\u{202e}\u{9b}31m{long}");
+        let item = poisoned(&full, &poison, kept);
+        let server = Server::start(move |asked| match asked.lists(kind.plural()) {
+            true => list("100", std::slice::from_ref(&item)),
+            false => calm(asked),
+        })
+        .await;
+        let mut telling = Telling::of(&connect(&server.url).await, kind);
+        telling.opened().await;
+        let shown = serde_json::to_string(&telling.seen).unwrap();
+        assert!(
+            shown.contains("<U+202E>"),
+            "hidden characters are shown: {kind:?}"
+        );
+        let is_clean =
+            !shown.contains("evil") && !shown.contains('\u{1b}') && !shown.contains("\\u001b");
+        assert!(is_clean, "{kind:?}");
+        assert!(shown.len() < 40 * 4096, "{kind:?}: {} bytes", shown.len());
+    }
 }
 
 #[tokio::test]
