@@ -6,8 +6,8 @@
 //! | Deployments, Pods | those with the environment's labels | 35, 40 s |
 //! | ReplicaSets | those with the environment's labels | 45 s |
 //! | HorizontalPodAutoscalers, Events | all (they carry no labels of the application); the newest 500 Events of our kinds | 50, 55 s |
-//! | Leases, records | those of operations, by a label of ours; records in the namespace that the configuration names | 60, 65 s |
-//! | the policy | one ConfigMap, by its name, where records are kept | 70 s |
+//! | Leases, records | those of operations, by a label of ours; records in the namespace that the configuration names | 56, 58 s |
+//! | the policy | one ConfigMap, by its name, where records are kept | 60 s |
 //!
 //! Prometheus' rules and targets and Alertmanager's alerts are asked for every 10 s ([`alerts`]); a
 //! workflow's runs every 5 s while one goes on and every 30 to 60 s otherwise, with ETags ([`github`]).
@@ -58,9 +58,9 @@ pub fn period(kind: Kind) -> u32 {
         Kind::ReplicaSets => 45,
         Kind::HorizontalPodAutoscalers => 50,
         Kind::Events => 55,
-        Kind::Leases => 60,
-        Kind::Records => 65,
-        Kind::Policy => 70,
+        Kind::Leases => 56,
+        Kind::Records => 58,
+        Kind::Policy => 60,
     }
 }
 
@@ -75,5 +75,17 @@ pub fn is_selected(kind: Kind) -> bool {
         | Kind::Leases
         | Kind::Records
         | Kind::Policy => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn n02_a_watch_whose_connection_died_in_silence_is_opened_anew_within_65_s() {
+        let periods = Kind::ALL.map(period);
+        // Five seconds after its period it is given up (`clients::kubernetes::watch`).
+        assert!(periods.iter().all(|period| period + 5 <= 65), "{periods:?}");
     }
 }
