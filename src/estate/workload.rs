@@ -483,6 +483,16 @@ pub struct FieldManager {
     pub owns_spec: bool,
 }
 
+impl FieldManager {
+    /// What it did then: one that owns more than the selector may have written anything.
+    pub fn did(&self) -> &'static str {
+        match self.owns_spec {
+            true => "written",
+            false => "changed",
+        }
+    }
+}
+
 /// An EndpointSlice.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Slice {

@@ -185,7 +185,7 @@ fn changed(state: &State, view: &ServiceView<'_>, manager: &FieldManager) -> Vec
     let Some(flip) = ours else {
         let (age, by) = (words::age_of(manager.at, estate, state.now), &manager.name);
         return vec![
-            format!("  changed {age} ago by {by}"),
+            format!("  {} {age} ago by {by}", manager.did()),
             format!("  {age} ago by {by}"),
             format!("  {age} {by}"),
         ];

@@ -624,6 +624,18 @@ fn x08_who_went_round_wheelhouse_is_named_although_the_selector_is_as_meant() {
     let mut state = ready();
     flipped(&mut state, "green", "kubectl-patch");
     assert!(text(&mut state, (120, 30)).contains("changed 1m ago by kubectl-patch"));
+    // Whoever manages more than the selector may have written anything.
+    let services = state.estate().services.value.iter().cloned();
+    let services = services.map(|mut service| {
+        service.managers[1].owns_spec = true;
+        Change::Applied(service)
+    });
+    let changes = Seen::Services(Delta::Changes(services.collect()));
+    observe(&mut state, vec![changes]);
+    assert!(text(&mut state, (120, 30)).contains("written 1m ago by kubectl-patch"));
+    press(&mut state, "4");
+    let screen = text(&mut state, (160, 50));
+    assert!(screen.contains("written by kubectl-patch"), "{screen}");
 }
 
 #[test]

@@ -326,7 +326,8 @@ fn service(estate: &Estate, view: &ServiceView<'_>, now: Now) -> String {
         .collect();
     let changed = view.changed.map(|m| {
         format!(
-            ", changed {} ago by {}",
+            ", {} {} ago by {}",
+            m.did(),
             age(view.changed_at(), estate, now),
             m.name
         )

@@ -19,11 +19,16 @@ pub(super) fn flips(estate: &Estate) -> Vec<Happening> {
     let happening = |view: &ServiceView<'_>| {
         let manager = view.changed?;
         let value = view.service?.selector.get(&switch.key)?;
+        // One that manages more may have written anything: whether traffic moved then the API does not tell.
+        let by = match manager.owns_spec {
+            true => "written by",
+            false => "by",
+        };
         Some(Happening {
             at: view.changed_at()?,
             weight: Weight::Traffic,
             what: Safe::new(&format!("{} selects {}={value}", view.name, switch.key)),
-            note: Some(Safe::new(&format!("by {}", manager.name))),
+            note: Some(Safe::new(&format!("{by} {}", manager.name))),
             after: None,
             source: Source::Service(view.name.clone()),
         })
