@@ -5,9 +5,13 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    dead_code,
     missing_docs,
-    reason = "tests"
+    reason = "tests; the world offers what other tests use"
 )]
+
+#[path = "support/world.rs"]
+mod world;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -19,17 +23,24 @@ use futures::stream::BoxStream;
 use serde_json::json;
 use tokio::time::Instant;
 use tower::ServiceExt as _;
+use wheelhouse::app::Look;
+use wheelhouse::clients::http::{Reach, Target};
 use wheelhouse::clients::kubernetes::{Cluster, Unwritten, Watch, watch};
+use wheelhouse::clients::prometheus::Prometheus;
 use wheelhouse::demo::{Estate, Options, router};
-use wheelhouse::estate::{Change, Delta, FaultKind, Kind, Record, Seen, Service, mark};
+use wheelhouse::estate::alerts::AlertsSeen;
+use wheelhouse::estate::{Change, Delta, FaultKind, Kind, Record, Seen, Service, Verdict, mark};
 
 const SERVICE: &str = "digital-wall-service";
 const LIMIT: Duration = Duration::from_secs(5);
 const RECORDS: &str = "wheelhouse";
 
+fn epoch() -> jiff::Timestamp {
+    "2026-11-23T14:00:00Z".parse().unwrap()
+}
+
 fn estate() -> Estate {
-    let epoch = "2026-11-23T14:00:00Z".parse().unwrap();
-    let estate = Estate::new(&Options::default(), epoch).unwrap();
+    let estate = Estate::new(&Options::default(), epoch()).unwrap();
     tokio::spawn(estate.clone().drive());
     estate
 }
@@ -181,4 +192,49 @@ async fn an_answer_that_does_not_come_costs_its_limit_of_virtual_time() {
         .await;
     assert!(matches!(unwritten, Err(Unwritten::Unknown(f)) if f.kind == FaultKind::Slow));
     assert_eq!(began.elapsed().as_secs(), LIMIT.as_secs());
+}
+
+#[tokio::test(start_paused = true)]
+async fn m01_a_prometheus_that_stalls_is_unknown_while_its_watchdog_fires_on() {
+    let estate = estate();
+    let (began, mut cockpit) = (Instant::now(), world::full(Look::default()));
+    let cluster = Cluster::over(router(&estate), "production", None);
+    let service = Reach::Service {
+        namespace: "monitoring".into(),
+        name: "prometheus".into(),
+        port: "9090".into(),
+        prefix: String::new(),
+    };
+    let prometheus = Prometheus::new(&Target {
+        replicas: vec![service],
+        ..Target::default()
+    });
+    let mut verdict = async || {
+        let mut rules = prometheus.rules(Some(&cluster), LIMIT).await.unwrap();
+        let watchdog = |name: &str| name == "Watchdog";
+        assert!(
+            (rules.rules.iter()).any(|r| watchdog(&r.name) && r.alerts.iter().any(|a| a.is_firing))
+        );
+        // In process there is no Date header.
+        rules.server = epoch().checked_add(began.elapsed()).ok();
+        world::observe(&mut cockpit, vec![Seen::Alerts(AlertsSeen::Rules(rules))]);
+        let estate = cockpit.estate();
+        let alerts = estate.alerts.as_ref().unwrap();
+        estate.monitoring_verdict(alerts, cockpit.now)
+    };
+    assert_eq!(verdict().await, Verdict::Ok);
+    let stall = json!({"do": "prometheus-stall", "for": "2m"}).to_string();
+    let stall = http::Request::post("/demo/fault").body(axum::body::Body::from(stall));
+    let answer = router(&estate).oneshot(stall.unwrap()).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    tokio::time::sleep(Duration::from_secs(40)).await;
+    assert_eq!(verdict().await, Verdict::Ok, "within three intervals");
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    let stalled = verdict().await;
+    assert!(
+        matches!(&stalled, Verdict::Unknown(why) if why.contains("was last evaluated 70 s ago")),
+        "{stalled:?}"
+    );
+    tokio::time::sleep(Duration::from_secs(70)).await;
+    assert_eq!(verdict().await, Verdict::Ok, "it evaluates again");
 }

@@ -45,7 +45,7 @@ pub enum Reach {
 /// One system of monitoring: its replicas, and how they are spoken to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
-    /// The replicas; they say the same, or each a part.
+    /// The replicas; they say the same.
     pub replicas: Vec<Reach>,
     /// The authorities that are trusted in place of the system's, as PEM.
     pub ca_file: Option<PathBuf>,

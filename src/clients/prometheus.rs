@@ -1,7 +1,7 @@
 //! Prometheus: rules with their alerts, scrape targets, and expressions over time.
 //!
 //! Replicas are asked at once and what they say is merged (`merge`); one that is missing becomes a
-//! warning, all that are missing a fault. By URL the questions go through `prometheus-http-query`; its
+//! gap, all that are missing a fault. By URL the questions go through `prometheus-http-query`; its
 //! answers are read here (`wire`), because its models are stricter than servers are, and drop warnings.
 
 mod merge;
@@ -91,7 +91,7 @@ impl Prometheus {
         }));
         let (answers, missing) = partly(answers.await)?;
         let mut seen = merge::rules(answers);
-        seen.warnings.extend(missing);
+        seen.gaps.extend(missing);
         Ok(seen)
     }
 

@@ -78,6 +78,8 @@ pub struct RulesSeen {
     pub rules: Vec<Rule>,
     /// Warnings of the server: the answer is partial.
     pub warnings: Vec<Safe>,
+    /// What is wrong with the replicas of Prometheus, in words, while one of them answered in whole.
+    pub gaps: Vec<Safe>,
     /// The server's clock, by the reply's Date header.
     pub server: Option<Timestamp>,
 }
@@ -188,6 +190,12 @@ pub enum AlertsSeen {
 const NAMESPACE: &str = "namespace";
 
 impl RulesSeen {
+    /// The newest evaluation of all; none that is dated after the answer (the clock of one of several rulers is ahead).
+    pub fn newest(&self) -> Option<Timestamp> {
+        let newest = self.rules.iter().filter_map(|rule| rule.evaluated).max()?;
+        Some(self.server.map_or(newest, |server| newest.min(server)))
+    }
+
     /// Leaves out the alerts of other environments; every rule stays, for its health. `ours` are the labels
     /// that tie alerts to the environment.
     ///
@@ -211,6 +219,31 @@ pub fn belongs(labels: &Labels, ours: &Labels) -> bool {
 }
 
 impl Rule {
+    /// Whether more than three of its intervals lie between `last` and `now`; one that is not told is a minute, as
+    /// Prometheus has it where nobody says.
+    fn is_late(&self, last: Timestamp, now: Timestamp) -> bool {
+        let interval = match self.interval > 0.0 {
+            true => self.interval.max(1.0),
+            false => 60.0,
+        };
+        #[expect(clippy::cast_precision_loss, reason = "seconds of an age")]
+        let age = (now.as_second() - last.as_second()) as f64;
+        age > 3.0 * interval
+    }
+
+    /// Why nothing fires of it, whatever is wrong: it cannot be evaluated, or it is not, while others were
+    /// ([`RulesSeen::newest`]). One that never was is new.
+    pub fn unevaluated(&self, newest: Option<Timestamp>) -> Option<String> {
+        if self.health.as_str() == "err" {
+            let why = self.error.as_ref().map_or("", |why| why.as_str());
+            return Some(format!("cannot be evaluated: {why}"));
+        }
+        let (last, newest) = (self.evaluated?, newest?);
+        let behind = newest.as_second() - last.as_second();
+        (self.is_late(last, newest))
+            .then(|| format!("was not evaluated for {behind} s, while others were"))
+    }
+
     /// Whether the labels that it gives to each of its alerts say that those belong elsewhere than `ours`. A label that
     /// is a template (`{{ $labels.namespace }}`) tells that of no alert before it is there.
     pub fn is_elsewhere(&self, ours: &Labels) -> bool {
@@ -384,19 +417,26 @@ impl Alerts {
         }
     }
 
-    /// Rules that cannot be evaluated: nothing fires of them, whatever is wrong.
+    /// Rules that are not evaluated: nothing fires of them, whatever is wrong.
     pub fn broken(&self) -> Option<Safe> {
-        let rules = self.rules.value.rules.iter();
-        unevaluated(rules.filter(|rule| !self.is_elsewhere(rule)), "rule")
+        self.unevaluated("rule", |rule| !self.is_elsewhere(rule))
     }
 
     /// The same of rules that belong elsewhere: their alerts would be another environment's.
     pub fn broken_elsewhere(&self) -> Option<Safe> {
-        let rules = self.rules.value.rules.iter();
-        unevaluated(
-            rules.filter(|rule| self.is_elsewhere(rule)),
-            "another's rule",
-        )
+        self.unevaluated("another's rule", |rule| self.is_elsewhere(rule))
+    }
+
+    /// Those that are not evaluated and of which `is` holds, in words.
+    fn unevaluated(&self, called: &str, is: impl Fn(&Rule) -> bool) -> Option<Safe> {
+        let (rules, newest) = (&self.rules.value.rules, self.rules.value.newest());
+        let mut broken = rules
+            .iter()
+            .filter(|rule| is(rule))
+            .filter_map(|rule| Some((rule, rule.unevaluated(newest)?)));
+        let (rule, why) = broken.next()?;
+        let more = more(broken.count());
+        Some(Safe::new(&format!("{called} {}{more} {why}", rule.name)))
     }
 
     /// Whether the alerts of a rule belong elsewhere, as far as its own labels tell.
@@ -417,39 +457,39 @@ impl Alerts {
         Some(Safe::new(&said))
     }
 
-    /// Whether monitoring is alive (SAFETY, rule 6): the Watchdog fires; or, without one, the last
-    /// evaluation is younger than three intervals. `now` is Prometheus' own time ([`Estate::monitoring_time`]).
-    pub fn is_alive(&self, now: Timestamp) -> Verdict {
+    /// Whether monitoring is alive (SAFETY, rule 6): the Watchdog fires and was evaluated lately; or, without one, any rule
+    /// was. Lately is within three intervals before `answered`, by Prometheus' own time ([`Estate::monitoring_answered`]).
+    pub fn is_alive(&self, answered: Timestamp) -> Verdict {
         if let Some(fault) = &self.rules.fault {
             return Verdict::Unknown(fault.what.clone());
         }
         if !self.rules.listed {
             return Verdict::Unknown("no answer yet".into());
         }
-        let rules = &self.rules.value.rules;
-        if let Some(watchdog) = &self.scope.watchdog {
-            let fires = rules
-                .iter()
-                .any(|r| r.name == *watchdog && r.alerts.iter().any(|a| a.is_firing));
-            return match fires {
-                true => Verdict::Ok,
-                false => {
-                    Verdict::Unknown(Safe::new(&format!("the Watchdog {watchdog} does not fire")))
-                }
-            };
-        }
-        let last = rules
-            .iter()
-            .filter_map(|r| Some((r.evaluated?, r.interval)))
-            .max_by_key(|r| r.0);
-        let Some((last, interval)) = last else {
-            return Verdict::Unknown("no rule was ever evaluated".into());
+        let unknown = |why: String| Verdict::Unknown(Safe::new(&why));
+        let watchdog = self.scope.watchdog.as_ref();
+        let is_proof = |rule: &&Rule| match watchdog {
+            Some(name) => rule.name == *name && rule.alerts.iter().any(|a| a.is_firing),
+            None => true,
         };
-        let age = now.as_second() - last.as_second();
-        #[allow(clippy::cast_precision_loss, reason = "seconds of an age")]
-        match age as f64 <= 3.0 * interval.max(1.0) {
-            true => Verdict::Ok,
-            false => Verdict::Unknown(Safe::new(&format!("rules were last evaluated {age} s ago"))),
+        let proofs: Vec<&Rule> = self.rules.value.rules.iter().filter(is_proof).collect();
+        let subject = match watchdog {
+            Some(name) if proofs.is_empty() => {
+                return unknown(format!("the Watchdog {name} does not fire"));
+            }
+            // A Prometheus that evaluates nothing any more goes on to say that it fires.
+            Some(name) => format!("the Watchdog {name} was"),
+            None => "rules were".to_owned(),
+        };
+        let last = proofs.into_iter().max_by_key(|rule| rule.evaluated);
+        match last.and_then(|rule| Some((rule, rule.evaluated?))) {
+            Some((rule, last)) if rule.is_late(last, answered) => {
+                let age = answered.as_second() - last.as_second();
+                unknown(format!("{subject} last evaluated {age} s ago"))
+            }
+            // Some that speak like Prometheus do not tell when.
+            None if watchdog.is_none() => unknown("no rule was ever evaluated".to_owned()),
+            Some(_) | None => Verdict::Ok,
         }
     }
 }
@@ -464,6 +504,30 @@ impl Estate {
             server.checked_add(age).ok()
         });
         told.unwrap_or_else(|| self.server_time(now))
+    }
+
+    /// When it last answered, by that time.
+    pub fn monitoring_answered(&self, alerts: &Alerts, now: Now) -> Timestamp {
+        let age = alerts.rules.age(now.at).unwrap_or(0);
+        let age = SignedDuration::from_millis(i64::try_from(age).unwrap_or(0));
+        let now = self.monitoring_time(alerts, now);
+        now.checked_sub(age).unwrap_or(now)
+    }
+
+    /// Whether what Prometheus says of alerts can be believed (SAFETY, rule 6): it answers, it is alive, and it told the
+    /// whole. What is missing may be an alert that fires; a replica that is missing beside one that is whole is nothing of it.
+    pub fn monitoring_verdict(&self, alerts: &Alerts, now: Now) -> Verdict {
+        let rules = &alerts.rules;
+        let alive = match rules.currency(now.at) {
+            Currency::Stale if rules.fault.is_none() => {
+                let age = rules.age(now.at).unwrap_or(0) / 1_000;
+                Verdict::Unknown(format!("Prometheus last answered {age} s ago").into())
+            }
+            _ => alerts.is_alive(self.monitoring_answered(alerts, now)),
+        };
+        let partial = (rules.value.warnings.first())
+            .map(|warning| Verdict::Unknown(Safe::new(&format!("partial: {warning}"))));
+        alive.and(partial.unwrap_or(Verdict::Ok))
     }
 
     /// How far Prometheus' clock is from the API server's, in words; none where that is little.
@@ -481,16 +545,6 @@ impl Estate {
 
 /// Prometheus' clock is told in whole seconds, and an answer takes its time: less than this is no skew worth a word.
 const SKEW_SHOWN_S: i64 = 30;
-
-/// Those of `rules` that cannot be evaluated, in words.
-fn unevaluated<'a>(rules: impl Iterator<Item = &'a Rule>, called: &str) -> Option<Safe> {
-    let mut broken = rules.filter(|rule| rule.health.as_str() == "err");
-    let first = broken.next()?;
-    let why = first.error.as_ref().map_or("", |why| why.as_str());
-    let more = more(broken.count());
-    let said = format!("{called} {} cannot be evaluated{more}: {why}", first.name);
-    Some(Safe::new(&said))
-}
 
 fn more(count: usize) -> String {
     match count {
@@ -597,6 +651,49 @@ mod tests {
             seen(AlertScope::default(), Vec::new()).is_alive(at(1)),
             Verdict::Unknown(_)
         ));
+    }
+
+    #[test]
+    fn m01_a_watchdog_that_fires_and_is_not_evaluated_any_more_is_unknown() {
+        let scope = AlertScope {
+            watchdog: Some("Watchdog".into()),
+            ..AlertScope::default()
+        };
+        let verdict = |evaluated: Option<i64>, answered: i64| {
+            let mut watchdog = rule("Watchdog", vec![alert("none", true)]);
+            watchdog.evaluated = evaluated.map(at);
+            // What else is evaluated is no proof.
+            let mut other = rule("X", Vec::new());
+            other.evaluated = Some(at(answered));
+            seen(scope.clone(), vec![watchdog, other]).is_alive(at(answered))
+        };
+        assert_eq!(verdict(Some(1_000), 1_045), Verdict::Ok);
+        let stalled = "the Watchdog Watchdog was last evaluated 46 s ago";
+        assert_eq!(
+            verdict(Some(1_000), 1_046),
+            Verdict::Unknown(stalled.into())
+        );
+        assert_eq!(verdict(Some(1_000), 400), Verdict::Ok, "a clock behind");
+        assert_eq!(verdict(None, 9_000), Verdict::Ok, "not told by everybody");
+    }
+
+    #[test]
+    fn m01_a_rule_that_alone_stands_still_is_told_and_no_slow_or_new_one() {
+        let told = |evaluated: Option<i64>, interval: f64, server: Option<i64>| {
+            let mut one = rule("X", Vec::new());
+            (one.evaluated, one.interval) = (evaluated.map(at), interval);
+            let mut alerts = seen(AlertScope::default(), vec![rule("Y", Vec::new()), one]);
+            alerts.rules.value.server = server.map(at);
+            alerts.broken().map(|it| it.to_string())
+        };
+        let late = "rule X was not evaluated for 46 s, while others were";
+        assert_eq!(told(Some(954), 15.0, None).as_deref(), Some(late));
+        assert_eq!(told(Some(955), 15.0, None), None);
+        assert_eq!(told(Some(954), 60.0, None), None, "it is seldom evaluated");
+        assert_eq!(told(Some(830), 0.0, None), None, "how often is not told");
+        assert_eq!(told(None, 15.0, None), None, "it was never evaluated yet");
+        let ahead = told(Some(1_300), 15.0, Some(1_005));
+        assert_eq!(ahead, None, "by the clock of another ruler");
     }
 
     #[test]

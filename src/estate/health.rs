@@ -46,11 +46,11 @@ impl Estate {
     }
 
     /// The gravest of all checks; feeds that health does not hang on may be away. A target that is down is told and is
-    /// no verdict: it may be anybody's; nor is a rule that belongs elsewhere.
+    /// no verdict: it may be anybody's; nor is a rule that belongs elsewhere, nor a replica that is missing beside a whole one.
     pub fn verdict(&self, now: Now) -> Verdict {
         let vital = |check: &Check| match check.name {
             "feed" => VITAL.iter().any(|k| k.plural() == check.of.as_str()),
-            name => !matches!(name, "targets" | "rules elsewhere"),
+            name => !matches!(name, "targets" | "rules elsewhere" | "replicas"),
         };
         let checks = self.checks(now).into_iter().filter(vital);
         checks.map(|c| c.verdict).fold(Verdict::Ok, Verdict::and)
@@ -148,26 +148,13 @@ impl Estate {
         let unknown = |why: Option<Safe>| why.map(Verdict::Unknown);
         let rules = unknown(alerts.broken());
         let elsewhere = unknown(alerts.broken_elsewhere());
+        let replicas = unknown(alerts.rules.value.gaps.first().cloned());
         let targets = unknown(alerts.unscraped());
         checks.extend(rules.map(|it| check("rules", name, it)));
         checks.extend(elsewhere.map(|it| check("rules elsewhere", name, it)));
+        checks.extend(replicas.map(|it| check("replicas", name, it)));
         checks.extend(targets.map(|it| check("targets", name, it)));
         checks
-    }
-
-    /// Whether monitoring is alive, and told the whole.
-    fn monitoring_verdict(&self, alerts: &Alerts, now: Now) -> Verdict {
-        let alive = match alerts.rules.currency(now.at) {
-            Currency::Stale if alerts.rules.fault.is_none() => {
-                Verdict::Unknown("no sign of life".into())
-            }
-            _ => alerts.is_alive(self.monitoring_time(alerts, now)),
-        };
-        let partial = alerts.rules.value.warnings.first().map(|warning| {
-            let said = format!("partial: {warning}");
-            Verdict::Unknown(Safe::new(&said))
-        });
-        alive.and(partial.unwrap_or(Verdict::Ok))
     }
 
     /// The workloads that take traffic: of the live colour, or all of an environment of one colour.
@@ -397,6 +384,7 @@ pub(crate) mod tests {
     fn what_is_wrong_with_monitoring_is_unknown_with_its_reason() {
         use crate::estate::alerts::{AlertScope, Alerts, AlertsSeen, Rule, RulesSeen, Targets};
         use crate::estate::{Fault, FaultKind, Labels};
+        use jiff::SignedDuration;
         let rule = Rule {
             name: "Latency".into(),
             group: "g".into(),
@@ -417,12 +405,24 @@ pub(crate) mod tests {
             kind: FaultKind::Unreachable,
             what: "refused".into(),
         };
+        let mut stalled = rule.clone();
+        stalled.evaluated = stalled
+            .evaluated
+            .map(|at| at - SignedDuration::from_secs(46));
+        let seen = |rules: &[&Rule]| RulesSeen {
+            rules: rules.iter().map(|rule| (*rule).clone()).collect(),
+            ..RulesSeen::default()
+        };
         let rules = |rule: &Rule, warnings: &[&str]| {
+            let warnings = warnings.iter().map(|it| (*it).into()).collect();
             AlertsSeen::Rules(RulesSeen {
-                rules: vec![rule.clone()],
-                warnings: warnings.iter().map(|it| (*it).into()).collect(),
-                server: None,
+                warnings,
+                ..seen(&[rule])
             })
+        };
+        let missing = RulesSeen {
+            gaps: vec!["of 2 replicas prom-1 is missing".into()],
+            ..seen(&[&rule])
         };
         let said = |seen: AlertsSeen| {
             let mut estate = whole(BLUE, 1, &["bf"]);
@@ -466,6 +466,16 @@ pub(crate) mod tests {
                 rules(&broken, &[]),
                 "rules: rule Latency cannot be evaluated: too many samples",
                 true,
+            ),
+            (
+                AlertsSeen::Rules(seen(&[&rule, &stalled])),
+                "rules: rule Latency was not evaluated for 46 s, while others were",
+                true,
+            ),
+            (
+                AlertsSeen::Rules(missing),
+                "replicas: of 2 replicas prom-1 is missing",
+                false,
             ),
             (
                 rules(&foreign, &[]),

@@ -63,11 +63,11 @@ pub fn doubt(state: &State) -> Option<Mark> {
 }
 
 fn is_unknown(state: &State, alerts: &Alerts) -> bool {
-    !alive(state, alerts).is_ok() || alerts.rules.currency(state.now.at) != Currency::Live
+    !(state.estate().monitoring_verdict(alerts, state.now)).is_ok()
 }
 
 fn alive(state: &State, alerts: &Alerts) -> Verdict {
-    alerts.is_alive(state.estate().monitoring_time(alerts, state.now))
+    alerts.is_alive(state.estate().monitoring_answered(alerts, state.now))
 }
 
 /// What is wrong with the sources, a sentence each.
@@ -103,7 +103,7 @@ fn faults(state: &State, alerts: &Alerts, theme: &Theme) -> Vec<String> {
             .flatten()
             .map(|it| format!("{unknown} {it}")),
     );
-    let gaps = alerts.gaps.iter();
+    let gaps = alerts.rules.value.gaps.iter().chain(&alerts.gaps);
     lines.extend(gaps.map(|gap| format!("{unknown} partial: {gap}")));
     let skew = state.estate().monitoring_skew(alerts, state.now);
     lines.extend(skew.map(|it| format!("{unknown} {it}")));

@@ -171,7 +171,7 @@ async fn m02_a_missing_replica_is_told_once_and_again_when_it_is_back() {
     source
         .until(|alerts| has_rules(alerts) && !alerts.gaps.is_empty())
         .await;
-    assert_eq!(source.alerts.rules.value.warnings.len(), 1);
+    assert_eq!(source.alerts.rules.value.gaps.len(), 1);
     assert!(source.alerts.handling.fault.is_none());
     // Still missing in the next answers, which is no news.
     let handled = |s: &&AlertsSeen| matches!(s, AlertsSeen::Handling(..));

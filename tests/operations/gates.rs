@@ -118,7 +118,7 @@ fn rules(says: &Says) -> Value {
         let alerts: Vec<Value> = colours.iter().map(alert).collect();
         json!({
             "name": name, "query": "rate(x[1s]) > 0.1", "duration": 0, "labels": { "severity": severity },
-            "alerts": alerts, "health": "ok", "type": "alerting", "lastEvaluation": "2026-11-26T14:00:00Z",
+            "alerts": alerts, "health": "ok", "type": "alerting", "lastEvaluation": jiff::Timestamp::now().to_string(),
         })
     };
     let mut all = vec![

@@ -101,6 +101,7 @@ impl Sky {
                     rule("HighErrorRate", "critical", now, says == Says::Fires),
                 ],
                 warnings: Vec::new(),
+                gaps: Vec::new(),
                 server: Some(now),
             }),
             Question::Handling => Answer::Handling(Handling::default()),

@@ -137,7 +137,7 @@ fn clock_of(rules: &RulesSeen, now: Timestamp) -> Finding {
     }
 }
 
-/// Rules that cannot be evaluated, alerts that are no numbers, and answers that are partial. A rule that belongs
+/// Rules that are not evaluated, alerts that are no numbers, and answers that are partial. A rule that belongs
 /// elsewhere is told and is no trouble.
 fn rule_findings(seen: &RulesSeen, ours: &Labels) -> Vec<Finding> {
     const NAME: &str = "rules";
@@ -152,6 +152,20 @@ fn rule_findings(seen: &RulesSeen, ours: &Labels) -> Vec<Finding> {
         let advice = "correct its expression: until then it never fires";
         findings.push(Finding::bad(NAME, &rule.name, &why, advice));
     }
+    let newest = seen.newest();
+    let late = (seen.rules.iter())
+        .filter(|rule| rule.health.as_str() != "err" && !rule.is_elsewhere(ours))
+        .filter_map(|rule| Some((rule, rule.unevaluated(newest)?)));
+    for (rule, why) in late.take(NAMED) {
+        let advice =
+            "does its group take longer than its interval? Split it, or give it a longer one";
+        findings.push(Finding::unknown(
+            NAME,
+            &rule.name,
+            &format!("it {why}"),
+            advice,
+        ));
+    }
     let odd = |value: &str| value.parse::<f64>().is_ok_and(|number| !number.is_finite());
     let numberless = seen.rules.iter().filter_map(|rule| {
         let alert = rule.alerts.iter().find(|alert| odd(&alert.value))?;
@@ -165,6 +179,10 @@ fn rule_findings(seen: &RulesSeen, ours: &Labels) -> Vec<Finding> {
     for warning in seen.warnings.iter().take(NAMED) {
         let advice = "the answer is partial: alerts may be missing from it";
         findings.push(Finding::unknown(NAME, "", warning, advice));
+    }
+    for gap in seen.gaps.iter().take(NAMED) {
+        let advice = "what the others say is whole, as long as they are there";
+        findings.push(Finding::unknown(NAME, "", gap, advice));
     }
     if seen.rules.is_empty() {
         let advice = "load alerting rules, or ask the Prometheus that evaluates them";
@@ -199,7 +217,7 @@ fn watchdog(mut rules: RulesSeen, scope: &AlertScope, now: Timestamp) -> Finding
     alerts.apply(AlertsSeen::Rules(rules), Moment(0));
     let advice = match &scope.watchdog {
         Some(name) => format!(
-            "until an alert {name} always fires no alert is believed to be absent: add its rule, or take the key `watchdog` away"
+            "until an alert {name} always fires, and is evaluated, no alert is believed to be absent: add its rule, see whether Prometheus is stuck, or take the key `watchdog` away"
         ),
         None => "is Prometheus stuck, or is it one that evaluates no rules?".to_owned(),
     };

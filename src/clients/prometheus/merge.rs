@@ -23,7 +23,7 @@ pub(super) fn rules(answers: Vec<RulesSeen>) -> RulesSeen {
         if skew.abs() > SKEW {
             let seconds = skew.abs().as_secs();
             let told = format!("the clocks of the replicas of Prometheus differ by {seconds} s");
-            all.warnings.push(Safe::new(&told));
+            all.gaps.push(Safe::new(&told));
             // Else a replica whose clock is ahead would look alive for as long after its end.
             other.rules.iter_mut().for_each(|rule| shift(rule, skew));
         }
@@ -147,6 +147,7 @@ mod tests {
         RulesSeen {
             rules,
             warnings: Vec::new(),
+            gaps: Vec::new(),
             server: Timestamp::from_second(server).ok(),
         }
     }
@@ -169,7 +170,7 @@ mod tests {
             merged.alerts,
             [alert("blue", true, 60), alert("green", true, 50)]
         );
-        assert!(all.warnings.is_empty());
+        assert!(all.warnings.is_empty() && all.gaps.is_empty());
     }
 
     #[test]
@@ -182,7 +183,7 @@ mod tests {
             all.rules[0].evaluated,
             Timestamp::from_second(now - 200).ok()
         );
-        assert!(all.warnings[0].contains("300 s"), "{:?}", all.warnings);
+        assert!(all.gaps[0].contains("300 s"), "{:?}", all.gaps);
     }
 
     #[test]

@@ -178,6 +178,7 @@ impl Answer<Groups> {
         Ok(RulesSeen {
             rules,
             warnings,
+            gaps: Vec::new(),
             server,
         })
     }

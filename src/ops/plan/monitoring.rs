@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::{Finding, Gate, Plan};
 use crate::estate::alerts::{AlertView, Alerts, Rule, Standing, severity_rank};
 use crate::estate::gates::{Query, Quiet, Reading, window_s};
-use crate::estate::{Currency, Estate, Labels, Moment, Now, Safe, Soak, TrafficSwitch, Verdict};
+use crate::estate::{Estate, Labels, Moment, Now, Safe, Soak, TrafficSwitch, Verdict};
 
 /// The gate that says whether monitoring can be believed.
 const MONITORING: &str = "monitoring";
@@ -46,22 +46,12 @@ pub(super) fn gates(estate: &Estate, switch: &TrafficSwitch, to: usize, now: Now
     gates
 }
 
-/// Whether what Prometheus says can be believed at all (SAFETY, rule 6).
-pub(super) fn is_believed(alerts: &Alerts, estate: &Estate, now: Now) -> Verdict {
-    match alerts.rules.currency(now.at) {
-        Currency::Stale if alerts.rules.fault.is_none() => {
-            let age = alerts.rules.age(now.at).unwrap_or(0) / 1_000;
-            Verdict::Unknown(format!("Prometheus last answered {age} s ago").into())
-        }
-        _ => alerts.is_alive(estate.monitoring_time(alerts, now)),
-    }
-}
-
+/// Whether what Prometheus says can be believed at all.
 fn believed(alerts: &Alerts, estate: &Estate, now: Now) -> Gate {
-    let (finding, said) = match is_believed(alerts, estate, now) {
+    let (finding, said) = match estate.monitoring_verdict(alerts, now) {
         Verdict::Unknown(why) | Verdict::Bad(why) => (Finding::Unknown, why.to_string()),
-        Verdict::Ok => match (alerts.rules.value.warnings.first(), &alerts.scope.watchdog) {
-            (Some(warning), _) => (Finding::Noted, format!("alive, but {warning}")),
+        Verdict::Ok => match (alerts.rules.value.gaps.first(), &alerts.scope.watchdog) {
+            (Some(gap), _) => (Finding::Noted, format!("alive, but {gap}")),
             (None, Some(watchdog)) => (Finding::Ok, format!("alive: {watchdog} fires")),
             (None, None) => (Finding::Ok, "alive: the rules are evaluated".to_owned()),
         },
@@ -69,20 +59,17 @@ fn believed(alerts: &Alerts, estate: &Estate, now: Now) -> Gate {
     Gate::new(MONITORING, finding, said)
 }
 
-/// Rules whose alerts would be gates and that cannot be evaluated: nothing fires of them, whatever is wrong.
-fn broken(alerts: &Alerts) -> Vec<Gate> {
-    let is_broken = |rule: &&Rule| rule.health.as_str() == "err" && gives_gates(alerts, rule);
-    let said = |rule: &Rule| {
-        let why = rule.error.as_ref().map_or("", |why| why.as_str());
-        Gate::of(
-            RULE,
-            &rule.name,
-            Finding::Unknown,
-            format!("cannot be evaluated: {why}"),
-        )
-    };
+/// Rules whose alerts would be gates and that are not evaluated: nothing fires of them, whatever is wrong.
+pub(super) fn broken(alerts: &Alerts) -> Vec<Gate> {
+    let newest = alerts.rules.value.newest();
     let rules = alerts.rules.value.rules.iter();
-    rules.filter(is_broken).map(said).collect()
+    let broken = rules
+        .filter(|rule| gives_gates(alerts, rule))
+        .filter_map(|rule| {
+            let why = rule.unevaluated(newest)?;
+            Some(Gate::of(RULE, &rule.name, Finding::Unknown, why))
+        });
+    broken.collect()
 }
 
 /// Whether the alerts of `rule` would be gates, as far as its own labels tell: another environment's are none.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 
-use super::monitoring::{is_believed, proofs, queried, words};
+use super::monitoring::{broken, proofs, queried, words};
 use super::{Finding, Gate, Plan};
 use crate::estate::alerts::{AlertView, Alerts};
 use crate::estate::{Currency, Estate, Now, Pod, Safe, Verdict, why};
@@ -68,9 +68,13 @@ pub fn soaked(plan: &Plan, estate: &Estate, now: Now) -> Soaked {
     }
     let is_blind = plan.is_overridden(&Gate::id_of("monitoring", None));
     if let (Verdict::Unknown(why) | Verdict::Bad(why), false) =
-        (is_believed(alerts, estate, now), is_blind)
+        (estate.monitoring_verdict(alerts, now), is_blind)
     {
         return Soaked::Unknown(format!("monitoring: {why}").into());
+    }
+    let mut broken = broken(alerts).into_iter();
+    if let Some(gate) = broken.find(|gate| !plan.is_overridden(&gate.id())) {
+        return Soaked::Unknown(format!("{} {}", gate.id(), gate.said).into());
     }
     if let Some(view) = proofs.first() {
         let said = "whether it is silenced is not told yet";

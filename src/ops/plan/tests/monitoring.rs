@@ -67,6 +67,10 @@ fn alert(name: &str, severity: &str, more: &[(&str, &str)]) -> Alert {
     }
 }
 
+fn ago(seconds: i64) -> Option<jiff::Timestamp> {
+    Some(now(AT).wall - jiff::SignedDuration::from_secs(seconds))
+}
+
 fn watchdog() -> Rule {
     rule("Watchdog", "none", vec![alert("Watchdog", "none", &[])])
 }
@@ -214,6 +218,24 @@ fn i_12_monitoring_that_is_away_stale_or_dead_closes_the_gate() {
     refused_by(dead, "monitoring: the Watchdog");
     let never = Alerts::new(scope());
     refused_by(never, "monitoring: no answer yet");
+    // It goes on to say that its Watchdog fires.
+    let mut stalled = seen(scope(), Vec::new());
+    stalled.rules.value.rules[0].evaluated = ago(46);
+    refused_by(
+        stalled,
+        "monitoring: the Watchdog Watchdog was last evaluated 46 s ago",
+    );
+    let mut alone = rule("HighErrorRate", "critical", Vec::new());
+    alone.evaluated = ago(46);
+    let alone = seen(scope(), vec![alone]);
+    let (kind, _) = refused_by(
+        alone.clone(),
+        "rule:HighErrorRate: was not evaluated for 46 s",
+    );
+    assert_eq!(kind, RefusalKind::Unknown);
+    let plan = cutover(seen(scope(), Vec::new())).unwrap();
+    let holds = soaked(&plan, &estate(alone), now(AT));
+    assert!(matches!(holds, Soaked::Unknown(_)), "{holds:?}");
     let mut broken = errors("critical", &[]);
     (broken.health, broken.error, broken.alerts) =
         ("err".into(), Some("many-to-many".into()), Vec::new());
@@ -228,6 +250,32 @@ fn i_12_monitoring_that_is_away_stale_or_dead_closes_the_gate() {
         ..scope()
     };
     assert!(cutover(seen(ours, vec![broken])).is_ok());
+}
+
+#[test]
+fn m02_a_partial_answer_is_unknown_and_a_replica_that_is_missing_beside_a_whole_one_is_noted() {
+    let mut partial = seen(scope(), Vec::new());
+    partial.rules.value.warnings.push("no store".into());
+    let (kind, _) = refused_by(partial.clone(), "monitoring: partial: no store");
+    assert_eq!(kind, RefusalKind::Unknown);
+    let mut missing = seen(scope(), Vec::new());
+    missing.rules.value.gaps.push("one of 2 is missing".into());
+    let plan = cutover(missing.clone()).unwrap();
+    let (finding, said) = gate(&plan, "monitoring");
+    assert_eq!(
+        (finding, said.as_str()),
+        (Finding::Noted, "alive, but one of 2 is missing")
+    );
+    for (alerts, is_known) in [(partial, false), (missing, true)] {
+        let estate = estate(alerts);
+        let soak = soaked(&plan, &estate, now(AT));
+        assert_eq!(matches!(soak, Soaked::Well(_)), is_known, "{soak:?}");
+        assert_eq!(matches!(soak, Soaked::Unknown(_)), !is_known, "{soak:?}");
+        // `status` says the same.
+        let checks = estate.checks(now(AT));
+        let of = checks.iter().find(|check| check.name == "monitoring");
+        assert_eq!(of.map(|it| it.verdict.is_ok()), Some(is_known));
+    }
 }
 
 #[test]
