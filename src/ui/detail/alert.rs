@@ -42,6 +42,14 @@ pub(super) fn page(page: &mut Page<'_>, labels: &Labels) -> Text {
             format!("{}: {e}", view.rule.health)
         });
     page.fact("rule health", health);
+    // What is not evaluated any more goes on to fire, or to be silent.
+    let age_of = |at| alerts.map_or_else(String::new, |it| age(state, it, at));
+    let every = view.rule.interval;
+    let evaluated = match view.rule.evaluated {
+        Some(at) => format!("{} ago, every {every} s", age_of(Some(at))),
+        None => "not told when".to_owned(),
+    };
+    page.fact("evaluated", evaluated);
     for (what, url) in view.alert.links() {
         page.fact(what, url);
     }
@@ -49,11 +57,9 @@ pub(super) fn page(page: &mut Page<'_>, labels: &Labels) -> Text {
     pairs(page, &view.alert.labels);
     page.heading("Annotations");
     pairs(page, &view.alert.annotations);
-    let alerts = state.estate().alerts.as_ref();
-    let age = alerts.map_or_else(String::new, |it| age(state, it, view.since()));
     Text::default()
         .add(format!("Alert  {name}"), Role::Focus)
-        .add(format!("  {age}"), Role::Dim)
+        .add(format!("  {}", age_of(view.since())), Role::Dim)
 }
 
 fn head(page: &mut Page<'_>, view: &AlertView<'_>) {
