@@ -106,7 +106,7 @@ fn the_filter_knows_topics_by_their_words_and_hides_no_pods() {
     press(&mut state, "space E r r o r");
     let text = screen(&mut state, WIDE);
     assert!(text.contains("HighErrorRate ended"), "{text}");
-    assert!(text.contains("alerts only  16 hidden"), "{text}");
+    assert!(text.contains("alerts only  17 hidden"), "{text}");
 }
 
 /// Puts the cursor on the entry that says `words`, and presses Enter.
@@ -316,5 +316,77 @@ fn g05_what_github_refuses_is_a_whole_sentence_on_the_panel() {
         for word in ["has no workflow ci.yml", "release-to-production.yml"] {
             assert!(text.contains(word), "{size:?}: {text}");
         }
+    }
+}
+
+/// When and as what an entry says `words`.
+fn entry(state: &State, words: &str) -> (i64, timeline::Weight, Option<String>) {
+    let all = timeline::timeline(state.estate(), state.repository.as_ref(), Vec::new());
+    let mut of = all.happenings.iter().filter(|h| h.what.contains(words));
+    let first = of.next().unwrap_or_else(|| panic!("{words}: {all:#?}"));
+    assert_eq!(of.next(), None, "{words} is told once");
+    let age = wall().as_second() - first.at.as_second();
+    (
+        age,
+        first.weight,
+        first.note.as_ref().map(ToString::to_string),
+    )
+}
+
+#[test]
+fn a_silenced_alert_fired_when_it_fired_and_was_silenced_when_somebody_did() {
+    use timeline::Weight;
+    let mut state = full(Look::default());
+    let fired = entry(&state, "RedisMemoryUsageHigh firing");
+    assert_eq!(fired, (7_200, Weight::Bad, None));
+    let by = Some("by bob".to_owned());
+    let silenced = entry(&state, "RedisMemoryUsageHigh silenced");
+    assert_eq!(silenced, (600, Weight::Look, by));
+    // A silence that was there before, and what another alert inhibits.
+    for (silenced_by, inhibited_by, note) in [
+        (vec!["gone".into()], Vec::new(), "silenced now"),
+        (Vec::new(), vec!["f".into()], "inhibited by another now"),
+    ] {
+        let views = state.estate().alerts.as_ref().unwrap().views();
+        let redis = views.iter().find(|v| v.rule.name.contains("Redis"));
+        let handled = alerts::Handled {
+            labels: redis.unwrap().alert.labels.clone(),
+            silenced_by,
+            inhibited_by,
+        };
+        let handling = AlertsSeen::Handling(vec![handled], Vec::new());
+        observe(&mut state, vec![Seen::Alerts(handling)]);
+        let said = entry(&state, "RedisMemoryUsageHigh");
+        assert_eq!(said, (7_200, Weight::Look, Some(note.to_owned())));
+    }
+}
+
+#[test]
+fn a_run_that_never_ran_is_not_said_to_have_failed_and_one_that_waits_waits_since_then() {
+    use runs::{Conclusion, Progress};
+    use timeline::Weight;
+    let mut state = full(Look::default());
+    let waits = entry(&state, "run #1482 main waits for approval");
+    assert_eq!(waits.0, 300, "it began a minute before");
+    let run = state.repository.as_ref().unwrap().runs.value[3].clone();
+    for (conclusion, weight, words) in [
+        (Conclusion::Failure, Weight::Bad, "failed"),
+        (Conclusion::TimedOut, Weight::Bad, "timed out"),
+        (Conclusion::StartupFailure, Weight::Bad, "failed to start"),
+        (Conclusion::ActionRequired, Weight::Look, "action required"),
+        (Conclusion::Neutral, Weight::Look, "neutral"),
+        (Conclusion::Stale, Weight::Look, "stale"),
+        (
+            Conclusion::Other("odd".into()),
+            Weight::Look,
+            "unknown conclusion odd",
+        ),
+    ] {
+        let mut run = run.clone();
+        run.progress = Progress::Done(conclusion);
+        let at = state.now.at;
+        update(&mut state, Event::Repository(at, RunsSeen::Runs(vec![run])));
+        let said = entry(&state, &format!("run #1480 feat/q {words}"));
+        assert_eq!(said.1, weight);
     }
 }

@@ -272,6 +272,23 @@ impl Job {
     }
 }
 
+impl Conclusion {
+    /// Whether something failed: what never ran, was ended or waits for a person (every pull request of a fork that may not
+    /// run yet) did not.
+    pub fn is_failure(&self) -> bool {
+        match self {
+            Self::Failure | Self::TimedOut | Self::StartupFailure => true,
+            Self::Success
+            | Self::Cancelled
+            | Self::Skipped
+            | Self::ActionRequired
+            | Self::Neutral
+            | Self::Stale
+            | Self::Other(_) => false,
+        }
+    }
+}
+
 impl Progress {
     /// In words: `passed`, `waits for approval`.
     pub fn words(&self) -> String {

@@ -198,13 +198,7 @@ fn repository(repository: &Repository, now: Now) -> Value {
 
 fn run(repository: &Repository, run: &Run) -> Value {
     let jobs = repository.jobs_of(run);
-    let is_red = |p: &Progress| {
-        use Conclusion::{Cancelled, Failure, StartupFailure, TimedOut};
-        matches!(
-            p,
-            Progress::Done(Failure | TimedOut | StartupFailure | Cancelled)
-        )
-    };
+    let is_red = |p: &Progress| matches!(p, Progress::Done(c) if c.is_failure() || *c == Conclusion::Cancelled);
     let red = (jobs.iter().flatten()).find(|job| is_red(&job.progress));
     json!({
         "id": run.id,

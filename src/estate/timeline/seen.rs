@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::cause::Causes;
 use super::{Happening, MOST, Source, Weight, newest};
-use crate::estate::alerts::{AlertView, Alerts, Standing};
+use crate::estate::alerts::{Alerts, Standing};
 use crate::estate::runs::{Conclusion, Progress, Repository, Run};
 use crate::estate::spells::Spell;
 use crate::estate::{
@@ -174,6 +174,7 @@ fn about(estate: &Estate, alerts: &Alerts, labels: &Labels) -> String {
     colour.unwrap_or_default() + &service.unwrap_or_default()
 }
 
+/// Alerts that fire or are pending, and since when somebody keeps one quiet: it fired all the same, before or after.
 pub(super) fn alerting(
     estate: &Estate,
     alerts: &Alerts,
@@ -182,15 +183,9 @@ pub(super) fn alerting(
 ) -> Vec<Happening> {
     let views = alerts.views();
     let dated = (views.iter()).filter_map(|view| Some((view.since()?, view)));
-    let newest = newest(dated.collect(), left_out).into_iter();
-    let happening = |(at, view): (Timestamp, &AlertView<'_>)| {
-        let (weight, word) = match view.standing {
-            Standing::Firing => (Weight::Bad, "firing"),
-            Standing::Silenced => (Weight::Look, "silenced"),
-            Standing::Inhibited => (Weight::Look, "inhibited"),
-            Standing::Pending => (Weight::Look, "pending"),
-        };
-        Happening {
+    let mut all = Vec::new();
+    for (at, view) in newest(dated.collect(), left_out) {
+        let happening = |at, weight, word: &str, note: Option<&str>, after| Happening {
             at,
             weight,
             what: Safe::new(&format!(
@@ -198,12 +193,26 @@ pub(super) fn alerting(
                 view.rule.name,
                 about(estate, alerts, &view.alert.labels)
             )),
-            note: None,
-            after: causes.before(at),
+            note: note.map(Safe::new),
+            after,
             source: Source::Alert(view.alert.labels.clone()),
+        };
+        let silenced = view.silence.filter(|_| view.standing == Standing::Silenced);
+        let hushed = silenced.and_then(|silence| Some((silence, silence.starts?.max(at))));
+        let (weight, word, note) = match view.standing {
+            Standing::Firing => (Weight::Bad, "firing", None),
+            Standing::Silenced if hushed.is_some() => (Weight::Bad, "firing", None),
+            Standing::Silenced => (Weight::Look, "firing", Some("silenced now")),
+            Standing::Inhibited => (Weight::Look, "firing", Some("inhibited by another now")),
+            Standing::Pending => (Weight::Look, "pending", None),
+        };
+        all.push(happening(at, weight, word, note, causes.before(at)));
+        if let Some((silence, from)) = hushed {
+            let by = format!("by {}", silence.author);
+            all.push(happening(from, Weight::Look, "silenced", Some(&by), None));
         }
-    };
-    newest.map(happening).collect()
+    }
+    all
 }
 
 /// Alerts that are over, by Prometheus' history of them: their beginning and their end.
@@ -255,8 +264,9 @@ fn lasted(spell: &Spell) -> String {
 pub(super) fn runs(repository: &Repository, left_out: &mut usize) -> Vec<Happening> {
     let dated = repository.runs.value.iter().filter_map(|run| {
         let at = match run.progress {
-            Progress::Done(_) => run.updated.or(run.started),
-            _ => run.started,
+            // It waits since then, and began long before.
+            Progress::Done(_) | Progress::Waiting => run.updated.or(run.started),
+            Progress::Queued | Progress::Running | Progress::Other(_) => run.started,
         };
         Some((at?, run))
     });
@@ -277,16 +287,17 @@ pub(super) fn runs(repository: &Repository, left_out: &mut usize) -> Vec<Happeni
 }
 
 /// How a run ended or stands, and how much that matters.
-pub fn ending(repository: &Repository, run: &Run) -> (Weight, &'static str) {
-    match &run.progress {
+pub fn ending(repository: &Repository, run: &Run) -> (Weight, String) {
+    let weight = match &run.progress {
         Progress::Done(Conclusion::Success) => match repository.missing_deploy(run) {
-            Some(_) => (Weight::Look, "passed without its deploy"),
-            None => (Weight::Good, "passed"),
+            Some(_) => return (Weight::Look, "passed without its deploy".to_owned()),
+            None => Weight::Good,
         },
-        Progress::Done(Conclusion::Cancelled) => (Weight::Look, "cancelled"),
-        Progress::Done(Conclusion::Skipped) => (Weight::Look, "skipped"),
-        Progress::Done(_) => (Weight::Bad, "failed"),
-        Progress::Waiting => (Weight::Look, "waits for approval"),
-        Progress::Queued | Progress::Running | Progress::Other(_) => (Weight::Change, "started"),
-    }
+        Progress::Done(conclusion) if conclusion.is_failure() => Weight::Bad,
+        Progress::Done(_) | Progress::Waiting => Weight::Look,
+        Progress::Queued | Progress::Running | Progress::Other(_) => {
+            return (Weight::Change, "started".to_owned());
+        }
+    };
+    (weight, run.progress.words())
 }
