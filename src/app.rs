@@ -36,6 +36,7 @@ pub use event::Event;
 pub use facts::Facts;
 pub use key::{Key, KeyCode};
 pub use keymap::{Binding, Context, Keymap};
+pub use note::{Gap, gaps};
 pub use operations::Operations;
 pub use plan::Plan;
 pub use state::{Demo, Environment, Look, Notice, Overlay, Panel, Picks, Setup, State};

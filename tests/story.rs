@@ -390,3 +390,66 @@ fn a_run_that_never_ran_is_not_said_to_have_failed_and_one_that_waits_waits_sinc
         assert_eq!(said.1, weight);
     }
 }
+
+#[test]
+fn the_timeline_says_what_is_missing_from_it_at_every_size() {
+    let mut state = told();
+    assert!(!screen(&mut state, WIDE).contains("4 Timeline  ?"));
+    let away = |what: &str| Fault {
+        kind: FaultKind::Unreachable,
+        what: what.into(),
+    };
+    let at = state.now.at;
+    let fault = away("no route to host");
+    update(&mut state, Event::Repository(at, RunsSeen::Failed(fault)));
+    let text = screen(&mut state, WIDE);
+    assert!(text.contains("4 Timeline  ? GitHub unknown "), "{text}");
+    observe(&mut state, vec![Seen::NoPulse(away("refused"))]);
+    pass(&mut state, 240);
+    for (size, said) in [
+        (WIDE, "4 Timeline  ? k8s 4m, alerts 4m, GitHub 4m"),
+        ((120, 30), "4 Timeline  ? k8s 4m, alerts 4m, GitHub 4m"),
+        ((80, 24), "? k8s 4m, alerts 4m…"),
+        ((60, 15), "4 Time ?]"),
+    ] {
+        let text = screen(&mut state, size);
+        assert!(text.contains(said), "{size:?}: {text}");
+        press(&mut state, "2");
+        let other = screen(&mut state, size);
+        let is_grid = size.0 >= 120;
+        assert!(is_grid || other.contains("4 Time ?"), "{size:?}: {other}");
+        press(&mut state, "4");
+    }
+}
+
+#[test]
+fn nothing_is_said_to_have_changed_before_the_first_answers() {
+    let mut state = empty(Look::default(), false);
+    press(&mut state, "4");
+    let text = screen(&mut state, (80, 24));
+    assert!(text.contains("waiting for the first answers"), "{text}");
+    let fault = Fault {
+        kind: FaultKind::Unreachable,
+        what: "refused".into(),
+    };
+    observe(&mut state, vec![Seen::NoPulse(fault)]);
+    let text = screen(&mut state, (80, 24));
+    assert!(text.contains("? k8s unknown"), "{text}");
+    assert!(
+        text.contains("whether anything changed is not known"),
+        "{text}"
+    );
+}
+
+#[test]
+fn m02_a_history_of_alerts_that_is_partial_is_said_to_be_on_the_screen_and_in_a_copy() {
+    let mut state = told();
+    let warnings = vec!["store eu-2 did not answer".into()];
+    let spells = Spells::of(Vec::new(), ago(0), warnings);
+    observe(&mut state, vec![Seen::Alerts(AlertsSeen::Spells(spells))]);
+    let text = screen(&mut state, WIDE);
+    assert!(text.contains("? ended alerts partial"), "{text}");
+    let text = copied(&mut state);
+    let said = "UNKNOWN: ended alerts are partial: store eu-2 did not answer";
+    assert!(text.contains(said), "{text}");
+}

@@ -1,9 +1,9 @@
-//! The timeline as text, for the note that an incident gets: what is on the screen, and of what.
+//! The timeline as text, for the note that an incident gets: what is on the screen, and of what; and what is missing from it.
 
 use super::state::State;
 use super::{Command, Panel, lists};
 use crate::estate::timeline::{CLIPBOARD, Topic, note, utc};
-use crate::estate::{Currency, Kind};
+use crate::estate::{Currency, Estate, Feed, Kind, Moment, Safe};
 
 /// Hands what the timeline shows to the terminal's clipboard.
 pub(super) fn copy(state: &mut State) -> Command {
@@ -47,42 +47,98 @@ fn head(state: &State, story: &lists::Story) -> Vec<String> {
     if story.left_out > 0 {
         head.push(format!("{} older entries are not kept", story.left_out));
     }
-    head.extend(gaps(state).into_iter().map(|gap| format!("UNKNOWN: {gap}")));
+    let gaps = gaps(state).into_iter();
+    head.extend(gaps.map(|gap| format!("UNKNOWN: {}", gap.said)));
     head
 }
 
-/// What the timeline is made from and is not current, or is away.
-pub(super) fn gaps(state: &State) -> Vec<String> {
-    let estate = state.estate();
-    let mut gaps = Vec::new();
-    let kinds = Kind::ALL.into_iter();
-    let stale = kinds.filter(|kind| estate.currency(*kind, state.now.at) != Currency::Live);
-    let stale: Vec<_> = stale.map(Kind::plural).collect();
-    if !stale.is_empty() {
-        let why = estate
-            .cluster
-            .fault
-            .as_ref()
-            .map(|f| format!(": {}", f.what));
-        let (names, why) = (stale.join(", "), why.unwrap_or_default());
-        gaps.push(format!("{names} are not current{why}"));
-    }
+/// Something that the timeline is made from and that is not current, or not whole.
+pub struct Gap {
+    /// In a word or two: `k8s`, `GitHub`.
+    pub of: &'static str,
+    /// How current it is; what is current is not whole.
+    pub currency: Currency,
+    /// Milliseconds since it was current; none if it never was.
+    pub age: Option<u64>,
+    /// A sentence.
+    pub said: String,
+}
+
+/// The kinds of the cluster that the timeline is made from; operations last.
+const KINDS: [Kind; 7] = [
+    Kind::Services,
+    Kind::Deployments,
+    Kind::ReplicaSets,
+    Kind::Pods,
+    Kind::Events,
+    Kind::Records,
+    Kind::Policy,
+];
+
+/// What the timeline is made from and is not current, or not whole.
+pub fn gaps(state: &State) -> Vec<Gap> {
+    let (estate, now) = (state.estate(), state.now.at);
+    let mut gaps: Vec<Gap> = cluster(estate, now).into_iter().collect();
     if let Some(alerts) = &estate.alerts {
-        for fault in [&alerts.rules.fault, &alerts.spells.fault]
-            .into_iter()
-            .flatten()
-        {
-            gaps.push(format!("alerts: {}", fault.what));
-        }
+        gaps.extend(feed("alerts", "alerts", &alerts.rules, now));
+        gaps.extend(partial("alerts", &alerts.rules.value.warnings));
+        // That what is over was not told yet is no gap.
+        let spells = &alerts.spells;
+        let fault = spells.fault.as_ref();
+        gaps.extend(fault.and_then(|_| feed("ended alerts", "alerts", spells, now)));
+        gaps.extend(partial("ended alerts", &spells.value.warnings));
     }
-    if let Some(fault) = state
-        .repository
-        .as_ref()
-        .and_then(|r| r.runs.fault.as_ref())
-    {
-        gaps.push(format!("runs: {}", fault.what));
-    }
+    let runs = state.repository.as_ref().map(|it| &it.runs);
+    gaps.extend(runs.and_then(|runs| feed("GitHub", "runs", runs, now)));
     gaps
+}
+
+fn cluster(estate: &Estate, now: Moment) -> Option<Gap> {
+    let is_away = |kind: &Kind| estate.currency(*kind, now) != Currency::Live;
+    let away: Vec<Kind> = KINDS.into_iter().filter(is_away).collect();
+    let is_waiting = |kind: &Kind| estate.currency(*kind, now) == Currency::Waiting;
+    let fault = estate.cluster.fault.as_ref();
+    let why = fault.map_or_else(String::new, |fault| format!(": {}", fault.what));
+    let names: Vec<&str> = away.iter().map(|kind| kind.word()).collect();
+    Some(Gap {
+        of: match away[..] {
+            [] => return None,
+            [Kind::Records | Kind::Policy, ..] => "operations",
+            [kind] => kind.plural(),
+            _ => "k8s",
+        },
+        currency: match away.iter().all(is_waiting) {
+            true => Currency::Waiting,
+            false => Currency::Stale,
+        },
+        age: away.iter().filter_map(|kind| estate.age(*kind, now)).max(),
+        said: format!("{} are not current{why}", names.join(", ")),
+    })
+}
+
+fn feed<T>(of: &'static str, called: &str, feed: &Feed<T>, now: Moment) -> Option<Gap> {
+    let currency = feed.currency(now);
+    let why = match (&feed.fault, currency) {
+        (Some(fault), _) => fault.what.as_str(),
+        (None, Currency::Waiting) => "no answer yet",
+        (None, Currency::Stale) => "no sign of life",
+        (None, Currency::Live) => return None,
+    };
+    Some(Gap {
+        of,
+        currency,
+        age: feed.age(now),
+        said: format!("{called}: {why}"),
+    })
+}
+
+fn partial(of: &'static str, warnings: &[Safe]) -> Option<Gap> {
+    Some(Gap {
+        of,
+        currency: Currency::Live,
+        age: None,
+        said: format!("{of} are partial: {}", warnings.first()?),
+    })
 }
 
 /// The topic after that one; after the last all.

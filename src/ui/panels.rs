@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use super::canvas::{Canvas, Text};
 use super::theme::{Mark, Role, Theme};
 use super::{alerts, pods, runs, timeline};
-use crate::app::{Panel, State, lists};
+use crate::app::{Panel, State, gaps, lists};
 use crate::estate::alerts::Standing;
 use crate::estate::{Currency, Kind};
 
@@ -390,7 +390,8 @@ fn doubt(state: &State, panel: Panel) -> Option<Mark> {
         Panel::Runs => of(state.repository.as_ref()?.runs.currency(at)),
         Panel::Pods => of(state.estate().currency(Kind::Pods, at)),
         Panel::Alerts => alerts::doubt(state),
-        Panel::Traffic | Panel::Timeline => None,
+        Panel::Timeline => timeline::doubt(&gaps(state)),
+        Panel::Traffic => None,
     }
 }
 

@@ -5,13 +5,28 @@ use ratatui::layout::Rect;
 
 use super::canvas::{Canvas, Text};
 use super::theme::{Mark, Role, Theme};
-use crate::app::{Panel, State, lists};
+use super::words;
+use crate::app::{Gap, Panel, State, gaps, lists};
 use crate::estate::timeline::{Happening, Weight};
+use crate::estate::{Currency, Kind};
 
-/// `Timeline  alerts only, 23 hidden`, and what of it cannot be known.
+/// `Timeline  ? k8s 4m, GitHub unknown  alerts only  23 hidden`
 pub fn title(state: &State, theme: &Theme) -> Text {
     let (topics, hidden) = lists::hidden(state);
     let mut text = Text::plain("Timeline");
+    let gaps = gaps(state);
+    match doubt(&gaps) {
+        None => {}
+        Some(Mark::Waiting) => text.push(
+            format!("  {} waiting", theme.mark(Mark::Waiting)),
+            Role::Dim,
+        ),
+        Some(mark) => {
+            let said: Vec<String> = gaps.iter().map(gap).collect();
+            let said = format!("  {} {}", theme.mark(mark), said.join(", "));
+            text.push(said, Role::Warn);
+        }
+    }
     let topics: Vec<_> = topics.iter().map(|t| t.word()).collect();
     if !topics.is_empty() {
         text.push(format!("  {} only", topics.join(" ")), Role::Focus);
@@ -19,12 +34,30 @@ pub fn title(state: &State, theme: &Theme) -> Text {
     if hidden > 0 {
         text.push(format!("  {hidden} hidden"), Role::Dim);
     }
-    let alerts = state.estate().alerts.as_ref();
-    if alerts.is_some_and(|a| a.spells.fault.is_some()) {
-        let said = format!("  {} ended alerts unknown", theme.mark(Mark::Unknown));
-        text.push(said, Role::Warn);
-    }
     text
+}
+
+/// The mark of a list from which something is missing: UNKNOWN, or not answered yet.
+pub fn doubt(gaps: &[Gap]) -> Option<Mark> {
+    let is_waiting = |gap: &Gap| gap.currency == Currency::Waiting;
+    match gaps.iter().all(is_waiting) {
+        true => gaps.first().map(|_| Mark::Waiting),
+        false => Some(Mark::Unknown),
+    }
+}
+
+/// `k8s 4m`
+fn gap(gap: &Gap) -> String {
+    let how = match (gap.currency, gap.age) {
+        (Currency::Live, _) => "partial".to_owned(),
+        (Currency::Waiting, _) => "waiting".to_owned(),
+        // Below the first step of ages it is not known better.
+        (Currency::Stale, Some(ms @ 10_000..)) => {
+            words::age(i64::try_from(ms / 1_000).unwrap_or(i64::MAX))
+        }
+        (Currency::Stale, _) => "unknown".to_owned(),
+    };
+    format!("{} {how}", gap.of)
 }
 
 /// Draws the list into `area`.
@@ -33,11 +66,19 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
     let story = lists::story(state);
     let all = &story.shown;
     if all.is_empty() {
-        let said = match story.hidden {
-            0 => "nothing is known to have changed".to_owned(),
-            hidden => format!("nothing of that; {hidden} other entries are hidden"),
+        let (said, role) = match (story.hidden, doubt(&gaps(state))) {
+            (0, None) => ("nothing is known to have changed".to_owned(), Role::Dim),
+            (0, Some(Mark::Waiting)) => ("waiting for the first answers".to_owned(), Role::Dim),
+            (0, Some(_)) => (
+                "whether anything changed is not known".to_owned(),
+                Role::Warn,
+            ),
+            (hidden, _) => (
+                format!("nothing of that; {hidden} other entries are hidden"),
+                Role::Dim,
+            ),
         };
-        let said = Text::default().add(said, Role::Dim);
+        let said = Text::default().add(said, role);
         canvas.text(area.x + 2, area.y, area.width.saturating_sub(3), &said);
         return;
     }
@@ -62,6 +103,9 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
                 height: 1,
             });
         }
+    }
+    if state.estate().currency(Kind::Pods, state.now.at) == Currency::Stale {
+        canvas.dim(area);
     }
 }
 
