@@ -67,6 +67,8 @@ pub struct Cluster {
     pub fault: Option<Fault>,
     /// Server clock minus ours in milliseconds, at the last answer that said.
     pub skew_ms: Option<i64>,
+    /// The server's clock, at the same answer.
+    pub told: Option<jiff::Timestamp>,
 }
 
 /// How long the credential holds by which we are known to the API server.
@@ -216,6 +218,7 @@ impl Estate {
         self.cluster.fault = None;
         if let Some((server, ours)) = clocks {
             // The Date header has whole seconds: half of one is its expected error.
+            self.cluster.told = Some(server);
             self.cluster.skew_ms = Some(server.as_millisecond() + 500 - ours.as_millisecond());
         }
     }

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::{Deployment, Estate, Group, Pod, ReplicaSet, Safe, why};
+use super::{Deployment, Estate, Group, Pod, ReplicaSet, Safe};
 
 /// A rollout that is not finished.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -73,7 +73,7 @@ impl Estate {
 
     /// Not ready, and not because it has just begun.
     fn is_ill(&self, pod: &Pod) -> bool {
-        let why = why::not_ready(pod, self.events.value.iter());
+        let why = self.why_not_ready(pod);
         why.is_some_and(|why| !matches!(why.short.as_str(), "starting" | "terminating"))
     }
 }

@@ -1,8 +1,8 @@
 //! Why a pod is not ready, in the words of whoever knows: kubelet, scheduler, probe.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use super::{Container, ContainerState, Ended, Event, Pod, Safe};
+use super::{Container, ContainerState, Ended, Estate, Event, Pod, Safe};
 
 /// Why a pod is not ready.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,8 +15,19 @@ pub struct Why {
     pub since: Option<Timestamp>,
 }
 
-/// Why `pod` is not ready; none if it is, or if it finished. `events` are those of its namespace.
-pub fn not_ready<'a>(pod: &Pod, events: impl Iterator<Item = &'a Event> + Clone) -> Option<Why> {
+impl Estate {
+    /// Why `pod` is not ready; none if it is, or if it finished.
+    pub fn why_not_ready(&self, pod: &Pod) -> Option<Why> {
+        not_ready(pod, self.events.value.iter(), self.cluster.told)
+    }
+}
+
+/// The same; `events` are those of its namespace, and `now` is the server's clock, where it is known.
+fn not_ready<'a>(
+    pod: &Pod,
+    events: impl Iterator<Item = &'a Event> + Clone,
+    now: Option<Timestamp>,
+) -> Option<Why> {
     if pod.is_finished() || (pod.ready && pod.deleting.is_none()) {
         return None;
     }
@@ -24,8 +35,9 @@ pub fn not_ready<'a>(pod: &Pod, events: impl Iterator<Item = &'a Event> + Clone)
         .or_else(|| unplaced(pod))
         .or_else(|| failed(pod))
         .or_else(|| pod.containers.iter().find_map(stuck))
-        .or_else(|| unready(pod, events.clone()))
+        .or_else(|| unready(pod, events.clone(), now))
         .or_else(|| held_up(pod, events))
+        .or_else(|| gated(pod))
         .unwrap_or_else(|| starting(pod));
     Some(Why {
         short: Safe::new(&short),
@@ -103,13 +115,19 @@ pub fn exit(ended: &Ended) -> String {
     format!("{} (exit {}){tail}", ended.reason, ended.exit_code)
 }
 
-/// Running, but not ready: the newest word of the probe, or a gate that is closed.
-fn unready<'a>(pod: &Pod, events: impl Iterator<Item = &'a Event>) -> Option<Words> {
-    if let Some(gate) = pod.gates.first() {
-        return Some(("readiness gate".into(), format!("{gate} is not True")));
-    }
-    let waiting = (pod.containers.iter())
-        .find(|c| !is_step(c) && !c.ready && matches!(c.state, ContainerState::Running { .. }))?;
+/// A container of that age is not starting any more, where no probe was said to have failed.
+const STARTS: SignedDuration = SignedDuration::from_secs(120);
+
+/// A container runs and is not ready: the newest word of its probe.
+fn unready<'a>(
+    pod: &Pod,
+    events: impl Iterator<Item = &'a Event>,
+    now: Option<Timestamp>,
+) -> Option<Words> {
+    let (waiting, began) = (pod.containers.iter()).find_map(|c| match c.state {
+        ContainerState::Running { since } if !is_step(c) && !c.ready => Some((c, since)),
+        _ => None,
+    })?;
     let probe = waiting
         .probe
         .as_ref()
@@ -120,6 +138,9 @@ fn unready<'a>(pod: &Pod, events: impl Iterator<Item = &'a Event>) -> Option<Wor
     let words = match said {
         Some(event) => event.message.to_string(),
         None if waiting.restarts > 0 => format!("{} restarted, not ready yet", waiting.name),
+        None if is_old(pod, began, now) => {
+            format!("{} is not ready, and no event says why", waiting.name)
+        }
         // No probe was said to have failed: it has just started.
         None => {
             let words = format!("{probe}{} is not ready yet", waiting.name);
@@ -130,6 +151,22 @@ fn unready<'a>(pod: &Pod, events: impl Iterator<Item = &'a Event>) -> Option<Wor
         .trim_start_matches("Readiness probe failed: ")
         .to_owned();
     Some(("not ready".into(), format!("{probe}{words}")))
+}
+
+/// Whether a container that began then is not starting any more: it runs for long, or its pod was ready since.
+fn is_old(pod: &Pod, began: Option<Timestamp>, now: Option<Timestamp>) -> bool {
+    let Some(began) = began else {
+        return false;
+    };
+    let was_ready = pod.ready_changed.is_some_and(|changed| changed > began);
+    was_ready || now.is_some_and(|now| now.duration_since(began) > STARTS)
+}
+
+/// Its containers are ready, and a gate is closed: whoever opens that looks at more than the pod.
+fn gated(pod: &Pod) -> Option<Words> {
+    let mut containers = pod.containers.iter().filter(|c| !is_step(c));
+    let gate = pod.gates.first()?;
+    (containers.all(|c| c.ready)).then(|| ("readiness gate".into(), format!("{gate} is not True")))
 }
 
 /// What the kubelet says of a pod whose containers it cannot make: no status tells that.
@@ -184,7 +221,7 @@ mod tests {
     use super::*;
 
     fn words(pod: &Pod, events: &[Event]) -> (String, String) {
-        let why = not_ready(pod, events.iter()).unwrap();
+        let why = not_ready(pod, events.iter(), None).unwrap();
         (why.short.to_string(), why.detail.to_string())
     }
 
@@ -200,7 +237,7 @@ mod tests {
     #[test]
     fn a_ready_pod_needs_no_reason() {
         assert_eq!(
-            not_ready(&pod("a", "backend", "green", true), [].iter()),
+            not_ready(&pod("a", "backend", "green", true), [].iter(), None),
             None
         );
     }
@@ -318,6 +355,56 @@ mod tests {
             event(1, "Readiness probe failed: 500"),
         ];
         assert_eq!(words(&pod, &events).1, "GET /ready · 503");
+    }
+
+    #[test]
+    fn what_runs_for_long_is_not_starting_and_no_event_that_says_why_is_said() {
+        let at = |second| Timestamp::from_second(second).ok();
+        let mut pod = pod("a", "backend", "green", false);
+        pod.containers[0].probe = Some("GET /ready".into());
+        (pod.containers[0].restarts, pod.ready_changed) = (0, at(1_000));
+        pod.containers[0].state = ContainerState::Running { since: at(1_000) };
+        let words = |pod: &Pod, now| {
+            let why = not_ready(pod, [].iter(), now).unwrap();
+            (why.short.to_string(), why.detail.to_string())
+        };
+        assert_eq!(words(&pod, None).0, "starting");
+        assert_eq!(words(&pod, at(1_120)).0, "starting");
+        let unknown = "GET /ready · backend is not ready, and no event says why";
+        let said = ("not ready".to_owned(), unknown.to_owned());
+        assert_eq!(words(&pod, at(1_121)), said);
+        // It was ready, and is not any more.
+        pod.ready_changed = at(1_030);
+        assert_eq!(words(&pod, at(1_031)), said);
+    }
+
+    #[test]
+    fn a_gate_is_no_reason_before_the_containers_are_ready() {
+        let mut pod = pod("a", "backend", "green", false);
+        pod.gates = vec!["target-health".into()];
+        pod.containers[0].state = ContainerState::Running { since: None };
+        let event = Event {
+            name: "e".into(),
+            object_kind: "Pod".into(),
+            object: "a".into(),
+            object_uid: pod.uid.clone(),
+            is_warning: true,
+            reason: "Unhealthy".into(),
+            message: "Readiness probe failed: 503".into(),
+            count: 1,
+            last: Timestamp::from_second(1).ok(),
+        };
+        assert!(words(&pod, &[event]).1.ends_with("503"));
+        pod.containers[0].ready = true;
+        let (short, detail) = words(&pod, &[]);
+        assert_eq!(short, "readiness gate");
+        assert_eq!(detail, "target-health is not True");
+        pod.containers[0].ready = false;
+        pod.containers[0].state = ContainerState::Waiting {
+            reason: "ContainerCreating".into(),
+            message: None,
+        };
+        assert_eq!(words(&pod, &[]).0, "starting");
     }
 
     #[test]

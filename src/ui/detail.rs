@@ -160,7 +160,7 @@ impl Page<'_> {
         let Some(pod) = estate.pods.value.get(name) else {
             return self.gone("Pod", name);
         };
-        match why::not_ready(pod, estate.events.value.iter()) {
+        match estate.why_not_ready(pod) {
             Some(why) => {
                 let said = format!(
                     "{} {} {}",
@@ -481,7 +481,7 @@ impl Page<'_> {
             .filter_map(|p| estate.pods.value.get(p))
             .collect();
         for pod in pods {
-            let why = why::not_ready(pod, estate.events.value.iter());
+            let why = estate.why_not_ready(pod);
             let mark = if why.is_some() { Mark::Bad } else { Mark::Ok };
             let said = why.map_or("ready".to_owned(), |w| format!("{}: {}", w.short, w.detail));
             let text = Text::default()

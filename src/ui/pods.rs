@@ -292,7 +292,7 @@ fn pods(state: &State, canvas: &mut Canvas<'_>, area: Rect) {
 }
 
 fn reason(estate: &Estate, name: &Safe) -> Option<why::Why> {
-    why::not_ready(estate.pods.value.get(name)?, estate.events.value.iter())
+    estate.why_not_ready(estate.pods.value.get(name)?)
 }
 
 /// `✗ backend-6b9f-x2k1   GREEN  not ready 4m   ↺ 3   10m   node-2`

@@ -10,7 +10,7 @@ use crate::app::operations::{self, Hold};
 use crate::cli::operate::text;
 use crate::estate::runs::{Conclusion, Progress, Repository, Run};
 use crate::estate::timeline::{Timeline, timeline};
-use crate::estate::{Check, Estate, Kind, Live, Now, Safe, Standing, why};
+use crate::estate::{Check, Estate, Kind, Live, Now, Safe, Standing};
 use crate::ops::Kept;
 
 /// The version of the shape.
@@ -299,7 +299,7 @@ fn not_ready(estate: &Estate) -> Vec<Value> {
     let names = estate.index.ordered().take(estate.index.trouble());
     let rows = names.filter_map(|name| {
         let pod = estate.pods.value.get(name)?;
-        let why = why::not_ready(pod, estate.events.value.iter())?;
+        let why = estate.why_not_ready(pod)?;
         Some(json!({
             "name": name,
             "colour": colour_name(estate, estate.index.group(name)?.colour),

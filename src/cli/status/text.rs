@@ -9,7 +9,7 @@ use crate::app::operations::{self, Hold};
 use crate::estate::runs::{Conclusion, Progress, Repository, Run};
 use crate::estate::timeline::{timeline, utc};
 use crate::estate::{
-    Check, ColourView, Estate, Fault, Kind, Live, Now, Safe, ServiceView, Standing, Verdict, why,
+    Check, ColourView, Estate, Fault, Kind, Live, Now, Safe, ServiceView, Standing, Verdict,
 };
 use crate::ops::Plan;
 use crate::ops::after::follower;
@@ -408,7 +408,7 @@ fn colour_line(estate: &Estate, colour: Option<usize>, now: Now) -> String {
 
 fn trouble(estate: &Estate, name: &Safe, now: Now) -> Option<String> {
     let pod = estate.pods.value.get(name)?;
-    let why = why::not_ready(pod, estate.events.value.iter())?;
+    let why = estate.why_not_ready(pod)?;
     let colour = (estate.index.group(name)?.colour).zip(estate.scope.traffic.as_ref());
     let colour = colour
         .map(|(c, t)| format!(" {}", t.colours[c].to_uppercase()))

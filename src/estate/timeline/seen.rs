@@ -71,7 +71,7 @@ pub(super) fn pods(estate: &Estate, causes: &Causes, left_out: &mut usize) -> Ve
             after: causes.before(at),
             source: Source::Pod(pod.name.clone()),
         };
-        let Some(why) = why::not_ready(pod, estate.events.value.iter()) else {
+        let Some(why) = estate.why_not_ready(pod) else {
             continue;
         };
         if let Some(at) = why.since {

@@ -301,9 +301,8 @@ fn progress(estate: &Estate, deployment: &Deployment, past: &mut Past) -> Progre
         let set = pod.owner.clone();
         return Progress::Stuck { set, why };
     }
-    let events = estate.events.value.iter();
     let reason = pods.iter().find_map(|pod| {
-        let why = why::not_ready(pod, events.clone())?;
+        let why = estate.why_not_ready(pod)?;
         Some(format!("{} {}: {}", pod.name, why.short, why.detail))
     });
     Progress::Waits(match reason {
