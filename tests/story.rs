@@ -453,3 +453,48 @@ fn m02_a_history_of_alerts_that_is_partial_is_said_to_be_on_the_screen_and_in_a_
     let said = "UNKNOWN: ended alerts are partial: store eu-2 did not answer";
     assert!(text.contains(said), "{text}");
 }
+
+#[test]
+fn a_rollout_to_an_older_replica_set_is_told_when_it_was_and_scaling_or_a_slow_one_is_none() {
+    let name = "digital-wall-green-backend";
+    let set = format!("{name}-6b9f7c5d48");
+    let told = |is_reused: bool, progressed: &str| {
+        let mut state = full(Look::default());
+        let estate = state.estate();
+        let mut sets = estate.replica_sets.value.get(&set).unwrap().clone();
+        (sets.is_reused, sets.created) = (is_reused, ago(259_200));
+        let mut deployment = estate.deployments.value.get(name).unwrap().clone();
+        deployment.conditions.push(Condition {
+            kind: "Progressing".into(),
+            status: "True".into(),
+            reason: Some("NewReplicaSetAvailable".into()),
+            message: Some(
+                format!("ReplicaSet \"{progressed}\" has successfully progressed.").into(),
+            ),
+            since: ago(259_200),
+            updated: ago(60),
+        });
+        observe(
+            &mut state,
+            vec![
+                Seen::Deployments(Delta::Changes(vec![Change::Applied(deployment.clone())])),
+                Seen::ReplicaSets(Delta::Changes(vec![Change::Applied(sets)])),
+            ],
+        );
+        let made = state.estate().revision_made(&deployment);
+        (state, made)
+    };
+    let (state, made) = told(true, &set);
+    let back = entry(&state, "green-backend goes back to 9b1e07d");
+    let change = timeline::Weight::Change;
+    assert_eq!(back, (60, change, Some("revision 3".to_owned())));
+    let first = entry(&state, "green-backend rolls to 9b1e07d");
+    assert_eq!(first, (259_200, change, None), "its number is the later");
+    assert_eq!(made, ago(60));
+    for (is_reused, progressed) in [(false, set.as_str()), (true, "another")] {
+        let (state, made) = told(is_reused, progressed);
+        let all = timeline::timeline(state.estate(), None, Vec::new()).happenings;
+        assert!(!all.iter().any(|h| h.what.contains("goes back")));
+        assert_eq!(made, ago(259_200));
+    }
+}

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Deployment, Estate, FieldManager, Group, Image, Kind, Labels, Safe, Service, TrafficSwitch,
-    mark,
+    Deployment, Estate, FieldManager, Group, Image, Kind, Labels, ReplicaSet, Safe, Service,
+    TrafficSwitch, mark,
 };
 
 /// Seconds in which a pod may have started.
@@ -248,13 +248,13 @@ impl Estate {
         view
     }
 
-    /// When the newest ReplicaSet of `deployment` was made; its own age where none was seen.
+    /// When `deployment` rolled to the ReplicaSet that it has; its own age where none was seen.
     pub fn revision_made(&self, deployment: &Deployment) -> Option<Timestamp> {
         let owned =
             (self.replica_sets.value.iter()).filter(|r| r.owner.as_ref() == Some(&deployment.name));
         let current = owned.filter(|r| r.revision == deployment.revision);
         current
-            .filter_map(|r| r.created)
+            .filter_map(|r| deployment.came_back(r).or(r.created))
             .max()
             .or(deployment.created)
     }
@@ -273,6 +273,20 @@ impl ColourView {
     /// Whether a workload runs more than one image at once.
     pub fn is_mixed(&self) -> bool {
         self.images.iter().any(|(_, images)| images.len() > 1)
+    }
+}
+
+impl Deployment {
+    /// When it came back to `set`, which was made for a revision before, as its condition Progressing tells: the last
+    /// word of that. Scaling is none, and another ReplicaSet is named by its name.
+    pub fn came_back(&self, set: &ReplicaSet) -> Option<Timestamp> {
+        let is_current = set.is_reused && set.owner.as_ref() == Some(&self.name);
+        let conditions = self.conditions.iter();
+        let mut progress = conditions.filter(|c| c.kind.as_str() == "Progressing");
+        let progress = progress.find(|_| is_current && set.revision == self.revision)?;
+        let said = progress.message.as_ref()?;
+        let names = said.contains(&format!("\"{}\"", set.name));
+        (progress.updated).filter(|at| names && set.created.is_none_or(|made| *at > made))
     }
 }
 

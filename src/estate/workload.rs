@@ -394,6 +394,8 @@ pub struct Condition {
     pub message: Option<Safe>,
     /// When it last changed.
     pub since: Option<Timestamp>,
+    /// When its reason last changed, or there was progress (`lastUpdateTime`).
+    pub updated: Option<Timestamp>,
 }
 
 /// A ReplicaSet.
@@ -405,6 +407,8 @@ pub struct ReplicaSet {
     pub owner: Option<Safe>,
     /// The annotation `deployment.kubernetes.io/revision`.
     pub revision: Option<Safe>,
+    /// Whether it was another revision before (`deployment.kubernetes.io/revision-history`): its Deployment came back to it.
+    pub is_reused: bool,
     /// `spec.replicas`.
     pub desired: u32,
     /// `status.readyReplicas`.

@@ -238,6 +238,7 @@ struct WireCondition {
     reason: Option<Safe>,
     message: Option<Safe>,
     last_transition_time: Option<Timestamp>,
+    last_update_time: Option<Timestamp>,
 }
 
 impl From<WireCondition> for Condition {
@@ -248,6 +249,7 @@ impl From<WireCondition> for Condition {
             reason: wire.reason.filter(|r| !r.is_empty()),
             message: wire.message.filter(|m| !m.is_empty()),
             since: wire.last_transition_time,
+            updated: wire.last_update_time,
         }
     }
 }

@@ -37,16 +37,26 @@ pub(super) fn flips(estate: &Estate) -> Vec<Happening> {
 }
 
 pub(super) fn rollouts(estate: &Estate, left_out: &mut usize) -> Vec<Happening> {
-    let sets = estate.replica_sets.value.iter();
-    let dated = sets.filter_map(|set| Some((set.created?, (set, set.owner.as_ref()?))));
-    let newest = newest(dated.collect(), left_out).into_iter();
-    let happening = |(at, (set, owner)): (Timestamp, (&ReplicaSet, &Safe))| {
+    let mut dated = Vec::new();
+    for set in estate.replica_sets.value.iter() {
+        let Some(owner) = &set.owner else {
+            continue;
+        };
+        let deployment = estate.deployments.value.get(owner);
+        let back = deployment.and_then(|it| it.came_back(set));
+        dated.extend(set.created.map(|at| (at, (set, owner, false))));
+        dated.extend(back.map(|at| (at, (set, owner, true))));
+    }
+    let newest = newest(dated, left_out).into_iter();
+    let happening = |(at, (set, owner, is_back)): (Timestamp, (&ReplicaSet, &Safe, bool))| {
         let tags: Vec<_> = set.images.iter().map(|(_, i)| i.short_tag()).collect();
-        let revision = set.revision.as_ref();
+        let word = if is_back { "goes back to" } else { "rolls to" };
+        // It has the number that it got when its Deployment came back.
+        let revision = (set.revision.as_ref()).filter(|_| is_back == set.is_reused);
         Happening {
             at,
             weight: Weight::Change,
-            what: Safe::new(&format!("{owner} rolls to {}", tags.join(" "))),
+            what: Safe::new(&format!("{owner} {word} {}", tags.join(" "))),
             note: revision.map(|r| Safe::new(&format!("revision {r}"))),
             after: None,
             source: Source::Deployment(owner.clone()),

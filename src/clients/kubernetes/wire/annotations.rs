@@ -13,6 +13,8 @@ use crate::estate::{Labels, Safe, mark};
 #[derive(Default)]
 pub(super) struct Annotations {
     pub(super) revision: Option<Safe>,
+    /// Whether it was of other revisions before.
+    pub(super) has_history: bool,
     pub(super) helm_release: Option<Safe>,
     pub(super) default_container: Option<Safe>,
     /// What Argo CD calls the object, the application first.
@@ -45,6 +47,10 @@ impl<'de> Visitor<'de> for Reading {
             }
             match key {
                 Key::Revision => kept.revision = map.next_value()?,
+                Key::History => {
+                    let before = map.next_value::<Option<Safe>>()?;
+                    kept.has_history = before.is_some_and(|it| !it.is_empty());
+                }
                 Key::HelmRelease => kept.helm_release = map.next_value()?,
                 Key::DefaultContainer => kept.default_container = map.next_value()?,
                 Key::Tracking => kept.tracking = map.next_value()?,
@@ -65,6 +71,7 @@ impl<'de> Visitor<'de> for Reading {
 /// The key of an annotation; what is skipped is not copied either.
 enum Key {
     Revision,
+    History,
     HelmRelease,
     DefaultContainer,
     Tracking,
@@ -90,6 +97,7 @@ impl Visitor<'_> for KeyReading {
     fn visit_str<E>(self, key: &str) -> Result<Key, E> {
         Ok(match key {
             "deployment.kubernetes.io/revision" => Key::Revision,
+            "deployment.kubernetes.io/revision-history" => Key::History,
             "meta.helm.sh/release-name" => Key::HelmRelease,
             "kubectl.kubernetes.io/default-container" => Key::DefaultContainer,
             "argocd.argoproj.io/tracking-id" => Key::Tracking,
@@ -161,13 +169,15 @@ mod tests {
     #[test]
     fn only_our_marks_and_known_keys_are_kept() {
         let text = r#"{"wheelhouse.dev/epoch": "7", "wheelhouse.dev/flip": "{\"by\":\"a\\u001b[2J\"}", "big": "xx",
-            "wheelhouse.device/x": "y", "deployment.kubernetes.io/revision": "3", "wheelhouse.dev/null": null}"#;
+            "wheelhouse.device/x": "y", "deployment.kubernetes.io/revision": "3", "wheelhouse.dev/null": null,
+            "deployment.kubernetes.io/revision-history": "1,2"}"#;
         let kept = annotations(text);
         let keys: Vec<_> = kept.marks.iter().map(|(k, _)| k.as_str()).collect();
         assert_eq!(keys, [mark::EPOCH, mark::FLIP]);
         assert_eq!(kept.marks[0].1.as_str(), "7");
         assert_eq!(kept.marks[1].1.as_str(), r#"{"by":"a\u001b[2J"}"#);
         assert_eq!(kept.revision.as_deref(), Some("3"));
+        assert!(kept.has_history && !annotations("{}").has_history);
     }
 
     #[test]

@@ -116,10 +116,12 @@ impl Projected for ReplicaSet {
         let spec = wire.spec.unwrap_or_default();
         let status = wire.status.unwrap_or_default();
         let template = spec.template.unwrap_or_default().spec.unwrap_or_default();
+        let annotations = meta.annotations.as_ref();
         Some(Self {
             name: meta.name(),
             owner: meta.owner(),
-            revision: meta.annotations.and_then(|a| a.revision),
+            is_reused: annotations.is_some_and(|a| a.has_history),
+            revision: annotations.and_then(|a| a.revision.clone()),
             desired: spec.replicas.unwrap_or(1),
             ready: status.ready_replicas.unwrap_or(0),
             available: status.available_replicas.unwrap_or(0),

@@ -116,6 +116,7 @@ fn what_cannot_get_well_by_itself_ends_it_early_in_words() {
                 reason: Some(reason.into()),
                 message: Some(message.into()),
                 since: None,
+                updated: None,
             });
         }
     };
@@ -158,6 +159,7 @@ fn what_the_revision_before_left_says_nothing_of_this_one() {
             reason: Some("ProgressDeadlineExceeded".into()),
             message: Some("timed out".into()),
             since: None,
+            updated: None,
         });
     };
     let mut past = Past::default();

@@ -156,6 +156,7 @@ fn by_hand(moved: Option<&str>, before: &[(&str, &str)]) -> Estate {
         name: format!("green-frontend-{revision}").into(),
         owner: Some("digital-wall-green-frontend".into()),
         revision: Some(revision.to_string().into()),
+        is_reused: false,
         desired: 0,
         ready: 0,
         available: 0,

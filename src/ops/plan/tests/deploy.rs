@@ -302,6 +302,7 @@ fn set(revision: u32, tag: &str, made: &str) -> ReplicaSet {
         name: format!("set-{revision}").into(),
         owner: Some("digital-wall-blue-frontend".into()),
         revision: Some(revision.to_string().into()),
+        is_reused: false,
         desired: 3,
         ready: 3,
         available: 3,
