@@ -142,6 +142,27 @@ async fn m01_a_watchdog_that_does_not_fire_and_rules_that_are_none_are_unknown()
 }
 
 #[tokio::test]
+async fn m01_a_watchdog_and_a_rule_that_stand_still_are_unknown() {
+    let stands_still = async |place: usize| {
+        told(move |asked| {
+            let mut all = all_rules(&[rule("Late", "ok", "", "1")]);
+            all["data"]["groups"][0]["rules"][place]["lastEvaluation"] =
+                json!("2026-11-23T19:59:00Z");
+            (asked.path == RULES).then(|| said(all))
+        })
+        .await
+    };
+    stands_still(0)
+        .await
+        .check("production", "watchdog", "")
+        .says("UNKNOWN", &["was last evaluated 60 s ago", "is stuck"]);
+    let told = stands_still(1).await;
+    told.check("production", "rules", "Late")
+        .says("UNKNOWN", &["was not evaluated for 50 s", "its interval"]);
+    told.check("production", "watchdog", "").says("OK", &[]);
+}
+
+#[tokio::test]
 async fn a_label_that_nothing_carries_is_unknown() {
     let told = told(|asked| {
         let is_count = asked.path == QUERY && asked.body.contains("count");
