@@ -11,6 +11,9 @@ mod pairs;
 
 use pairs::ByPair;
 
+/// Intervals below so many seconds count as this: a server that is busy for a moment has not stopped.
+const SHORT_S: f64 = 5.0;
+
 /// What is known of an environment's alerts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alerts {
@@ -223,7 +226,7 @@ impl Rule {
     /// Prometheus has it where nobody says.
     fn is_late(&self, last: Timestamp, now: Timestamp) -> bool {
         let interval = match self.interval > 0.0 {
-            true => self.interval.max(1.0),
+            true => self.interval.max(SHORT_S),
             false => 60.0,
         };
         #[expect(clippy::cast_precision_loss, reason = "seconds of an age")]
