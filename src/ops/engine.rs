@@ -39,8 +39,10 @@ use super::journal::Journal;
 use super::kept::{self, Kept};
 use super::lock::{Belief, Lock};
 use super::machine::{Next, StepState};
+use super::patch::Draft;
 use super::record::{self, NotWritten, Room};
 use super::{marks, plan::Plan};
+use crate::clients::kubernetes::{Kept as Object, Unwritten};
 use crate::estate::ci::Runs;
 use crate::estate::{Estate, Moment, Record, Safe};
 
@@ -501,6 +503,20 @@ impl Run {
         if let Err(error) = self.journal.write(self.bastion.clock.wall(), phase, what) {
             tracing::warn!(%error, "the journal could not be written");
         }
+    }
+
+    /// Sends a patch, once: behind a line in the journal that says so (rule 8).
+    async fn send<P: Object>(
+        &mut self,
+        name: &str,
+        draft: Draft,
+        (what, value): (&str, serde_json::Value),
+    ) -> Result<Result<P, Unwritten>, Ended> {
+        // The last look at the Lease: nothing but the request lies behind it.
+        self.believe()?;
+        self.note("sent", json!({ "patch": name, (what): value }));
+        let (cluster, answer) = (&self.bastion.cluster, self.bastion.timing.answer);
+        Ok(cluster.patch::<P>(name, &draft.finish(), answer).await)
     }
 
     /// Whether the worker may write now.

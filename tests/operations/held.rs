@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::Bench;
+use crate::kept::orphan;
 use crate::operator::{CUTOVER, wait};
 
 const SCALERS: &str = "/apis/autoscaling/v2/namespaces/production/horizontalpodautoscalers";
@@ -74,4 +75,33 @@ fn i_5_what_somebody_sets_meanwhile_stays_and_another_environments_hold_is_left_
         (held(&after), &after["spec"]["minReplicas"]),
         (Some(theirs), &json!(4))
     );
+}
+
+#[test]
+fn rule_8_every_patch_that_goes_out_has_its_line_in_the_journal() {
+    let bench = Bench::ready();
+    let dave = &bench.dave;
+    for name in [GREEN, BLUE] {
+        set_least(&bench, name, 2);
+    }
+    let id = orphan(&bench);
+    let adopted = dave.run(&["op", "adopt", &id]);
+    adopted.assert(0, &["done: GREEN is live", "back at 2"]);
+
+    let journal = dave.journal(&id);
+    let lines = journal.lines().map(|line| -> Value {
+        let line: Value = serde_json::from_str(line).unwrap();
+        line["what"]["patch"].clone()
+    });
+    let mut told: Vec<String> = (lines.filter_map(|it| Some(it.as_str()?.to_owned()))).collect();
+    let asked = dave.relay.asked().into_iter();
+    let names = asked.filter(|it| it.method == "PATCH" && it.path.contains("/namespaces/"));
+    let mut sent: Vec<String> = names
+        .map(|it| it.path.rsplit('/').next().unwrap().to_owned())
+        .collect();
+    // Fences, what is given back and what was verified among them.
+    assert!(sent.len() > 10, "{sent:?}");
+    told.sort();
+    sent.sort();
+    assert_eq!(told, sent);
 }

@@ -76,18 +76,9 @@ impl Run {
             if self.is_later(&read) && !self.bastion.has(Planted::NoEpochTest) {
                 return Err(Ended::Fenced("somebody with a later epoch".into()));
             }
-            // The last look at the Lease: nothing but the request lies behind it.
-            self.believe()?;
             let draft = self.flip_patch(step, &flip, &read);
-            self.note(
-                "sent",
-                json!({ "patch": service, "selector": patch::selector(&flip.to) }),
-            );
-            let answer = self.bastion.timing.answer;
-            let sent = (self.bastion.cluster)
-                .patch::<Service>(service, &draft.finish(), answer)
-                .await;
-            match sent {
+            let said = ("selector", patch::selector(&flip.to));
+            match self.send::<Service>(service, draft, said).await? {
                 Ok(after) => {
                     let version = &after.resource_version;
                     let key = &self
@@ -481,7 +472,6 @@ impl Run {
 
     /// Voids whatever was sent to `read` before and has not arrived: changes what it tests. Why it could not, if so.
     async fn fence_service(&mut self, read: &Service) -> Result<Option<Safe>, Ended> {
-        self.believe()?;
         let must = Must {
             uid: &read.uid,
             epoch: marks::epoch(&read.marks),
@@ -496,13 +486,8 @@ impl Run {
         draft.mark(marks::EPOCH, &epoch.to_string());
         let nonce = self.bastion.clock.nonce();
         draft.mark(marks::FENCE, &format!("{epoch}/{nonce}"));
-        let answer = self.bastion.timing.answer;
-        let sent = self
-            .bastion
-            .cluster
-            .patch::<Service>(&read.name, &draft.finish(), answer)
-            .await;
-        match sent {
+        let said = ("fence", json!(epoch));
+        match self.send::<Service>(&read.name, draft, said).await? {
             Ok(_) => Ok(None),
             Err(Unwritten::Refused { fault, .. } | Unwritten::Unknown(fault)) => {
                 self.pause().await?;
@@ -635,7 +620,6 @@ impl Run {
         epoch: u64,
         is_strict: bool,
     ) -> Result<Result<Deployment, Unwritten>, Ended> {
-        self.believe()?;
         let must = Must {
             uid: &read.uid,
             epoch: marks::epoch(&read.marks),
@@ -648,9 +632,8 @@ impl Run {
         draft.mark(marks::EPOCH, &epoch.to_string());
         let nonce = self.bastion.clock.nonce();
         draft.mark(marks::FENCE, &format!("{epoch}/{nonce}"));
-        let answer = self.bastion.timing.answer;
-        let cluster = &self.bastion.cluster;
-        Ok(cluster.patch(&read.name, &draft.finish(), answer).await)
+        let said = ("fence", json!(epoch));
+        self.send(&read.name, draft, said).await
     }
 }
 
@@ -683,7 +666,6 @@ impl Run {
             }
             let mut is_forbidden = true;
             for autoscaler in open {
-                self.believe()?;
                 let mut draft = Draft::of(&Must {
                     uid: &autoscaler.uid,
                     epoch: marks::epoch(&autoscaler.marks),
@@ -693,10 +675,8 @@ impl Run {
                     is_careless: self.bastion.has(Planted::NoEpochTest),
                 });
                 draft.mark(marks::EPOCH, &epoch.to_string());
-                let sent = (self.bastion.cluster)
-                    .patch::<Autoscaler>(&autoscaler.name, &draft.finish(), answer)
-                    .await;
-                match sent {
+                let said = ("fence", json!(epoch));
+                match self.send::<Autoscaler>(&autoscaler.name, draft, said).await? {
                     Ok(_) => is_forbidden = false,
                     Err(Unwritten::Refused { status, fault }) => {
                         is_forbidden &= status == 403;

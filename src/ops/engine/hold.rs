@@ -184,14 +184,8 @@ impl Run {
             };
             let mut draft = self.autoscaler_patch(&read, to);
             draft.mark(marks::HELD, &text(json!(held)));
-            self.believe()?;
-            self.note("sent", json!({ "patch": name, "minReplicas": to }));
-            match self
-                .bastion
-                .cluster
-                .patch::<Autoscaler>(name, &draft.finish(), answer)
-                .await
-            {
+            let said = ("minReplicas", json!(to));
+            match self.send::<Autoscaler>(name, draft, said).await? {
                 Ok(_) => return Ok(Ok(())),
                 Err(
                     Unwritten::Refused {
@@ -398,13 +392,8 @@ impl Run {
             let min = if is_left { read.min } else { held.min };
             let mut draft = self.autoscaler_patch(&read, min);
             draft.unmark(marks::HELD);
-            self.believe()?;
-            match self
-                .bastion
-                .cluster
-                .patch::<Autoscaler>(&read.name, &draft.finish(), answer)
-                .await
-            {
+            let given = ("minReplicas", json!(min));
+            match self.send::<Autoscaler>(&read.name, draft, given).await? {
                 Ok(after) if is_left => {
                     return Ok(Err(format!(
                         "minReplicas of {} at {}, as somebody set it meanwhile (it had {})",
@@ -492,13 +481,8 @@ impl Run {
             };
             let mut draft = Draft::of(&must);
             draft.mark(marks::VERIFIED, &text(json!(verified)));
-            self.believe()?;
-            match self
-                .bastion
-                .cluster
-                .patch::<Service>(service, &draft.finish(), answer)
-                .await
-            {
+            let said = ("verified", json!(colour));
+            match self.send::<Service>(service, draft, said).await? {
                 Ok(_) => return Ok(Ok(())),
                 Err(
                     Unwritten::Refused {

@@ -55,17 +55,9 @@ impl Run {
                     continue;
                 }
             }
-            // The last look at the Lease: nothing but the request lies behind it.
-            self.believe()?;
             let draft = self.update_patch(step, &update, &read);
-            self.note(
-                "sent",
-                json!({ "patch": name, "images": update.containers }),
-            );
-            match (self.bastion.cluster)
-                .patch::<Deployment>(name, &draft.finish(), answer)
-                .await
-            {
+            let images = ("images", json!(update.containers));
+            match self.send::<Deployment>(name, draft, images).await? {
                 Ok(after) => return Ok(vec![passed(step, said(&update, after.generation))]),
                 // Refused, for sure: the next look says whether it was ours after all, or still may be done.
                 Err(Unwritten::Refused {
