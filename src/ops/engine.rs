@@ -85,6 +85,8 @@ pub struct Run {
     has_begun: bool,
     /// Whether all that it may touch carries its epoch, as a rollback that cut somebody off makes sure.
     is_fenced: bool,
+    /// Whether what was sent for the step that is open was not answered: it may arrive whenever it likes.
+    is_unsettled: bool,
     /// What goes before the first result: a rollback's record was written beside its Leases.
     beforehand: Vec<What>,
     /// What a rollback read in its first round trip, and when: its patches need no other.
@@ -196,8 +198,10 @@ impl Run {
                 closed
             }
             Err(ended) => {
-                // Asked to end, nothing is under way: whoever goes on need not wait for the Lease.
-                if matches!(ended, Ended::Interrupted(_)) && *self.stop.borrow() {
+                // Asked to end, nothing is under way: whoever goes on need not wait for the Lease. Where a patch still is, it
+                // runs out held: whoever comes next cuts this worker off, and fences (rule 5).
+                let is_asked = matches!(ended, Ended::Interrupted(_)) && *self.stop.borrow();
+                if is_asked && !self.is_unsettled {
                     self.keeper.abort();
                     self.lock.release().await;
                 }
@@ -222,6 +226,10 @@ impl Run {
                     Found::NotDone => self.again(&step).await?,
                 },
             };
+            if !results.is_empty() {
+                let is_open = |what: &What| matches!(what, What::Unknown { .. });
+                self.is_unsettled = results.iter().any(is_open);
+            }
             let mut whats = std::mem::take(&mut self.beforehand);
             whats.extend(results);
             next = self.commit(whats).await?;
@@ -516,7 +524,9 @@ impl Run {
         self.believe()?;
         self.note("sent", json!({ "patch": name, (what): value }));
         let (cluster, answer) = (&self.bastion.cluster, self.bastion.timing.answer);
-        Ok(cluster.patch::<P>(name, &draft.finish(), answer).await)
+        let sent = cluster.patch::<P>(name, &draft.finish(), answer).await;
+        self.is_unsettled |= matches!(sent, Err(Unwritten::Unknown(_)));
+        Ok(sent)
     }
 
     /// Whether the worker may write now.

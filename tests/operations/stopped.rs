@@ -5,7 +5,7 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::Bench;
-use crate::operator::{CUTOVER, SERVICES, wait};
+use crate::operator::{CUTOVER, ROLLBACK, SERVICES, wait};
 use crate::relay::{Asked, Fate};
 
 /// The watch after the flips has begun.
@@ -85,6 +85,40 @@ fn p03_a_second_signal_ends_at_once_and_what_was_under_way_is_settled_by_reading
     let adopted = bench.dave.run(&["op", "adopt", &said.id()]);
     adopted.assert(0, &["found done by reading it back", "done: GREEN is live"]);
     assert_eq!(bench.dave.relay.count(Asked::is_flip), 2, "one a Service");
+}
+
+#[test]
+fn p03_i_43_a_worker_that_ends_before_its_flip_is_settled_is_cut_off_by_a_rollback() {
+    let bench = Bench::ready();
+    let dave = &bench.dave;
+    // Both Services have an epoch: a flip tests that, and not the version, which any note moves.
+    dave.run(&CUTOVER).assert(0, &["done: GREEN is live"]);
+    dave.run(&ROLLBACK).assert(0, &["done: BLUE is live"]);
+    let flip = |it: &Asked| it.is_flip() && it.path.ends_with(SERVICES[1]);
+    let late = dave.relay.trap(Fate::HeldBefore, 1, flip);
+    let away = r#"{"kind":"Status","status":"Failure","message":"away","code":503}"#;
+    let _unread = dave.relay.ever_after(Fate::Said(503, away.into()), |it| {
+        it.is("GET", "/services/digital-wall-api")
+    });
+    let running = dave.start(&CUTOVER);
+    late.wait("the second flip");
+    wait("it to be given up", || {
+        let said = running.so_far();
+        said.contains("flip digital-wall-api UNKNOWN").then_some(())
+    });
+    running.send(Signal::TERM);
+    running.end().assert(7, &["interrupted: "]);
+    assert_eq!(bench.colours(), ["green", "blue"]);
+
+    let erin = bench.colleague();
+    erin.run(&ROLLBACK).assert(0, &["done: BLUE is live"]);
+    late.let_go();
+
+    wait("its answer", || {
+        let asked = dave.relay.asked().into_iter().rev().find(flip)?;
+        (asked.status != 0).then_some(())
+    });
+    assert_eq!(bench.colours(), ["blue", "blue"]);
 }
 
 #[test]

@@ -561,6 +561,7 @@ pub(super) fn run(
         runs: Default::default(),
         joined: None,
         is_fenced: false,
+        is_unsettled: false,
         beforehand: Vec::new(),
     }
 }
