@@ -94,6 +94,32 @@ fn k03_a_failed_test_or_a_conflict_is_read_back_and_the_difference_is_shown() {
 }
 
 #[test]
+fn k03_whatever_a_flip_is_refused_by_it_is_read_back_first() {
+    for code in [400, 401, 403, 404, 405, 429] {
+        let bench = Bench::ready();
+        let dave = &bench.dave;
+        // Something on the way says no to what went through.
+        let _done = dave
+            .relay
+            .trap(Fate::Applied(code, status(code)), 1, Asked::is_flip);
+        let _not = dave.relay.ever_after(Fate::Said(code, status(code)), |it| {
+            it.is_flip() && it.path.ends_with(SERVICES[1])
+        });
+        let said = dave.run(&CUTOVER);
+        said.assert(
+            8,
+            &[
+                "flip digital-wall-service done: found done by reading it back",
+                "flip digital-wall-api FAILED",
+                "so it said",
+                "undo digital-wall-service done",
+            ],
+        );
+        assert_eq!(bench.colours(), ["blue", "blue"], "{code}");
+    }
+}
+
+#[test]
 fn k03_a_way_back_that_is_refused_for_what_decides_nothing_goes_on() {
     for code in [409, 422] {
         let bench = Bench::ready();

@@ -90,23 +90,28 @@ impl Run {
                     );
                     return Ok(vec![passed(step, words)]);
                 }
-                Err(Unwritten::Refused { status: 429, .. }) => self.pause().await?,
-                Err(Unwritten::Refused {
-                    status: 409 | 422,
-                    fault,
-                }) => match self.read_back(step, &flip, &fault).await? {
-                    // On the way back somebody else's note, or a status, is no reason to leave traffic where it is: what it
-                    // was refused for has moved, and it was not applied for sure.
-                    Stood::Still(words) if is_back && refused < REFUSALS && !is_last => {
-                        (refused, why) = (refused + 1, words);
-                        if let Some(stopped) = self.breathe(step).await? {
-                            return Ok(vec![stopped]);
+                Err(Unwritten::Refused { status, fault }) => {
+                    let has_moved = matches!(status, 409 | 422);
+                    match self.read_back(step, &flip, &fault).await? {
+                        Stood::Settled(results) => return Ok(results),
+                        Stood::Still(_) if status == 429 => {
+                            why = fault.what;
+                            self.pause().await?;
                         }
+                        Stood::Still(_) if !has_moved => {
+                            return Ok(vec![failed(step, fault.what)]);
+                        }
+                        // On the way back somebody else's note, or a status, is no reason to leave traffic where it is: what
+                        // it was refused for has moved, and it was not applied for sure.
+                        Stood::Still(words) if is_back && refused < REFUSALS && !is_last => {
+                            (refused, why) = (refused + 1, words);
+                            if let Some(stopped) = self.breathe(step).await? {
+                                return Ok(vec![stopped]);
+                            }
+                        }
+                        Stood::Still(words) => return Ok(vec![failed(step, words)]),
                     }
-                    Stood::Still(words) => return Ok(vec![failed(step, words)]),
-                    Stood::Settled(results) => return Ok(results),
-                },
-                Err(Unwritten::Refused { fault, .. }) => return Ok(vec![failed(step, fault.what)]),
+                }
                 Err(Unwritten::Unknown(_)) if self.bastion.has(Planted::BlindResend) => {}
                 Err(Unwritten::Unknown(fault)) => {
                     return Ok(vec![What::Unknown {
@@ -317,7 +322,7 @@ impl Run {
         }
     }
 
-    /// A test of the patch failed, or the object moved: is it done, or what stands there?
+    /// The patch was refused, by whoever answers on the way: is it done all the same, or what stands there?
     async fn read_back(&mut self, step: &Step, flip: &Flip, fault: &Fault) -> Result<Stood, Ended> {
         for _ in 0..TRIES {
             let answer = self.bastion.timing.answer;
@@ -345,6 +350,10 @@ impl Run {
                 Ok(None) => {
                     let gone = format!("Service {} was deleted", flip.service);
                     return Ok(Stood::Settled(vec![failed(step, gone)]));
+                }
+                // Whoever may do neither any more was told so twice.
+                Err(read) if is_denied(&read) && is_denied(fault) => {
+                    return Ok(Stood::Still(fault.what.clone()));
                 }
                 Err(_) => self.pause().await?,
             }
@@ -676,7 +685,10 @@ impl Run {
                 });
                 draft.mark(marks::EPOCH, &epoch.to_string());
                 let said = ("fence", json!(epoch));
-                match self.send::<Autoscaler>(&autoscaler.name, draft, said).await? {
+                match self
+                    .send::<Autoscaler>(&autoscaler.name, draft, said)
+                    .await?
+                {
                     Ok(_) => is_forbidden = false,
                     Err(Unwritten::Refused { status, fault }) => {
                         is_forbidden &= status == 403;
@@ -695,6 +707,10 @@ impl Run {
         }
         Ok(Some(format!("autoscalers: {why}").into()))
     }
+}
+
+fn is_denied(fault: &Fault) -> bool {
+    matches!(fault.kind, FaultKind::Forbidden | FaultKind::LoginNeeded)
 }
 
 /// A Deployment whose pods `flip` would send traffic to, and that is to have none.
