@@ -440,11 +440,21 @@ impl Lock {
         let known: Vec<(Safe, Lease)> = (self.leases().iter())
             .map(|(s, l)| (s.clone(), l.clone()))
             .collect();
+        let mut renewed = Ok(());
         for (service, lease) in known {
-            let renewed = self.renew_one(&service, &lease, watched).await?;
-            self.leases().insert(service, renewed);
+            match self.renew_one(&service, &lease, watched).await {
+                Ok(lease) => drop(self.leases().insert(service, lease)),
+                // A rollback keeps those that it has.
+                Err(None) if self.is_exempt() => renewed = Err(None),
+                Err(not) => return Err(not),
+            }
         }
-        Ok(())
+        renewed
+    }
+
+    /// No Lease stands in the way of a rollback, unless somebody else has it (SAFETY, rule 9).
+    fn is_exempt(&self) -> bool {
+        self.held_for.kind == OperationKind::Rollback
     }
 
     async fn renew_one(
@@ -525,6 +535,8 @@ impl Lock {
             .await;
         match read {
             Err(_) => Err(None),
+            // Who tidied it away is at nothing.
+            Ok(None) if self.is_exempt() => Err(None),
             Ok(None) => Err(Some("nobody: the Lease was deleted".into())),
             Ok(Some(read)) => {
                 let is_ours = read.holder.as_ref() == Some(&self.bastion.person.holder);

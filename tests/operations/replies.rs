@@ -172,6 +172,29 @@ fn i_24_a_rollback_waits_for_no_lease_and_no_record_whose_answer_hangs() {
 }
 
 #[test]
+fn i_24_a_rollback_whose_leases_are_tidied_away_goes_on() {
+    let bench = Bench::ready();
+    let dave = &bench.dave;
+    dave.run(&CUTOVER).assert(0, &["done: GREEN is live"]);
+    let half = dave.relay.trap(Fate::HeldAfter, 1, Asked::is_flip);
+    let back = dave.start(&ROLLBACK);
+    half.wait("the first flip");
+    for service in SERVICES {
+        let leases = "/apis/coordination.k8s.io/v1/namespaces/production/leases";
+        let path = format!("{leases}/wheelhouse-service-{service}");
+        bench.ask("DELETE", &path, None);
+    }
+    wait("renewals in vain", || {
+        let is_it = |it: &Asked| it.path.contains("/leases/") && it.status == 404;
+        // More than one round of them: what the first one found was heard.
+        (dave.relay.count(|it| it.method == "GET" && is_it(it)) > 2).then_some(())
+    });
+    half.let_go();
+    back.end().assert(0, &["done: BLUE is live"]);
+    assert_eq!(bench.colours(), ["blue", "blue"]);
+}
+
+#[test]
 fn i_24_a_rollbacks_record_that_was_written_unheard_is_gone_on_with() {
     let bench = Bench::ready();
     let dave = &bench.dave;
