@@ -42,7 +42,9 @@ pub enum NotWritten {
     Gone,
     /// It has no room for that.
     Full,
-    /// The API refused, or nobody knows: try again, or stop.
+    /// The API will not have it written by us; why.
+    Refused(Fault),
+    /// The API is away or busy, or nobody knows: try again, or stop.
     Fault(Fault),
 }
 
@@ -217,7 +219,8 @@ pub async fn append(
             Ok(Some(_)) => Err(NotWritten::Conflict),
             Err(fault) => Err(NotWritten::Fault(fault)),
         },
-        Err(Unwritten::Refused { fault, .. }) => Err(NotWritten::Fault(fault)),
+        Err(Unwritten::Refused { status: 429, fault }) => Err(NotWritten::Fault(fault)),
+        Err(Unwritten::Refused { fault, .. }) => Err(NotWritten::Refused(fault)),
         Err(Unwritten::Unknown(fault)) => match read(bastion, &kept.id).await {
             Ok(Some(read)) if read.entries.starts_with(&entries) => {
                 *kept = read;
@@ -291,7 +294,9 @@ pub async fn amend(
                 return Err(Unamended::Absent(said.into()));
             }
             Err(NotWritten::Full) => return Err(Unamended::Forbidden(full().what)),
-            Err(NotWritten::Fault(fault)) => return Err(failed(fault)),
+            Err(NotWritten::Refused(fault) | NotWritten::Fault(fault)) => {
+                return Err(failed(fault));
+            }
         }
     }
     let said = format!("the record of {id} changes faster than it can be written");

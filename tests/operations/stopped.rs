@@ -188,3 +188,81 @@ fn i_32_a_record_that_is_full_of_notes_still_takes_an_abort_and_an_end() {
     assert_eq!(bench.colours(), ["blue", "blue"]);
     assert!(!end.contains("PAUSED: REVERTED"), "{end}");
 }
+
+/// From the write on that `begins`, the record is not to be written by dave any more.
+fn refused_from(bench: &Bench, begins: &'static str) -> crate::relay::Trap {
+    let said = r#"{"kind":"Status","status":"Failure","message":"not any more","code":403}"#;
+    let relay = &bench.dave.relay;
+    relay.ever_after(Fate::Said(403, said.into()), move |it| {
+        it.method == "PUT" && it.records(begins)
+    })
+}
+
+#[test]
+fn i_41_a_record_that_is_refused_half_way_is_said_and_traffic_goes_back() {
+    let bench = Bench::ready();
+    let _refused = refused_from(&bench, r#""passed":{"step":{"flip":"digital-wall-service""#);
+
+    let said = bench.dave.run(&CUTOVER);
+
+    said.assert(
+        7,
+        &[
+            "PAUSED: its record cannot be written: update configmaps wheelhouse-",
+            "move digital-wall-service FAILED: its record",
+            "undo digital-wall-service done",
+            "not any more; whoever may adopts or abandons it",
+        ],
+    );
+    assert_eq!(bench.colours(), ["blue", "blue"]);
+}
+
+#[test]
+fn i_32_an_abort_is_heard_while_the_record_is_refused() {
+    let bench = Bench::ready();
+    bench.dave.edit("lease = 6", "lease = 60");
+    bench.dave.edit("give_up = 4", "give_up = 50");
+    let _refused = refused_from(&bench, r#""began":{"step":"watch""#);
+    let running = bench.dave.start(&CUTOVER);
+    wait("the refusal", || {
+        running
+            .so_far()
+            .contains("PAUSED: its record")
+            .then_some(())
+    });
+    assert_eq!(bench.colours(), ["green", "green"]);
+    let id = bench.await_said("move digital-wall-api");
+
+    let erin = bench.colleague();
+    erin.run(&["op", "abort", &id, "--reason", "no"])
+        .assert(0, &[]);
+
+    wait("BLUE", || {
+        (bench.colours() == ["blue", "blue"]).then_some(())
+    });
+}
+
+#[test]
+fn i_23_pods_that_fall_ill_bring_traffic_back_though_the_record_is_refused() {
+    let bench = Bench::ready();
+    bench.dave.edit("watch = 2", "watch = 60");
+    let trap = bench.dave.relay.trap(Fate::HeldAfter, 1, watching);
+    let running = bench.dave.start(&CUTOVER);
+    trap.wait("the watch");
+    trap.let_go();
+    let _refused = refused_from(&bench, r#""began":{"step":"watch""#);
+    let ill = r#"{"do":"readiness-failure","deployment":"digital-wall-green-backend","for":"2m"}"#;
+    bench.served.act(ill);
+
+    let said = running.end();
+
+    said.assert(
+        7,
+        &[
+            "watch FAILED",
+            "has no ready endpoint",
+            "undo digital-wall-service done",
+        ],
+    );
+    assert_eq!(bench.colours(), ["blue", "blue"]);
+}

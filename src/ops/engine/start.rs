@@ -446,7 +446,7 @@ async fn take_over(
                     "its record has no room left: delete it when its work is judged".into(),
                 ));
             }
-            Err(NotWritten::Fault(fault)) => {
+            Err(NotWritten::Refused(fault) | NotWritten::Fault(fault)) => {
                 lock.give_up().await;
                 return Err(fault.into());
             }

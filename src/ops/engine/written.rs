@@ -1,19 +1,30 @@
 //! What becomes of entries: written to the record as one write, told to whoever listens, and what others wrote folded in.
 
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::{Ended, Run, Tell};
-use crate::estate::{Record, Safe};
-use crate::ops::entry::{Entry, What};
+use crate::estate::{Fault, Record, Safe};
+use crate::ops::entry::{Entry, Step, What};
 use crate::ops::hook::{self, Event};
-use crate::ops::machine::Next;
-use crate::ops::plan::Plan;
+use crate::ops::machine::{Next, Operation};
+use crate::ops::plan::{Flip, Plan};
 use crate::ops::record::{NotWritten, Room};
 use crate::ops::{kept, marks, record};
 
+/// What became of entries.
+pub(super) enum Written {
+    /// They are in the record, or as good as that.
+    Done,
+    /// Somebody else wrote meanwhile: theirs are folded in, these are not written.
+    Not,
+    /// The API has refused them for so long that it will not take them; in words.
+    Never(Safe),
+}
+
 impl Run {
     /// Writes results and what follows from them, as one write, and tells what that is.
-    pub(super) async fn commit(&mut self, results: Vec<What>) -> Result<Next, Ended> {
+    pub(super) async fn commit(&mut self, mut results: Vec<What>) -> Result<Next, Ended> {
         loop {
             self.hear();
             let mut after = self.kept.operation.clone();
@@ -36,23 +47,36 @@ impl Run {
                 }),
                 Next::Settle(_) | Next::Nothing => {}
             }
-            if whats.is_empty() || self.try_write(whats).await? {
-                return Ok(match next {
-                    Next::Close(..) => Next::Nothing,
-                    next => next,
-                });
+            let written = match whats.is_empty() {
+                true => Written::Done,
+                false => self.try_write(whats).await?,
+            };
+            match (written, next) {
+                (Written::Done, Next::Close(..)) => return Ok(Next::Nothing),
+                (Written::Done, next) => return Ok(next),
+                (Written::Not, _) => {}
+                // Half of the Services is worse than either: they go back, as after any flip that cannot be done.
+                (Written::Never(reason), Next::Begin(step)) if is_half_way(&after) => {
+                    results.push(What::Failed { step, reason });
+                }
+                (Written::Never(why), _) => return Err(Ended::Interrupted(why)),
             }
         }
     }
 
     /// Writes entries as they are, whatever others write meanwhile.
     pub(super) async fn write(&mut self, whats: Vec<What>) -> Result<(), Ended> {
-        while !self.try_write(whats.clone()).await? {}
-        Ok(())
+        loop {
+            match self.try_write(whats.clone()).await? {
+                Written::Done => return Ok(()),
+                Written::Not => {}
+                Written::Never(why) => return Err(Ended::Interrupted(why)),
+            }
+        }
     }
 
-    /// Writes entries unless somebody else wrote meanwhile: then theirs are folded in, and false is the answer.
-    async fn try_write(&mut self, whats: Vec<What>) -> Result<bool, Ended> {
+    /// Writes entries, unless somebody else wrote meanwhile.
+    async fn try_write(&mut self, whats: Vec<What>) -> Result<Written, Ended> {
         let entries: Vec<Entry> = whats.into_iter().map(|what| self.entry(what)).collect();
         for entry in &entries {
             self.note("entry", json!(entry));
@@ -60,11 +84,16 @@ impl Run {
         if let Some(number) = self.joined {
             self.tell_host(number, entries.clone()).await?;
             self.tell(&entries);
-            return Ok(true);
+            return Ok(Written::Done);
         }
         let is_optional = entries.iter().all(|it| it.what.is_optional());
         let room = if is_optional { Room::Spare } else { Room::All };
         let is_last = (entries.iter()).any(|it| matches!(it.what, What::Closed { .. }));
+        let mut after = self.kept.operation.clone();
+        entries.iter().for_each(|it| after.take(it));
+        // A way back is as exempt as a rollback is from what the API will not take (rule 9). Its end is not.
+        let is_way_back = after.is_going_back() && !is_last;
+        let mut since = None;
         loop {
             self.believe()?;
             let hurried = (self.is_rollback() && !is_last).then(|| self.bastion.hurried());
@@ -73,35 +102,68 @@ impl Run {
             match written {
                 Ok(()) => {
                     self.tell(&entries);
-                    return Ok(true);
+                    return Ok(Written::Done);
                 }
                 Err(NotWritten::Conflict) => return self.catch_up(&entries).await,
-                Err(_) if self.is_rollback() => {
+                Err(not) if self.is_rollback() || (is_way_back && is_refused(&not)) => {
                     // Exempt (rule 9): the next write that goes through carries these along.
                     self.tell(&entries);
                     self.kept.take(entries);
-                    return Ok(true);
+                    return Ok(Written::Done);
                 }
                 Err(NotWritten::Gone) => {
                     return Err(Ended::Interrupted(
                         "its record was deleted: nothing more is done without one".into(),
                     ));
                 }
-                Err(NotWritten::Full) if is_optional => {
-                    tracing::warn!(id = %self.kept.id, "the record has no room for a note or a pause");
+                Err(NotWritten::Full | NotWritten::Refused(_)) if is_optional => {
+                    tracing::warn!(id = %self.kept.id, "the record takes no note and no pause");
                     self.tell(&entries);
                     // Known here, so that it is not said again at every tick.
                     entries.iter().for_each(|it| self.kept.operation.take(it));
-                    return Ok(true);
+                    return Ok(Written::Done);
                 }
                 Err(NotWritten::Full) => {
                     return Err(Ended::Interrupted(
                         "its record has no room left: nothing more is done without one".into(),
                     ));
                 }
+                Err(NotWritten::Refused(fault)) => {
+                    let why = self.refused(&fault);
+                    if since.is_none() {
+                        let reason = format!("{why}; nothing more is done until it is").into();
+                        let paused = self.entry(What::Paused { reason });
+                        self.note("unwritten", json!(paused));
+                        self.tell(&[paused]);
+                    }
+                    let since = *since.get_or_insert_with(Instant::now);
+                    if since.elapsed() >= self.bastion.timing.give_up {
+                        let said =
+                            format!("{why}; whoever may adopts or abandons it, or roll back");
+                        return Ok(Written::Never(said.into()));
+                    }
+                    let next = Instant::now() + self.bastion.timing.pause;
+                    while Instant::now() < next {
+                        self.wait(Some(next)).await?;
+                    }
+                    // An abort needs no write of ours.
+                    let known = self.kept.version.clone();
+                    self.hear();
+                    if self.kept.version != known {
+                        return Ok(Written::Not);
+                    }
+                }
                 Err(NotWritten::Fault(_)) => self.pause().await?,
             }
         }
+    }
+
+    /// Which write of the record is refused to whom, and why.
+    fn refused(&self, fault: &Fault) -> Safe {
+        let name = marks::record_name(self.id());
+        let (who, why) = (self.bastion.person.words(), &fault.what);
+        let what = format!("update configmaps {name} is refused to {who}: {why}");
+        format!("its record cannot be written: {what}").into()
     }
 
     pub(super) fn tell(&mut self, entries: &[Entry]) {
@@ -127,21 +189,24 @@ impl Run {
         self.hooks.tell(&self.bastion.hooks, event, &told);
     }
 
-    /// Reads what others wrote. True if our entries turned out to be there.
-    async fn catch_up(&mut self, ours: &[Entry]) -> Result<bool, Ended> {
+    /// Reads what others wrote. Our entries may turn out to be there.
+    async fn catch_up(&mut self, ours: &[Entry]) -> Result<Written, Ended> {
         loop {
             match record::read(&self.bastion, &self.kept.id).await {
                 Ok(Some(read)) => {
                     let is_there = read.entries.ends_with(ours);
                     self.kept.become_read(read);
-                    return Ok(is_there);
+                    return Ok(match is_there {
+                        true => Written::Done,
+                        false => Written::Not,
+                    });
                 }
                 Ok(None) => {
                     return Err(Ended::Interrupted(
                         "its record was deleted: nothing more is done without one".into(),
                     ));
                 }
-                Err(_) if self.is_rollback() => return Ok(false),
+                Err(_) if self.is_rollback() => return Ok(Written::Not),
                 Err(_) => self.pause().await?,
             }
         }
@@ -175,4 +240,15 @@ impl Run {
             self.kept.operation.abort = abort;
         }
     }
+}
+
+fn is_refused(not: &NotWritten) -> bool {
+    matches!(not, NotWritten::Refused(_))
+}
+
+/// Whether one Service is flipped, and another one is not yet.
+fn is_half_way(operation: &Operation) -> bool {
+    let plan = operation.plan.as_ref().filter(|it| it.kind.cuts_over());
+    let is_flipped = |it: &Flip| operation.has_passed(&Step::Flip(it.service.clone()));
+    plan.is_some_and(|it| it.flips.iter().any(is_flipped) && !it.flips.iter().all(is_flipped))
 }
