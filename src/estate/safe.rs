@@ -23,10 +23,15 @@ pub struct Safe(Arc<str>);
 impl Safe {
     /// Cleans `text`: escape sequences are dropped whole, line breaks and tabs become spaces.
     pub fn new(text: &str) -> Self {
-        if text.len() <= LIMIT && text.bytes().all(|b| (0x20..0x7f).contains(&b)) {
+        Self::long(text, LIMIT)
+    }
+
+    /// The same of up to `limit` bytes: for what a program reads on and nobody is shown as it is.
+    pub fn long(text: &str, limit: usize) -> Self {
+        if text.len() <= limit && text.bytes().all(|b| (0x20..0x7f).contains(&b)) {
             return Self(text.into());
         }
-        Self(clean(text, LIMIT).into())
+        Self(clean(text, limit).into())
     }
 
     /// As [`Safe::new`], but of bytes that may not be UTF-8 (log lines).

@@ -23,6 +23,8 @@ const OF_DEPLOYMENT: &str = "deployment/";
 pub const WATCHED: &str = "wheelhouse.dev/watched";
 /// On Leases: the namespace in which whoever first moved something forward keeps records, policy, freezes and approvals.
 pub const RECORDS: &str = "wheelhouse.dev/records";
+/// Characters of a reason that a mark holds.
+const REASON: usize = 1_000;
 /// Two clocks may differ by so much.
 const CLOCKS_S: i64 = 5;
 
@@ -184,6 +186,17 @@ pub fn record_name(id: &str) -> String {
     format!("wheelhouse-{id}")
 }
 
+/// A reason as a mark holds it, which shares its room with images: an older version reads 4 KiB of it and no more.
+pub fn brief(why: Safe) -> Safe {
+    match why.chars().count().saturating_sub(REASON) {
+        0 => why,
+        more => {
+            let head: String = why.chars().take(REASON).collect();
+            format!("{head}… ({more} characters more)").into()
+        }
+    }
+}
+
 /// The epoch on an object; none where there is none, or no number.
 pub fn epoch(marks: &Labels) -> Option<u64> {
     marks.get(EPOCH)?.parse().ok()
@@ -228,4 +241,37 @@ pub fn is_alive(lease: &Lease, now: Timestamp) -> bool {
     };
     let age = now.duration_since(renewed).as_secs();
     age < i64::from(lease.duration_s)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_flipped_is_read_back_whatever_the_reason_and_the_images() {
+        let why = Safe::new(&"\u{1f525} \"why\" ".repeat(2_000));
+        let images = vec![Safe::from("frontend v1 sha256:0a1b2c3d4e5f"); 40];
+        let flipped = Flipped {
+            at: "2026-11-26T14:02:00Z".parse().unwrap(),
+            by: "alice".into(),
+            from: Some("green".into()),
+            to: "blue".into(),
+            what: "rollback".into(),
+            why: Some(brief(why.clone())),
+            operation: "01op".into(),
+            images: images.clone(),
+            left: images,
+            runs: Vec::new(),
+        };
+        let told = flipped.why.as_ref().unwrap();
+        let more = why.chars().count() - REASON;
+        assert!(
+            told.ends_with(&format!("… ({more} characters more)")),
+            "{told}"
+        );
+        let text = serde_json::to_string(&flipped).unwrap();
+        assert_eq!(serde_json::from_str::<Flipped>(&text).unwrap(), flipped);
+        assert_eq!(brief("short".into()).as_str(), "short");
+    }
 }

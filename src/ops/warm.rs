@@ -302,7 +302,7 @@ pub fn check(
         after: Word {
             at: server,
             by,
-            why,
+            why: marks::brief(why),
             operation,
             keep,
         },

@@ -69,6 +69,24 @@ fn p06_a_record_that_was_edited_or_is_too_large_is_told_and_not_believed() {
 }
 
 #[test]
+fn o06_a_second_rollback_is_refused_however_long_the_reason_of_the_first_was() {
+    let bench = Bench::ready();
+    let dave = &bench.dave;
+    dave.run(&CUTOVER).assert(0, &["done: GREEN is live"]);
+    let why = "because ".repeat(480);
+    let back = [&ROLLBACK[..], &["--reason", &why]].concat();
+    dave.run(&back).assert(0, &["done: BLUE is live"]);
+    dave.run(&ROLLBACK).assert(2, &["rolled back to BLUE"]);
+    let flip =
+        bench.service("digital-wall-service")["metadata"]["annotations"]["wheelhouse.dev/flip"]
+            .clone();
+    assert!(
+        flip.as_str().unwrap().contains("characters more)"),
+        "{flip}"
+    );
+}
+
+#[test]
 fn k17_a_record_that_was_deleted_leaves_a_rollback_and_a_new_beginning() {
     let bench = Bench::ready();
     let id = orphan(&bench);

@@ -304,7 +304,7 @@ impl Run {
             from: flip.from.get(key).cloned(),
             to: flip.to.get(key).cloned().unwrap_or_else(|| "".into()),
             what: what.into(),
-            why,
+            why: why.map(marks::brief),
             operation: self.id().clone(),
             images: (images.iter())
                 .flat_map(|i| if is_back { &i.from } else { &i.to })

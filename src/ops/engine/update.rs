@@ -249,7 +249,7 @@ impl Run {
                 .map_or(OperationKind::Deploy, |plan| plan.kind)
                 .word()
                 .into(),
-            why: plan.and_then(|plan| plan.reason.clone()),
+            why: plan.and_then(|plan| plan.reason.clone().map(marks::brief)),
             operation: self.id().clone(),
             from: of(|c| &c.from),
             to: of(|c| &c.to),

@@ -9,6 +9,9 @@ use serde::{Deserialize, Deserializer};
 
 use crate::estate::{Labels, Safe, mark};
 
+/// Bytes of a mark of ours: JSON that is cut says nothing. All annotations of an object share 256 KiB.
+const LONGEST: usize = 64 << 10;
+
 /// `metadata.annotations`.
 #[derive(Default)]
 pub(super) struct Annotations {
@@ -55,8 +58,8 @@ impl<'de> Visitor<'de> for Reading {
                 Key::DefaultContainer => kept.default_container = map.next_value()?,
                 Key::Tracking => kept.tracking = map.next_value()?,
                 Key::Mark(key) => {
-                    if let Some(value) = map.next_value::<Option<Safe>>()? {
-                        kept.marks.push((key, value));
+                    if let Some(value) = map.next_value::<Option<String>>()? {
+                        kept.marks.push((key, Safe::long(&value, LONGEST)));
                     }
                 }
                 Key::Other { .. } => {
@@ -178,6 +181,21 @@ mod tests {
         assert_eq!(kept.marks[1].1.as_str(), r#"{"by":"a\u001b[2J"}"#);
         assert_eq!(kept.revision.as_deref(), Some("3"));
         assert!(kept.has_history && !annotations("{}").has_history);
+    }
+
+    #[test]
+    fn k14_a_mark_is_cleaned_and_kept_whole_where_other_texts_are_cut() {
+        let images = "ghcr.io/acme/frontend:v1 sha256:0a1b, ".repeat(400);
+        let text = serde_json::json!({
+            "wheelhouse.dev/flip": format!("{images}\u{1b}[2J"), "wheelhouse.dev/huge": "x".repeat(1 << 20),
+        });
+        let kept = annotations(&text.to_string());
+        assert_eq!(kept.marks[0].1.as_str(), images.trim_end());
+        assert!(
+            kept.marks[1].1.len() <= LONGEST,
+            "{}",
+            kept.marks[1].1.len()
+        );
     }
 
     #[test]
