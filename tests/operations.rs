@@ -45,6 +45,8 @@ mod release;
 mod replies;
 #[path = "operations/smoke.rs"]
 mod smoke;
+#[path = "operations/soak.rs"]
+mod soak;
 #[path = "operations/speed.rs"]
 mod speed;
 #[path = "operations/stopped.rs"]

@@ -36,7 +36,7 @@ pub struct Timing {
     pub give_up: Duration,
     /// For the answer to one request.
     pub answer: Duration,
-    /// For EndpointSlices to say that traffic has moved.
+    /// For EndpointSlices to say that traffic has moved, and for pods that are gone in a soak to come again.
     pub moved: Duration,
     /// For a Deployment to roll out.
     #[serde(default = "rollout")]

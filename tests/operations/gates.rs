@@ -174,7 +174,7 @@ fn demand(bench: &Bench, key: &str, gates: &Value) {
 }
 
 /// Waits until the soak of the operation has begun.
-fn await_soak(bench: &Bench) -> String {
+pub fn await_soak(bench: &Bench) -> String {
     wait("the soak", || {
         let said = bench.dave.run(&["op", "list", "production", "--json"]);
         let line: Value = serde_json::from_str(said.out.lines().next()?).ok()?;

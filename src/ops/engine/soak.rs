@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::flip::{failed, passed};
 use super::verify::{End, Verified};
-use super::wait::{TICK, starved};
+use super::wait::{TICK, starved, thin};
 use super::{Ended, Run};
 use crate::estate::{Moment, OnFailure, Safe};
 use crate::ops::bastion::Planted;
@@ -17,6 +17,9 @@ use crate::ops::entry::{Step, What};
 use crate::ops::lock::millis;
 use crate::ops::machine::{HELD, UNSURE};
 use crate::ops::plan::{Plan, Soaked, restarted, soaked};
+
+/// What lacks for so long is worth a word.
+const TOLD: Duration = Duration::from_secs(5);
 
 /// How far a soak has come.
 struct Soak {
@@ -31,6 +34,10 @@ struct Soak {
     /// EndpointSlices follow a selector that was put right, as they follow a flip.
     following: Option<Instant>,
     unsure_since: Option<Instant>,
+    /// Fewer serve than did when traffic was moved; and so few that this is wrong when it lasts.
+    thin_since: Option<Instant>,
+    grave_since: Option<Instant>,
+    is_thin_told: bool,
     /// Something went wrong, and a person is to decide.
     is_held: bool,
     /// It waits for monitoring, and said so.
@@ -63,12 +70,16 @@ impl Run {
             };
             let is_due = matches!(seen, Soaked::Well(_)) && soak.end.is_due();
             let seen = soak.end.over(seen);
+            let seen = self.thinned(&plan, &mut soak, seen).await?;
             let is_known = matches!(seen, Soaked::Well(_));
             self.count(&mut soak, is_known);
             if let Some(why) = self.moved_away(&plan, &mut soak).await? {
                 return Ok(vec![failed(&step, why)]);
             }
             let mut wrong = self.serves_nobody(&plan, &mut soak).await;
+            if wrong.is_none() {
+                wrong = self.stays_grave(&plan, &soak).await;
+            }
             if wrong.is_none() && self.eyes.has_seen() {
                 wrong = restarted(&plan, &self.eyes.estate);
             }
@@ -128,6 +139,9 @@ impl Run {
             reverted_at: None,
             following: None,
             unsure_since: None,
+            thin_since: None,
+            grave_since: None,
+            is_thin_told: false,
             is_held: paused.is_some_and(|why| why.starts_with(HELD)),
             is_called: paused.is_some_and(|why| !why.starts_with(HELD)),
             end: End::Open,
@@ -200,6 +214,41 @@ impl Run {
         let now = self.looked_again().await;
         let is_so = is_settled && now.is_some_and(|now| starved(&now, plan).is_some());
         is_so.then_some(why)
+    }
+
+    /// Where fewer serve than did when traffic was moved no second counts, and that is told once.
+    async fn thinned(
+        &mut self,
+        plan: &Plan,
+        soak: &mut Soak,
+        seen: Soaked,
+    ) -> Result<Soaked, Ended> {
+        let is_seen = self.eyes.has_seen() && soak.reverted_at.is_none();
+        let Some(thin) = thin(&self.eyes.estate, plan).filter(|_| is_seen) else {
+            (soak.thin_since, soak.grave_since) = (None, None);
+            return Ok(seen);
+        };
+        let now = Instant::now();
+        soak.grave_since = (thin.is_grave).then(|| soak.grave_since.unwrap_or(now));
+        let since = *soak.thin_since.get_or_insert(now);
+        if since.elapsed() >= TOLD && !soak.is_thin_told {
+            soak.is_thin_told = true;
+            let fact = format!("no second counts: {}", thin.said).into();
+            self.write(vec![What::Noted { fact }]).await?;
+        }
+        Ok(match seen {
+            Soaked::Well(_) => Soaked::Waiting(thin.said),
+            seen => seen,
+        })
+    }
+
+    /// Too few to bear what is live for as long as traffic may take to move, which a read made now confirms.
+    async fn stays_grave(&mut self, plan: &Plan, soak: &Soak) -> Option<Safe> {
+        let lasts = self.bastion.timing.moved;
+        let since = soak.grave_since.filter(|since| since.elapsed() >= lasts)?;
+        let now = thin(&self.looked_again().await?, plan).filter(|thin| thin.is_grave)?;
+        let seconds = since.elapsed().as_secs();
+        Some(format!("{}, for {seconds} s", now.said).into())
     }
 
     /// It is not known whether all is well: beyond its limit that pauses and calls, and moves nothing.

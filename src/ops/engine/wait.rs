@@ -198,6 +198,41 @@ pub(super) fn starved(estate: &Estate, plan: &Plan) -> Option<Safe> {
     )
 }
 
+/// A Service with fewer ready endpoints of its new colour than when traffic was moved.
+pub(super) struct Thin {
+    /// In words.
+    pub(super) said: Safe,
+    /// More lack than a node that is drained, or a pod that is put elsewhere, takes away.
+    pub(super) is_grave: bool,
+}
+
+/// The worst of them, if there is one. What an autoscaler or somebody wants no more does not lack.
+pub(super) fn thin(estate: &Estate, plan: &Plan) -> Option<Thin> {
+    let switch = estate.scope.traffic.as_ref()?;
+    let place = switch.colour(&plan.to)?;
+    let of = |view: crate::estate::ServiceView<'_>| {
+        let to = view.service?.selector.with(&switch.key, &plan.to);
+        let behind = estate.deployments.value.iter();
+        let behind = behind.filter(|d| to.selects(&d.template_labels));
+        let wanted: u32 = behind.map(|d| d.desired).sum();
+        let least = plan.least.get(view.name).copied()?;
+        let least = if wanted > 0 { least.min(wanted) } else { least };
+        let ready = view.ready[place];
+        let lacking = least.saturating_sub(ready);
+        (lacking > 0).then(|| Thin {
+            said: format!(
+                "{} has {ready} of {least} ready endpoints of {}",
+                view.name,
+                plan.to.to_uppercase()
+            )
+            .into(),
+            is_grave: lacking > least.div_ceil(4),
+        })
+    };
+    let all = estate.service_views().into_iter().filter_map(of);
+    all.max_by_key(|thin| thin.is_grave)
+}
+
 /// Seconds that an operation's watch had lasted, by the mark on its Lease.
 pub(super) fn watched(lease: &crate::estate::Lease, operation: &str) -> u64 {
     let is_of = marks::operation(&lease.marks).is_some_and(|id| id.as_str() == operation);
