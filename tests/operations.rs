@@ -193,6 +193,15 @@ impl Bench {
         })
     }
 
+    /// Deletes the Leases of both Services.
+    fn tidy_leases(&self) {
+        for service in SERVICES {
+            let leases = "/apis/coordination.k8s.io/v1/namespaces/production/leases";
+            let path = format!("{leases}/wheelhouse-service-{service}");
+            self.ask("DELETE", &path, None);
+        }
+    }
+
     fn record_path(id: &str) -> String {
         format!("/api/v1/namespaces/production/configmaps/wheelhouse-{id}")
     }

@@ -235,7 +235,7 @@ pub async fn least(bastion: &Bastion) -> Result<Estate, Fault> {
 }
 
 /// The records, where a Lease of the switch is missing: the epochs of an operation that died before its first patch
-/// stand nowhere else. While nobody has confirmed anything there is time for it; whatever fails is done without.
+/// stand nowhere else. While nobody has confirmed anything there is some time for it; whatever fails is done without.
 pub async fn epochs(bastion: &Bastion, estate: &mut Estate) {
     let mut services = (bastion.scope.traffic.iter()).flat_map(|switch| &switch.services);
     let is_there = |service: &Safe| {
@@ -245,7 +245,10 @@ pub async fn epochs(bastion: &Bastion, estate: &mut Estate) {
     if services.all(is_there) {
         return;
     }
-    let (selector, answer) = (super::record_selector(bastion), bastion.timing.answer);
+    let (selector, answer) = (
+        super::record_selector(bastion),
+        bastion.hurried().timing.answer,
+    );
     if let Ok(records) = bastion.cluster.list::<Record>(&selector, answer).await {
         tell(bastion, estate, Kind::Records, Seen::Records, records);
     }

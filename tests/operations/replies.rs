@@ -172,6 +172,29 @@ fn i_24_a_rollback_waits_for_no_lease_and_no_record_whose_answer_hangs() {
 }
 
 #[test]
+fn i_24_a_rollback_does_not_wait_long_for_its_name_and_for_epochs() {
+    let bench = Bench::ready();
+    let dave = &bench.dave;
+    dave.run(&CUTOVER).assert(0, &["done: GREEN is live"]);
+    bench.tidy_leases();
+    let held = |is_it: fn(&Asked) -> bool| dave.relay.trap(Fate::HeldBefore, 1, is_it);
+    let name = held(|it| it.path.ends_with("/selfsubjectreviews"));
+    let records = held(|it| it.is("GET", "/configmaps"));
+    let began = Instant::now();
+
+    let back = dave.start(&ROLLBACK);
+    wait("the flips", || {
+        (bench.colours() == ["blue", "blue"]).then_some(())
+    });
+    let took = began.elapsed();
+
+    // Each was waited for 10 s.
+    assert!(name.is_caught() && records.is_caught());
+    assert!(took < Duration::from_secs(13), "{took:?}");
+    back.end().assert(0, &["done: BLUE is live"]);
+}
+
+#[test]
 fn i_24_a_rollback_whose_leases_are_tidied_away_goes_on() {
     let bench = Bench::ready();
     let dave = &bench.dave;
@@ -179,11 +202,7 @@ fn i_24_a_rollback_whose_leases_are_tidied_away_goes_on() {
     let half = dave.relay.trap(Fate::HeldAfter, 1, Asked::is_flip);
     let back = dave.start(&ROLLBACK);
     half.wait("the first flip");
-    for service in SERVICES {
-        let leases = "/apis/coordination.k8s.io/v1/namespaces/production/leases";
-        let path = format!("{leases}/wheelhouse-service-{service}");
-        bench.ask("DELETE", &path, None);
-    }
+    bench.tidy_leases();
     wait("renewals in vain", || {
         let is_it = |it: &Asked| it.path.contains("/leases/") && it.status == 404;
         // More than one round of them: what the first one found was heard.
