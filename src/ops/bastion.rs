@@ -376,29 +376,46 @@ impl Person {
 
 /// Who sits here, as colleagues know them: the account and the machine. Who may do what goes by the API's user alone.
 pub fn seat() -> Safe {
-    let user = rustix::process::getuid().as_raw();
-    let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let claims = ["LOGNAME", "USER"].map(|name| std::env::var(name).unwrap_or_default());
+    let (user, accounts, claims) = who();
     let name = account(user, &accounts, &claims);
     let host = rustix::system::uname();
     Safe::new(&format!("{name}@{}", host.nodename().to_string_lossy()))
 }
 
+/// The name that this account has on this machine, as far as that is known.
+pub(super) fn login() -> Option<String> {
+    let (user, accounts, claims) = who();
+    let claimed = || claims.into_iter().find(|name| is_plain(name));
+    listed(user, &accounts).or_else(claimed)
+}
+
+/// The number of the account, the machine's list, and what is claimed.
+fn who() -> (u32, String, [String; 2]) {
+    let user = rustix::process::getuid().as_raw();
+    let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let claims = ["LOGNAME", "USER"].map(|name| std::env::var(name).unwrap_or_default());
+    (user, accounts, claims)
+}
+
 /// The account's name as the machine's own list has it. Accounts of a directory are not in there: for them it is the first
 /// plain name of `claims`, which anybody can set; the number beside it nobody can.
 fn account(user: u32, accounts: &str, claims: &[String]) -> String {
-    let of = |line: &str| {
-        let mut parts = line.split(':');
-        let (name, _, id) = (parts.next()?, parts.next()?, parts.next()?);
-        (id.parse() == Ok(user)).then(|| name.to_owned())
-    };
-    if let Some(name) = accounts.lines().find_map(of) {
+    if let Some(name) = listed(user, accounts) {
         return name;
     }
     match claims.iter().find(|name| is_plain(name)) {
         Some(name) => format!("{name} (uid {user})"),
         None => format!("uid {user}"),
     }
+}
+
+fn listed(user: u32, accounts: &str) -> Option<String> {
+    let of = |line: &str| {
+        let mut parts = line.split(':');
+        let (name, _, id) = (parts.next()?, parts.next()?, parts.next()?);
+        (id.parse() == Ok(user)).then(|| name.to_owned())
+    };
+    accounts.lines().find_map(of)
 }
 
 /// Whether it is a name as directories have them, `ann@corp.example` and `CORP\ann` among them.

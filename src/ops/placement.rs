@@ -1,7 +1,10 @@
 //! Where a worker may live so that a logout does not kill it (SAFETY, rule 2; FAULTS, P08).
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
+
+use super::bastion;
 
 /// How a worker is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,9 +17,10 @@ pub enum Placement {
     EndsWithLogout,
 }
 
-/// What decides. `kills` is logind's KillUserProcesses; none where there is no logind.
-pub fn decide(kills: Option<bool>, lingers: bool, has_systemd_run: bool) -> Placement {
-    match (kills, lingers, has_systemd_run) {
+/// What decides. `kills` is logind's KillUserProcesses; none where there is no logind. `has_scopes`: the user's service
+/// manager can be asked for one.
+pub fn decide(kills: Option<bool>, lingers: bool, has_scopes: bool) -> Placement {
+    match (kills, lingers, has_scopes) {
         (None | Some(false), ..) => Placement::Session,
         (Some(true), true, true) => Placement::Scope,
         (Some(true), ..) => Placement::EndsWithLogout,
@@ -25,15 +29,20 @@ pub fn decide(kills: Option<bool>, lingers: bool, has_systemd_run: bool) -> Plac
 
 /// The decision for this user on this machine.
 pub fn here() -> Placement {
-    let user = std::env::var("USER").unwrap_or_default();
-    let is_name = !user.is_empty()
-        && user
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
-    let lingers = is_name && Path::new("/var/lib/systemd/linger").join(&user).exists();
+    let linger = Path::new("/var/lib/systemd/linger");
+    let lingers = bastion::login().is_some_and(|user| linger.join(user).is_file());
     let is_there = |folder: &str| Path::new(folder).join("systemd-run").exists();
     let has_systemd_run = ["/usr/bin", "/bin"].into_iter().any(is_there);
-    decide(kills(), lingers, has_systemd_run)
+    let [runtime, bus] = ["XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"].map(std::env::var_os);
+    let has_bus = has_bus(runtime.as_deref(), bus.as_deref());
+    decide(kills(), lingers, has_systemd_run && has_bus)
+}
+
+/// Whether systemd-run finds the user's service manager: after `su`, or from cron, it finds none, and a worker that it was
+/// to start ends without a word.
+fn has_bus(runtime: Option<&OsStr>, bus: Option<&OsStr>) -> bool {
+    bus.is_some_and(|it| !it.is_empty())
+        || runtime.is_some_and(|it| !it.is_empty() && Path::new(it).join("bus").exists())
 }
 
 /// logind's KillUserProcesses, by its files in the order of their weight; none where it does not run.
@@ -76,6 +85,7 @@ fn said(text: &str) -> Option<bool> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -86,6 +96,17 @@ mod tests {
         assert_eq!(decide(Some(true), true, true), Placement::Scope);
         assert_eq!(decide(Some(true), true, false), Placement::EndsWithLogout);
         assert_eq!(decide(Some(true), false, true), Placement::EndsWithLogout);
+    }
+
+    #[test]
+    fn p08_without_a_bus_of_the_user_there_is_no_scope() {
+        let folder = tempfile::tempdir().unwrap();
+        let runtime = Some(folder.path().as_os_str());
+        assert!(!has_bus(None, None));
+        assert!(!has_bus(runtime, Some(OsStr::new(""))));
+        assert!(has_bus(None, Some(OsStr::new("unix:path=/x"))));
+        fs::write(folder.path().join("bus"), "").unwrap();
+        assert!(has_bus(runtime, None));
     }
 
     #[test]
