@@ -26,7 +26,7 @@ use super::operations::{self, Hold};
 use super::plan::{self, Subject};
 use super::state::{Environment, Overlay, State};
 use super::{Ask, Command, Permit};
-use crate::estate::{Currency, Freeze, Safe, Tier};
+use crate::estate::{Currency, Freeze, Kind, Safe, Tier};
 use crate::ops::approval::Decision;
 use crate::ops::freeze::{Because, Wanted as PolicyWanted};
 use crate::ops::plan::{How, target};
@@ -50,6 +50,8 @@ pub struct Proposal {
     pub to: Option<Safe>,
     /// How far its worker is.
     pub worker: Worker,
+    /// What its worker planned over its own reads, which is shown and confirmed where the screen's view is not current.
+    pub planned: Option<Box<Plan>>,
 }
 
 /// What is to be done.
@@ -108,8 +110,8 @@ pub enum Worker {
 /// What a worker or a single write says.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub enum Heard {
-    /// It waits for the confirmation.
-    Ready,
+    /// It waits for the confirmation of this plan.
+    Ready(Box<Plan>),
     /// The operation's id: it is under way.
     Began(Safe),
     /// It is done, in words.
@@ -243,6 +245,7 @@ fn open(state: &mut State, wish: Wish, ask: Ask, fields: Vec<Field>, glass: bool
         images: Images::of(state.environment(), &fields, 0),
         to: None,
         worker: Worker::Absent,
+        planned: None,
     };
     if let Wish::Start(OperationKind::Rollback) = proposal.wish {
         let (plan, refused) = judged_of(state, &proposal, OperationKind::Rollback);
@@ -250,7 +253,7 @@ fn open(state: &mut State, wish: Wish, ask: Ask, fields: Vec<Field>, glass: bool
         proposal.to = plan.map(|plan| plan.to).filter(|to| !to.is_empty());
     }
     want(state, &mut proposal);
-    plan::open(state, Subject::Operation(proposal), fields, ask);
+    plan::open(state, Subject::Operation(Box::new(proposal)), fields, ask);
 }
 
 /// The field for why closed gates do not count.
@@ -307,14 +310,62 @@ fn word(state: &State) -> Safe {
     )
 }
 
-/// The plan of `proposal`, and why it is refused.
+/// The plan of `proposal`, and why it is refused: of a rollback as its worker has it, where the screen's view is not current.
 fn judged_of(
     state: &State,
     proposal: &Proposal,
     kind: OperationKind,
 ) -> (Option<Plan>, Option<Safe>) {
     let request = requested(state, proposal, kind);
-    judged(state, proposal.environment, request)
+    let (plan, why) = match &proposal.planned {
+        // Its worker goes there, whatever is live by now.
+        Some(planned) => {
+            let request = request.map(|request| request.pinned_to(&planned.to));
+            judged(state, proposal.environment, request)
+        }
+        None => judged(state, proposal.environment, request),
+    };
+    match &proposal.planned {
+        _ if !is_blind(state, proposal) => (plan, why),
+        Some(planned) => (Some((**planned).clone()), None),
+        // What runs before it is what is taken away: nobody confirms what may have been replaced meanwhile.
+        None if plan.as_ref().is_some_and(Plan::is_in_place) => (
+            plan,
+            why.or_else(|| Some("what runs by now may be another".into())),
+        ),
+        None => (plan, why),
+    }
+}
+
+/// What a rollback is judged by.
+const DECIDING: [Kind; 5] = [
+    Kind::Services,
+    Kind::Pods,
+    Kind::Deployments,
+    Kind::ReplicaSets,
+    Kind::Leases,
+];
+
+/// Whether it is a rollback, and the screen's view of what decides it was never listed or is stale: then its worker's fresh reads
+/// decide, and nothing that is old stands in its way (SAFETY, rule 9; I-45).
+fn is_blind(state: &State, proposal: &Proposal) -> bool {
+    proposal.wish == Wish::Start(OperationKind::Rollback) && is_old(state, proposal.environment)
+}
+
+fn is_old(state: &State, at: usize) -> bool {
+    let estate = &state.environments[at].estate;
+    let is_old = |kind: &Kind| estate.currency(*kind, state.now.at) != Currency::Live;
+    DECIDING.iter().any(is_old)
+}
+
+/// Whether its worker's plan is awaited before anything can be confirmed.
+fn is_awaited(state: &State, proposal: &Proposal) -> bool {
+    let is_before = matches!(proposal.worker, Worker::Absent | Worker::Wanted);
+    is_before
+        && is_blind(state, proposal)
+        && judged_of(state, proposal, OperationKind::Rollback)
+            .1
+            .is_some()
 }
 
 /// The plan as the screen's estate has it, and why it is refused.
@@ -536,11 +587,11 @@ fn words(images: &[Safe]) -> String {
     }
 }
 
-/// Has a worker wanted as soon as the screen's own plan is not refused.
+/// Has a worker wanted as soon as the screen's own plan is not refused, or cannot tell.
 pub fn want(state: &State, proposal: &mut Proposal) {
     if let (Wish::Start(kind), Worker::Absent) = (&proposal.wish, &proposal.worker)
         && !proposal.images.is_typed
-        && judged_of(state, proposal, *kind).1.is_none()
+        && (is_blind(state, proposal) || judged_of(state, proposal, *kind).1.is_none())
         && permit(state, proposal).is_ok()
     {
         proposal.worker = Worker::Wanted;
@@ -592,6 +643,7 @@ fn renumber(state: &mut State, proposal: &mut Proposal) {
     state.proposals += 1;
     proposal.number = state.proposals;
     proposal.worker = Worker::Absent;
+    proposal.planned = None;
 }
 
 /// Sends what was confirmed. The plan stays open until the worker says what became of it.
@@ -657,13 +709,7 @@ pub fn begin(state: &mut State, proposal: &mut Proposal, dialog: &Dialog) -> Res
 pub fn hear(state: &mut State, number: u64, environment: usize, heard: Heard) {
     let is_open = proposal(state).is_some_and(|p| p.number == number);
     match heard {
-        Heard::Ready => {
-            if let Some(proposal) = proposal_mut(state).filter(|p| p.number == number)
-                && proposal.worker == Worker::Wanted
-            {
-                proposal.worker = Worker::Ready;
-            }
-        }
+        Heard::Ready(plan) => ready(state, number, plan),
         Heard::Began(id) => {
             if is_open {
                 state.overlay = None;
@@ -682,6 +728,26 @@ pub fn hear(state: &mut State, number: u64, environment: usize, heard: Heard) {
             None => state.tell(&format!("refused: {why}")),
         },
     }
+}
+
+/// The worker of proposal `number` has its plan. A dialog that waited for it begins anew with it: what was typed before was meant
+/// for nothing that could be seen.
+fn ready(state: &mut State, number: u64, planned: Box<Plan>) {
+    let Some(Overlay::Plan(mut open)) = state.overlay.take_if(|o| matches!(o, Overlay::Plan(_)))
+    else {
+        return;
+    };
+    if let Subject::Operation(proposal) = &mut open.subject
+        && (proposal.number, &proposal.worker) == (number, &Worker::Wanted)
+    {
+        let was_awaited = is_awaited(state, proposal);
+        proposal.worker = Worker::Ready;
+        proposal.planned = Some(planned);
+        if was_awaited {
+            open.dialog.restart(facts(state, proposal), state.now.at);
+        }
+    }
+    state.overlay = Some(Overlay::Plan(open));
 }
 
 /// What goes on when the cockpit ends: a line for each operation that it began and that is not over.

@@ -22,7 +22,7 @@ pub enum Subject {
     /// A review of a deployment at GitHub: an act, too.
     Review(reviews::Proposal),
     /// An operation.
-    Operation(operate::Proposal),
+    Operation(Box<operate::Proposal>),
 }
 
 /// A subject and the dialog about it.

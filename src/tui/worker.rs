@@ -66,9 +66,9 @@ pub(super) async fn prepare(
     loop {
         tokio::select! {
             said = worker.listen() => match said {
-                Said::Ready(_) => {
+                Said::Ready(plan) => {
                     is_ready = true;
-                    desk.say(Heard::Ready).await;
+                    desk.say(Heard::Ready(plan)).await;
                 }
                 Said::Began(id) => return desk.say(Heard::Began(id)).await,
                 Said::Refused { why, .. } => return desk.refuse(why).await,

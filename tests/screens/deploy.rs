@@ -9,7 +9,7 @@ use wheelhouse::estate::runs::{Conclusion, Deploys, Progress, RunsSeen};
 use wheelhouse::ops::OperationKind;
 use wheelhouse::ops::plan::{How, Probe, Question};
 
-use super::operations::{open_window, type_in};
+use super::operations::{open_window, plan_of, type_in};
 use super::text;
 use crate::world::*;
 
@@ -116,7 +116,9 @@ fn a_worker_is_prepared_for_images_that_are_filled_in_and_for_no_others() {
     assert_eq!(images(&state), None);
     // What the first one says is not about this.
     let environment = state.selected;
-    update(&mut state, Event::Heard(first, environment, Heard::Ready));
+    let plan = plan_of(&state, OperationKind::Cutover);
+    let ready = Heard::Ready(Box::new(plan));
+    update(&mut state, Event::Heard(first, environment, ready));
     press(&mut state, "enter");
     assert_eq!(images(&state), Some(both(":v30")));
     assert!(wanted(&state).unwrap().number > first);

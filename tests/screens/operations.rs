@@ -417,8 +417,8 @@ fn o05_an_abort_is_asked_for_and_the_step_is_told_to_end_first() {
     );
 }
 
-#[test]
-fn o06_a_rollback_with_nothing_to_roll_back_to_is_refused_with_the_reason() {
+/// No pod of GREEN is ready by what the screen saw last.
+fn without_green() -> State {
     let mut state = full(Look::default());
     let gone = [Change::Applied(ill_pod())];
     let mut ill: Vec<Change<Pod>> = gone.into();
@@ -427,7 +427,14 @@ fn o06_a_rollback_with_nothing_to_roll_back_to_is_refused_with_the_reason() {
     pod.ready = false;
     ill.push(Change::Applied(pod));
     observe(&mut state, vec![Seen::Pods(Delta::Changes(ill))]);
+    state
+}
+
+#[test]
+fn o06_a_rollback_with_nothing_to_roll_back_to_is_refused_with_the_reason() {
+    let mut state = without_green();
     press(&mut state, "R");
+    assert_eq!(wanted(&state), None, "what is seen now is known");
     let screen = text(&mut state, (80, 24));
     assert!(
         screen.contains("Refused: match: no ready pod of GREEN"),
@@ -437,6 +444,76 @@ fn o06_a_rollback_with_nothing_to_roll_back_to_is_refused_with_the_reason() {
     pass(&mut state, 1);
     type_in(&mut state, "rollback");
     assert!(press(&mut state, "enter").is_empty());
+}
+
+/// The same, and the API server lets nobody look any more.
+fn blind() -> State {
+    let mut state = without_green();
+    let fault = Fault {
+        kind: FaultKind::Busy,
+        what: "too many requests".into(),
+    };
+    observe(&mut state, vec![Seen::Failed(Kind::Pods, fault)]);
+    state
+}
+
+#[test]
+fn i_45_a_rollback_that_an_old_view_refuses_is_for_its_workers_fresh_plan_to_allow() {
+    let mut state = blind();
+    press(&mut state, "R");
+    let Some(Wanted {
+        number,
+        environment,
+        request,
+    }) = wanted(&state)
+    else {
+        panic!("no worker");
+    };
+    assert_eq!(request.to, None, "nobody knows where back is");
+    seen!("rollback-blind-80x24", text(&mut state, (80, 24)));
+    // What was typed before there was anything to be seen confirms nothing.
+    pass(&mut state, 1);
+    type_in(&mut state, "rollback");
+    assert!(press(&mut state, "enter").is_empty());
+    let plan = plan_of(&ready(), OperationKind::Rollback);
+    let heard = Heard::Ready(Box::new(plan.clone()));
+    update(&mut state, Event::Heard(number, environment, heard));
+    let screen = text(&mut state, (80, 24));
+    assert!(screen.contains("ROLL BACK production to GREEN"), "{screen}");
+    for words in ["Refused", "no ready pod", "Void"] {
+        assert!(!screen.contains(words), "{words} in {screen}");
+    }
+    assert!(press(&mut state, "enter").is_empty());
+    assert_eq!(wanted(&state).unwrap().number, number, "the same worker");
+    pass(&mut state, 1);
+    type_in(&mut state, "rollback");
+    let commands = press(&mut state, "enter");
+    let [Command::Go { hash, .. }] = &commands[..] else {
+        panic!("{commands:?}")
+    };
+    assert_eq!(*hash, plan.hash, "what was shown");
+}
+
+#[test]
+fn o07_what_a_worker_refuses_of_a_rollback_stands_whatever_an_old_view_says() {
+    let mut state = blind();
+    press(&mut state, "R");
+    let Some(Wanted {
+        number,
+        environment,
+        ..
+    }) = wanted(&state)
+    else {
+        panic!("no worker");
+    };
+    let heard = Heard::Refused("match: no ready pod of GREEN by now".into());
+    update(&mut state, Event::Heard(number, environment, heard));
+    let screen = text(&mut state, (80, 24));
+    let said = "Refused: match: no ready pod of GREEN by now. Enter plans again.";
+    assert!(screen.contains(said), "{screen}");
+    pass(&mut state, 1);
+    assert!(press(&mut state, "enter").is_empty());
+    assert!(wanted(&state).unwrap().number > number, "another worker");
 }
 
 #[test]

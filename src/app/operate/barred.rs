@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Images, Lifted, Proposal, Wish, Worker, approval, busy, freeze, misplaced, permit, request,
-    warm,
+    Images, Lifted, Proposal, Wish, Worker, approval, busy, freeze, is_old, misplaced, permit,
+    request, warm,
 };
 use crate::app::state::State;
 use crate::app::{Action, approvals};
@@ -31,6 +31,8 @@ pub struct Barred {
 pub fn barred(state: &State, action: Action) -> Option<Barred> {
     match action {
         Action::Cutover => barred_hint(state, OperationKind::Cutover),
+        // Its worker looks for itself then.
+        Action::Rollback if is_old(state, state.selected) => None,
         Action::Rollback => barred_hint(state, OperationKind::Rollback),
         Action::Repair => barred_hint(state, OperationKind::Repair),
         Action::Deploy => barred_hint(state, OperationKind::Deploy),
@@ -177,6 +179,7 @@ pub(super) fn plain(state: &State, wish: Wish) -> Proposal {
         images: Images::of(state.environment(), &[], 0),
         to: None,
         worker: Worker::Absent,
+        planned: None,
     }
 }
 

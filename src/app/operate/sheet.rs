@@ -1,7 +1,8 @@
 //! What the plan of an operation says.
 
 use super::{
-    Proposal, Wish, Worker, approval, deploy, freeze, judged_of, misplaced, refused, warm, words,
+    Proposal, Wish, Worker, approval, deploy, freeze, is_awaited, judged_of, misplaced, refused,
+    warm, words,
 };
 use crate::app::dialog::{Dialog, Line, Sheet};
 use crate::app::operations::{self, Hold};
@@ -28,7 +29,7 @@ pub fn sheet(state: &State, proposal: &Proposal, dialog: &Dialog) -> Sheet {
         Worker::Sent => {
             Some("sent; what became of it is awaited here, and goes on without you".into())
         }
-        _ => None,
+        _ => sheet.pending.take(),
     };
     sheet
 }
@@ -60,6 +61,14 @@ fn planned(state: &State, proposal: &Proposal, kind: OperationKind) -> Sheet {
     };
     if let Worker::Refused(_) = proposal.worker {
         sheet.way_on = Some("Enter plans again.");
+    }
+    if is_awaited(state, proposal) {
+        let seen = sheet.refusal.as_ref().map(ToString::to_string);
+        sheet
+            .lines
+            .extend(seen.map(|why| Line::Look("as seen here", why)));
+        sheet.pending =
+            Some("this screen is not current: what its worker reads now decides".into());
     }
     let is_frozen =
         plan.as_ref().is_some_and(Plan::is_frozen) && matches!(proposal.worker, Worker::Absent);
