@@ -102,6 +102,21 @@ fn k17_a_record_that_was_deleted_leaves_a_rollback_and_a_new_beginning() {
 }
 
 #[test]
+fn i_24_the_way_back_waits_for_no_service_that_was_deleted() {
+    let bench = Bench::ready();
+    bench.dave.run(&CUTOVER).assert(0, &["GREEN is live"]);
+    let path = "/api/v1/namespaces/production/services/digital-wall-api";
+    bench.ask("DELETE", path, None);
+    bench.dave.run(&CUTOVER).assert(2, &["create it"]);
+    bench
+        .dave
+        .run(&ROLLBACK)
+        .assert(0, &["done: BLUE is live on digital-wall-service"]);
+    let selector = &bench.service("digital-wall-service")["spec"]["selector"];
+    assert_eq!(selector["version"], "blue");
+}
+
+#[test]
 fn i_32_an_abort_is_heard_by_whoever_adopts_and_nothing_was_done() {
     let bench = Bench::ready();
     let id = orphan(&bench);

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::gates::{Draft, flips, images, least, matching, portless, services};
 use super::restore::replaced;
 use super::{Finding, Gate, Hold, Plan, Refusal, Request, colour};
-use crate::estate::{Deployment, Estate, Labels, Live, Now, Safe, Service, TrafficSwitch};
+use crate::estate::{Deployment, Estate, Kind, Labels, Live, Now, Safe, Service, TrafficSwitch};
 use crate::ops::OperationKind;
 use crate::ops::kept;
 use crate::ops::marks::{self, Flipped};
@@ -16,7 +16,7 @@ pub(super) fn rollback(
     switch: &TrafficSwitch,
     now: Now,
 ) -> Result<Plan, Refusal> {
-    let services = services(estate, switch)?;
+    let services = there(estate, switch)?;
     let to = target(request, estate, switch, &services)?;
     let value = &switch.colours[to];
     let mut flips = flips(&services, |s| s.selector.with(&switch.key, value));
@@ -34,13 +34,14 @@ pub(super) fn rollback(
     for gate in gates.iter_mut().filter(|gate| gate.finding == Finding::Bad) {
         gate.said = lesser_evil(estate, switch, to, &gate.said);
     }
+    gates.extend(absent(estate, switch));
     gates.extend(portless(estate, &services, &targets));
     gates.extend(unknown_since(estate, switch, &services, to));
     gates.extend(verified(&services, value));
     gates.extend(goes_on(estate, switch, &services, to));
     gates.extend(whole(estate, switch, to));
     gates.extend(seized(estate, services.iter().map(|s| &s.name), now));
-    let live = estate.live_colour();
+    let live = live(&services, switch);
     let plan = Draft {
         kind: OperationKind::Rollback,
         from: live.map(|c| switch.colours[c].clone()),
@@ -54,6 +55,39 @@ pub(super) fn rollback(
     plan.finish(request, estate, switch)
 }
 
+/// The Services that are there: one that was deleted keeps the others from no way back (SAFETY, rule 9).
+fn there<'a>(estate: &'a Estate, switch: &TrafficSwitch) -> Result<Vec<&'a Service>, Refusal> {
+    let names = switch.services.iter();
+    let there: Vec<&Service> = names
+        .filter_map(|name| estate.services.value.get(name))
+        .collect();
+    match estate.is_listed(Kind::Services) && !there.is_empty() {
+        true => Ok(there),
+        false => services(estate, switch),
+    }
+}
+
+fn absent(estate: &Estate, switch: &TrafficSwitch) -> Option<Gate> {
+    let names = switch.services.iter().map(Safe::as_str);
+    let absent: Vec<&str> = names
+        .filter(|name| estate.services.value.get(name).is_none())
+        .collect();
+    let said = || {
+        let place = &estate.scope.namespace;
+        let names = absent.join(", ");
+        format!("there is no Service {names} in {place}: it is left out, and not waited for")
+    };
+    (!absent.is_empty()).then(|| Gate::new("absent", Finding::Noted, said()))
+}
+
+/// The colour that those Services agree on.
+fn live(services: &[&Service], switch: &TrafficSwitch) -> Option<usize> {
+    let colour = |s: &&Service| switch.colour(s.selector.get(&switch.key)?);
+    let mut colours = services.iter().map(colour);
+    let first = colours.next()??;
+    colours.all(|it| it == Some(first)).then_some(first)
+}
+
 /// I-30: the colour that was verified live before, not merely the other one, where that is known.
 fn target(
     request: &Request,
@@ -63,11 +97,11 @@ fn target(
 ) -> Result<usize, Refusal> {
     if let Some(wanted) = &request.to {
         let to = colour(wanted, switch)?;
-        let is_other = request.is_pinned && estate.live_colour() == Some(1 - to);
+        let is_other = request.is_pinned && live(services, switch) == Some(1 - to);
         let refused = is_other.then(|| no_way_back(estate, switch, services, to));
         return refused.flatten().map_or(Ok(to), Err);
     }
-    if let Some(live) = estate.live_colour() {
+    if let Some(live) = live(services, switch) {
         return match services
             .iter()
             .find_map(|s| returned(s, &switch.colours[live]))
@@ -116,7 +150,7 @@ fn no_way_back(
 /// A release that has not flipped anything: the other colour is what it deploys, and no way back (I-30).
 fn unflipped(estate: &Estate, switch: &TrafficSwitch, services: &[&Service]) -> Option<Refusal> {
     let held = held_unflipped(estate, switch, services, OperationKind::Release)?;
-    let live = estate.live_colour()?;
+    let live = live(services, switch)?;
     let word = |c: usize| Plan::colour_in_words(&switch.colours[c]);
     Some(Refusal::invalid(format!(
         "nothing is to be rolled back: release {held} has flipped nothing, and {} is live as before; abort it (B, or `op abort`), \

@@ -290,3 +290,44 @@ fn i_5_what_a_held_autoscaler_brings_up_is_awaited_and_what_none_does_is_refused
         assert!(why.contains("frontend 1 for 3"), "{why}");
     }
 }
+
+#[test]
+fn i_24_a_service_that_was_deleted_keeps_the_others_from_no_way_back() {
+    let estate = |parts: Parts| {
+        let mut estate = parts.estate();
+        let switch = estate.scope.traffic.as_mut().unwrap();
+        switch.services.insert(0, "digital-wall-api".into());
+        estate
+    };
+    let live = estate(after_a_cutover(&["v1"], "v1"));
+    let plan = check(&request(Rollback), &live, now(AT)).unwrap();
+    let flipped: Vec<&str> = plan.flips.iter().map(|f| f.service.as_str()).collect();
+    assert_eq!(flipped, ["digital-wall-service"]);
+    assert_eq!(
+        (plan.from.as_deref(), plan.to.as_str()),
+        (Some("green"), "blue")
+    );
+    assert_eq!(plan.locks(), [Safe::from("digital-wall-service")]);
+    let gate = (plan.gates.iter()).find(|gate| gate.name.as_str() == "absent");
+    let said = &gate.unwrap().said;
+    assert!(
+        said.starts_with("there is no Service digital-wall-api"),
+        "{said}"
+    );
+    // What is refused with all of them there is refused without one.
+    let other = estate(after_a_cutover(&["v1"], "v9"));
+    let why = check(&request(Rollback), &other, now(AT)).unwrap_err().why;
+    assert!(why.contains("it runs v9"), "{why}");
+    // Forward all of them move, or none.
+    let why = check(&request(Cutover), &live, now(AT)).unwrap_err().why;
+    assert!(why.contains("create it"), "{why}");
+    let mut none = parts();
+    none.services.clear();
+    let why = check(&request(Rollback), &estate(none), now(AT))
+        .unwrap_err()
+        .why;
+    assert!(
+        why.contains("there is no Service digital-wall-api"),
+        "{why}"
+    );
+}
