@@ -255,7 +255,10 @@ fn admissible(
     place: &Place,
     may_write: bool,
 ) -> Result<(), String> {
-    let may_override = matches!(kind, OperationKind::Cutover | OperationKind::Release);
+    let may_override = matches!(
+        kind,
+        OperationKind::Cutover | OperationKind::Release | OperationKind::Repair
+    );
     if !may_override && !arguments.overrides.is_empty() {
         let word = kind.word();
         return Err(format!(

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::gates::images;
 use super::rollback::is_back;
 use super::{Finding, Gate, Plan, all};
 use crate::estate::{Estate, Image, Safe, Service, TrafficSwitch};
@@ -75,6 +76,53 @@ pub(super) fn digests(estate: &Estate, to: usize) -> Option<Gate> {
         digests.join(" and ")
     );
     Some(Gate::new(DIGESTS, Finding::Bad, said))
+}
+
+/// What was meant is a revision, too, and not whatever was deployed to that colour since: another one goes live by a cutover, with
+/// its checks (I-13).
+pub(super) fn as_meant(
+    estate: &Estate,
+    services: &[&Service],
+    switch: &TrafficSwitch,
+    to: usize,
+) -> Gate {
+    let value = &switch.colours[to];
+    let word = Plan::colour_in_words(value);
+    let flips = services
+        .iter()
+        .filter_map(|service| marks::flipped(service));
+    let there = flips.filter(|flip| flip.to == *value && !flip.images.is_empty());
+    let Some(last) = there.max_by_key(|flip| flip.at) else {
+        let said = format!(
+            "what {word} ran when it was meant was not written down, and may be another revision by now: cut over instead, with the \
+             checks"
+        );
+        return Gate::new(DIGESTS, Finding::Unknown, said);
+    };
+    let mut runs = images(estate, to).into_iter().flat_map(|change| change.to);
+    match runs.find(|it| !last.images.iter().any(|was| is_same(it, was))) {
+        Some(other) => {
+            let was = last.images.join(", ");
+            let said = format!(
+                "{word} runs {other}, and ran {was} when it was meant: cut over instead, with the checks"
+            );
+            Gate::new("images", Finding::Bad, said)
+        }
+        None => Gate::new(
+            "images",
+            Finding::Ok,
+            format!("{word} runs what it ran when it was meant"),
+        ),
+    }
+}
+
+/// Whether `TAG DIGEST` is the same twice, as far as both tell the digest.
+fn is_same(a: &str, b: &str) -> bool {
+    match (a.split_once(' '), b.split_once(' ')) {
+        (Some(_), Some(_)) | (None, None) => a == b,
+        (Some((tag, _)), None) => tag == b,
+        (None, Some((tag, _))) => tag == a,
+    }
 }
 
 /// What the ready pods of a colour run, by workload: what goes, or was evicted long ago, gets no traffic.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::again::{digests, returned};
+use super::again::{as_meant, digests, returned};
 use super::approval::approval;
 use super::ci::{ci, credential, runs};
 use super::cleanup;
@@ -156,6 +156,18 @@ pub(super) fn repair(
     gates.extend(matching(estate, &targets, switch, to));
     gates.push(ready(estate, to));
     gates.extend(ports(estate, &services, &targets));
+    let colour = |labels: &Labels| labels.get(&switch.key).cloned();
+    // A selector that lost other keys sends nobody to another revision.
+    if flips.iter().any(|f| colour(&f.from) != colour(&f.to)) {
+        gates.push(as_meant(estate, &services, switch, to));
+    }
+    let other = &switch.colours[1 - to];
+    if flips
+        .iter()
+        .any(|f| colour(&f.from).as_ref() == Some(other))
+    {
+        gates.push(capacity(estate, to));
+    }
     gates.extend(lock(request, estate, &switch.services, now));
     gates.extend(rights(estate));
     gates.extend(owners(&services));

@@ -461,15 +461,22 @@ fn o06_a_second_rollback_does_not_bring_back_what_the_first_took_away() {
     assert!(why.contains("alice rolled back to BLUE"), "{why}");
 }
 
+/// What a flip to that colour left on a Service, which ran these images then.
+fn meant(service: &mut Service, to: &str, images: &[&str]) {
+    let flipped = serde_json::json!({
+        "at": "2026-11-26T02:00:00Z", "by": "alice", "from": null, "to": to, "what": "cutover",
+        "why": null, "operation": "01op", "images": images,
+    });
+    let selector = serde_json::json!({ "part": "frontend", "version": to });
+    marked(service, marks::FLIP, flipped);
+    marked(service, marks::MEANT, selector);
+}
+
 #[test]
 fn i_46_a_repair_brings_back_the_whole_selector_that_was_meant() {
     let mut wrong = parts();
     wrong.services[0].selector = labels(&[("app", "x"), ("version", "green")]);
-    marked(
-        &mut wrong.services[0],
-        marks::MEANT,
-        serde_json::json!({ "part": "frontend", "version": "blue" }),
-    );
+    meant(&mut wrong.services[0], "blue", &["4f2a91c"]);
     let plan = asked(Repair, wrong).unwrap();
     assert_eq!(
         plan.flips[0].to,
@@ -587,8 +594,7 @@ const FROZEN: [(&str, &str); 2] = [("schema", "1"), ("freeze", r#"{"who":"al","w
 /// What somebody made of a Service that was meant otherwise.
 fn reverted() -> Parts {
     let mut parts = parts();
-    let meant = r#"{"part":"frontend","version":"green"}"#;
-    parts.services[0].marks = labels(&[(marks::MEANT, meant)]);
+    meant(&mut parts.services[0], "green", &["4f2a91c"]);
     parts
 }
 

@@ -250,6 +250,60 @@ fn a_repair_is_not_planned_where_its_patch_would_be_refused() {
 }
 
 #[test]
+fn i_13_a_repair_does_not_bring_live_what_was_deployed_since_it_was_meant() {
+    let was = |images: &[&str]| {
+        let mut parts = parts();
+        meant(&mut parts.services[0], "green", images);
+        parts
+    };
+    assert!(asked(Repair, was(&["v1", "4f2a91c 2b7496319c0d"])).is_ok());
+    let (kind, why) = refused(Repair, was(&["v1"]));
+    assert_eq!(kind, RefusalKind::Gate);
+    for part in ["GREEN runs 4f2a91c", "ran v1", "cut over instead"] {
+        assert!(why.contains(part), "{part} in {why}");
+    }
+    // The same tag, and another digest.
+    let mut moved = was(&["4f2a91c 2b7496319c0d"]);
+    for container in moved.pods.iter_mut().flat_map(|pod| &mut pod.containers) {
+        container.image.digest = Some("sha256:0000000000000000".into());
+    }
+    assert!(refused(Repair, moved).1.starts_with("images:"));
+    // Nobody passes over what is known.
+    let over = |gate: &str| Request {
+        overrides: [(gate.into(), "seen".into())].into(),
+        ..request(Repair)
+    };
+    let estate = was(&["v1"]).estate();
+    let refusal = check(&over("images"), &estate, now(AT)).unwrap_err();
+    assert_eq!(refusal.kind, RefusalKind::Invalid, "{}", refusal.why);
+    // What was not written down is not known.
+    let estate = was(&[]).estate();
+    let refusal = check(&request(Repair), &estate, now(AT)).unwrap_err();
+    assert_eq!(refusal.kind, RefusalKind::Unknown, "{}", refusal.why);
+    assert!(check(&over("digests"), &estate, now(AT)).is_ok());
+    // Nobody is sent elsewhere.
+    let mut keys = was(&["v1"]);
+    keys.services[0].selector = labels(&[("app", "x"), ("version", "green")]);
+    assert!(asked(Repair, keys).is_ok());
+}
+
+#[test]
+fn i_5_no_repair_to_a_colour_that_shrank_since_it_was_meant() {
+    let mut small = reverted();
+    for deployment in &mut small.deployments {
+        if deployment.name.contains("blue-frontend") {
+            (deployment.ready, deployment.desired) = (3, 3);
+        }
+    }
+    let (kind, why) = refused(Repair, small);
+    assert_eq!(kind, RefusalKind::Gate);
+    assert!(
+        why.starts_with("capacity:") && why.contains("frontend 1 for 3"),
+        "{why}"
+    );
+}
+
+#[test]
 fn i_5_what_a_held_autoscaler_brings_up_is_awaited_and_what_none_does_is_refused() {
     let with = |max: Option<u32>, desired: u32| {
         let mut parts = parts();
