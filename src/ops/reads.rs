@@ -76,7 +76,7 @@ pub async fn fresh(bastion: &Bastion) -> Result<Estate, Fault> {
             let kind = Kind::HorizontalPodAutoscalers;
             tell(bastion, &mut estate, kind, Seen::Autoscalers, list);
         }
-        // An API without autoscaling, or one that we may not read, holds nothing against us; the plan says so.
+        // An API without autoscaling has none, and what we may not read is not known: the plan says so.
         Err(fault) if matches!(fault.kind, FaultKind::Forbidden | FaultKind::Missing) => {
             let now = bastion.clock.now();
             estate.apply(Seen::Failed(Kind::HorizontalPodAutoscalers, fault), now);

@@ -262,6 +262,7 @@ fn word(name: &str, finding: Finding) -> &'static str {
         ("selector", _) => "selector ?",
         ("capacity", Finding::Bad) => "too few pods",
         ("capacity", _) => "capacity ?",
+        ("autoscalers", _) => "scalers ?",
         ("smoke", Finding::Bad) => "not tested",
         ("smoke", _) => "tested ?",
         ("ci", Finding::Bad) => "CI not green",

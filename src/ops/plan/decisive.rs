@@ -10,6 +10,7 @@ use super::approval::is_of_approval;
 use super::ci::{CI, CREDENTIAL};
 use super::cleanup::DRAINING;
 use super::deploy::is_of_helm;
+use super::gates::AUTOSCALERS;
 use super::{Finding, Flip, Gate, Hold};
 use crate::estate::{Estate, Labels, Safe};
 use crate::ops::OperationKind;
@@ -113,7 +114,7 @@ fn decides(gate: &Gate) -> bool {
         "lock",
         "current",
         "rights",
-        "autoscalers",
+        AUTOSCALERS,
         CI,
         CREDENTIAL,
         DRAINING,

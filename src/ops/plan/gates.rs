@@ -18,8 +18,8 @@ use super::{
 };
 use crate::estate::health::rollout;
 use crate::estate::{
-    Autoscaler, Currency, Deployment, Estate, Group, Kind, Labels, Live, Now, Pod, Safe, Service,
-    TargetPort, TrafficSwitch, Verdict,
+    Autoscaler, Currency, Deployment, Estate, FaultKind, Group, Kind, Labels, Live, Now, Pod, Safe,
+    Service, TargetPort, TrafficSwitch, Verdict,
 };
 use crate::ops::OperationKind;
 use crate::ops::marks;
@@ -72,7 +72,9 @@ pub(super) fn cutover(
         .unzip();
     gates.extend(smoke);
     gates.push(capacity_to_come(estate, to));
-    gates.extend(held(&holds).or_else(|| unheld(estate)));
+    // Where nothing is flipped nobody depends on what is held.
+    gates.extend(unheld(estate).filter(|_| !flips.is_empty()));
+    gates.extend(held(&holds));
     gates.extend(monitoring::gates(estate, switch, to, now));
     if !flips.is_empty() {
         gates.extend(digests(estate, to));
@@ -593,17 +595,27 @@ fn held(holds: &[Hold]) -> Option<Gate> {
         .map(|h| format!("{} at {} (was {})", h.autoscaler, h.to, h.from))
         .collect();
     let said = format!("minReplicas held meanwhile: {}", words.join(", "));
-    Some(Gate::new("autoscalers", Finding::Noted, said))
+    Some(Gate::new(AUTOSCALERS, Finding::Noted, said))
 }
 
-/// Whoever may not see autoscalers holds none.
-fn unheld(estate: &Estate) -> Option<Gate> {
+/// The gate of what is held meanwhile.
+pub(super) const AUTOSCALERS: &str = "autoscalers";
+
+/// Whoever may not see autoscalers holds none, and there may be some; an API server that does not know them has none (K15).
+pub(super) fn unheld(estate: &Estate) -> Option<Gate> {
     let fault = estate.autoscalers.fault.as_ref()?;
-    let said = format!(
-        "autoscalers cannot be seen ({}): none is held, and one may shrink a colour meanwhile",
-        fault.what
-    );
-    Some(Gate::new("autoscalers", Finding::Noted, said))
+    let why = &fault.what;
+    let (finding, said) = match fault.kind {
+        FaultKind::Missing => (
+            Finding::Noted,
+            format!("the API server has no autoscalers ({why}): none is held"),
+        ),
+        _ => (
+            Finding::Unknown,
+            format!("cannot be seen ({why}): none is held, and one may shrink a colour meanwhile"),
+        ),
+    };
+    Some(Gate::new(AUTOSCALERS, finding, said))
 }
 
 /// Both colours' autoscalers are kept at what the larger colour runs now (SAFETY, rule 12).

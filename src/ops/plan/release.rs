@@ -10,7 +10,7 @@ use super::again::DIGESTS;
 use super::approval::{APPROVAL, is_of_approval};
 use super::ci::{CI, credential};
 use super::cleanup;
-use super::gates::{flips, services};
+use super::gates::{flips, services, unheld};
 use super::monitoring::is_of_monitoring;
 use super::overridden::strict;
 use super::smoke::verified;
@@ -38,6 +38,7 @@ pub(super) fn release(
     let to = plan.to.clone();
     let services = services(estate, switch)?;
     plan.flips = flips(&services, |s| s.selector.with(&switch.key, &to));
+    plan.gates.extend(unheld(estate));
     plan.gates.extend(credential(estate, now));
     plan.gates.extend(verified(request));
     plan.gates.extend(

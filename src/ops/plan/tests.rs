@@ -240,6 +240,39 @@ fn i_5_both_autoscalers_are_held_at_what_runs_now() {
 }
 
 #[test]
+fn i_5_autoscalers_that_may_not_be_read_are_unknown_and_an_api_without_them_has_none() {
+    use crate::estate::{Fault, FaultKind};
+    let unread = |kind| {
+        let mut estate = parts().estate();
+        let what = "horizontalpodautoscalers is forbidden".into();
+        let fault = Fault { kind, what };
+        estate.apply(Seen::Failed(Kind::HorizontalPodAutoscalers, fault), now(AT));
+        estate
+    };
+    let forbidden = unread(FaultKind::Forbidden);
+    let refusal = check(&request(Cutover), &forbidden, now(AT)).unwrap_err();
+    assert_eq!(refusal.kind, RefusalKind::Unknown);
+    assert!(
+        refusal.why.starts_with("autoscalers: cannot be seen"),
+        "{}",
+        refusal.why
+    );
+    let over = Request {
+        overrides: [("autoscalers".into(), "there are none".into())].into(),
+        ..request(Cutover)
+    };
+    assert!(check(&over, &forbidden, now(AT)).is_ok());
+    assert!(check(&request(Rollback), &forbidden, now(AT)).is_ok());
+    let missing = unread(FaultKind::Missing);
+    let plan = check(&request(Cutover), &missing, now(AT)).unwrap();
+    let gate = plan
+        .gates
+        .iter()
+        .find(|gate| gate.name.as_str() == "autoscalers");
+    assert_eq!(gate.unwrap().finding, Finding::Noted);
+}
+
+#[test]
 fn a_named_port_that_the_pods_do_not_have_is_refused() {
     let mut named = parts();
     named.services[0].targets.push(crate::estate::PortTarget {
