@@ -312,17 +312,8 @@ fn changed_by<'a>(
 
 /// Helm goes back to the revision before.
 fn revision(request: &Request, helm: &Helm, estate: &Estate, now: Now) -> Result<Plan, Refusal> {
-    // No helm is needed for a rollback (SAFETY, rule 9): without its word the images alone go back, by the API.
     if let Some(AskedHelm::Unfit(why) | AskedHelm::Silent(why)) = &estate.helm {
-        let said = format!(
-            "{why}; the images alone go back, past helm, which brings the newer ones again with its next upgrade"
-        );
-        let request = Request {
-            how: How::Image,
-            ..request.clone()
-        };
-        let worth = Gate::new("helm", Finding::Noted, said);
-        return images(&request, estate, now, Some(worth));
+        return past_helm(request, estate, now, why);
     }
     let target = Target {
         switch: None,
@@ -333,10 +324,15 @@ fn revision(request: &Request, helm: &Helm, estate: &Estate, now: Now) -> Result
     let name = helm.name(&about);
     let found = release::release(helm, estate, BTreeMap::new());
     let parts = parts(estate, target);
-    let mut gates = vec![
-        release::restores(estate, &name, now),
-        release::runs(helm, &about, found.as_ref()),
-    ];
+    let restores = release::restores(estate, &name, now);
+    // Its history lacks a revision, and the API may know what ran before.
+    if restores.finding == Finding::Bad
+        && !release::is_back(estate)
+        && let Ok(plan) = past_helm(request, estate, now, &restores.said)
+    {
+        return Ok(plan);
+    }
+    let mut gates = vec![restores, release::runs(helm, &about, found.as_ref())];
     let paused = parts
         .iter()
         .filter_map(|(_, deployment)| paused(deployment));
@@ -366,6 +362,20 @@ fn revision(request: &Request, helm: &Helm, estate: &Estate, now: Now) -> Result
         release: found,
     };
     Ok(draft.finish(request, estate, None, None))
+}
+
+/// No helm is needed for a rollback (SAFETY, rule 9): where it does not answer, or has nothing to go back to, the images alone go
+/// back, by the API.
+fn past_helm(request: &Request, estate: &Estate, now: Now, why: &Safe) -> Result<Plan, Refusal> {
+    let said = format!(
+        "{why}; the images alone go back, past helm, which brings the newer ones again with its next upgrade"
+    );
+    let request = Request {
+        how: How::Image,
+        ..request.clone()
+    };
+    let worth = Gate::new("helm", Finding::Noted, said);
+    images(&request, estate, now, Some(worth))
 }
 
 /// Who else knows a way back.

@@ -220,6 +220,15 @@ fn recovery(last: Option<&Revision>, good: Option<u32>, now: Now) -> (Finding, S
     }
 }
 
+/// Whether what runs is a rollback already: a second one by a tired hand would bring back what the first one took away (O06).
+pub(in crate::ops::plan) fn is_back(estate: &Estate) -> bool {
+    let Some(AskedHelm::Said(said)) = &estate.helm else {
+        return false;
+    };
+    let is_it = |last: &Revision| last.status == ReleaseStatus::Deployed && last.is_rollback();
+    said.last().is_some_and(is_it)
+}
+
 /// Whether a release may go back a revision, in an environment without colours.
 pub(in crate::ops::plan) fn restores(estate: &Estate, name: &Safe, now: Now) -> Gate {
     let Some(AskedHelm::Said(said)) = &estate.helm else {
@@ -233,8 +242,7 @@ pub(in crate::ops::plan) fn restores(estate: &Estate, name: &Safe, now: Now) -> 
     let is = format!("{of} revision {} {}", last.number, last.status.word());
     let to = |number: u32| format!("it goes back to revision {number}");
     let (finding, words) = match (&last.status, said.good().map(|it| it.number)) {
-        // A second rollback by a tired hand would bring back what the first one took away (O06).
-        (ReleaseStatus::Deployed, _) if last.is_rollback() => (
+        (ReleaseStatus::Deployed, _) if is_back(estate) => (
             Finding::Bad,
             format!(
                 "is a rollback already ({}): that runs. To have the newer one all the same, deploy it",

@@ -478,3 +478,49 @@ fn without_colours_half_a_rollback_by_revisions_is_gone_on_with() {
     let why = planned("2026-11-26T01:00:00Z").unwrap_err().why;
     assert!(why.contains("that runs"), "{why}");
 }
+
+#[test]
+fn i_24_a_release_without_a_revision_to_go_back_to_keeps_nobody_from_the_images_before() {
+    use super::helm::{by_helm, revision, said};
+    let request = Request {
+        kind: Rollback,
+        ..by_helm(true)
+    };
+    let sets = || {
+        vec![
+            set(3, "v8", "2026-11-26T03:00:00Z"),
+            set(4, "v9", "2026-11-26T04:00:00Z"),
+        ]
+    };
+    let planned = |history: &[crate::estate::helm::Revision]| {
+        let mut estate = at_revision_4("v9", None, sets());
+        estate.helm = Some(said(history, Ok(Vec::new())));
+        check(&request, &estate, now(AT))
+    };
+    for history in [
+        &[][..],
+        &[revision(8, "deployed")],
+        &[revision(8, "superseded")],
+        &[revision(8, "uninstalled")],
+    ] {
+        let plan = planned(history).unwrap();
+        assert!(plan.how.is_image(), "{history:?}");
+        assert_eq!(
+            plan.updates[0].containers[0].to.as_str(),
+            "shop/frontend:v8"
+        );
+        let gate = plan.gates.iter().find(|gate| gate.name.as_str() == "helm");
+        let said = &gate.unwrap().said;
+        assert!(
+            said.contains("the images alone go back, past helm"),
+            "{said}"
+        );
+    }
+    // What is there to go back to is gone back to, and not twice.
+    let both = [revision(7, "superseded"), revision(8, "deployed")];
+    assert!(!planned(&both).unwrap().how.is_image());
+    let mut back = both;
+    back[1].description = "Rollback to 6".into();
+    let why = planned(&back).unwrap_err().why;
+    assert!(why.contains("is a rollback already"), "{why}");
+}

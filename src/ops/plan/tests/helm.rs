@@ -22,7 +22,7 @@ pub(super) fn by_helm(recovers: bool) -> Request {
     }
 }
 
-fn revision(number: u32, status: &str) -> Revision {
+pub(super) fn revision(number: u32, status: &str) -> Revision {
     Revision {
         number,
         status: ReleaseStatus::of(status),
@@ -32,7 +32,7 @@ fn revision(number: u32, status: &str) -> Revision {
     }
 }
 
-fn said(history: &[Revision], renders: Result<Vec<Rendered>, Safe>) -> AskedHelm {
+pub(super) fn said(history: &[Revision], renders: Result<Vec<Rendered>, Safe>) -> AskedHelm {
     AskedHelm::Said(Box::new(Helm {
         version: "v3.19.0".into(),
         release: "wall-green".into(),
