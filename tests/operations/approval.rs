@@ -490,10 +490,19 @@ fn the_policy_may_ask_for_more_than_the_configuration_and_github_is_never_asked_
     bench.ask("PATCH", &path, Some(&github));
     dave.run(&REQUEST)
         .assert(2, &["GitHub's review", "ask there"]);
+    // Nobody here knows of one: no run of a workflow deployed it.
     dave.run(&PLAN).assert(
-        0,
-        &["NOTE     approval     GitHub's review of its environment is the approval here"],
+        3,
+        &[
+            "UNKNOWN  review       the policy demands a review of GitHub's environment, and nothing here says that there was one",
+            "--override review=REASON",
+        ],
     );
+    dave.run(&CUTOVER)
+        .assert(3, &["review: the policy demands"]);
+    let over = ["--override", "review=erin looked at the run"];
+    dave.run(&[&CUTOVER[..], &over].concat())
+        .assert(0, &["review overridden by", "done: GREEN is live"]);
 }
 
 #[test]

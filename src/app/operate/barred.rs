@@ -263,6 +263,7 @@ fn word(name: &str, finding: Finding) -> &'static str {
         ("capacity", Finding::Bad) => "too few pods",
         ("capacity", _) => "capacity ?",
         ("autoscalers", _) => "scalers ?",
+        ("review", _) => "review ?",
         ("smoke", Finding::Bad) => "not tested",
         ("smoke", _) => "tested ?",
         ("ci", Finding::Bad) => "CI not green",

@@ -5,16 +5,21 @@
 //! first flip, whoever carries it out by then.
 
 use super::freeze::WAY_ON;
-use super::{Finding, Flip, Gate, Plan, decisive};
-use crate::estate::{Approver, Currency, Estate, Kind, Now, Safe};
+use super::{Finding, Flip, Gate, How, Plan, decisive};
+use crate::estate::{Approver, Currency, Estate, Kind, Now, Record, Safe};
 use crate::ops::approval::{Decision, Paper, Papers, clock, is_program};
+use crate::ops::kept;
+use crate::ops::{OperationKind, Step};
 
 /// The gate that says BAD where nobody else approved it, or not any more.
 pub(super) const APPROVAL: &str = "approval";
 /// The gate that says BAD where somebody rejected it.
 pub(super) const REJECTED: &str = "rejected";
 
-/// Whether a gate of that name is one of these.
+/// The gate of a review by GitHub that the policy demands and that nobody here knows of.
+pub(super) const REVIEW: &str = "review";
+
+/// Whether a gate of that name is one of the first two.
 pub(in crate::ops) fn is_of_approval(name: &str) -> bool {
     matches!(name, APPROVAL | REJECTED)
 }
@@ -31,6 +36,14 @@ pub(super) fn approval(to: &Safe, flips: &[Flip], estate: &Estate, now: Now) -> 
             Some(Gate::new(APPROVAL, Finding::Unknown, said))
         }
         (Approver::Nobody, None) => None,
+        (Approver::Github, None) if demands_review(estate) && !is_reviewed(estate, to, now) => {
+            let word = Plan::colour_in_words(to);
+            let said = format!(
+                "the policy demands a review of GitHub's environment, and nothing here says that there was one: what {word} runs was not \
+                 deployed by a run that Wheelhouse started"
+            );
+            Some(Gate::new(REVIEW, Finding::Unknown, said))
+        }
         (Approver::Github, None) => {
             let said = "GitHub's review of its environment is the approval here; none is asked for beside it";
             Some(Gate::new(APPROVAL, Finding::Noted, said))
@@ -40,6 +53,37 @@ pub(super) fn approval(to: &Safe, flips: &[Flip], estate: &Estate, now: Now) -> 
             Some(judged(&bound, estate, now))
         }
     }
+}
+
+/// Whether it is the policy that makes GitHub's review the approval: whoever configures it themselves knows who reviews.
+pub(super) fn demands_review(estate: &Estate) -> bool {
+    let is_said =
+        matches!(estate.terms(), Some(Ok(terms)) if terms.approval == Some(Approver::Github));
+    is_said && estate.approver() == Approver::Github
+}
+
+/// Whether the last deploy to the colour was a run of the workflow, which GitHub has reviewed, that was followed to its end.
+fn is_reviewed(estate: &Estate, to: &Safe, now: Now) -> bool {
+    if estate.currency(Kind::Records, now.at) != Currency::Live {
+        return false;
+    }
+    let kinds = [OperationKind::Deploy, OperationKind::Release].map(OperationKind::word);
+    let deploys = |record: &&Record| {
+        let is_here = kept::namespace(record) == Some(&estate.scope.namespace);
+        let kind = record.labels.get(kept::KIND);
+        is_here && kind.is_some_and(|kind| kinds.contains(&kind.as_str()))
+    };
+    let mut records: Vec<&Record> = estate.records.value.iter().filter(deploys).collect();
+    // By the server's clock, the newest first.
+    records.sort_by(|a, b| (b.created, &b.name).cmp(&(a.created, &a.name)));
+    let followed = |record: &Record| {
+        let operation = kept::read(record).ok()?.operation;
+        let plan = operation.plan.as_ref().filter(|plan| plan.to == *to)?;
+        let acts = |step: &Step| matches!(step, Step::Update(_) | Step::Run | Step::Dispatch);
+        operation.states.keys().any(acts).then_some(())?;
+        Some(matches!(plan.how, How::Workflow(_)) && operation.has_passed(&Step::Follow))
+    };
+    records.into_iter().find_map(followed) == Some(true)
 }
 
 /// Whether the approval that lets the first flip be sent holds at this instant.
@@ -61,7 +105,9 @@ pub(in crate::ops) fn approved(plan: &Plan, estate: &Estate, now: Now) -> Result
         false => approval(&plan.to, &plan.flips, estate, now),
     };
     match gate {
-        Some(gate) if gate.is_closed() => Err(format!("{}: {}", gate.name, gate.said).into()),
+        Some(gate) if gate.is_closed() && !plan.is_overridden(&gate.id()) => {
+            Err(format!("{}: {}", gate.name, gate.said).into())
+        }
         Some(_) | None => Ok(()),
     }
 }

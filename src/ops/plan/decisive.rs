@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::approval::is_of_approval;
+use super::approval::{REVIEW, is_of_approval};
 use super::ci::{CI, CREDENTIAL};
 use super::cleanup::DRAINING;
 use super::deploy::is_of_helm;
@@ -118,6 +118,7 @@ fn decides(gate: &Gate) -> bool {
         CI,
         CREDENTIAL,
         DRAINING,
+        REVIEW,
     ];
     !asked.contains(&gate.name.as_str()) && !is_of_approval(&gate.name) && !is_of_helm(&gate.name)
 }

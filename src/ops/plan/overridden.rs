@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::again::{DIGESTS, RETURNED};
+use super::approval::REVIEW;
 use super::ci::{CI, CREDENTIAL};
 use super::gates::AUTOSCALERS;
 use super::{Finding, Gate, Plan, Refusal, Request, monitoring};
@@ -10,12 +11,20 @@ use crate::estate::{Estate, Safe};
 
 impl Gate {
     /// Whether somebody may override it (SAFETY, rule 6): what monitoring says, how large a colour is and whether it stays so, what
-    /// is known of its images and of their commit, and how long our credential lasts. Never
+    /// is known of its images, of their commit and of its review, and how long our credential lasts. Never
     /// what a flip itself stands on: pods behind the whole selector, ports, readiness, the lock.
     pub fn may_be_overridden(&self) -> bool {
         monitoring::is_of_monitoring(&self.name)
-            || ["capacity", AUTOSCALERS, RETURNED, DIGESTS, CI, CREDENTIAL]
-                .contains(&self.name.as_str())
+            || [
+                "capacity",
+                AUTOSCALERS,
+                RETURNED,
+                DIGESTS,
+                CI,
+                CREDENTIAL,
+                REVIEW,
+            ]
+            .contains(&self.name.as_str())
     }
 
     /// Whether it stands in the way of a forward move.

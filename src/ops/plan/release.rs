@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::again::DIGESTS;
-use super::approval::{APPROVAL, is_of_approval};
+use super::approval::{APPROVAL, REVIEW, demands_review, is_of_approval};
 use super::ci::{CI, credential};
 use super::cleanup;
 use super::gates::{flips, services, unheld};
@@ -208,6 +208,15 @@ fn later(request: &Request, estate: &Estate, switch: &TrafficSwitch, to: &Safe, 
             return Gate::new(LATER, Finding::Bad, said);
         }
         asked.push("a green run of the commit");
+    }
+    let is_dispatched = matches!(request.how, How::Workflow(_));
+    let is_lifted = request.overrides.contains_key(&Safe::from(REVIEW));
+    if demands_review(estate) && !is_dispatched && !is_lifted {
+        let said = format!(
+            "the policy demands a review of GitHub's environment, and no workflow deploys here: its flip would never be allowed; \
+             --override {REVIEW}=REASON goes ahead all the same"
+        );
+        return Gate::new(LATER, Finding::Bad, said);
     }
     if is_tested {
         asked.push("the smoke test");

@@ -4,6 +4,7 @@ use super::monitoring::{cutover_under, errors_fire, gate, scope, seen};
 use super::*;
 use crate::estate::alerts::AlertsSeen;
 use crate::estate::gates::Reading;
+use crate::ops::plan::approval::approved;
 
 const QUERIES: &str =
     r#"{"queries": [{"name": "errors", "query": "errors{colour=\"$colour\"}", "below": 0.05}]}"#;
@@ -110,4 +111,88 @@ fn rule_13_where_the_policy_allows_no_override_none_is_taken_or_offered() {
         offered.overridable(),
         Some(vec!["alert:HighErrorRate".into()])
     );
+}
+
+/// A deploy to GREEN, the `n`th, that was done so.
+fn deployed(n: usize, how: &How) -> crate::estate::Record {
+    use crate::ops::{Step, What, kept};
+    let mut plan = crate::ops::machine::tests::plan(OperationKind::Deploy, &["s"]);
+    (plan.to, plan.how) = ("green".into(), how.clone());
+    let steps = match how.is_image() {
+        true => vec![Step::Update("digital-wall-green-frontend".into())],
+        false => vec![Step::Dispatch, Step::Follow],
+    };
+    let began = |step: &Step| What::Began {
+        step: step.clone(),
+        attempt: 1,
+    };
+    let passed = |step: &Step| What::Passed {
+        step: step.clone(),
+        evidence: "as it should be".into(),
+    };
+    let done = steps.iter().flat_map(|step| [began(step), passed(step)]);
+    let whats = [What::Planned(Box::new(plan))].into_iter().chain(done);
+    let entry = |what| crate::ops::Entry {
+        at: now(AT).wall,
+        by: "carol".into(),
+        what,
+    };
+    let entries: Vec<_> = whats.map(entry).collect();
+    let mut record = record(&entries);
+    record.name = format!("wheelhouse-01jabcdefghjkmnpqrstvwxy{n:02}").into();
+    record.labels = labels(&[(kept::KIND, "deploy"), (kept::NAMESPACE, "production")]);
+    record
+}
+
+#[test]
+fn rule_13_a_review_that_the_policy_demands_is_unknown_where_no_run_of_the_workflow_deployed_it() {
+    let workflow = How::Workflow(crate::ops::plan::Workflow {
+        file: "deploy.yml".into(),
+        reference: "main".into(),
+        inputs: BTreeMap::new(),
+        timeout_s: 60,
+    });
+    let github = [("schema", "1"), ("approval", "github review")];
+    let after = |deploys: &[&How]| {
+        let mut estate = under(parts(), &github);
+        let deploys = deploys.iter().enumerate();
+        let records = deploys.map(|(n, how)| deployed(n, how)).collect();
+        for delta in [Delta::Began, Delta::Page(records), Delta::Ended] {
+            estate.apply(Seen::Records(delta), now(AT));
+        }
+        estate
+    };
+    let asked = |estate: &Estate| check(&request(Cutover), estate, now(AT));
+    let plan = asked(&after(&[&How::Image, &workflow])).unwrap();
+    let said = plan
+        .gates
+        .iter()
+        .find(|gate| gate.name.as_str() == "approval");
+    assert_eq!(said.unwrap().finding, Finding::Noted);
+    for deploys in [&[][..], &[&How::Image], &[&workflow, &How::Image]] {
+        let estate = after(deploys);
+        let refusal = asked(&estate).unwrap_err();
+        assert_eq!(refusal.kind, RefusalKind::Unknown, "{deploys:?}");
+        assert!(
+            refusal.why.starts_with("review: the policy demands"),
+            "{}",
+            refusal.why
+        );
+        let over = Request {
+            overrides: [("review".into(), "erin saw it".into())].into(),
+            ..request(Cutover)
+        };
+        let plan = check(&over, &estate, now(AT)).unwrap();
+        // The flip asks once more.
+        assert_eq!(approved(&plan, &estate, now(AT)), Ok(()));
+        let bare = Plan {
+            overridden: BTreeMap::new(),
+            ..plan
+        };
+        assert!(approved(&bare, &estate, now(AT)).is_err());
+    }
+    // Whoever configures it knows who reviews.
+    let mut own = parts().estate();
+    own.scope.approval.by = crate::estate::Approver::Github;
+    assert!(asked(&own).is_ok());
 }
