@@ -175,6 +175,13 @@ pub fn propose(state: &mut State, kind: OperationKind) {
         OperationKind::Deploy | OperationKind::Release => {
             let mut fields: Vec<Field> = deploy::field(state).into_iter().collect();
             fields.push(reason(tier));
+            if !overridable(state, kind).is_empty() {
+                fields.push(Field {
+                    name: OVERRIDE,
+                    is_required: true,
+                    ..reason(tier)
+                });
+            }
             (Ask::of(tier, word(state)), fields)
         }
         OperationKind::Cutover | OperationKind::Repair | OperationKind::Cleanup => {
@@ -262,7 +269,10 @@ const OVERRIDE: &str = "override";
 /// The gates that stand in the way, if all of them may be overridden and none merely was not asked yet.
 fn overridable(state: &State, kind: OperationKind) -> Vec<Safe> {
     let estate = state.estate();
-    let request = plain(state, kind);
+    let request = match kind {
+        OperationKind::Deploy => barred::asked(state, kind, &Lifted::default()),
+        _ => plain(state, kind),
+    };
     if is_unasked(state, &request) {
         return Vec::new();
     }
@@ -277,7 +287,8 @@ fn is_unasked(state: &State, request: &Request) -> bool {
     let (Some(alerts), Some(colour)) = (&estate.alerts, target(request, estate)) else {
         return false;
     };
-    let is_read = |query| alerts.readings.of(query, &colour).is_some();
+    // Without a colour the screen asks no query.
+    let is_read = |query| colour.is_empty() || alerts.readings.of(query, &colour).is_some();
     let is_waiting = alerts.rules.currency(state.now.at) == Currency::Waiting;
     is_waiting || !alerts.scope.gates.queries.iter().all(is_read)
 }

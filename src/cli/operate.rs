@@ -255,10 +255,12 @@ fn admissible(
     place: &Place,
     may_write: bool,
 ) -> Result<(), String> {
-    let may_override = matches!(
-        kind,
-        OperationKind::Cutover | OperationKind::Release | OperationKind::Repair
-    );
+    let may_override = match kind {
+        OperationKind::Cutover | OperationKind::Release | OperationKind::Repair => true,
+        // In place, where it changes what takes traffic.
+        OperationKind::Deploy => place.scope.traffic.is_none(),
+        OperationKind::Rollback | OperationKind::Smoke | OperationKind::Cleanup => false,
+    };
     if !may_override && !arguments.overrides.is_empty() {
         let word = kind.word();
         return Err(format!(

@@ -188,8 +188,11 @@ pub(super) fn void(
     is_dispatched: bool,
 ) {
     let found = match (has_switch, gates.approval) {
+        (false, Approval::Other) => {
+            "\"one other person\", and without [environment.traffic] nothing is cut over that could be approved: every deploy in place is refused"
+        }
         (false, _) => {
-            "gates of cutovers, and without [environment.traffic] nothing is cut over: a deploy in place asks none of them"
+            "gates of cutovers, and without [environment.traffic] nothing is cut over: a deploy in place asks alerts, queries and `ci` of them"
         }
         (true, Approval::Github) if !is_dispatched => {
             "\"github review\", and no workflow deploys here ([environment.deployment] strategy = \"workflow\"): nobody reviews what goes live"

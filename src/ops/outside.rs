@@ -9,10 +9,25 @@ use tokio::time::timeout;
 use super::bastion::Bastion;
 use super::monitoring;
 use super::plan::again::running;
+use super::plan::{Request, arriving};
 use crate::clients::github;
 use crate::estate::ci::Built;
 use crate::estate::runs::Run;
 use crate::estate::{Estate, Image, Safe};
+
+/// The same for `request`, which may be a deploy in place: then it is the images that come.
+pub(super) async fn look_for(
+    bastion: &Bastion,
+    estate: &mut Estate,
+    request: &Request,
+    colour: &Safe,
+) {
+    look(bastion, estate, colour).await;
+    if estate.needs_ci() && estate.scope.traffic.is_none() {
+        let images = arriving(request, estate).unwrap_or_default();
+        ask_for_runs(bastion, estate, &images).await;
+    }
+}
 
 /// Asks monitoring and GitHub what the gates of traffic to `colour` stand on, and puts it down in `estate`.
 pub(super) async fn look(bastion: &Bastion, estate: &mut Estate, colour: &Safe) {
@@ -30,15 +45,20 @@ async fn look_at_runs(bastion: &Bastion, estate: &mut Estate, colour: &Safe) {
     let (true, Some(place)) = (estate.needs_ci(), place) else {
         return;
     };
-    let running = running(estate, place);
+    let running = running(estate, place).into_iter();
+    let images: Vec<Image> = running.map(|(_, image)| image).collect();
+    ask_for_runs(bastion, estate, &images).await;
+}
+
+async fn ask_for_runs(bastion: &Bastion, estate: &mut Estate, images: &[Image]) {
     // What was green stays so: another commit is asked about anew.
-    let is_green = |(_, image): &(Safe, Image)| matches!(estate.built(image), Built::Green(_));
-    if !running.is_empty() && running.iter().all(is_green) {
+    let is_green = |image: &Image| matches!(estate.built(image), Built::Green(_));
+    if !images.is_empty() && images.iter().all(is_green) {
         return;
     }
-    let commits = running
+    let commits = images
         .iter()
-        .filter_map(|(_, image)| image.commit().map(str::to_owned));
+        .filter_map(|image| image.commit().map(str::to_owned));
     let asked = runs(bastion, commits.collect());
     let limit = bastion.timing.answer;
     let answered = timeout(limit, asked).await;

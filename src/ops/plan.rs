@@ -25,8 +25,8 @@ mod still;
 mod tested;
 
 pub(in crate::ops) use decisive::digest;
-pub(in crate::ops) use deploy::told;
 pub use deploy::{SAME, asked};
+pub(in crate::ops) use deploy::{arriving, told};
 pub use freeze::is_glass;
 pub(in crate::ops) use gates::{CAPACITY, is_to_come};
 pub use helm::{Helm, Release};
@@ -420,9 +420,12 @@ pub fn check(request: &Request, estate: &Estate, now: Now) -> Result<Plan, Refus
     plan.verdict()
 }
 
-/// The colour that a cutover would bring traffic to, which is what monitoring is asked about.
+/// The colour that a cutover would bring traffic to, which is what monitoring is asked about; empty of a deploy in place.
 pub fn target(request: &Request, estate: &Estate) -> Option<Safe> {
-    let switch = estate.scope.traffic.as_ref()?;
+    let Some(switch) = estate.scope.traffic.as_ref() else {
+        let is_asked = request.kind == OperationKind::Deploy && request.within.is_none();
+        return is_asked.then(Safe::default);
+    };
     let to = match (request.kind, &request.to) {
         (OperationKind::Cutover | OperationKind::Release, Some(wanted)) => {
             colour(wanted, switch).ok()?

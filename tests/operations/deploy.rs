@@ -449,3 +449,44 @@ fn i_47_an_in_place_rollback_takes_away_what_was_shown_or_nothing() {
     let runs = &found["spec"]["template"]["spec"]["containers"][0]["image"];
     assert!(runs.as_str().unwrap().ends_with(":v4"), "{runs}");
 }
+
+#[test]
+fn rule_13_a_deploy_in_place_is_refused_where_the_policy_demands_an_approval_and_a_rollback_is_not()
+{
+    let bench = Bench::new();
+    let erin = without_colours(&bench);
+    let deploy = ["deploy", "production", "--image", "backend=:v3"];
+    let plan = [&deploy[..], &["--plan"]].concat();
+    wait("a quiet estate", || {
+        (erin.run(&plan).code == 0).then_some(())
+    });
+    let policy = json!({
+        "metadata": {"name": "wheelhouse-policy"},
+        "data": {
+            "schema": "1",
+            "approval.staging": "one other person",
+            "gates.staging": "{\"ci\": true}",
+        },
+    });
+    let all = "/api/v1/namespaces/staging/configmaps";
+    bench.ask("POST", all, Some(&policy));
+    let said = ["can be asked none", "UNKNOWN  ci"];
+    erin.run(&plan).assert(5, &said);
+    let over = [
+        "--write",
+        "--yes",
+        "--reason",
+        "v3",
+        "--override",
+        "ci=built by hand",
+    ];
+    erin.run(&[&deploy[..], &over].concat())
+        .assert(5, &["refused: unapproved: one other person's approval"]);
+    erin.run(&["rollback", "production", "--plan"])
+        .assert(0, &["only the images go back"]);
+    let path = format!("{all}/wheelhouse-policy");
+    let lax = json!({"data": {"approval.staging": "none"}});
+    bench.ask("PATCH", &path, Some(&lax));
+    erin.run(&[&deploy[..], &over].concat())
+        .assert(0, &["ci overridden by", "done: production runs"]);
+}

@@ -147,7 +147,7 @@ fn kind_is_told(kind: OperationKind) -> bool {
 }
 
 /// The request as far as it can be told before anything is filled in: with the images that are there.
-fn asked(state: &State, kind: OperationKind, lifted: &Lifted) -> Request {
+pub(super) fn asked(state: &State, kind: OperationKind, lifted: &Lifted) -> Request {
     let environment = state.environment();
     let same = || {
         let workloads = environment.estate.scope.workloads.iter();

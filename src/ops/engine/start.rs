@@ -84,7 +84,7 @@ pub async fn prepare(bastion: &Bastion, request: Request) -> Result<Prepared, Re
     };
     let colour = target(&request, &estate);
     if let Some(colour) = &colour {
-        outside::look(bastion, &mut estate, colour).await;
+        outside::look_for(bastion, &mut estate, &request, colour).await;
     }
     let idle = estate.live_colour().map(|live| 1 - live);
     let idle = idle.filter(|_| request.kind == OperationKind::Cleanup);
@@ -210,7 +210,7 @@ impl Prepared {
         let mut estate = reads::for_plan(bastion, self.request.kind).await?;
         if let Some(colour) = target(&self.request, &estate) {
             estate.alerts = self.eyes.estate.alerts.clone();
-            outside::look(bastion, &mut estate, &colour).await;
+            outside::look_for(bastion, &mut estate, &self.request, &colour).await;
         }
         helm::look(bastion, &mut estate, &self.request).await;
         let plan = check(&self.request, &estate, bastion.clock.now()).map_err(Refused::Refusal)?;

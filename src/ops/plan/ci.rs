@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use super::again::running;
+use super::deploy::arriving;
 use super::monitoring::lasting_soak;
-use super::{Finding, Gate};
+use super::{Finding, Gate, How, Request};
 use crate::estate::ci::Built;
 use crate::estate::runs::Run;
 use crate::estate::{Estate, Now, Safe, TrafficSwitch};
@@ -42,6 +43,25 @@ pub(super) fn ci(estate: &Estate, switch: &TrafficSwitch, to: usize) -> Option<G
             built.push(found);
         }
     }
+    Some(judged(&built))
+}
+
+/// The runs of the commits of the images that a deploy in place brings; none where none is demanded, or where what deploys is the
+/// workflow's run itself.
+pub(super) fn ci_in_place(request: &Request, estate: &Estate) -> Option<Gate> {
+    let is_asked = estate.ci.is_some() || estate.user.is_some();
+    if !estate.needs_ci() || !is_asked || matches!(request.how, How::Workflow(_)) {
+        return None;
+    }
+    let Some(images) = arriving(request, estate) else {
+        let said = "a green run of the commit is demanded, and which images come is not told";
+        return Some(Gate::new(CI, Finding::Unknown, said));
+    };
+    let built: Vec<Built> = images.iter().map(|image| estate.built(image)).collect();
+    (!built.is_empty()).then(|| judged(&built))
+}
+
+fn judged(built: &[Built]) -> Gate {
     let of = |is: fn(&Built) -> bool| built.iter().filter(move |it| is(it));
     let words = |it: &Built| match it {
         Built::Green(said) | Built::Red(said) | Built::Unknown(said) => said.to_string(),
@@ -56,7 +76,7 @@ pub(super) fn ci(estate: &Estate, switch: &TrafficSwitch, to: usize) -> Option<G
         (true, true, true) => (Finding::Unknown, vec!["nothing runs there".to_owned()]),
         (true, true, false) => (Finding::Ok, built.iter().map(words).collect()),
     };
-    Some(Gate::new(CI, finding, said.join("; ")))
+    Gate::new(CI, finding, said.join("; "))
 }
 
 /// The runs of the commits that the colour `to` is tagged by, as far as they were asked for.

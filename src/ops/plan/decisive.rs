@@ -11,6 +11,7 @@ use super::ci::{CI, CREDENTIAL};
 use super::cleanup::DRAINING;
 use super::deploy::is_of_helm;
 use super::gates::AUTOSCALERS;
+use super::monitoring::is_of_monitoring;
 use super::{Finding, Flip, Gate, Hold};
 use crate::estate::{Estate, Labels, Safe};
 use crate::ops::OperationKind;
@@ -129,9 +130,10 @@ pub(super) fn hash_of(facts: &impl Serialize) -> Safe {
     digest(&text)[..DIGITS].into()
 }
 
-/// What decides of gates.
+/// What decides of a deploy's gates: what monitoring says of one in place is asked anew each time, too.
 pub(super) fn of_gates(gates: &[Gate]) -> Vec<(Safe, Finding)> {
-    let gates = gates.iter().filter(|gate| decides(gate));
+    let is_asked = |gate: &&Gate| decides(gate) && !is_of_monitoring(&gate.name);
+    let gates = gates.iter().filter(is_asked);
     gates.map(|gate| (gate.id(), gate.finding)).collect()
 }
 

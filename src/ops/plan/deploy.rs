@@ -11,9 +11,12 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::approval::{REVIEW, demands_review};
+use super::ci::ci_in_place;
 use super::freeze::freeze;
 use super::gates::{current, lock, rights, services};
-use super::monitoring::lasting_soak;
+use super::monitoring::{gates_in_place, lasting_soak};
+use super::overridden::overridden;
 use super::{
     Finding, Gate, How, ImageChange, Plan, Probe, Refusal, Release, Request, Update, colour,
     decisive,
@@ -102,7 +105,7 @@ pub(super) fn deploy(
     gates.extend(freeze(request, estate, now));
     gates.extend(lock(request, estate, &locks, now));
     gates.extend(rights(estate));
-    gates.extend(unapproved(estate, target));
+    gates.extend(in_place(request, estate, now));
     gates.extend(parts.iter().filter_map(|(_, d)| owned(d)));
     let rolls = (parts.iter().map(|(_, d)| d.name.clone()))
         .chain(installs.into_iter().map(|(_, name)| name))
@@ -135,7 +138,38 @@ pub(super) fn deploy(
         back,
         release,
     };
-    Ok(draft.finish(request, estate, target.switch, target.to))
+    let plan = draft.finish(request, estate, target.switch, target.to);
+    Ok(Plan {
+        overridden: match target.switch {
+            Some(_) => plan.overridden,
+            None => overridden(request, estate, &plan.gates)?,
+        },
+        ..plan
+    })
+}
+
+/// The images that a deploy in place brings; none where whatever deploys decides.
+pub(in crate::ops) fn arriving(request: &Request, estate: &Estate) -> Option<Vec<Image>> {
+    let target = Target {
+        switch: None,
+        to: None,
+    };
+    let names: Vec<Safe> = match &request.how {
+        How::Image => {
+            let wanted = Wanted::read(&request.images, estate).ok()?;
+            let parts = parts(estate, target).into_iter();
+            let updates = parts.filter_map(|(at, d)| update(estate, target, at, d, &wanted).ok());
+            let containers = updates.flat_map(|update| update.containers);
+            let changed = containers.filter(|it| it.from != it.to);
+            changed.map(|it| it.to).collect()
+        }
+        How::Helm(by) => {
+            let told = helm::images(request, by, estate, target).ok()?;
+            (!told.is_empty()).then(|| told.into_values().collect())?
+        }
+        How::Command(_) | How::Workflow(_) => return None,
+    };
+    Some(names.into_iter().map(Image::named).collect())
 }
 
 /// What helm is asked about before `request` is planned: how, and the words that say it; none where it is not by helm, or
@@ -233,11 +267,30 @@ fn update(
     })
 }
 
-/// An approval is of what a cutover brings live; what is deployed in place takes traffic without one, and that is said.
-fn unapproved(estate: &Estate, target: Target<'_>) -> Option<Gate> {
-    let is_asked = target.switch.is_none() && estate.approver() == Approver::Other;
-    let said = "one other person's approval is demanded of cutovers: a deploy in place, which changes what takes traffic, is asked none";
-    is_asked.then(|| Gate::new("unapproved", Finding::Noted, said))
+/// What is deployed in place takes traffic at once, so it is asked what a cutover is asked that can be asked here (SAFETY, rule 13).
+/// A part of an operation was asked with it, and a recovery is a way back.
+fn in_place(request: &Request, estate: &Estate, now: Now) -> Vec<Gate> {
+    let recovers = matches!(&request.how, How::Helm(helm) if helm.recovers);
+    if estate.scope.traffic.is_some() || request.within.is_some() || recovers {
+        return Vec::new();
+    }
+    let mut gates = gates_in_place(estate, now);
+    gates.extend(ci_in_place(request, estate));
+    gates.extend(unapproved(request, estate));
+    gates
+}
+
+/// An approval is bound to a cutover's plan: nobody can be asked for one of a deploy in place.
+fn unapproved(request: &Request, estate: &Estate) -> Option<Gate> {
+    if estate.approver() == Approver::Other {
+        let said = "one other person's approval is demanded, and a deploy in place, which changes what takes traffic, can be asked \
+                    none: give the environment colours ([environment.traffic]), or have whoever demands it demand none here";
+        return Some(Gate::new("unapproved", Finding::Bad, said));
+    }
+    let is_unknown = demands_review(estate) && !matches!(request.how, How::Workflow(_));
+    let said = "the policy demands a review of GitHub's environment, and no run of a workflow deploys here: nothing says that there \
+                was one";
+    is_unknown.then(|| Gate::new(REVIEW, Finding::Unknown, said))
 }
 
 /// What stands at 0 in the idle colour, brought up as it is (SAFETY, rule 12).

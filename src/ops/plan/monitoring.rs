@@ -27,8 +27,7 @@ pub(super) fn is_of_monitoring(name: &str) -> bool {
 pub(super) fn gates(estate: &Estate, switch: &TrafficSwitch, to: usize, now: Now) -> Vec<Gate> {
     let Some(alerts) = &estate.alerts else {
         if estate.demanded().asks_monitoring() {
-            let said = "the policy makes gates of alerts or queries, and no Prometheus is configured here to ask";
-            return vec![Gate::new(MONITORING, Finding::Unknown, said)];
+            return vec![unasked()];
         }
         let said = "no Prometheus is configured: no alert stops this cutover, none brings it back";
         return vec![Gate::new(MONITORING, Finding::Noted, said)];
@@ -39,10 +38,36 @@ pub(super) fn gates(estate: &Estate, switch: &TrafficSwitch, to: usize, now: Now
     }
     let mut gates = vec![believed(alerts, estate, now)];
     gates.extend(broken(alerts));
-    gates.extend(firing(alerts, switch, to));
+    gates.extend(firing(alerts, Some((switch, to))));
     let queries = alerts.scope.gates.queries.iter();
     gates.extend(queries.map(|query| queried(query, alerts, &switch.colours[to], now).gate(query)));
     gates.push(soak(alerts, lasting_soak(estate).watch_s));
+    gates
+}
+
+fn unasked() -> Gate {
+    let said =
+        "the policy makes gates of alerts or queries, and no Prometheus is configured here to ask";
+    Gate::new(MONITORING, Finding::Unknown, said)
+}
+
+/// The same of a deploy in place, which changes what takes traffic at once. The screen asks no query without a colour: its dialog
+/// has the plan of a worker, which does.
+pub(super) fn gates_in_place(estate: &Estate, now: Now) -> Vec<Gate> {
+    let Some(alerts) = &estate.alerts else {
+        let is_demanded = estate.demanded().asks_monitoring();
+        return is_demanded.then(unasked).into_iter().collect();
+    };
+    if alerts.scope.gates.is_empty() {
+        return Vec::new();
+    }
+    let mut gates = vec![believed(alerts, estate, now)];
+    gates.extend(broken(alerts));
+    gates.extend(firing(alerts, None));
+    if estate.user.is_some() {
+        let queries = alerts.scope.gates.queries.iter();
+        gates.extend(queries.map(|it| queried(it, alerts, &Safe::default(), now).gate(it)));
+    }
     gates
 }
 
@@ -91,7 +116,13 @@ enum About {
     Elsewhere,
 }
 
-fn about(labels: &Labels, alerts: &Alerts, switch: &TrafficSwitch, to: usize) -> About {
+/// Where traffic goes; none where there are no colours.
+type Target<'a> = Option<(&'a TrafficSwitch, usize)>;
+
+fn about(labels: &Labels, alerts: &Alerts, target: Target<'_>) -> About {
+    let Some((switch, to)) = target else {
+        return About::Target;
+    };
     let label = alerts.scope.colour_label.as_ref();
     match label.and_then(|label| labels.get(label)) {
         None => About::Target,
@@ -104,13 +135,13 @@ fn about(labels: &Labels, alerts: &Alerts, switch: &TrafficSwitch, to: usize) ->
 }
 
 /// The alerts that fire and are gates, by their name.
-fn firing(alerts: &Alerts, switch: &TrafficSwitch, to: usize) -> Vec<Gate> {
+fn firing(alerts: &Alerts, target: Target<'_>) -> Vec<Gate> {
     let mut by_name: BTreeMap<&Safe, Vec<(Finding, String)>> = BTreeMap::new();
     for view in alerts.views() {
         if view.standing == Standing::Pending || !alerts.scope.gates.takes(&view.alert.labels) {
             continue;
         }
-        let of = about(&view.alert.labels, alerts, switch, to);
+        let of = about(&view.alert.labels, alerts, target);
         let judged = judged(&view, of, alerts);
         by_name.entry(&view.rule.name).or_default().push(judged);
     }
@@ -429,7 +460,7 @@ pub(super) fn proofs<'a>(
     let is_proof = |view: &AlertView<'_>| {
         view.standing == Standing::Firing
             && alerts.scope.gates.takes(&view.alert.labels)
-            && about(&view.alert.labels, alerts, switch, to) == About::Target
+            && about(&view.alert.labels, alerts, Some((switch, to))) == About::Target
             && is_worse(view, fired)
     };
     alerts.views().into_iter().filter(is_proof).collect()

@@ -524,3 +524,55 @@ fn i_24_a_release_without_a_revision_to_go_back_to_keeps_nobody_from_the_images_
     let why = planned(&back).unwrap_err().why;
     assert!(why.contains("is a rollback already"), "{why}");
 }
+
+#[test]
+fn rule_13_a_deploy_in_place_is_asked_what_a_cutover_is_asked() {
+    use super::monitoring::{errors_fire, scope, seen};
+    use crate::estate::Approver;
+    let asked = |over: &[&str], change: &dyn Fn(&mut Estate)| {
+        let mut estate = in_place();
+        estate.user = Some("dave".into());
+        change(&mut estate);
+        let over = over.iter().map(|gate| ((*gate).into(), "known".into()));
+        let request = Request {
+            overrides: over.collect(),
+            ..wants(&[("frontend", ":v2")])
+        };
+        check(&request, &estate, now(AT)).map_err(|it| (it.kind, it.why.to_string()))
+    };
+    let free = asked(&[], &|_| {}).unwrap();
+    let fires = |estate: &mut Estate| estate.alerts = Some(seen(scope(), vec![errors_fire()]));
+    let (kind, why) = asked(&[], &fires).unwrap_err();
+    assert_eq!(kind, RefusalKind::Gate);
+    assert!(why.starts_with("alert:HighErrorRate"), "{why}");
+    let plan = asked(&["alert:HighErrorRate"], &fires).unwrap();
+    assert!(plan.is_overridden(&"alert:HighErrorRate".into()));
+    assert_eq!(plan.hash, free.hash, "it is asked anew each time");
+
+    let ci = |estate: &mut Estate| estate.scope.needs_ci = true;
+    let (kind, why) = asked(&[], &ci).unwrap_err();
+    assert_eq!(kind, RefusalKind::Unknown);
+    assert!(why.starts_with("ci: v2 names no commit"), "{why}");
+    assert!(asked(&["ci"], &ci).is_ok());
+
+    let other = |estate: &mut Estate| estate.scope.approval.by = Approver::Other;
+    for over in [&[][..], &["unapproved"]] {
+        let (_, why) = asked(over, &other).unwrap_err();
+        assert!(why.contains("can be asked none"), "{why}");
+    }
+}
+
+#[test]
+fn rule_13_nothing_is_asked_of_the_way_back_in_place() {
+    use super::monitoring::{errors_fire, scope, seen};
+    let sets = vec![
+        set(3, "v8", "2026-11-26T03:00:00Z"),
+        set(4, "v9", "2026-11-26T04:00:00Z"),
+    ];
+    let mut estate = at_revision_4("v9", None, sets);
+    estate.alerts = Some(seen(scope(), vec![errors_fire()]));
+    estate.scope.approval.by = crate::estate::Approver::Other;
+    estate.scope.needs_ci = true;
+    estate.user = Some("dave".into());
+    assert!(check(&request(Rollback), &estate, now(AT)).is_ok());
+}
