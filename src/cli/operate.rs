@@ -21,6 +21,7 @@ use crate::estate::{Safe, Tier};
 use crate::ops::bastion::{Bastion, Place};
 use crate::ops::engine::{self, Ended, Prepared, Refused, Run};
 use crate::ops::kept::is_id;
+use crate::ops::patch;
 use crate::ops::placement::{self, Placement};
 use crate::ops::plan::{self, How, SAME, Within};
 use crate::ops::worker::{self, Job, Said, Wanted};
@@ -327,6 +328,9 @@ async fn operate(place: Place, request: Request, arguments: &Arguments) -> Exit 
     };
     if arguments.plan {
         show(&plan, None, arguments.json);
+        if !arguments.json {
+            say(&text::requests(&plan));
+        }
         return Exit::Ok;
     }
     // The policy may ask for more than the configuration does.
@@ -569,10 +573,15 @@ const SCHEMA: &str = "wheelhouse.plan/v1";
 
 fn show(plan: &Plan, refused: Option<&Safe>, as_json: bool) {
     match as_json {
-        true => say(&format!(
-            "{}\n",
-            json!({ "schema": SCHEMA, "plan": plan, "refused": refused })
-        )),
+        true => {
+            let requests = match refused {
+                None => patch::requests(plan),
+                Some(_) => Vec::new(),
+            };
+            let shown =
+                json!({ "schema": SCHEMA, "plan": plan, "refused": refused, "requests": requests });
+            say(&format!("{shown}\n"));
+        }
         false => say(&text::plan(plan)),
     }
 }

@@ -6,9 +6,11 @@
 use std::collections::BTreeMap;
 
 use json_patch::{Patch, PatchOperation, jsonptr::PointerBuf};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::marks;
+use super::plan::{Flip, Plan, Update};
 use crate::estate::{Labels, Safe};
 
 /// What an object must be for a write to count.
@@ -88,6 +90,123 @@ impl Draft {
         let read = |op: Value| serde_json::from_value::<PatchOperation>(op).ok();
         Patch(self.0.into_iter().filter_map(read).collect())
     }
+}
+
+/// By whom it is written, which no plan knows yet.
+#[derive(Clone, Copy, Debug)]
+pub struct Signed<'a> {
+    /// The epoch of the lock.
+    pub epoch: &'a str,
+    /// The operation's id.
+    pub operation: &'a str,
+    /// Who, when, from what to what, and why, as JSON.
+    pub said: &'a str,
+}
+
+impl Draft {
+    fn sign(&mut self, by: Signed<'_>, key: &str) {
+        self.mark(marks::EPOCH, by.epoch);
+        self.mark(marks::OPERATION, by.operation);
+        self.mark(key, by.said);
+    }
+}
+
+/// A Service's: the whole selector that it must have, and the one that it gets.
+pub fn flip(must: &Must<'_>, flip: &Flip, by: Signed<'_>) -> Draft {
+    let mut draft = Draft::of(must);
+    draft.test("/spec/selector", selector(&flip.from));
+    draft.replace("/spec/selector", selector(&flip.to));
+    draft.sign(by, marks::FLIP);
+    draft.mark(marks::MEANT, &selector(&flip.to).to_string());
+    draft
+}
+
+/// A Deployment's, of that generation: images, and replicas where they change.
+pub fn update(
+    must: &Must<'_>,
+    update: &Update,
+    generation: Value,
+    replicas: Option<u32>,
+    by: Signed<'_>,
+) -> Draft {
+    let mut draft = Draft::of(must);
+    draft.test("/metadata/generation", generation);
+    for (place, container) in update.containers.iter().enumerate() {
+        let path = format!("/spec/template/spec/containers/{place}");
+        draft.test(&format!("{path}/name"), json!(container.name));
+        draft.test(&format!("{path}/image"), json!(container.from));
+        if container.from != container.to {
+            draft.replace(&format!("{path}/image"), json!(container.to));
+        }
+    }
+    if let Some(replicas) = replicas {
+        draft.replace("/spec/replicas", json!(replicas));
+    }
+    draft.sign(by, marks::DEPLOY);
+    draft
+}
+
+/// An autoscaler's.
+pub fn hold(must: &Must<'_>, min: u32) -> Draft {
+    let mut draft = Draft::of(must);
+    draft.replace("/spec/minReplicas", json!(min));
+    draft
+}
+
+/// A request of a plan.
+#[derive(Clone, Debug, Serialize)]
+pub struct Sent {
+    /// `PATCH`.
+    pub method: &'static str,
+    /// At the API server.
+    pub path: String,
+    /// The JSON Patch.
+    pub patch: Patch,
+}
+
+/// The patches of `plan` as they are sent; what stands in `<>` is known when it starts.
+pub fn requests(plan: &Plan) -> Vec<Sent> {
+    let by = Signed {
+        epoch: "<epoch>",
+        operation: "<operation>",
+        said: "<who, when, from what to what, why>",
+    };
+    let version = Safe::from("<resourceVersion>");
+    let must = |uid| Must {
+        uid,
+        epoch: None,
+        version: &version,
+        is_strict: true,
+        has_annotations: true,
+        is_careless: false,
+    };
+    let sent = |group: &str, kind: &str, name: &Safe, draft: Draft| Sent {
+        method: "PATCH",
+        path: format!("/{group}/namespaces/{}/{kind}/{name}", plan.namespace),
+        patch: draft.finish(),
+    };
+    let updates = plan.updates.iter().map(|it| {
+        let replicas = (it.replicas != it.to_replicas).then_some(it.to_replicas);
+        let draft = update(&must(&it.uid), it, json!("<generation>"), replicas, by);
+        sent("apis/apps/v1", "deployments", &it.deployment, draft)
+    });
+    let holds = plan.holds.iter().map(|it| {
+        let mut draft = hold(&must(&it.uid), it.to);
+        draft.mark(marks::HELD, "<what it had>");
+        let kind = "horizontalpodautoscalers";
+        sent("apis/autoscaling/v2", kind, &it.autoscaler, draft)
+    });
+    let flips = plan.flips.iter().map(|it| {
+        let must = Must {
+            epoch: it.epoch,
+            version: &it.resource_version,
+            is_strict: false,
+            has_annotations: it.has_annotations,
+            ..must(&it.uid)
+        };
+        sent("api/v1", "services", &it.service, flip(&must, it, by))
+    });
+    updates.chain(holds).chain(flips).collect()
 }
 
 /// Where an annotation is.

@@ -534,3 +534,45 @@ fn i_18_the_clean_up_that_follows_waits_until_the_colour_is_drained_and_says_so(
     wait("the clean-up", || (blue() == [0, 0]).then_some(()));
     dave.await_no_worker();
 }
+
+#[test]
+fn the_exact_requests_of_a_plan_are_those_that_are_sent() {
+    let bench = Bench::ready();
+    let dave = &bench.dave;
+    let plan = ["cutover", "production", "--plan"];
+    dave.run(&plan).assert(
+        0,
+        &[
+            "    PATCH /api/v1/namespaces/production/services/digital-wall-api",
+            r#""path":"/spec/selector","value":{"part":"backend","version":"green"}"#,
+        ],
+    );
+    let said = dave.run(&[&plan[..], &["--json"]].concat());
+    let said: Value = serde_json::from_str(&said.out).unwrap();
+    let is_flip = |it: &&Value| it["path"].as_str().unwrap().contains("/services/");
+    let planned = said["requests"].as_array().unwrap().iter().filter(is_flip);
+    let planned: Vec<Value> = planned.cloned().collect();
+    dave.run(&CUTOVER).assert(0, &["done: GREEN is live"]);
+    let sent = dave.relay.asked();
+    let sent: Vec<_> = sent.iter().filter(|it| it.is_flip()).collect();
+    assert_eq!((planned.len(), sent.len()), (2, 2));
+    for (planned, sent) in planned.iter().zip(sent) {
+        assert_eq!(planned["method"], sent.method);
+        assert_eq!(planned["path"], sent.path);
+        let body: Value = serde_json::from_str(&sent.body).unwrap();
+        let (planned, body) = (
+            planned["patch"].as_array().unwrap(),
+            body.as_array().unwrap(),
+        );
+        assert_eq!(planned.len(), body.len(), "{planned:?} {body:?}");
+        for (planned, sent) in planned.iter().zip(body) {
+            let is_open = planned["value"]
+                .as_str()
+                .is_some_and(|it| it.starts_with('<'));
+            match is_open {
+                true => assert_eq!(planned["path"], sent["path"]),
+                false => assert_eq!(planned, sent),
+            }
+        }
+    }
+}

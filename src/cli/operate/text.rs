@@ -2,8 +2,11 @@
 
 use std::fmt::Write as _;
 
+use serde_json::json;
+
 use crate::estate::{Labels, Safe};
 use crate::ops::machine::pause_in_words;
+use crate::ops::patch;
 use crate::ops::plan::{Update, in_words};
 use crate::ops::{Entry, Finding, Kept, Next, OperationKind, Plan, What};
 
@@ -73,6 +76,22 @@ pub(in crate::cli) fn plan(plan: &Plan) -> String {
     let steps: Vec<String> = plan.steps().iter().map(ToString::to_string).collect();
     let _ = writeln!(out, "  steps: {}", steps.join(" · "));
     let _ = writeln!(out, "  back:  {}", plan.back);
+    out
+}
+
+/// The requests of a plan.
+pub(in crate::cli) fn requests(plan: &Plan) -> String {
+    let requests = patch::requests(plan);
+    let mut out = match requests.is_empty() {
+        true => String::new(),
+        false => "  requests, with <what is known when it starts>:\n".to_owned(),
+    };
+    for sent in requests {
+        let _ = writeln!(out, "    {} {}", sent.method, sent.path);
+        for operation in &sent.patch.0 {
+            let _ = writeln!(out, "      {}", json!(operation));
+        }
+    }
     out
 }
 

@@ -13,7 +13,7 @@ use crate::estate::{Autoscaler, Deployment, Estate, Fault, FaultKind, Labels, Sa
 use crate::ops::bastion::Planted;
 use crate::ops::entry::{OperationKind, Step, What};
 use crate::ops::marks::{self, Flipped};
-use crate::ops::patch::{self, Draft, Must};
+use crate::ops::patch::{self, Draft, Must, Signed};
 use crate::ops::plan::approval::approved;
 use crate::ops::plan::{Flip, Plan, open, still};
 use crate::ops::{monitoring, reads};
@@ -268,14 +268,12 @@ impl Run {
             has_annotations: read.has_annotations,
             is_careless: self.bastion.has(Planted::NoEpochTest),
         };
-        let mut draft = Draft::of(&must);
-        draft.test("/spec/selector", patch::selector(&flip.from));
-        draft.replace("/spec/selector", patch::selector(&flip.to));
-        draft.mark(marks::EPOCH, &self.epoch(&flip.service).to_string());
-        draft.mark(marks::OPERATION, self.id());
-        draft.mark(marks::FLIP, &text(json!(self.flipped(step, flip))));
-        draft.mark(marks::MEANT, &text(patch::selector(&flip.to)));
-        draft
+        let by = Signed {
+            epoch: &self.epoch(&flip.service).to_string(),
+            operation: self.id(),
+            said: &text(json!(self.flipped(step, flip))),
+        };
+        patch::flip(&must, flip, by)
     }
 
     /// Who, from what to what, why, and what runs there: for whoever looks at the Service.

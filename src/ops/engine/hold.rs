@@ -13,7 +13,7 @@ use crate::estate::{Autoscaler, Deployment, Estate, FaultKind, Kind, Safe, Servi
 use crate::ops::bastion::{Bastion, Planted};
 use crate::ops::entry::{OperationKind, Step, What};
 use crate::ops::marks::{self, Colour, Held, Verified};
-use crate::ops::patch::{Draft, Must};
+use crate::ops::patch::{self, Draft, Must};
 use crate::ops::plan::{CAPACITY, Finding, Gate, Plan, Request, check, is_to_come};
 use crate::ops::{Kept, helm, outside, reads, record};
 
@@ -218,9 +218,7 @@ impl Run {
             has_annotations: read.has_annotations,
             is_careless: self.bastion.has(Planted::NoEpochTest),
         };
-        let mut draft = Draft::of(&must);
-        draft.replace("/spec/minReplicas", json!(min));
-        draft
+        patch::hold(&must, min)
     }
 
     /// Gives autoscalers back what they had and writes down what was verified. What cannot be done is

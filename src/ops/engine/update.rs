@@ -14,7 +14,7 @@ use crate::estate::{Deployment, Estate, Kind, Safe, Seen, Service};
 use crate::ops::bastion::Planted;
 use crate::ops::entry::{OperationKind, Step, What};
 use crate::ops::marks::{self, Deployed};
-use crate::ops::patch::{Draft, Must};
+use crate::ops::patch::{self, Draft, Must, Signed};
 use crate::ops::plan::cleanup::kept;
 use crate::ops::plan::{ContainerImage, Finding, Update};
 use crate::ops::{policy, reads};
@@ -211,28 +211,17 @@ impl Run {
             has_annotations: read.has_annotations,
             is_careless: self.bastion.has(Planted::NoEpochTest),
         };
-        let mut draft = Draft::of(&must);
-        draft.test("/metadata/generation", json!(read.generation));
-        for (place, container) in update.containers.iter().enumerate() {
-            let path = format!("/spec/template/spec/containers/{place}");
-            draft.test(&format!("{path}/name"), json!(container.name));
-            draft.test(&format!("{path}/image"), json!(container.from));
-            if container.from != container.to {
-                draft.replace(&format!("{path}/image"), json!(container.to));
-            }
-        }
         let is_scaled = match self.plan().map(|plan| plan.kind) {
             Some(OperationKind::Cleanup) => read.desired > update.to_replicas,
             _ => read.desired < update.to_replicas,
         };
-        if is_scaled {
-            draft.replace("/spec/replicas", json!(update.to_replicas));
-        }
-        draft.mark(marks::EPOCH, &ours.to_string());
-        draft.mark(marks::OPERATION, self.id());
-        let deployed = self.deployed(update, read);
-        draft.mark(marks::DEPLOY, &text(json!(deployed)));
-        draft
+        let replicas = is_scaled.then_some(update.to_replicas);
+        let by = Signed {
+            epoch: &ours.to_string(),
+            operation: self.id(),
+            said: &text(json!(self.deployed(update, read))),
+        };
+        patch::update(&must, update, json!(read.generation), replicas, by)
     }
 
     /// Who, from what to what, and why: for whoever looks at the Deployment, and for the way back.
