@@ -6,9 +6,12 @@ use std::path::PathBuf;
 
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_appender::rolling::{Builder, Rotation};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::layer;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// What is logged unless WHEELHOUSE_LOG says otherwise. kube logs whole bodies as warnings when it
+/// What is logged unless WHEELHOUSE_LOG says otherwise: levels by target. kube logs whole bodies as warnings when it
 /// cannot read them, which may hold secrets.
 const FILTER: &str = "warn,wheelhouse=info,kube_client=error";
 /// Days that are kept.
@@ -34,12 +37,49 @@ pub(super) fn start() -> Option<WorkerGuard> {
         .build(&dir)
         .ok()?;
     let (writer, guard) = tracing_appender::non_blocking(appender);
-    let filter =
-        EnvFilter::try_from_env("WHEELHOUSE_LOG").unwrap_or_else(|_| EnvFilter::new(FILTER));
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(false)
-        .with_writer(writer);
+    let subscriber = tracing_subscriber::registry()
+        .with(filter(std::env::var("WHEELHOUSE_LOG").ok().as_deref()))
+        .with(layer().with_ansi(false).with_writer(writer));
     subscriber.try_init().ok()?;
     Some(guard)
+}
+
+/// What was asked for, where it can be read; else [`FILTER`].
+fn filter(asked: Option<&str>) -> Targets {
+    let asked = asked.filter(|asked| !asked.trim().is_empty());
+    let read = asked.and_then(|asked| asked.parse().ok());
+    read.or_else(|| FILTER.parse().ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tracing::Level;
+
+    #[test]
+    fn what_is_asked_for_is_logged_and_what_cannot_be_read_changes_nothing() {
+        for asked in [
+            None,
+            Some(""),
+            Some("wheelhouse=loud"),
+            Some("[span{field=1}]=debug"),
+        ] {
+            let filter = filter(asked);
+            assert!(
+                filter.would_enable("wheelhouse::ops", &Level::INFO),
+                "{asked:?}"
+            );
+            assert!(
+                !filter.would_enable("wheelhouse", &Level::DEBUG),
+                "{asked:?}"
+            );
+            assert!(
+                !filter.would_enable("kube_client", &Level::WARN),
+                "{asked:?}"
+            );
+        }
+        let filter = filter(Some("error,wheelhouse::ops=debug"));
+        assert!(filter.would_enable("wheelhouse::ops::lock", &Level::DEBUG));
+        assert!(!filter.would_enable("wheelhouse", &Level::WARN));
+    }
 }
