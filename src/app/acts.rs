@@ -322,7 +322,7 @@ pub(super) fn begun(state: &mut State, environment: usize, about: About, act: Ac
 }
 
 /// Whether an act about it is under way in that environment.
-pub(super) fn is_under_way(state: &State, environment: usize, about: &About) -> bool {
+fn is_under_way(state: &State, environment: usize, about: &About) -> bool {
     let is_it = |d: &&Doing| d.environment == environment && d.about == *about;
     state.acts.iter().filter(is_it).any(|d| d.outcome.is_none())
 }

@@ -1,19 +1,24 @@
 //! Reviews of deployments at GitHub: what runs wait for, and the plan of a decision. Whose word counts is GitHub's to say.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
-use super::acts::{begun, is_under_way};
+use super::acts::begun;
 use super::dialog::{Dialog, Field, Input, Line, Sheet};
 use super::edit::Edit;
 use super::facts::Facts;
 use super::plan::{self, Subject};
 use super::state::State;
 use super::{Ask, Command};
-use crate::estate::act::{About, Act};
+use crate::estate::act::{About, Act, Doing};
 use crate::estate::alerts::{Alerts, Standing as AlertStanding};
-use crate::estate::review::{Pending, Review};
+use crate::estate::review::{Pending, Review, Reviews};
 use crate::estate::runs::{Conclusion, Progress, Repository, Run};
 use crate::estate::{Approver, Currency, Estate, Safe, Standing};
+
+/// Alerts that are named.
+const NAMED: usize = 5;
 
 /// An environment of GitHub's that a run waits for.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,8 +43,10 @@ impl Waiting {
 /// What is proposed: a decision on what a run waits for.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Proposal {
-    /// The environment that it is about, by its place in the configuration; where none is deployed there, the one on the screen.
+    /// The environment that it is about, by its place in the configuration; where nobody here knows which, the one on the screen.
     pub environment: usize,
+    /// Whether it is known which.
+    pub is_placed: bool,
     /// The run, by id.
     pub run: u64,
     /// The environment's id at GitHub.
@@ -79,8 +86,9 @@ fn place(state: &State, repository: &Repository, run: &Run, it: &Pending) -> Opt
         return Some(place);
     }
     let jobs = repository.jobs_of(run)?;
-    let waits = |job: &str| (jobs.iter()).any(|j| j.progress == Progress::Waiting && j.is_of(job));
-    let mut of_jobs = repository.scope.deploys.iter().filter(|d| waits(&d.job));
+    let waiting: Vec<_> = (jobs.iter().filter(|j| j.progress == Progress::Waiting)).collect();
+    let are_all = |job: &str| !waiting.is_empty() && waiting.iter().all(|j| j.is_of(job));
+    let mut of_jobs = repository.scope.deploys.iter().filter(|d| are_all(&d.job));
     match (of_jobs.next(), of_jobs.next(), repository.pending_of(run)) {
         (Some(only), None, [_]) => of_name(&only.environment),
         _ => None,
@@ -104,6 +112,9 @@ pub fn propose(state: &mut State, run: u64, id: Option<u64>, is_approved: bool) 
     };
     let Some(found) = found else {
         let said = match state.repository.as_ref().and_then(|it| it.reviews_of(run)) {
+            Some(Reviews {
+                unseen: Some(why), ..
+            }) => format!("what this run waits for is not known: {why}"),
             Some(reviews) if !reviews.decided.is_empty() => {
                 let words = reviews.decided.iter().map(|it| it.words());
                 let words: Vec<String> = words.collect();
@@ -116,6 +127,7 @@ pub fn propose(state: &mut State, run: u64, id: Option<u64>, is_approved: bool) 
     };
     let proposal = Proposal {
         environment: found.environment.unwrap_or(state.selected),
+        is_placed: found.environment.is_some(),
         run,
         id: found.pending.id,
         name: found.pending.environment.clone(),
@@ -167,14 +179,30 @@ fn estate<'a>(state: &'a State, proposal: &Proposal) -> &'a Estate {
     &state.environments[proposal.environment].estate
 }
 
+/// The environments that it may be about.
+fn places(state: &State, proposal: &Proposal) -> std::ops::Range<usize> {
+    match proposal.is_placed {
+        true => proposal.environment..proposal.environment + 1,
+        false => 0..state.environments.len(),
+    }
+}
+
 /// Why nothing moves forward there now.
 fn stopped(state: &State, proposal: &Proposal) -> Option<String> {
-    match estate(state, proposal).standing(state.now) {
-        Standing::Free => None,
-        Standing::Frozen(freeze) => Some(freeze.words()),
-        Standing::Wrong(why) => Some(format!("the policy cannot be read: {why}")),
-        Standing::Unseen(why) => Some(format!("whether it is frozen is not known: {why}")),
-    }
+    let mut all = places(state, proposal).filter_map(|place| state.environments.get(place));
+    all.find_map(|it| {
+        let name = &it.estate.scope.name;
+        match it.estate.standing(state.now) {
+            Standing::Free => None,
+            Standing::Frozen(freeze) => Some(format!("{name}: {}", freeze.words())),
+            Standing::Wrong(why) => Some(format!("{name}: the policy cannot be read: {why}")),
+            // One that nobody watches was never asked.
+            Standing::Unseen(_) if !proposal.is_placed && !it.is_watched => None,
+            Standing::Unseen(why) => {
+                Some(format!("{name}: whether it is frozen is not known: {why}"))
+            }
+        }
+    })
 }
 
 /// What the plan stands on.
@@ -198,10 +226,11 @@ pub fn facts(state: &State, proposal: &Proposal) -> Facts {
 
 /// Why it may not be decided now.
 fn refused(state: &State, proposal: &Proposal) -> Option<Safe> {
-    let environment = &state.environments[proposal.environment];
-    let name = &environment.estate.scope.name;
-    if let Err(why) = environment.access.permit(name, state.now.at) {
-        return Some(why);
+    for environment in &state.environments[places(state, proposal)] {
+        let name = &environment.estate.scope.name;
+        if let Err(why) = environment.access.permit(name, state.now.at) {
+            return Some(why);
+        }
     }
     let repository = state.repository.as_ref();
     if repository.map(|it| it.runs.currency(state.now.at)) != Some(Currency::Live) {
@@ -215,11 +244,15 @@ fn refused(state: &State, proposal: &Proposal) -> Option<Safe> {
         let said = format!("GitHub lets others decide, and not whoever the token is of: {who}");
         return Some(said.into());
     }
-    if is_under_way(state, proposal.environment, &About::Run(proposal.run)) {
-        return Some("a decision about this run is under way".into());
+    let is_it = |it: &Review| (it.run, it.id) == (proposal.run, proposal.id);
+    let is_under_way = |doing: &Doing| {
+        doing.outcome.is_none() && matches!(&doing.act, Act::Review(review) if is_it(review))
+    };
+    if state.acts.iter().any(is_under_way) {
+        return Some("a decision about it is under way".into());
     }
     let stopped = stopped(state, proposal).filter(|_| proposal.is_approved)?;
-    Some(format!("{name}: {stopped}").into())
+    Some(stopped.into())
 }
 
 /// What the dialog says.
@@ -297,6 +330,11 @@ fn looks(sheet: &mut Sheet, state: &State, proposal: &Proposal, of: (&Repository
         let said = format!("{} is newer: {}", newer.words(), newer.title);
         sheet.lines.push(Line::Look("newer", said));
     }
+    if !proposal.is_placed {
+        let said = "which environment here that is, is not known: its alerts are not looked at";
+        sheet.lines.push(Line::Look("place", said.to_owned()));
+        return;
+    }
     if let Some(alerts) = &estate.alerts {
         let said = match alerts.rules.currency(state.now.at) {
             Currency::Live => firing(alerts, name),
@@ -314,19 +352,21 @@ fn looks(sheet: &mut Sheet, state: &State, proposal: &Proposal, of: (&Repository
     }
 }
 
-/// `2 fire in production: HighErrorRate, PodsNotReady`
+/// `HighErrorRate, PodsNotReady fire in production`
 fn firing(alerts: &Alerts, name: &str) -> Option<String> {
     let views = alerts.views();
-    let names: Vec<&str> = (views.iter())
-        .filter(|view| view.standing == AlertStanding::Firing)
-        .filter_map(|view| view.alert.labels.get("alertname"))
-        .map(Safe::as_str)
-        .collect();
-    match names.as_slice() {
-        [] => None,
-        [only] => Some(format!("{only} fires in {name}")),
-        all => Some(format!("{} fire in {name}: {}", all.len(), all.join(", "))),
-    }
+    let firing = views
+        .iter()
+        .filter(|view| view.standing == AlertStanding::Firing);
+    let names = firing.filter_map(|view| view.alert.labels.get("alertname"));
+    let names: BTreeSet<&str> = names.map(Safe::as_str).collect();
+    let shown: Vec<&str> = names.iter().copied().take(NAMED).collect();
+    let more = match names.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let verb = if names.len() == 1 { "fires" } else { "fire" };
+    (!names.is_empty()).then(|| format!("{}{more} {verb} in {name}", shown.join(", ")))
 }
 
 /// Begins what was confirmed.
@@ -337,11 +377,14 @@ pub fn begin(state: &mut State, proposal: &Proposal, dialog: &Dialog) -> Result<
     if let Some(refusal) = refused(state, proposal) {
         return Err(refusal);
     }
+    let run = run_of(state, proposal).ok_or_else(|| Safe::new("the run is gone"))?;
+    let attempt = run.1.attempt;
     let environment = &state.environments[proposal.environment];
     let name = environment.estate.scope.name.clone();
     let permit = environment.access.permit(&name, state.now.at)?;
     let review = Review {
         run: proposal.run,
+        attempt,
         id: proposal.id,
         environment: proposal.name.clone(),
         is_approved: proposal.is_approved,

@@ -461,7 +461,7 @@ fn decide(state: &mut State, is_approved: bool) -> Option<Command> {
         }
         return command;
     }
-    match state.view() {
+    match state.view().filter(|_| state.overlay.is_none()) {
         Some(&View::Run(run)) => reviews::propose(state, run, None, is_approved),
         _ => state.tell("nothing here waits for an approval; 6 lists what does"),
     }

@@ -15,6 +15,8 @@ pub struct Reviews {
     pub pending: Vec<Pending>,
     /// What was decided, in GitHub's order.
     pub decided: Vec<Decided>,
+    /// Why none of it is known, where that is so.
+    pub unseen: Option<Safe>,
 }
 
 /// An environment that a run waits for.
@@ -52,6 +54,8 @@ pub struct Decided {
 pub struct Review {
     /// The run, by id.
     pub run: u64,
+    /// The attempt of it that was shown.
+    pub attempt: u32,
     /// The environment's id at GitHub.
     pub id: u64,
     /// Its name there.

@@ -18,15 +18,20 @@ pub struct Why {
 impl Estate {
     /// Why `pod` is not ready; none if it is, or if it finished.
     pub fn why_not_ready(&self, pod: &Pod) -> Option<Why> {
-        not_ready(pod, self.events.value.iter(), self.cluster.told)
+        let unsaid = match self.events.listed && self.events.fault.is_none() {
+            true => "no event says why",
+            false => "its events are not seen",
+        };
+        not_ready(pod, self.events.value.iter(), (self.cluster.told, unsaid))
     }
 }
 
-/// The same; `events` are those of its namespace, and `now` is the server's clock, where it is known.
+/// The same; `events` are those of its namespace; the server's clock, where it is known, and what is said where no event says
+/// why.
 fn not_ready<'a>(
     pod: &Pod,
     events: impl Iterator<Item = &'a Event> + Clone,
-    now: Option<Timestamp>,
+    of: (Option<Timestamp>, &str),
 ) -> Option<Why> {
     if pod.is_finished() || (pod.ready && pod.deleting.is_none()) {
         return None;
@@ -35,7 +40,7 @@ fn not_ready<'a>(
         .or_else(|| unplaced(pod))
         .or_else(|| failed(pod))
         .or_else(|| pod.containers.iter().find_map(stuck))
-        .or_else(|| unready(pod, events.clone(), now))
+        .or_else(|| unready(pod, events.clone(), of))
         .or_else(|| held_up(pod, events))
         .or_else(|| gated(pod))
         .unwrap_or_else(|| starting(pod));
@@ -115,14 +120,15 @@ pub fn exit(ended: &Ended) -> String {
     format!("{} (exit {}){tail}", ended.reason, ended.exit_code)
 }
 
-/// A container of that age is not starting any more, where no probe was said to have failed.
-const STARTS: SignedDuration = SignedDuration::from_secs(120);
+/// A container of that age is not starting any more, where no probe was said to have failed: probes that wait for minutes first
+/// say nothing before.
+const STARTS: SignedDuration = SignedDuration::from_secs(300);
 
 /// A container runs and is not ready: the newest word of its probe.
 fn unready<'a>(
     pod: &Pod,
     events: impl Iterator<Item = &'a Event>,
-    now: Option<Timestamp>,
+    (now, unsaid): (Option<Timestamp>, &str),
 ) -> Option<Words> {
     let (waiting, began) = (pod.containers.iter()).find_map(|c| match c.state {
         ContainerState::Running { since } if !is_step(c) && !c.ready => Some((c, since)),
@@ -139,7 +145,7 @@ fn unready<'a>(
         Some(event) => event.message.to_string(),
         None if waiting.restarts > 0 => format!("{} restarted, not ready yet", waiting.name),
         None if is_old(pod, began, now) => {
-            format!("{} is not ready, and no event says why", waiting.name)
+            format!("{} is not ready, and {unsaid}", waiting.name)
         }
         // No probe was said to have failed: it has just started.
         None => {
@@ -221,7 +227,7 @@ mod tests {
     use super::*;
 
     fn words(pod: &Pod, events: &[Event]) -> (String, String) {
-        let why = not_ready(pod, events.iter(), None).unwrap();
+        let why = not_ready(pod, events.iter(), (None, "")).unwrap();
         (why.short.to_string(), why.detail.to_string())
     }
 
@@ -237,7 +243,7 @@ mod tests {
     #[test]
     fn a_ready_pod_needs_no_reason() {
         assert_eq!(
-            not_ready(&pod("a", "backend", "green", true), [].iter(), None),
+            not_ready(&pod("a", "backend", "green", true), [].iter(), (None, "")),
             None
         );
     }
@@ -365,14 +371,14 @@ mod tests {
         (pod.containers[0].restarts, pod.ready_changed) = (0, at(1_000));
         pod.containers[0].state = ContainerState::Running { since: at(1_000) };
         let words = |pod: &Pod, now| {
-            let why = not_ready(pod, [].iter(), now).unwrap();
+            let why = not_ready(pod, [].iter(), (now, "no event says why")).unwrap();
             (why.short.to_string(), why.detail.to_string())
         };
         assert_eq!(words(&pod, None).0, "starting");
-        assert_eq!(words(&pod, at(1_120)).0, "starting");
+        assert_eq!(words(&pod, at(1_300)).0, "starting");
         let unknown = "GET /ready · backend is not ready, and no event says why";
         let said = ("not ready".to_owned(), unknown.to_owned());
-        assert_eq!(words(&pod, at(1_121)), said);
+        assert_eq!(words(&pod, at(1_301)), said);
         // It was ready, and is not any more.
         pod.ready_changed = at(1_030);
         assert_eq!(words(&pod, at(1_031)), said);

@@ -282,39 +282,49 @@ impl Observing {
         if !(waits || seen.reviewed.contains(&run.id)) || seen.hidden.contains(&run.id) {
             return Ok(());
         }
-        use FaultKind::{Forbidden, Malformed, Missing};
-        let asked = match github.pending(run.id, &mut seen.known).await {
+        let asked = github.pending(run.id, &mut seen.known).await;
+        let pending = match asked {
             Ok(Answer::Unchanged) => return Ok(()),
-            Ok(Answer::Changed(pending)) => {
-                let decided = github.decided(run.id).await;
-                let decided = decided.inspect_err(|fault| {
-                    // Who decided is history; that it waits is not.
-                    tracing::warn!(run = run.id, what = %fault.what, "no history of reviews");
-                });
-                let decided = decided.unwrap_or_default();
-                Ok(Reviews { pending, decided })
-            }
-            Err(fault) => Err(fault),
+            Ok(Answer::Changed(pending)) => pending,
+            Err(fault) => return self.unreviewed(run, fault).await,
         };
-        match asked {
-            Ok(reviews) => {
-                match reviews.pending.is_empty() {
-                    true => seen.reviewed.remove(&run.id),
-                    false => seen.reviewed.insert(run.id),
-                };
-                seen.changed = Some(Instant::now());
-                Ok(self.send(RunsSeen::Reviews(run.id, reviews)).await?)
+        let decided = match github.decided(run.id).await {
+            Ok(decided) => decided,
+            Err(fault) => {
+                // What waits is asked for once more with it: who decided must not be lost.
+                github.forget_pending(run.id, &mut seen.known);
+                seen.reviewed.insert(run.id);
+                return self.unreviewed(run, fault).await;
             }
-            // That it waits is seen all the same: the runs are no worse for it.
-            Err(fault) if matches!(fault.kind, Forbidden | Malformed | Missing) => {
-                tracing::warn!(run = run.id, what = %fault.what, "no reviews");
-                seen.hidden.insert(run.id);
-                Ok(self
-                    .send(RunsSeen::Reviews(run.id, Reviews::default()))
-                    .await?)
-            }
-            Err(fault) => Err(fault.into()),
+        };
+        match pending.is_empty() {
+            true => seen.reviewed.remove(&run.id),
+            false => seen.reviewed.insert(run.id),
+        };
+        seen.changed = Some(Instant::now());
+        let reviews = Reviews {
+            pending,
+            decided,
+            unseen: None,
+        };
+        Ok(self.send(RunsSeen::Reviews(run.id, reviews)).await?)
+    }
+
+    /// The reviews of a run could not be read. That it waits is seen all the same: the runs are no worse for it.
+    async fn unreviewed(&mut self, run: &Run, fault: Fault) -> Result<(), Broken> {
+        use FaultKind::{Forbidden, Malformed, Missing};
+        if !matches!(fault.kind, Forbidden | Malformed | Missing) {
+            return Err(fault.into());
         }
+        tracing::warn!(run = run.id, what = %fault.what, "no reviews");
+        if fault.kind == Forbidden {
+            self.seen.hidden.insert(run.id);
+        }
+        let reviews = Reviews {
+            unseen: Some(fault.what),
+            ..Reviews::default()
+        };
+        Ok(self.send(RunsSeen::Reviews(run.id, reviews)).await?)
     }
 
     /// The needs graph, as of the newest run's commit; the default branch's where that is not readable.

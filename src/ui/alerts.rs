@@ -8,7 +8,7 @@ use super::theme::{Mark, Role, Theme, colour_role};
 use super::words;
 use crate::app::{Panel, State, lists};
 use crate::estate::alerts::{AlertView, Alerts, Standing};
-use crate::estate::{Currency, Verdict};
+use crate::estate::{Currency, Safe, Verdict};
 
 /// The most lines of one reason.
 const REASON: usize = 3;
@@ -63,18 +63,19 @@ pub fn doubt(state: &State) -> Option<Mark> {
 }
 
 fn is_unknown(state: &State, alerts: &Alerts) -> bool {
-    !(state.estate().monitoring_verdict(alerts, state.now)).is_ok()
+    !believed(state, alerts).is_ok()
 }
 
-fn alive(state: &State, alerts: &Alerts) -> Verdict {
-    alerts.is_alive(state.estate().monitoring_answered(alerts, state.now))
+fn believed(state: &State, alerts: &Alerts) -> Verdict {
+    state.estate().monitoring_verdict(alerts, state.now)
 }
 
 /// What is wrong with the sources, a sentence each.
 fn faults(state: &State, alerts: &Alerts, theme: &Theme) -> Vec<String> {
     let mut lines = Vec::new();
     let unknown = theme.mark(Mark::Unknown);
-    if let Verdict::Unknown(why) = alive(state, alerts)
+    let verdict = believed(state, alerts);
+    if let Verdict::Unknown(why) = &verdict
         && alerts.rules.listed | alerts.rules.fault.is_some()
     {
         let age = alerts
@@ -86,7 +87,12 @@ fn faults(state: &State, alerts: &Alerts, theme: &Theme) -> Vec<String> {
         });
         lines.push(format!("{unknown} UNKNOWN, {age}: {why}"));
     }
-    for warning in &alerts.rules.value.warnings {
+    let is_told = |warning: &&Safe| {
+        verdict
+            .why()
+            .is_some_and(|why| why.contains(warning.as_str()))
+    };
+    for warning in alerts.rules.value.warnings.iter().filter(|it| !is_told(it)) {
         lines.push(format!("{unknown} partial: {warning}"));
     }
     if let Some(fault) = &alerts.handling.fault {

@@ -573,6 +573,7 @@ fn small(estate: &Estate, theme: &Theme) -> Text {
         text.push(ready(estate, &view), ready_role(estate, &view));
         let tags: Vec<_> = Estate::tags(&view).into_keys().collect();
         let tag = match tags.as_slice() {
+            [_] if view.is_mixed() => "mixed".to_owned(),
             [tag] => fit(tag, 8, theme),
             [] => String::new(),
             _ => "mixed".to_owned(),

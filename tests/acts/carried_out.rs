@@ -80,12 +80,36 @@ async fn approval(server: &Server, journal: PathBuf) -> Order {
     order.doing.about = About::Run(82);
     order.doing.act = Act::Review(Review {
         run: 82,
+        attempt: 1,
         id: 7,
         environment: "production".into(),
         is_approved: true,
         comment: "due".into(),
     });
     order
+}
+
+fn run(attempt: u32) -> Value {
+    json!({"id": 82, "run_number": 1482, "run_attempt": attempt, "status": "waiting"})
+}
+
+#[tokio::test]
+async fn an_attempt_that_nobody_was_shown_is_not_reviewed() {
+    let home = tempfile::tempdir().unwrap();
+    let server = Server::start(|asked| match asked.path.rsplit('/').next() {
+        Some("pending_deployments") => {
+            said(json!([{"environment": {"id": 7, "name": "production"}}]))
+        }
+        Some("approvals") => said("[]"),
+        _ => said(run(2)),
+    })
+    .await;
+    let refused = outcome(approval(&server, home.path().join("acts.jsonl")).await).await;
+    assert!(
+        matches!(&refused, Outcome::NotDone(why) if why.contains("attempt 2 of the run began")),
+        "{refused:?}"
+    );
+    assert_eq!(posts(&server), 0);
 }
 
 /// A GitHub on which production waits until somebody decides, and that answers the decision with `answer`; whether it is
@@ -113,6 +137,7 @@ fn reviewing(
             ])),
             ("GET", "pending_deployments") => said("[]"),
             ("GET", "approvals") => said(json!(*kept)),
+            ("GET", "82") => said(run(1)),
             _ => said("{}"),
         }
     }
@@ -177,6 +202,7 @@ async fn x05_who_reviewed_it_since_the_last_look_is_named_and_nothing_is_sent() 
             json!([{"state": "rejected", "comment": "not tonight", "user": {"login": "erin"},
             "environments": [{"id": 7, "name": "production"}]}]),
         ),
+        Some("82") => said(run(1)),
         _ => said("{}"),
     })
     .await;

@@ -72,6 +72,69 @@ fn row_10_what_a_run_waits_for_is_approved_or_rejected_by_key_as_production_dema
 }
 
 #[test]
+fn i_47_the_keys_of_a_decision_mean_nothing_in_a_list_or_text_over_the_page_of_a_run() {
+    for over in ["?", "e", "6"] {
+        let mut state = on_the_run(Some(true));
+        press(&mut state, over);
+        if over == "6" {
+            // What the cursor was on is decided meanwhile, by somebody else.
+            reviews(&mut state, Vec::new(), vec![by_erin("approved")]);
+        }
+        press(&mut state, "J");
+        assert!(!is_open(&state), "{over}");
+    }
+}
+
+#[test]
+fn a_review_that_is_under_way_is_not_sent_again_from_another_environment() {
+    let mut state = on_the_run(Some(true));
+    assert_eq!(confirmed(&mut state, "Y").len(), 1);
+    state.selected = (state.selected + 1) % state.environments.len();
+    press(&mut state, "J");
+    assert!(refusal(&state).contains("under way"), "{}", refusal(&state));
+}
+
+#[test]
+fn what_nobody_here_can_place_needs_every_environment_to_permit_it() {
+    let mut state = on_the_run(Some(true));
+    state.repository.as_mut().unwrap().scope.deploys.clear();
+    let production = state.selected;
+    reviews(&mut state, vec![pending("prod", Some(true))], Vec::new());
+    // From an environment that may always be changed.
+    state.environments[production].access = wheelhouse::app::Access::ReadOnly;
+    state.selected = (production + 1) % state.environments.len();
+    for place in 0..state.environments.len() {
+        if place != production {
+            state.environments[place].access = wheelhouse::app::Access::Open;
+        }
+    }
+    press(&mut state, "Y");
+    assert!(
+        refusal(&state).contains("production is read-only"),
+        "{}",
+        refusal(&state)
+    );
+}
+
+#[test]
+fn what_is_not_known_of_reviews_is_said_and_is_not_nothing() {
+    let mut state = on_the_run(Some(true));
+    let unseen = wheelhouse::estate::review::Reviews {
+        unseen: Some("github.com forbids it".into()),
+        ..Default::default()
+    };
+    let seen = wheelhouse::estate::runs::RunsSeen::Reviews(RUN, unseen);
+    let at = state.now.at;
+    wheelhouse::app::update(&mut state, wheelhouse::app::Event::Repository(at, seen));
+    press(&mut state, "Y");
+    let said = notice(&state);
+    assert!(
+        said.contains("is not known: github.com forbids it"),
+        "{said}"
+    );
+}
+
+#[test]
 fn x05_a_review_by_another_while_the_plan_is_open_is_seen_in_it_and_voids_it() {
     let mut state = on_the_run(Some(true));
     press(&mut state, "Y d u e enter");
@@ -200,6 +263,7 @@ fn i_47_the_list_of_what_waits_decides_about_the_run_that_its_cursor_is_on() {
     let reviews = wheelhouse::estate::review::Reviews {
         pending: vec![other],
         decided: Vec::new(),
+        unseen: None,
     };
     let seen = wheelhouse::estate::runs::RunsSeen::Reviews(83, reviews);
     wheelhouse::app::update(&mut state, wheelhouse::app::Event::Repository(at, seen));

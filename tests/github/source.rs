@@ -166,6 +166,38 @@ async fn a_token_that_may_not_see_reviews_costs_one_request_and_no_run() {
     );
     let is_failed = |seen: &RunsSeen| matches!(seen, RunsSeen::Failed(_));
     assert!(!watching.seen.iter().any(is_failed));
+    let is_unseen =
+        |seen: &RunsSeen| matches!(seen, RunsSeen::Reviews(2, it) if it.unseen.is_some());
+    assert!(watching.seen.iter().any(is_unseen), "it is not nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_history_of_reviews_that_fails_once_is_asked_for_again_with_what_waits() {
+    let repository = Repository::new();
+    {
+        let mut has = repository.has();
+        has.runs = vec![run(2, "waiting")];
+        has.pending = vec![json!({"environment": {"id": 7, "name": "production"}})];
+        has.instead = Some(|asked| {
+            let is_it = asked.path.ends_with("/approvals");
+            is_it.then(|| full(200, "", "<html>busy</html>"))
+        });
+    }
+    let server = repository.serve().await;
+    let mut watching = Watching::start(&server);
+    let is_unseen =
+        |seen: &RunsSeen| matches!(seen, RunsSeen::Reviews(2, it) if it.unseen.is_some());
+    watching.until(is_unseen).await;
+    repository.has().instead = None;
+    watching.pass(40, &server).await;
+    let last = watching
+        .seen
+        .iter()
+        .rfind(|seen| matches!(seen, RunsSeen::Reviews(..)));
+    assert!(
+        matches!(last, Some(RunsSeen::Reviews(2, it)) if it.unseen.is_none() && it.pending.len() == 1),
+        "{last:?}"
+    );
 }
 
 /// Forty runs of pull requests above one of main, which waits for an approval.

@@ -187,6 +187,7 @@ async fn what_operations_send_fits(prism: &Prism, is_told: bool) {
     github.cancel(30_433_642).await.unwrap();
     let review = Review {
         run: 30_433_642,
+        attempt: 1,
         id: 161_171_787,
         environment: "production".into(),
         is_approved: true,

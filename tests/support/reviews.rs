@@ -32,7 +32,14 @@ pub fn by_erin(word: &str) -> Decided {
 /// What GitHub says of it now.
 pub fn reviews(state: &mut State, pending: Vec<Pending>, decided: Vec<Decided>) {
     let at = state.now.at;
-    let seen = RunsSeen::Reviews(RUN, Reviews { pending, decided });
+    let seen = RunsSeen::Reviews(
+        RUN,
+        Reviews {
+            pending,
+            decided,
+            unseen: None,
+        },
+    );
     update(state, Event::Repository(at, seen));
     settle(state);
 }

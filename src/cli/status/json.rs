@@ -215,7 +215,7 @@ fn run(repository: &Repository, run: &Run) -> Value {
         "failed_job": red.map(|job| &job.name),
         "failed_step": red.and_then(|job| job.failed_step()).map(|step| &step.name),
         "missing_deploy": repository.missing_deploy(run).map(|d| &d.job),
-        "reviews": repository.reviews_of(run.id).map(|reviews| json!({
+        "reviews": repository.reviews_of(run.id).filter(|it| it.unseen.is_none()).map(|reviews| json!({
             "pending": repository.pending_of(run),
             "decided": reviews.decided,
         })),

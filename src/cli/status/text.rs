@@ -99,6 +99,12 @@ fn run_line(repository: &Repository, run: &Run, now: Now) -> String {
     if let Some(deploy) = repository.missing_deploy(run) {
         said.push_str(&format!("; green, but {} did not run", deploy.job));
     }
+    if let Some(why) = repository
+        .reviews_of(run.id)
+        .and_then(|it| it.unseen.as_ref())
+    {
+        said.push_str(&format!("; what it waits for is not known: {why}"));
+    }
     for it in repository.pending_of(run) {
         said.push_str(&format!(
             "; {} is to be reviewed by {}",

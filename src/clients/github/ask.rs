@@ -52,18 +52,33 @@ impl Github {
     /// Gets a document; with `known` only if it is not as it was.
     pub(super) async fn ask(&self, path: &str, known: Option<&mut Known>) -> Result<Got, Fault> {
         let tag = known.and_then(|known| known.tag(path).map(str::to_owned));
+        self.ask_as(Purpose::Poll, path, tag).await
+    }
+
+    /// The same for whoever it is for; with the tag only if it is not as it was.
+    pub(super) async fn ask_as(
+        &self,
+        purpose: Purpose,
+        path: &str,
+        tag: Option<String>,
+    ) -> Result<Got, Fault> {
         let whole = self.0.limits.whole;
-        let asking = self.ask_patiently(path, tag.as_deref());
+        let asking = self.ask_patiently(path, tag.as_deref(), purpose);
         let slow = |_| Err(way::slow(self.host(), whole));
         (tokio::time::timeout(whole, asking).await).unwrap_or_else(slow)
     }
 
-    async fn ask_patiently(&self, path: &str, tag: Option<&str>) -> Result<Got, Fault> {
-        let mut response = self.open(path, tag, Purpose::Poll).await?;
+    async fn ask_patiently(
+        &self,
+        path: &str,
+        tag: Option<&str>,
+        purpose: Purpose,
+    ) -> Result<Got, Fault> {
+        let mut response = self.open(path, tag, purpose).await?;
         // A repository that was renamed answers 301 with its number.
         if response.status().is_redirection() && response.status() != 304 {
             let moved = self.moved(&response)?;
-            response = self.open(&moved, tag, Purpose::Poll).await?;
+            response = self.open(&moved, tag, purpose).await?;
         }
         if response.status() == 304 {
             return Ok(Got::Unchanged);

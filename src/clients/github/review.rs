@@ -2,11 +2,12 @@
 
 use serde_json::json;
 
-use super::ask::Got;
+use super::ask::{Got, Purpose};
 use super::dispatch::Undispatched;
 use super::{Answer, Github, Known, wire};
 use crate::estate::Fault;
-use crate::estate::review::{Decided, Pending, Review};
+use crate::estate::review::{Decided, Pending, Review, Reviews};
+use crate::estate::runs::Run;
 
 impl Github {
     /// The environments that the run `id` waits for.
@@ -33,6 +34,34 @@ impl Github {
         let path = self.path(&format!("actions/runs/{id}/approvals"));
         let body = self.ask(&path, None).await?.body(self.host())?;
         wire::decided(&body.bytes).map_err(|e| self.unreadable(&e))
+    }
+
+    /// Has the environments that the run `id` waits for asked for in full again.
+    pub fn forget_pending(&self, id: u64, known: &mut Known) {
+        let path = self.path(&format!("actions/runs/{id}/pending_deployments"));
+        known.keep(&path, None);
+    }
+
+    /// The run `id` and all of its reviews now, for somebody who is about to decide: the last of the budget is for that.
+    ///
+    /// # Errors
+    /// As [`Github::pending`].
+    pub async fn reviews_now(&self, id: u64) -> Result<(Run, Reviews), Fault> {
+        let of = async |part: &str| {
+            let path = self.path(&format!("actions/runs/{id}{part}"));
+            let got = self.ask_as(Purpose::Asked, &path, None).await?;
+            got.body(self.host())
+        };
+        let unreadable = |e: serde_json::Error| self.unreadable(&e);
+        let run = wire::run(&of("").await?.bytes).map_err(unreadable)?;
+        let pending = wire::pending(&of("/pending_deployments").await?.bytes);
+        let decided = wire::decided(&of("/approvals").await?.bytes);
+        let reviews = Reviews {
+            pending: pending.map_err(unreadable)?,
+            decided: decided.map_err(unreadable)?,
+            unseen: None,
+        };
+        Ok((run, reviews))
     }
 
     /// Decides, by one request.

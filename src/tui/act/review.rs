@@ -1,20 +1,26 @@
 //! A review of a deployment at GitHub, carried out: a fresh look, one request, the read-back.
 
+use std::time::Duration;
+
 use super::{Acting, LIMIT};
 use crate::app::Event;
-use crate::clients::github::{Answer, Github, Known, Undispatched};
+use crate::clients::github::{Github, Undispatched};
 use crate::estate::act::Outcome;
 use crate::estate::review::{Review, Reviews};
 use crate::estate::runs::RunsSeen;
 use crate::estate::{Fault, FaultKind, Safe};
 use crate::tui::clock;
 
+/// How often it is looked at what became of a review, and the pause between.
+const LOOKS: u32 = 5;
+const BETWEEN: Duration = Duration::from_secs(2);
+
 impl Acting {
     pub(super) async fn review(&self, review: &Review) -> Outcome {
         let Some(github) = self.order.repository.now() else {
             return Outcome::NotDone("GitHub is not connected: its panel says why".into());
         };
-        let before = match self.reviews(&github, review).await {
+        let (attempt, before) = match self.reviews(&github, review).await {
             Ok(before) => before,
             Err(fault) => {
                 let what = fault.what;
@@ -22,6 +28,11 @@ impl Acting {
                 return Outcome::NotDone(Safe::new(&said));
             }
         };
+        if attempt != review.attempt {
+            let said =
+                format!("attempt {attempt} of the run began meanwhile: look, and decide anew");
+            return Outcome::NotDone(Safe::new(&said));
+        }
         if before.pending(review.id).is_none() {
             return Outcome::NotDone(over(&before, review));
         }
@@ -36,56 +47,56 @@ impl Acting {
         self.ended(outcome).await
     }
 
-    /// What the run waits for now, and what was decided: for us and for the screen.
-    async fn reviews(&self, github: &Github, review: &Review) -> Result<Reviews, Fault> {
-        let asking = async {
-            let pending = match github.pending(review.run, &mut Known::default()).await? {
-                Answer::Changed(pending) => pending,
-                Answer::Unchanged => Vec::new(),
-            };
-            let decided = github.decided(review.run).await?;
-            Ok(Reviews { pending, decided })
-        };
+    /// The run's attempt, what it waits for now and what was decided: for us and for the screen.
+    async fn reviews(&self, github: &Github, review: &Review) -> Result<(u32, Reviews), Fault> {
         let slow = |_| {
             Err(Fault {
                 kind: FaultKind::Unreachable,
                 what: Safe::new(&format!("no answer within {} s", LIMIT.as_secs())),
             })
         };
-        let reviews = tokio::time::timeout(LIMIT, asking)
-            .await
-            .unwrap_or_else(slow)?;
+        let asking = tokio::time::timeout(LIMIT, github.reviews_now(review.run));
+        let (run, reviews) = asking.await.unwrap_or_else(slow)?;
         let seen = RunsSeen::Reviews(review.run, reviews.clone());
         let _ = self.told.send(Event::Repository(clock::boot(), seen)).await;
-        Ok(reviews)
+        Ok((run.attempt, reviews))
     }
 
     /// What became of what was sent: by our own id in the history, and by what waits no more. `fault`: no answer came.
     async fn settled(&self, github: &Github, review: &Review, fault: Option<Fault>) -> Outcome {
-        let after = match (self.reviews(github, review).await, &fault) {
-            (Ok(after), _) => after,
-            (Err(unread), None) => {
-                let said = format!("accepted, but it could not be read back: {}", unread.what);
-                return Outcome::Unknown(Safe::new(&said));
-            }
-            (Err(_), Some(fault)) => {
-                let said = format!("{}; nothing is sent again", fault.what);
-                return Outcome::Unknown(Safe::new(&said));
-            }
+        let mut said = match &fault {
+            Some(fault) => format!("{}; nothing is sent again", fault.what),
+            None => "accepted".to_owned(),
         };
-        let is_ours = (after.decided.iter())
-            .any(|it| it.comment.contains(&self.id) && it.word.as_str() == review.word());
-        let waits = after.pending(review.id).is_some();
-        match fault {
-            _ if is_ours => self.done(review),
-            None if !waits => self.done(review),
-            None => Outcome::Unknown("accepted, but GitHub shows that it waits still".into()),
-            Some(fault) => {
-                let what = fault.what;
-                let said = format!("{what}; GitHub does not show it, nothing is sent again");
-                Outcome::Unknown(Safe::new(&said))
+        // GitHub's own words about it may lag.
+        for look in 0..LOOKS {
+            if look > 0 {
+                tokio::time::sleep(BETWEEN).await;
+            }
+            let after = match self.reviews(github, review).await {
+                Ok((_, after)) => after,
+                Err(unread) => {
+                    if fault.is_none() {
+                        let what = unread.what;
+                        said = format!("accepted, but it could not be read back: {what}");
+                    }
+                    continue;
+                }
+            };
+            let is_ours = (after.decided.iter())
+                .any(|it| it.comment.contains(&self.id) && it.word.as_str() == review.word());
+            let waits = after.pending(review.id).is_some();
+            match &fault {
+                _ if is_ours => return self.done(review),
+                None if !waits => return self.done(review),
+                None => said = "accepted, but GitHub shows that it waits still".to_owned(),
+                Some(fault) => {
+                    let what = &fault.what;
+                    said = format!("{what}; GitHub does not show it, nothing is sent again");
+                }
             }
         }
+        Outcome::Unknown(Safe::new(&said))
     }
 
     fn done(&self, review: &Review) -> Outcome {

@@ -58,6 +58,14 @@ fn reviews(page: &mut Page<'_>, repository: &Repository, run: &Run) {
         let said = format!("{mark} {name} is to be reviewed by {who}{keys}");
         page.wrapped(0, &said, Theme::role(Mark::Approval));
     }
+    let unseen = repository
+        .reviews_of(run.id)
+        .and_then(|it| it.unseen.as_ref());
+    if let Some(why) = unseen.filter(|_| !matches!(run.progress, Progress::Done(_))) {
+        let mark = page.theme.mark(Mark::Unknown);
+        let said = format!("{mark} what it waits for is not known: {why}");
+        page.wrapped(0, &said, Role::Warn);
+    }
     let decided = repository.reviews_of(run.id).map(|it| &it.decided);
     for it in decided.into_iter().flatten() {
         let kind = match it.word.as_str() {
