@@ -133,8 +133,8 @@ async fn row_9_what_a_run_waits_for_is_asked_while_it_waits_and_who_decided_once
         has.decided = vec![who];
     }
     watching.pass(20, &server).await;
-    let told = watching.seen.iter().filter(|seen| is_reviews(seen));
-    let Some(RunsSeen::Reviews(_, over)) = told.last() else {
+    let mut told = watching.seen.iter().filter(|seen| is_reviews(seen));
+    let Some(RunsSeen::Reviews(_, over)) = told.next_back() else {
         unreachable!()
     };
     assert!(over.pending.is_empty());
