@@ -79,13 +79,26 @@ pub(super) fn digests(estate: &Estate, to: usize) -> Option<Gate> {
 }
 
 /// What was meant is a revision, too, and not whatever was deployed to that colour since: another one goes live by a cutover, with
-/// its checks (I-13).
+/// its checks (I-13). A note where the other colour is not live: no cutover begins from a selector of neither.
 pub(super) fn as_meant(
     estate: &Estate,
     services: &[&Service],
     switch: &TrafficSwitch,
     to: usize,
+    is_flipped: bool,
 ) -> Gate {
+    let (bad, unknown, way) = match is_flipped {
+        true => (
+            Finding::Bad,
+            Finding::Unknown,
+            "cut over instead, with the checks",
+        ),
+        false => (
+            Finding::Noted,
+            Finding::Noted,
+            "look at it first; no cutover begins from a selector of neither colour",
+        ),
+    };
     let value = &switch.colours[to];
     let word = Plan::colour_in_words(value);
     let flips = services
@@ -94,19 +107,16 @@ pub(super) fn as_meant(
     let there = flips.filter(|flip| flip.to == *value && !flip.images.is_empty());
     let Some(last) = there.max_by_key(|flip| flip.at) else {
         let said = format!(
-            "what {word} ran when it was meant was not written down, and may be another revision by now: cut over instead, with the \
-             checks"
+            "what {word} ran when it was meant was not written down, and may be another revision by now: {way}"
         );
-        return Gate::new(DIGESTS, Finding::Unknown, said);
+        return Gate::new(DIGESTS, unknown, said);
     };
     let mut runs = images(estate, to).into_iter().flat_map(|change| change.to);
     match runs.find(|it| !last.images.iter().any(|was| is_same(it, was))) {
         Some(other) => {
             let was = last.images.join(", ");
-            let said = format!(
-                "{word} runs {other}, and ran {was} when it was meant: cut over instead, with the checks"
-            );
-            Gate::new("images", Finding::Bad, said)
+            let said = format!("{word} runs {other}, and ran {was} when it was meant: {way}");
+            Gate::new("images", bad, said)
         }
         None => Gate::new(
             "images",

@@ -159,15 +159,13 @@ pub(super) fn repair(
     gates.push(ready(estate, to));
     gates.extend(ports(estate, &services, &targets));
     let colour = |labels: &Labels| labels.get(&switch.key).cloned();
+    let other = &switch.colours[1 - to];
+    let is_flipped = (flips.iter()).any(|f| colour(&f.from).as_ref() == Some(other));
     // A selector that lost other keys sends nobody to another revision.
     if flips.iter().any(|f| colour(&f.from) != colour(&f.to)) {
-        gates.push(as_meant(estate, &services, switch, to));
+        gates.push(as_meant(estate, &services, switch, to, is_flipped));
     }
-    let other = &switch.colours[1 - to];
-    if flips
-        .iter()
-        .any(|f| colour(&f.from).as_ref() == Some(other))
-    {
+    if is_flipped {
         gates.push(capacity(estate, to));
     }
     gates.extend(lock(request, estate, &switch.services, now));

@@ -521,6 +521,30 @@ fn i_46_a_repair_brings_back_the_whole_selector_that_was_meant() {
 }
 
 #[test]
+fn i_46_a_selector_of_neither_colour_is_repaired_whatever_was_deployed_since_and_it_is_said() {
+    let found = |selector: &[(&'static str, &'static str)]| {
+        let mut wrong = parts();
+        meant(&mut wrong.services[0], "blue", &["3e1b80d"]);
+        wrong.services[0].selector = labels(selector);
+        asked(Repair, wrong)
+    };
+    // Somebody's helm renders it without the colour key, or with another value: no cutover begins from there.
+    for selector in [
+        &[("part", "frontend")][..],
+        &[("part", "frontend"), ("version", "mauve")],
+    ] {
+        let plan = found(selector).unwrap();
+        let gate = plan.gates.iter().find(|it| it.name.as_str() == "images");
+        let gate = gate.unwrap();
+        assert_eq!(gate.finding, Finding::Noted);
+        assert!(gate.said.contains("ran 3e1b80d when it was meant: look"));
+    }
+    let refusal = found(&[("part", "frontend"), ("version", "green")]).unwrap_err();
+    assert!(refusal.why.starts_with("images: "), "{}", refusal.why);
+    assert!(refusal.why.contains("cut over instead"), "{}", refusal.why);
+}
+
+#[test]
 fn k02_a_right_that_is_missing_is_named_by_verb_and_resource() {
     let mut estate = parts().estate();
     estate.rights.push(Check {
