@@ -254,6 +254,7 @@ fn open(state: &mut State, wish: Wish, ask: Ask, fields: Vec<Field>, glass: bool
         worker: Worker::Absent,
         planned: None,
     };
+    // An old view does not say where back is: then nothing is pinned, and its worker looks.
     if let Wish::Start(OperationKind::Rollback) = proposal.wish {
         let (plan, refused) = judged_of(state, &proposal, OperationKind::Rollback);
         let plan = plan.filter(|_| refused.is_none());
@@ -339,12 +340,11 @@ fn judged_of(
     match &proposal.planned {
         _ if !is_blind(state, proposal) => (plan, why),
         Some(planned) => (Some((**planned).clone()), None),
-        // What runs before it is what is taken away: nobody confirms what may have been replaced meanwhile.
-        None if plan.as_ref().is_some_and(Plan::is_in_place) => (
+        // Where back is, and what runs by now, its worker's plan tells: nobody confirms what an old view says.
+        None => (
             plan,
             why.or_else(|| Some("what runs by now may be another".into())),
         ),
-        None => (plan, why),
     }
 }
 
@@ -372,11 +372,7 @@ fn is_old(state: &State, at: usize) -> bool {
 /// Whether its worker's plan is awaited before anything can be confirmed.
 fn is_awaited(state: &State, proposal: &Proposal) -> bool {
     let is_before = matches!(proposal.worker, Worker::Absent | Worker::Wanted);
-    is_before
-        && is_blind(state, proposal)
-        && judged_of(state, proposal, OperationKind::Rollback)
-            .1
-            .is_some()
+    is_before && is_blind(state, proposal)
 }
 
 /// The plan as the screen's estate has it, and why it is refused.

@@ -495,6 +495,30 @@ fn i_45_a_rollback_that_an_old_view_refuses_is_for_its_workers_fresh_plan_to_all
 }
 
 #[test]
+fn i_45_a_rollback_that_an_old_view_allows_goes_where_its_worker_finds_that_back_is() {
+    let mut state = ready();
+    let fault = Fault {
+        kind: FaultKind::Busy,
+        what: "too many requests".into(),
+    };
+    observe(&mut state, vec![Seen::Failed(Kind::Pods, fault)]);
+    press(&mut state, "R");
+    assert_eq!(
+        wanted(&state).unwrap().request.to,
+        None,
+        "nothing is pinned"
+    );
+    let screen = text(&mut state, (80, 24));
+    assert!(screen.contains("this screen is not current"), "{screen}");
+    pass(&mut state, 1);
+    type_in(&mut state, "rollback");
+    assert!(
+        press(&mut state, "enter").is_empty(),
+        "before its plan is there"
+    );
+}
+
+#[test]
 fn o07_what_a_worker_refuses_of_a_rollback_stands_whatever_an_old_view_says() {
     let mut state = blind();
     press(&mut state, "R");
