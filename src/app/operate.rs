@@ -26,7 +26,7 @@ use super::operations::{self, Hold};
 use super::plan::{self, Subject};
 use super::state::{Environment, Overlay, State};
 use super::{Ask, Command, Permit};
-use crate::estate::{Currency, Freeze, Kind, Safe, Tier};
+use crate::estate::{Currency, FaultKind, Freeze, Kind, Safe, Tier};
 use crate::ops::approval::Decision;
 use crate::ops::freeze::{Because, Wanted as PolicyWanted};
 use crate::ops::plan::{How, target};
@@ -365,7 +365,14 @@ fn is_blind(state: &State, proposal: &Proposal) -> bool {
 
 fn is_old(state: &State, at: usize) -> bool {
     let estate = &state.environments[at].estate;
-    let is_old = |kind: &Kind| estate.currency(*kind, state.now.at) != Currency::Live;
+    // What may never be seen here its worker may not see either, and no later look makes it newer.
+    let is_barred = |kind: &Kind| {
+        let fault = estate.fault(*kind).map(|fault| fault.kind);
+        matches!(kind, Kind::ReplicaSets | Kind::Leases)
+            && matches!(fault, Some(FaultKind::Forbidden | FaultKind::Missing))
+    };
+    let is_old =
+        |kind: &Kind| estate.currency(*kind, state.now.at) != Currency::Live && !is_barred(kind);
     DECIDING.iter().any(is_old)
 }
 

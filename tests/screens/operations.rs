@@ -519,6 +519,24 @@ fn i_45_a_rollback_that_an_old_view_allows_goes_where_its_worker_finds_that_back
 }
 
 #[test]
+fn i_45_what_may_never_be_seen_here_makes_no_view_old() {
+    for (kind, is_known) in [
+        (FaultKind::Forbidden, true),
+        (FaultKind::Missing, true),
+        (FaultKind::Busy, false),
+    ] {
+        let mut state = ready();
+        for of in [Kind::ReplicaSets, Kind::Leases] {
+            let what = "no".into();
+            observe(&mut state, vec![Seen::Failed(of, Fault { kind, what })]);
+        }
+        press(&mut state, "R");
+        let to = wanted(&state).unwrap().request.to;
+        assert_eq!(to.is_some(), is_known, "{kind:?}");
+    }
+}
+
+#[test]
 fn o07_what_a_worker_refuses_of_a_rollback_stands_whatever_an_old_view_says() {
     let mut state = blind();
     press(&mut state, "R");
