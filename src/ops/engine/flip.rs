@@ -194,7 +194,7 @@ impl Run {
         if is_forward && !self.has_flipped() {
             let now = self.bastion.clock.now();
             if !self.bastion.has(Planted::ApprovalKept) {
-                approved(plan, &estate, now).map_err(Look::No)?;
+                approved(plan, self.joined.map(|_| self.id()), &estate, now).map_err(Look::No)?;
             }
             estate.alerts = alerts;
             if plan.kind.cuts_over() {

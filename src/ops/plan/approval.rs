@@ -26,7 +26,14 @@ pub(in crate::ops) fn is_of_approval(name: &str) -> bool {
 
 /// Whether it is approved that `flips` are done; none where nobody asks, or nothing moves. A policy that nobody could
 /// read may ask for it (I-12).
-pub(super) fn approval(to: &Safe, flips: &[Flip], estate: &Estate, now: Now) -> Option<Gate> {
+/// `within`: the operation that this is a part of.
+pub(super) fn approval(
+    to: &Safe,
+    flips: &[Flip],
+    within: Option<&Safe>,
+    estate: &Estate,
+    now: Now,
+) -> Option<Gate> {
     if flips.is_empty() {
         return None;
     }
@@ -36,7 +43,9 @@ pub(super) fn approval(to: &Safe, flips: &[Flip], estate: &Estate, now: Now) -> 
             Some(Gate::new(APPROVAL, Finding::Unknown, said))
         }
         (Approver::Nobody, None) => None,
-        (Approver::Github, None) if demands_review(estate) && !is_reviewed(estate, to, now) => {
+        (Approver::Github, None)
+            if demands_review(estate) && !is_reviewed(estate, to, within, now) =>
+        {
             let word = Plan::colour_in_words(to);
             let said = format!(
                 "the policy demands a review of GitHub's environment, and nothing here says that there was one: what {word} runs was not \
@@ -62,8 +71,9 @@ pub(super) fn demands_review(estate: &Estate) -> bool {
     is_said && estate.approver() == Approver::Github
 }
 
-/// Whether the last deploy to the colour was a run of the workflow, which GitHub has reviewed, that was followed to its end.
-fn is_reviewed(estate: &Estate, to: &Safe, now: Now) -> bool {
+/// Whether the last deploy to the colour was a run of the workflow, which GitHub has reviewed, that was followed to its end, or
+/// is that of which `within` is: GitHub let its job begin.
+fn is_reviewed(estate: &Estate, to: &Safe, within: Option<&Safe>, now: Now) -> bool {
     if estate.currency(Kind::Records, now.at) != Currency::Live {
         return false;
     }
@@ -76,21 +86,35 @@ fn is_reviewed(estate: &Estate, to: &Safe, now: Now) -> bool {
     let mut records: Vec<&Record> = estate.records.value.iter().filter(deploys).collect();
     // By the server's clock, the newest first.
     records.sort_by(|a, b| (b.created, &b.name).cmp(&(a.created, &a.name)));
+    let services = estate.scope.traffic.as_ref().map(|it| &it.services);
+    let is_ours = |key: &Safe| services.is_some_and(|services| services.contains(key));
     let followed = |record: &Record| {
-        let operation = kept::read(record).ok()?.operation;
-        let plan = operation.plan.as_ref().filter(|plan| plan.to == *to)?;
+        // What one that cannot be read deployed nobody knows.
+        let Ok(kept) = kept::read(record) else {
+            return Some(false);
+        };
+        let operation = kept.operation;
+        let is_it = |plan: &&Plan| plan.to == *to && plan.locks().iter().any(is_ours);
+        let plan = operation.plan.as_ref().filter(is_it)?;
         let acts = |step: &Step| matches!(step, Step::Update(_) | Step::Run | Step::Dispatch);
         operation.states.keys().any(acts).then_some(())?;
-        Some(matches!(plan.how, How::Workflow(_)) && operation.has_passed(&Step::Follow))
+        let is_host = within == Some(&kept.id) && operation.open_step() == Some(&Step::Follow);
+        let is_followed = is_host || operation.has_passed(&Step::Follow);
+        Some(matches!(plan.how, How::Workflow(_)) && is_followed)
     };
     records.into_iter().find_map(followed) == Some(true)
 }
 
-/// Whether the approval that lets the first flip be sent holds at this instant.
+/// Whether the approval that lets the first flip be sent holds at this instant. `within`: as in [`approval`].
 ///
 /// # Errors
 /// Why not.
-pub(in crate::ops) fn approved(plan: &Plan, estate: &Estate, now: Now) -> Result<(), Safe> {
+pub(in crate::ops) fn approved(
+    plan: &Plan,
+    within: Option<&Safe>,
+    estate: &Estate,
+    now: Now,
+) -> Result<(), Safe> {
     if !plan.kind.cuts_over() {
         return Ok(());
     }
@@ -102,7 +126,7 @@ pub(in crate::ops) fn approved(plan: &Plan, estate: &Estate, now: Now) -> Result
             estate,
             now,
         )),
-        false => approval(&plan.to, &plan.flips, estate, now),
+        false => approval(&plan.to, &plan.flips, within, estate, now),
     };
     match gate {
         Some(gate) if gate.is_closed() && !plan.is_overridden(&gate.id()) => {

@@ -86,7 +86,8 @@ pub(super) fn cutover(
     if !flips.is_empty() {
         gates.extend(cleanup::follows(switch, to));
     }
-    gates.extend(approval(value, &flips, estate, now));
+    let within = request.within.as_ref().map(|within| &within.operation);
+    gates.extend(approval(value, &flips, within, estate, now));
     gates.extend(lock(request, estate, &switch.services, now));
     gates.extend(rights(estate));
     gates.extend(owners(&services));

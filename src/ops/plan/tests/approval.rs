@@ -156,10 +156,10 @@ fn i_11_whoever_adopts_it_asks_what_the_plan_stood_on_whatever_their_configurati
     let mut elsewhere = asking(parts(), Some("frank"), vec![yes]);
     elsewhere.scope.approval.by = Approver::Nobody;
     let approved = super::super::approval::approved;
-    assert_eq!(approved(&plan, &elsewhere, now(AT)), Ok(()));
+    assert_eq!(approved(&plan, None, &elsewhere, now(AT)), Ok(()));
     let mut gone = asking(parts(), Some("frank"), Vec::new());
     gone.scope.approval.by = Approver::Nobody;
-    let why = approved(&plan, &gone, now(AT)).unwrap_err();
+    let why = approved(&plan, None, &gone, now(AT)).unwrap_err();
     assert!(
         why.contains("approval: one other person's is needed"),
         "{why}"

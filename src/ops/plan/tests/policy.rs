@@ -115,8 +115,13 @@ fn rule_13_where_the_policy_allows_no_override_none_is_taken_or_offered() {
 
 /// A deploy to GREEN, the `n`th, that was done so.
 fn deployed(n: usize, how: &How) -> crate::estate::Record {
+    deploy_of(n, how, "digital-wall-service", true)
+}
+
+/// A deploy behind that Service, whose last step is over or not.
+fn deploy_of(n: usize, how: &How, service: &'static str, is_over: bool) -> crate::estate::Record {
     use crate::ops::{Step, What, kept};
-    let mut plan = crate::ops::machine::tests::plan(OperationKind::Deploy, &["s"]);
+    let mut plan = crate::ops::machine::tests::plan(OperationKind::Deploy, &[service]);
     (plan.to, plan.how) = ("green".into(), how.clone());
     let steps = match how.is_image() {
         true => vec![Step::Update("digital-wall-green-frontend".into())],
@@ -137,7 +142,10 @@ fn deployed(n: usize, how: &How) -> crate::estate::Record {
         by: "carol".into(),
         what,
     };
-    let entries: Vec<_> = whats.map(entry).collect();
+    let mut entries: Vec<_> = whats.map(entry).collect();
+    if !is_over {
+        entries.pop();
+    }
     let mut record = record(&entries);
     record.name = format!("wheelhouse-01jabcdefghjkmnpqrstvwxy{n:02}").into();
     record.labels = labels(&[(kept::KIND, "deploy"), (kept::NAMESPACE, "production")]);
@@ -184,13 +192,44 @@ fn rule_13_a_review_that_the_policy_demands_is_unknown_where_no_run_of_the_workf
         };
         let plan = check(&over, &estate, now(AT)).unwrap();
         // The flip asks once more.
-        assert_eq!(approved(&plan, &estate, now(AT)), Ok(()));
+        assert_eq!(approved(&plan, None, &estate, now(AT)), Ok(()));
         let bare = Plan {
             overridden: BTreeMap::new(),
             ..plan
         };
-        assert!(approved(&bare, &estate, now(AT)).is_err());
+        assert!(approved(&bare, None, &estate, now(AT)).is_err());
     }
+    // A job of the run whose review let it begin cuts over by itself, and no other one does.
+    let with = |newest: crate::estate::Record| {
+        let mut estate = under(parts(), &github);
+        let records = vec![deployed(0, &workflow), newest];
+        for delta in [Delta::Began, Delta::Page(records), Delta::Ended] {
+            estate.apply(Seen::Records(delta), now(AT));
+        }
+        estate
+    };
+    let own = "digital-wall-service";
+    let under_way = with(deploy_of(1, &workflow, own, false));
+    let id = crate::ops::kept::read(&deployed(1, &workflow)).unwrap().id;
+    let within = |operation: &Safe| Request {
+        within: Some(crate::ops::plan::Within {
+            operation: operation.clone(),
+            run: 7,
+        }),
+        ..request(Cutover)
+    };
+    let plan = check(&within(&id), &under_way, now(AT)).unwrap();
+    assert_eq!(approved(&plan, Some(&id), &under_way, now(AT)), Ok(()));
+    assert!(approved(&plan, None, &under_way, now(AT)).is_err());
+    for refused in [request(Cutover), within(&"01jother".into())] {
+        assert!(check(&refused, &under_way, now(AT)).is_err());
+    }
+    // A deploy behind another environment's Service says nothing of this one, and one that nobody can read nothing good.
+    assert!(asked(&with(deploy_of(1, &How::Image, "other", true))).is_ok());
+    assert!(asked(&after(&[])).is_err());
+    let mut unread = deployed(1, &workflow);
+    unread.data.insert("schema".into(), "99".into());
+    assert!(asked(&with(unread)).is_err());
     // Whoever configures it knows who reviews.
     let mut own = parts().estate();
     own.scope.approval.by = crate::estate::Approver::Github;
