@@ -271,7 +271,9 @@ const OVERRIDE: &str = "override";
 fn overridable(state: &State, kind: OperationKind) -> Vec<Safe> {
     let estate = state.estate();
     let request = match kind {
-        OperationKind::Deploy => barred::asked(state, kind, &Lifted::default()),
+        OperationKind::Deploy | OperationKind::Release => {
+            barred::asked(state, kind, &Lifted::default())
+        }
         _ => plain(state, kind),
     };
     if is_unasked(state, &request) {

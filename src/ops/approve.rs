@@ -213,7 +213,7 @@ fn askable(estate: &Estate, plan: &Plan, now: Now) -> Result<(), Refused> {
     let closed = |gate: &&super::Gate| gate.is_closed() && !plan.is_overridden(&gate.id());
     let other = |gate: &&super::Gate| !super::plan::approval::is_of_approval(&gate.name);
     match plan.gates.iter().filter(closed).find(other) {
-        _ if plan.lacks_approval_alone() => Ok(()),
+        _ if plan.may_be_asked_for() => Ok(()),
         None => invalid(format!(
             "nothing stands in its way, it is approved: cut {name} over"
         )),

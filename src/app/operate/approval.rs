@@ -89,7 +89,7 @@ pub(super) fn misplaced(state: &State, proposal: &Proposal) -> Option<Safe> {
                 (Some(plan), _) if plan.bound != *bound => {
                     Some("what would go live changed: look, and ask again".into())
                 }
-                (Some(plan), _) if plan.lacks_approval_alone() => None,
+                (Some(plan), _) if plan.may_be_asked_for() => None,
                 (_, Some(why)) => Some(why),
                 (_, None) => Some("it is approved: C cuts over".into()),
             }

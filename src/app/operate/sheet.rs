@@ -84,7 +84,7 @@ fn planned(state: &State, proposal: &Proposal, kind: OperationKind) -> Sheet {
             | OperationKind::Release => "T thaws it.",
         });
     }
-    let lacks = plan.as_ref().is_some_and(Plan::lacks_approval_alone);
+    let lacks = plan.as_ref().is_some_and(Plan::may_be_asked_for);
     if lacks && matches!(proposal.worker, Worker::Absent) {
         sheet.way_on = Some("W asks another person, 6 shows what waits.");
     }

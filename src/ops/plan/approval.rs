@@ -5,6 +5,7 @@
 //! first flip, whoever carries it out by then.
 
 use super::freeze::WAY_ON;
+use super::gates::AUTOSCALERS;
 use super::{Finding, Flip, Gate, How, Plan, decisive};
 use crate::estate::{Approver, Currency, Estate, Kind, Now, Record, Safe};
 use crate::ops::approval::{Decision, Paper, Papers, clock, is_program};
@@ -143,6 +144,13 @@ impl Plan {
             .filter(|gate| gate.is_closed() && !self.is_overridden(&gate.id()))
             .peekable();
         closed.peek().is_some() && closed.all(|gate| is_of_approval(&gate.name))
+    }
+
+    /// The same, but for what the cutover itself passes over: one whom nobody lets see autoscalers may ask all the same.
+    pub fn may_be_asked_for(&self) -> bool {
+        let mut rest = self.clone();
+        rest.gates.retain(|gate| gate.name.as_str() != AUTOSCALERS);
+        rest.lacks_approval_alone()
     }
 }
 

@@ -231,6 +231,21 @@ fn i_49_an_approval_lifts_no_gate_but_its_own() {
 }
 
 #[test]
+fn i_49_autoscalers_that_nobody_may_see_keep_nobody_from_asking() {
+    let mut unseen = asking(parts(), Some("dave"), Vec::new());
+    let fault = Fault {
+        kind: FaultKind::Forbidden,
+        what: "horizontalpodautoscalers is forbidden".into(),
+    };
+    unseen.apply(Seen::Failed(Kind::HorizontalPodAutoscalers, fault), now(AT));
+    let refusal = check(&request(Cutover), &unseen, now(AT)).unwrap_err();
+    let plan = refusal.plan.unwrap();
+    assert!(plan.may_be_asked_for());
+    // The cutover passes over them, with a reason of its own.
+    assert!(!plan.lacks_approval_alone());
+}
+
+#[test]
 fn i_12_an_approval_that_cannot_be_reached_or_dated_is_unknown() {
     let bound = bound(parts());
     let yes = object(&decided(Decision::Approved, "erin", &bound), &[]);
