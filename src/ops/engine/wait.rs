@@ -226,11 +226,16 @@ pub(super) fn thin(estate: &Estate, plan: &Plan) -> Option<Thin> {
                 plan.to.to_uppercase()
             )
             .into(),
-            is_grave: lacking > least.div_ceil(4),
+            is_grave: is_grave(lacking, least),
         })
     };
     let all = estate.service_views().into_iter().filter_map(of);
     all.max_by_key(|thin| thin.is_grave)
+}
+
+/// Whether more than half of them are gone: a node that is drained takes two of four with it.
+fn is_grave(lacking: u32, least: u32) -> bool {
+    lacking > least / 2
 }
 
 /// Seconds that an operation's watch had lasted, by the mark on its Lease.
@@ -241,4 +246,26 @@ pub(super) fn watched(lease: &crate::estate::Lease, operation: &str) -> u64 {
         .get(marks::WATCHED)
         .and_then(|text| text.parse().ok());
     seconds.filter(|_| is_of).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_grave;
+
+    #[test]
+    fn i_5_a_node_that_is_drained_is_not_grave_and_more_than_half_that_are_gone_are() {
+        for (lacking, least, expected) in [
+            (1, 1, true),
+            (1, 2, false),
+            (2, 2, true),
+            (1, 3, false),
+            (2, 3, true),
+            (2, 4, false),
+            (3, 4, true),
+            (5, 10, false),
+            (6, 10, true),
+        ] {
+            assert_eq!(is_grave(lacking, least), expected, "{lacking} of {least}");
+        }
+    }
 }
