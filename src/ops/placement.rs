@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::bastion;
@@ -34,15 +35,21 @@ pub fn here() -> Placement {
     let is_there = |folder: &str| Path::new(folder).join("systemd-run").exists();
     let has_systemd_run = ["/usr/bin", "/bin"].into_iter().any(is_there);
     let [runtime, bus] = ["XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"].map(std::env::var_os);
-    let has_bus = has_bus(runtime.as_deref(), bus.as_deref());
+    let user = rustix::process::getuid().as_raw();
+    let has_bus = has_bus(runtime.as_deref(), bus.as_deref(), user);
     decide(kills(), lingers, has_systemd_run && has_bus)
 }
 
-/// Whether systemd-run finds the user's service manager: after `su`, or from cron, it finds none, and a worker that it was
-/// to start ends without a word.
-fn has_bus(runtime: Option<&OsStr>, bus: Option<&OsStr>) -> bool {
-    bus.is_some_and(|it| !it.is_empty())
-        || runtime.is_some_and(|it| !it.is_empty() && Path::new(it).join("bus").exists())
+/// Whether systemd-run finds the service manager of `user`: after `su`, or from cron, it finds none, and a worker that it was
+/// to start ends without a word. What a plain `su` leaves is the bus of somebody else.
+fn has_bus(runtime: Option<&OsStr>, bus: Option<&OsStr>, user: u32) -> bool {
+    let is_own = |path: &Path| fs::metadata(path).is_ok_and(|it| it.uid() == user);
+    let is_reached = |address: &str| match address.strip_prefix("unix:path=") {
+        Some(path) => is_own(Path::new(path.split(',').next().unwrap_or(path))),
+        None => !address.is_empty(),
+    };
+    bus.is_some_and(|it| it.to_string_lossy().split(';').any(is_reached))
+        || runtime.is_some_and(|it| !it.is_empty() && is_own(&Path::new(it).join("bus")))
 }
 
 /// logind's KillUserProcesses, by its files in the order of their weight; none where it does not run.
@@ -102,11 +109,21 @@ mod tests {
     fn p08_without_a_bus_of_the_user_there_is_no_scope() {
         let folder = tempfile::tempdir().unwrap();
         let runtime = Some(folder.path().as_os_str());
-        assert!(!has_bus(None, None));
-        assert!(!has_bus(runtime, Some(OsStr::new(""))));
-        assert!(has_bus(None, Some(OsStr::new("unix:path=/x"))));
-        fs::write(folder.path().join("bus"), "").unwrap();
-        assert!(has_bus(runtime, None));
+        let ours = fs::metadata(folder.path()).unwrap().uid();
+        let socket = folder.path().join("bus");
+        let address = format!("unix:path={},guid=01", socket.display());
+        let by = |address: &str, user| has_bus(None, Some(OsStr::new(address)), user);
+        assert!(!has_bus(None, None, ours));
+        assert!(!has_bus(runtime, Some(OsStr::new("")), ours));
+        assert!(!by(&address, ours), "it is not there");
+        assert!(by("unix:abstract=/x", ours));
+        fs::write(&socket, "").unwrap();
+        assert!(has_bus(runtime, None, ours));
+        assert!(by(&address, ours));
+        // After a plain `su` it is that of whoever was there before.
+        assert!(!has_bus(runtime, None, ours + 1));
+        assert!(!by(&address, ours + 1));
+        assert!(!has_bus(runtime, Some(OsStr::new(&address)), ours + 1));
     }
 
     #[test]
