@@ -145,6 +145,31 @@ fn a_deploy_is_confirmed_by_the_tiers_word_and_sent_with_its_hash() {
 }
 
 #[test]
+fn a_gate_that_its_worker_alone_finds_closed_says_how_it_is_overridden() {
+    for (why, is_liftable) in [
+        ("ci: no green run of 4f2a91c", true),
+        ("alert:HighErrorRate: it fires", true),
+        ("lock: somebody holds it", false),
+    ] {
+        let mut state = deployed_from("develop");
+        press(&mut state, "N");
+        update(&mut state, Event::Paste(" backend=:v3".into()));
+        press(&mut state, "enter");
+        let worker = wanted(&state).unwrap();
+        state.environment_mut().estate.scope.traffic = None;
+        let heard = Heard::Refused(why.into());
+        update(
+            &mut state,
+            Event::Heard(worker.number, worker.environment, heard),
+        );
+        let screen = text(&mut state, (160, 40));
+        assert!(screen.contains(&format!("Refused: {why}")), "{screen}");
+        let words = "`wheelhouse deploy … --override GATE=REASON` passes over it";
+        assert_eq!(screen.contains(words), is_liftable, "{screen}");
+    }
+}
+
+#[test]
 fn what_cannot_be_deployed_is_said_while_it_is_typed_and_no_key_sends_it() {
     let mut state = deployed_from("develop");
     press(&mut state, "N");

@@ -62,6 +62,19 @@ fn planned(state: &State, proposal: &Proposal, kind: OperationKind) -> Sheet {
     if let Worker::Refused(_) = proposal.worker {
         sheet.way_on = Some("Enter plans again.");
     }
+    // In place: what is closed with other images, or what the worker alone asks, has no field here.
+    let is_lifted = !proposal.lifted.overrides.is_empty();
+    let is_strict = plan.as_ref().is_some_and(|plan| plan.is_strict);
+    if kind == OperationKind::Deploy
+        && estate.scope.traffic.is_none()
+        && !is_lifted
+        && !is_strict
+        && matches!(proposal.worker, Worker::Refused(_))
+        && (sheet.refusal.as_ref()).is_some_and(|why| Gate::may_be_lifted(why))
+    {
+        sheet.way_on =
+            Some("`wheelhouse deploy … --override GATE=REASON` passes over it; Enter plans again.");
+    }
     if is_awaited(state, proposal) {
         let seen = sheet.refusal.as_ref().map(ToString::to_string);
         sheet

@@ -27,6 +27,12 @@ impl Gate {
             .contains(&self.name.as_str())
     }
 
+    /// Whether what `refused` says is of one that somebody may override.
+    pub fn may_be_lifted(refused: &Safe) -> bool {
+        let name = refused.split(':').next().unwrap_or_default();
+        Self::new(name, Finding::Unknown, "").may_be_overridden()
+    }
+
     /// Whether it stands in the way of a forward move.
     pub fn is_closed(&self) -> bool {
         matches!(self.finding, Finding::Bad | Finding::Unknown)
