@@ -360,9 +360,19 @@ const DECIDING: [Kind; 5] = [
 ];
 
 /// Whether it is a rollback, and the screen's view of what decides it was never listed or is stale: then its worker's fresh reads
-/// decide, and nothing that is old stands in its way (SAFETY, rule 9; I-45).
+/// decide, and nothing that is old stands in its way (SAFETY, rule 9; I-45). So is what helm keeps, which no screen asks.
 fn is_blind(state: &State, proposal: &Proposal) -> bool {
-    proposal.wish == Wish::Start(OperationKind::Rollback) && is_old(state, proposal.environment)
+    proposal.wish == Wish::Start(OperationKind::Rollback)
+        && (is_old(state, proposal.environment) || is_of_helm(state, proposal.environment))
+}
+
+/// Whether the way back is a revision of helm's.
+fn is_of_helm(state: &State, at: usize) -> bool {
+    let environment = &state.environments[at];
+    matches!(
+        environment.how.back(&environment.estate.scope),
+        How::Helm(_)
+    )
 }
 
 fn is_old(state: &State, at: usize) -> bool {

@@ -8,6 +8,7 @@ use wheelhouse::app::{Command, Event, Look, Overlay, State, operate, update};
 use wheelhouse::estate::*;
 use wheelhouse::ops::machine::Operation;
 use wheelhouse::ops::marks::{self, Flipped};
+use wheelhouse::ops::plan::{Helm, How};
 use wheelhouse::ops::{
     Entry, Next, OperationKind, Outcome, Plan, Request, Step, What, check, entry, kept,
 };
@@ -516,6 +517,44 @@ fn i_45_a_rollback_that_an_old_view_allows_goes_where_its_worker_finds_that_back
         press(&mut state, "enter").is_empty(),
         "before its plan is there"
     );
+}
+
+#[test]
+fn i_47_a_rollback_by_helm_is_confirmed_as_its_worker_planned_it_which_asked_helm() {
+    let mut state = ready();
+    let environment = state.environment_mut();
+    environment.estate.scope.traffic = None;
+    environment.how = How::Helm(Helm {
+        program: "helm".into(),
+        chart: "/srv/wall".into(),
+        release: "wall".into(),
+        version: None,
+        values: Vec::new(),
+        set: Default::default(),
+        timeout_s: 60,
+        recovers: false,
+    });
+    press(&mut state, "R");
+    let worker = wanted(&state).unwrap();
+    let screen = text(&mut state, (80, 24));
+    assert!(screen.contains("helm is asked"), "{screen}");
+    pass(&mut state, 1);
+    type_in(&mut state, "rollback");
+    assert!(press(&mut state, "enter").is_empty());
+    // It goes past helm, by the images before.
+    let plan = plan_of(&ready(), OperationKind::Rollback);
+    let heard = Heard::Ready(Box::new(plan.clone()));
+    update(
+        &mut state,
+        Event::Heard(worker.number, worker.environment, heard),
+    );
+    pass(&mut state, 1);
+    type_in(&mut state, "rollback");
+    let commands = press(&mut state, "enter");
+    let [Command::Go { hash, .. }] = &commands[..] else {
+        panic!("{commands:?}")
+    };
+    assert_eq!(*hash, plan.hash, "what was shown");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! What the plan of an operation says.
 
 use super::{
-    Proposal, Wish, Worker, approval, deploy, freeze, is_awaited, judged_of, misplaced, refused,
-    warm, words,
+    Proposal, Wish, Worker, approval, deploy, freeze, is_awaited, is_old, judged_of, misplaced,
+    refused, warm, words,
 };
 use crate::app::dialog::{Dialog, Line, Sheet};
 use crate::app::operations::{self, Hold};
@@ -80,8 +80,10 @@ fn planned(state: &State, proposal: &Proposal, kind: OperationKind) -> Sheet {
         sheet
             .lines
             .extend(seen.map(|why| Line::Look("as seen here", why)));
-        sheet.pending =
-            Some("this screen is not current: what its worker reads now decides".into());
+        sheet.pending = Some(match is_old(state, proposal.environment) {
+            true => "this screen is not current: what its worker reads now decides".into(),
+            false => "helm is asked: what its worker reads now decides".into(),
+        });
     }
     let is_frozen =
         plan.as_ref().is_some_and(Plan::is_frozen) && matches!(proposal.worker, Worker::Absent);
