@@ -164,7 +164,7 @@ fn a_gate_that_its_worker_alone_finds_closed_says_how_it_is_overridden() {
         );
         let screen = text(&mut state, (160, 40));
         assert!(screen.contains(&format!("Refused: {why}")), "{screen}");
-        let words = "`wheelhouse deploy … --override GATE=REASON` passes over it";
+        let words = "GATE=REASON` passes over it; Enter plans again.";
         assert_eq!(screen.contains(words), is_liftable, "{screen}");
     }
 }
