@@ -70,7 +70,7 @@ fn planned(state: &State, proposal: &Proposal, kind: OperationKind) -> Sheet {
         && !is_lifted
         && !is_strict
         && matches!(proposal.worker, Worker::Refused(_))
-        && (sheet.refusal.as_ref()).is_some_and(|why| Gate::may_be_lifted(why))
+        && (sheet.refusal.as_ref()).is_some_and(Gate::may_be_lifted)
     {
         sheet.way_on =
             Some("`wheelhouse deploy … --override GATE=REASON` passes over it; Enter plans again.");
