@@ -296,7 +296,7 @@ impl WirePending {
 /// A login, or `team NAME`.
 fn reviewer(said: &Value) -> Option<Safe> {
     let who = &said["reviewer"];
-    let text = |key: &str| who[key].as_str();
+    let text = |key: &str| who[key].as_str().filter(|text| !text.is_empty());
     match text("login") {
         Some(login) => Some(login.into()),
         None => Some(format!("team {}", text("slug").or_else(|| text("name"))?).into()),

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 use crate::estate::{Labels, Safe, mark};
 
 /// Bytes of a mark of ours: JSON that is cut says nothing. All annotations of an object share 256 KiB.
-const LONGEST: usize = 64 << 10;
+const LONGEST: usize = 16 << 10;
 
 /// `metadata.annotations`.
 #[derive(Default)]
