@@ -45,6 +45,7 @@ use super::{plan::Plan, record};
 use crate::clients::kubernetes::{Kept as Object, Unwritten};
 use crate::estate::ci::Runs;
 use crate::estate::{Estate, Moment, Safe};
+use written::{Written, is_half_way};
 
 pub use start::{Prepared, Refused, abandon, adopt, prepare, warm};
 
@@ -273,7 +274,18 @@ impl Run {
             step: step.clone(),
             attempt,
         };
-        self.write(vec![began]).await?;
+        loop {
+            match self.try_write(vec![began.clone()]).await? {
+                Written::Done => break,
+                Written::Not => {}
+                // It was not done: the others go back.
+                Written::Never(reason) if is_half_way(&self.kept.operation) => {
+                    let step = step.clone();
+                    return Ok(vec![What::Failed { step, reason }]);
+                }
+                Written::Never(why) => return Err(Ended::Interrupted(why)),
+            }
+        }
         if self.kept.operation.open_step() != Some(step) {
             return Ok(Vec::new());
         }

@@ -1,5 +1,8 @@
 //! Workers that are asked to end, or break: what they leave, and that somebody can go on.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use rustix::process::Signal;
 
 use serde_json::json;
@@ -212,6 +215,39 @@ fn i_41_a_record_that_is_refused_half_way_is_said_and_traffic_goes_back() {
             "move digital-wall-service FAILED: its record",
             "undo digital-wall-service done",
             "not any more; whoever may adopts or abandons it",
+        ],
+    );
+    assert_eq!(bench.colours(), ["blue", "blue"]);
+}
+
+#[test]
+fn i_41_a_record_that_is_refused_while_the_second_flip_is_unknown_leaves_no_half() {
+    let bench = Bench::ready();
+    let away = || r#"{"kind":"Status","status":"Failure","message":"away","code":503}"#.into();
+    let relay = &bench.dave.relay;
+    let flip = |it: &Asked| it.is_flip() && it.path.ends_with(SERVICES[1]);
+    let _lost = relay.trap(Fate::Said(503, away()), 1, flip);
+    let is_back = Arc::new(AtomicBool::new(false));
+    let seen = is_back.clone();
+    let _unread = relay.ever_after(Fate::Said(503, away()), move |it| {
+        it.is("GET", "/services/digital-wall-api") && !seen.load(Ordering::Relaxed)
+    });
+    let _refused = refused_from(&bench, r#""unknown":{"step":{"flip":"digital-wall-api""#);
+    let running = bench.dave.start(&CUTOVER);
+    wait("the refusal", || {
+        running
+            .so_far()
+            .contains("PAUSED: its record")
+            .then_some(())
+    });
+    assert_eq!(bench.colours(), ["green", "blue"]);
+    is_back.store(true, Ordering::Relaxed);
+
+    running.end().assert(
+        7,
+        &[
+            "flip digital-wall-api FAILED: its record",
+            "undo digital-wall-service done",
         ],
     );
     assert_eq!(bench.colours(), ["blue", "blue"]);

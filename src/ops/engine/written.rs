@@ -59,6 +59,14 @@ impl Run {
                 (Written::Never(reason), Next::Begin(step)) if is_half_way(&after) => {
                     results.push(What::Failed { step, reason });
                 }
+                // What became of it is asked all the same, and the next write that goes through carries this along.
+                (Written::Never(_), Next::Settle(step)) if is_half_way(&after) => {
+                    let entries: Vec<Entry> =
+                        results.into_iter().map(|it| self.entry(it)).collect();
+                    self.tell(&entries);
+                    self.kept.take(entries);
+                    return Ok(Next::Settle(step));
+                }
                 (Written::Never(why), _) => return Err(Ended::Interrupted(why)),
             }
         }
@@ -76,7 +84,7 @@ impl Run {
     }
 
     /// Writes entries, unless somebody else wrote meanwhile.
-    async fn try_write(&mut self, whats: Vec<What>) -> Result<Written, Ended> {
+    pub(super) async fn try_write(&mut self, whats: Vec<What>) -> Result<Written, Ended> {
         let entries: Vec<Entry> = whats.into_iter().map(|what| self.entry(what)).collect();
         for entry in &entries {
             self.note("entry", json!(entry));
@@ -247,7 +255,7 @@ fn is_refused(not: &NotWritten) -> bool {
 }
 
 /// Whether one Service is flipped, and another one is not yet.
-fn is_half_way(operation: &Operation) -> bool {
+pub(super) fn is_half_way(operation: &Operation) -> bool {
     let plan = operation.plan.as_ref().filter(|it| it.kind.cuts_over());
     let is_flipped = |it: &Flip| operation.has_passed(&Step::Flip(it.service.clone()));
     plan.is_some_and(|it| it.flips.iter().any(is_flipped) && !it.flips.iter().all(is_flipped))
