@@ -296,11 +296,12 @@ impl WirePending {
 /// A login, or `team NAME`.
 fn reviewer(said: &Value) -> Option<Safe> {
     let who = &said["reviewer"];
-    let text = |key: &str| who[key].as_str().filter(|text| !text.is_empty());
-    match text("login") {
-        Some(login) => Some(login.into()),
-        None => Some(format!("team {}", text("slug").or_else(|| text("name"))?).into()),
-    }
+    let text = |key: &str| who[key].as_str().map(Safe::from);
+    let text = |key: &str| text(key).filter(|text| !text.trim().is_empty());
+    text("login").or_else(|| {
+        let name = text("slug").or_else(|| text("name"))?;
+        Some(format!("team {name}").into())
+    })
 }
 
 /// What a run waits for. <https://docs.github.com/rest/actions/workflow-runs#get-pending-deployments-for-a-workflow-run>

@@ -347,7 +347,7 @@ fn runs(values: &[(f64, Value)]) -> impl Iterator<Item = (i64, i64)> {
     let mut runs: Vec<(i64, i64)> = Vec::new();
     for at in times {
         match runs.last_mut() {
-            Some((_, to)) if at - *to <= i64::from(STEP_SECONDS) * 3 / 2 => *to = at,
+            Some((_, to)) if at.saturating_sub(*to) <= i64::from(STEP_SECONDS) * 3 / 2 => *to = at,
             _ => runs.push((at, at)),
         }
     }
