@@ -290,21 +290,24 @@ pub fn begin(state: &mut State, proposal: &Proposal, dialog: &Dialog) -> Result<
     if let Some(refusal) = refused(state, proposal, dialog) {
         return Err(refusal);
     }
-    let environment = &state.environments[proposal.environment];
-    let name = environment.estate.scope.name.clone();
-    let permit = environment.access.permit(&name, state.now.at)?;
     let act = act(state, proposal, dialog).ok_or_else(|| Safe::new("it is not known any more"))?;
     let about = About::Alert(proposal.alert.clone());
-    let doing = begun(state, proposal.environment, about, Act::Silencing(act));
-    Ok(Command::Act {
-        doing,
-        name,
-        permit,
-    })
+    begun(state, proposal.environment, about, Act::Silencing(act))
 }
 
-/// Takes down that `act` is under way, and says it.
-pub(super) fn begun(state: &mut State, environment: usize, about: About, act: Act) -> Doing {
+/// Has `act` carried out where its environment may be changed, takes it down as under way, and says so.
+///
+/// # Errors
+/// The environment may not be changed.
+pub(super) fn begun(
+    state: &mut State,
+    environment: usize,
+    about: About,
+    act: Act,
+) -> Result<Command, Safe> {
+    let place = &state.environments[environment];
+    let name = place.estate.scope.name.clone();
+    let permit = place.access.permit(&name, state.now.at)?;
     let number = state.acts.last().map_or(1, |last| last.number + 1);
     state.tell(&format!("{} is sent, and read back", act.noun()));
     let doing = Doing {
@@ -318,7 +321,11 @@ pub(super) fn begun(state: &mut State, environment: usize, about: About, act: Ac
     state.acts.push(doing.clone());
     let over = state.acts.len().saturating_sub(KEPT);
     state.acts.drain(..over);
-    doing
+    Ok(Command::Act {
+        doing,
+        name,
+        permit,
+    })
 }
 
 /// Whether an act about it is under way in that environment.

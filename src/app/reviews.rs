@@ -377,24 +377,15 @@ pub fn begin(state: &mut State, proposal: &Proposal, dialog: &Dialog) -> Result<
     if let Some(refusal) = refused(state, proposal) {
         return Err(refusal);
     }
-    let run = run_of(state, proposal).ok_or_else(|| Safe::new("the run is gone"))?;
-    let attempt = run.1.attempt;
-    let environment = &state.environments[proposal.environment];
-    let name = environment.estate.scope.name.clone();
-    let permit = environment.access.permit(&name, state.now.at)?;
+    let (_, run) = run_of(state, proposal).ok_or_else(|| Safe::new("the run is gone"))?;
     let review = Review {
         run: proposal.run,
-        attempt,
+        attempt: run.attempt,
         id: proposal.id,
         environment: proposal.name.clone(),
         is_approved: proposal.is_approved,
         comment: format!("{}: {}", state.author, dialog.value("comment")).into(),
     };
     let about = About::Run(proposal.run);
-    let doing = begun(state, proposal.environment, about, Act::Review(review));
-    Ok(Command::Act {
-        doing,
-        name,
-        permit,
-    })
+    begun(state, proposal.environment, about, Act::Review(review))
 }

@@ -9,13 +9,21 @@ use crate::estate::Fault;
 use crate::estate::review::{Decided, Pending, Review, Reviews};
 use crate::estate::runs::Run;
 
+/// What waits, behind a run's route, and what was decided.
+const PENDING: &str = "/pending_deployments";
+const HISTORY: &str = "/approvals";
+
 impl Github {
+    fn of_run(&self, id: u64, part: &str) -> String {
+        self.path(&format!("actions/runs/{id}{part}"))
+    }
+
     /// The environments that the run `id` waits for.
     ///
     /// # Errors
     /// What is wrong with the way, the token, the id or the answer.
     pub async fn pending(&self, id: u64, known: &mut Known) -> Result<Answer<Vec<Pending>>, Fault> {
-        let path = self.path(&format!("actions/runs/{id}/pending_deployments"));
+        let path = self.of_run(id, PENDING);
         match self.ask(&path, Some(known)).await? {
             Got::Unchanged => Ok(Answer::Unchanged),
             Got::Body(body) => {
@@ -31,14 +39,14 @@ impl Github {
     /// # Errors
     /// As [`Github::pending`].
     pub async fn decided(&self, id: u64) -> Result<Vec<Decided>, Fault> {
-        let path = self.path(&format!("actions/runs/{id}/approvals"));
+        let path = self.of_run(id, HISTORY);
         let body = self.ask(&path, None).await?.body(self.host())?;
         wire::decided(&body.bytes).map_err(|e| self.unreadable(&e))
     }
 
     /// Has the environments that the run `id` waits for asked for in full again.
     pub fn forget_pending(&self, id: u64, known: &mut Known) {
-        let path = self.path(&format!("actions/runs/{id}/pending_deployments"));
+        let path = self.of_run(id, PENDING);
         known.keep(&path, None);
     }
 
@@ -48,14 +56,15 @@ impl Github {
     /// As [`Github::pending`].
     pub async fn reviews_now(&self, id: u64) -> Result<(Run, Reviews), Fault> {
         let of = async |part: &str| {
-            let path = self.path(&format!("actions/runs/{id}{part}"));
-            let got = self.ask_as(Purpose::Asked, &path, None).await?;
+            let got = self
+                .ask_as(Purpose::Asked, &self.of_run(id, part), None)
+                .await?;
             got.body(self.host())
         };
         let unreadable = |e: serde_json::Error| self.unreadable(&e);
         let run = wire::run(&of("").await?.bytes).map_err(unreadable)?;
-        let pending = wire::pending(&of("/pending_deployments").await?.bytes);
-        let decided = wire::decided(&of("/approvals").await?.bytes);
+        let pending = wire::pending(&of(PENDING).await?.bytes);
+        let decided = wire::decided(&of(HISTORY).await?.bytes);
         let reviews = Reviews {
             pending: pending.map_err(unreadable)?,
             decided: decided.map_err(unreadable)?,
@@ -70,7 +79,7 @@ impl Github {
     /// # Errors
     /// See [`Undispatched`].
     pub async fn review(&self, review: &Review) -> Result<(), Undispatched> {
-        let path = self.path(&format!("actions/runs/{}/pending_deployments", review.run));
+        let path = self.of_run(review.run, PENDING);
         let body = json!({
             "environment_ids": [review.id],
             "state": review.word(),
