@@ -83,6 +83,16 @@ fn handled(state: &mut State, alerts: &[(&Labels, Option<&str>)]) {
     wheelhouse::app::settle(state);
 }
 
+/// What was confirmed is one silence of exactly these labels.
+fn assert_silences(commands: &[Command], labels: &Labels) {
+    let [Command::Act { doing, .. }] = commands else {
+        panic!("{commands:?}");
+    };
+    assert!(
+        matches!(&doing.act, Act::Silencing(Silencing::Silence(draft)) if draft.matchers == *labels)
+    );
+}
+
 const PRODUCTION: &str = "p r o d u c t i o n enter";
 
 #[test]
@@ -246,12 +256,7 @@ fn external_labels_make_the_silence_narrower_and_what_else_it_touches_is_said() 
     press(&mut state, "S x enter enter");
     pass(&mut state, 1);
     let commands = press(&mut state, "y");
-    let [Command::Act { doing, .. }] = &commands[..] else {
-        panic!("{commands:?}");
-    };
-    assert!(
-        matches!(&doing.act, Act::Silencing(Silencing::Silence(draft)) if draft.matchers == here)
-    );
+    assert_silences(&commands, &here);
     let mut state = on_an_alert(Tier::Staging);
     let there = labels_of("HighResponseTime").with(&"cluster".into(), &"us".into());
     handled(&mut state, &[(&here, None), (&there, None)]);
@@ -368,12 +373,7 @@ fn an_alert_of_ours_with_more_labels_is_not_taken_for_the_one_that_is_silenced()
     );
     pass(&mut state, 1);
     let commands = press(&mut state, "y");
-    let [Command::Act { doing, .. }] = &commands[..] else {
-        panic!("{commands:?}");
-    };
-    assert!(
-        matches!(&doing.act, Act::Silencing(Silencing::Silence(draft)) if draft.matchers == here)
-    );
+    assert_silences(&commands, &here);
 }
 
 #[test]

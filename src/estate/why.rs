@@ -240,6 +240,21 @@ mod tests {
         }
     }
 
+    /// The newest word of a probe of that pod.
+    fn unhealthy(pod: &Pod) -> Event {
+        Event {
+            name: "e".into(),
+            object_kind: "Pod".into(),
+            object: "a".into(),
+            object_uid: pod.uid.clone(),
+            is_warning: true,
+            reason: "Unhealthy".into(),
+            message: "Readiness probe failed: 503".into(),
+            count: 1,
+            last: Timestamp::from_second(1).ok(),
+        }
+    }
+
     #[test]
     fn a_ready_pod_needs_no_reason() {
         assert_eq!(
@@ -307,17 +322,7 @@ mod tests {
         (proxy.probe, proxy.restarts) = (Some("GET /healthz".into()), 0);
         pod.containers.insert(0, proxy);
         pod.containers[1].ready = true;
-        let event = Event {
-            name: "e".into(),
-            object_kind: "Pod".into(),
-            object: "a".into(),
-            object_uid: pod.uid.clone(),
-            is_warning: true,
-            reason: "Unhealthy".into(),
-            message: "Readiness probe failed: 503".into(),
-            count: 1,
-            last: Timestamp::from_second(1).ok(),
-        };
+        let event = unhealthy(&pod);
         let said = words(&pod, std::slice::from_ref(&event));
         assert_eq!(said, ("not ready".into(), "GET /healthz · 503".into()));
         assert_eq!(words(&pod, &[]).1, "GET /healthz · proxy is not ready yet");
@@ -389,17 +394,7 @@ mod tests {
         let mut pod = pod("a", "backend", "green", false);
         pod.gates = vec!["target-health".into()];
         pod.containers[0].state = ContainerState::Running { since: None };
-        let event = Event {
-            name: "e".into(),
-            object_kind: "Pod".into(),
-            object: "a".into(),
-            object_uid: pod.uid.clone(),
-            is_warning: true,
-            reason: "Unhealthy".into(),
-            message: "Readiness probe failed: 503".into(),
-            count: 1,
-            last: Timestamp::from_second(1).ok(),
-        };
+        let event = unhealthy(&pod);
         assert!(words(&pod, &[event]).1.ends_with("503"));
         pod.containers[0].ready = true;
         let (short, detail) = words(&pod, &[]);
