@@ -5,7 +5,7 @@
 //! a real API server takes 350 to 600 ms (TERMINAL.md); what is compared is nearly our reading alone.
 //!
 //! `cargo bench --bench budgets`, with `-- --huge` for 50,000 pods as well, with `-- idle` for the
-//! groups of that name only (paint, fleet, idle, keys, storm). BUDGETS_BIN names another binary.
+//! groups of that name only (paint, fleet, idle, keys, storm, log, operation, hang). BUDGETS_BIN names another binary.
 
 #![allow(
     clippy::unwrap_used,
@@ -21,6 +21,8 @@ mod estate;
 #[path = "../tests/support/pty.rs"]
 mod pty;
 
+#[path = "budgets/busy.rs"]
+mod busy;
 #[path = "budgets/cockpit.rs"]
 mod cockpit;
 #[path = "budgets/figure.rs"]
@@ -68,6 +70,15 @@ fn main() -> ExitCode {
     }
     if is_wanted("storm") {
         storm::measure(&mut report, 500, 2_000);
+    }
+    if is_wanted("log") {
+        busy::log(&mut report);
+    }
+    if is_wanted("operation") {
+        busy::operation(&mut report);
+    }
+    if is_wanted("hang") {
+        busy::hang(&mut report, 5_000);
     }
     if args.iter().any(|a| a == "--huge") {
         fleet::measure(&mut report, 50_000);

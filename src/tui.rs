@@ -6,6 +6,7 @@ pub mod clock;
 pub mod guard;
 pub mod input;
 mod journal;
+mod pace;
 pub mod run;
 pub mod screen;
 pub mod tasks;

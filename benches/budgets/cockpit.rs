@@ -12,14 +12,15 @@ const LONG: Duration = Duration::from_secs(180);
 
 /// Starts one on that configuration.
 pub fn start(home: &Home, config: &Path) -> Pty {
+    start_with(home, config, ("TZ", "UTC"))
+}
+
+/// Starts one with one more variable in its environment.
+pub fn start_with(home: &Home, config: &Path, more: (&str, &str)) -> Pty {
     let (name, path) = home.env();
     let args = ["--config", config.to_str().expect("a path of text")];
-    Pty::spawn(
-        &program(),
-        &args,
-        &[(name, &path), ("TZ", "UTC")],
-        (120, 30),
-    )
+    let env = [(name, path.as_str()), ("TZ", "UTC"), more];
+    Pty::spawn(&program(), &args, &env, (120, 30))
 }
 
 /// Waits until the first rows of pods are there.
@@ -50,4 +51,12 @@ pub fn wait_live(pty: &Pty) {
 pub fn quit(mut pty: Pty) {
     pty.send("q");
     assert_eq!(pty.wait_exit(LONG).code, 0);
+}
+
+/// The same from a page that lies over the panels.
+pub fn quit_from_page(pty: Pty) {
+    pty.send("q");
+    // The page closes; a second `q` in the same piece would be one, too, but is no person's.
+    std::thread::sleep(Duration::from_millis(300));
+    quit(pty);
 }

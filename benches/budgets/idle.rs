@@ -84,7 +84,7 @@ fn without_monitoring(config: &str) -> String {
 }
 
 /// The configuration of the estate, by way of the proxy.
-fn through(estate: &Served, proxy: &Proxy) -> PathBuf {
+pub fn through(estate: &Served, proxy: &Proxy) -> PathBuf {
     let kubeconfig = estate.config.with_file_name("kubeconfig.yaml");
     let text = std::fs::read_to_string(&kubeconfig).expect("a kubeconfig");
     let text = text.replace(&estate.addr.to_string(), &proxy.addr.to_string());

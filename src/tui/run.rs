@@ -11,6 +11,7 @@ use tokio::sync::mpsc::{self, Receiver};
 use super::clock::{self, Millis};
 use super::guard::{Guard, Resumed, Suspended};
 use super::input::{Decoder, Input};
+use super::pace::Pace;
 use super::screen::{Depth, Screen};
 use super::tasks::{Outside, Tasks};
 use super::tty::{HangUp, Read, Tty};
@@ -23,9 +24,6 @@ use crate::ui;
 const QUEUE: usize = 64;
 /// Observations folded in before keys are looked at again.
 const BATCH: usize = 16;
-/// Between two frames that only data asked for: 30 a second here, 10 over SSH.
-const FRAME_MS: u64 = 33;
-const FRAME_SSH_MS: u64 = 100;
 /// How long a window must keep its size before it is drawn anew.
 const RESIZE_MS: u64 = 50;
 /// How often a background process looks whether it is in the foreground again.
@@ -80,7 +78,7 @@ pub async fn run(state: State, outside: Outside, manners: Manners) -> std::io::R
         decoder: Decoder::new(),
         screen: Screen::new(manners.depth),
         dirty: Some(Millis(0)),
-        drawn: Millis(0),
+        pace: Pace::new(manners.is_remote),
         resized: None,
         is_background: false,
     };
@@ -97,7 +95,7 @@ struct Cockpit {
     screen: Screen,
     /// When the next frame is due, if one is.
     dirty: Option<Millis>,
-    drawn: Millis,
+    pace: Pace,
     resized: Option<Millis>,
     is_background: bool,
 }
@@ -268,12 +266,7 @@ impl Cockpit {
 
     /// A frame as soon as data may ask for one.
     fn soon(&mut self) {
-        let pace = if self.manners.is_remote {
-            FRAME_SSH_MS
-        } else {
-            FRAME_MS
-        };
-        let due = self.drawn.plus(pace).max(self.now());
+        let due = self.pace.due().max(self.now());
         self.dirty = Some(self.dirty.map_or(due, |already| already.min(due)));
     }
 
@@ -302,7 +295,7 @@ impl Cockpit {
         self.screen
             .frame(area, |area, buffer| ui::draw(state, area, buffer));
         self.dirty = None;
-        self.drawn = now;
+        self.pace.drew(now, self.screen.pending().len());
         self.screen.flush(tty, now).map(drop)
     }
 
