@@ -478,6 +478,8 @@ fn a_deploy_a_smoke_test_and_a_cutover_by_keys_alone() {
     let estate = Served::start(&[]);
     let config = configured(&estate, 2);
     let pty = cockpit(&estate, &config, &["--write"]);
+    // The dialog begins with the newest green run, where there are runs by then.
+    pty.wait_text("#1483");
     pty.send("N");
     pty.wait_text("#1483 main passed");
     // Ctrl-U: other images than those of the newest green run.
@@ -510,6 +512,8 @@ fn a_release_by_key_alone() {
     let estate = Served::start(&[]);
     let config = configured(&estate, 2);
     let pty = cockpit(&estate, &config, &["--write"]);
+    // The dialog begins with the newest green run, where there are runs by then.
+    pty.wait_text("#1483");
     pty.send("U");
     pty.wait_text("RELEASE production");
     pty.wait_text("#1483 main passed");
