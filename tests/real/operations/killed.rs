@@ -581,7 +581,9 @@ fn p02_with_the_times_of_everyday_nobody_takes_over_for_a_minute_and_then_somebo
     let killed = std::time::Instant::now();
     let orphaned = || erin.run(&["op", "list"]).out.contains("ORPHANED at flip");
     assert!(!orphaned(), "it was renewed a moment ago");
-    erin.run(&CUTOVER).assert(6, &["is held by"]);
+    // Half of it is moved: a cutover must name its colour.
+    let named = [&CUTOVER[..], &["--to", "green"]].concat();
+    erin.run(&named).assert(6, &["is held by"]);
     let limit = std::time::Duration::from_secs(90);
     while !orphaned() {
         assert!(killed.elapsed() < limit, "nobody is told");
