@@ -44,6 +44,7 @@ pub use rights::{Credential, Right};
 pub use single::Kept;
 pub use survey::{Context, FoundDeployment, FoundService, Survey, contexts};
 pub use watch::{Watch, watch};
+pub(in crate::clients) use wire::targets;
 pub use write::{MANAGER, Unwritten};
 
 use line::Line;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Labels, Safe};
+use super::{Labels, PortTarget, Safe};
 
 /// What came of asking helm, before a deploy by it.
 #[derive(Clone, Debug, PartialEq)]
@@ -117,6 +117,8 @@ pub struct Rendered {
     pub namespace: Option<Safe>,
     /// The selector of a Service, the labels of a Deployment's pods.
     pub labels: Labels,
+    /// The ports of a Service.
+    pub targets: Vec<PortTarget>,
 }
 
 /// The kinds of objects that matter to a deploy.

@@ -131,7 +131,7 @@ fn i_3_a_deploy_by_helm_is_told_what_to_deploy_and_what_runs_is_judged_afterward
         0,
         &[
             "helm v3.19.0, wall-green revision 7 deployed",
-            "leaves the Services of the switch as they are",
+            "leaves the selectors and ports of the switch's Services as they are",
             "it is not fenced: a takeover waits for its end",
             "steps: check · run · roll out",
             "`helm rollback wall-green 7`",

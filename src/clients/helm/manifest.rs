@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::clients::kubernetes::targets;
 use crate::estate::helm::{Rendered, RenderedKind};
 use crate::estate::{Labels, Safe};
 
@@ -56,6 +57,7 @@ fn of(object: &Object) -> Option<Rendered> {
         name: Safe::new(object.metadata.name.as_deref()?),
         namespace: object.metadata.namespace.as_deref().map(Safe::new),
         labels: texts(labels),
+        targets: targets(&object.spec["ports"]),
     })
 }
 
@@ -75,6 +77,7 @@ fn texts(value: &Value) -> Labels {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::estate::TargetPort;
 
     #[test]
     fn services_and_deployments_are_found_among_all_that_a_chart_renders() {
@@ -82,7 +85,8 @@ mod tests {
                     kind: Service\nmetadata:\n  name: wall\n  namespace: other\nspec:\n  selector:\n    app: wall\n    \
                     version: \"green\"\n---\napiVersion: v1\nkind: List\nitems:\n- kind: Deployment\n  metadata: {name: a}\n  \
                     spec: {template: {metadata: {labels: {version: green}}}}\n---\nkind: Secret\nmetadata: {name: s}\n\
-                    data: {password: aHVzaA==}\n---\nkind: Service\nmetadata: {name: bare}\nspec: {ports: [{port: 80}]}\n";
+                    data: {password: aHVzaA==}\n---\nkind: Service\nmetadata: {name: bare}\nspec: {ports: [{port: 80}, {port: 81, \
+                    targetPort: web}]}\n";
         let read = read(text).unwrap();
         let told: Vec<_> = (read.iter())
             .map(|it| {
@@ -103,6 +107,13 @@ mod tests {
         }
         let wall = read.iter().find(|it| it.name.as_str() == "wall").unwrap();
         assert_eq!(wall.namespace, Some("other".into()));
+        assert!(wall.targets.is_empty());
+        let bare = read.iter().find(|it| it.name.as_str() == "bare").unwrap();
+        let led: Vec<_> = (bare.targets.iter())
+            .map(|it| (it.port, it.target.clone()))
+            .collect();
+        let named = TargetPort::Named("web".into());
+        assert_eq!(led, [(80, TargetPort::Number(80)), (81, named)]);
         assert!(super::read("a: [").is_err());
     }
 }

@@ -22,6 +22,7 @@ use serde_json::value::RawValue;
 use super::intern::Interner;
 use crate::estate::{Change, Condition, Keyed, Kind, Labels, Safe};
 use annotations::Annotations;
+pub(in crate::clients) use traffic::targets;
 
 /// Where a kind lives in the API.
 pub(super) struct Place {

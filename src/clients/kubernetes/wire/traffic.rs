@@ -113,6 +113,12 @@ impl Projected for Service {
     }
 }
 
+/// The ports of a Service that is written down, such as a chart renders it.
+pub(in crate::clients) fn targets(ports: &Value) -> Vec<PortTarget> {
+    let ports = Vec::<ServicePort>::deserialize(ports).unwrap_or_default();
+    ports.iter().filter_map(target).collect()
+}
+
 /// A port and where it leads: to its own number where nothing else is set. Impossible numbers lead nowhere.
 fn target(wire: &ServicePort) -> Option<PortTarget> {
     let port = u16::try_from(wire.port?).ok()?;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::{Target, part, parts, resolved};
 use crate::estate::helm::{AskedHelm, ReleaseStatus, Rendered, RenderedKind, Revision};
-use crate::estate::{Deployment, Estate, Group, Now, Safe, Service};
+use crate::estate::{Deployment, Estate, Group, Now, PortTarget, Safe, Service, TargetPort};
 use crate::ops::plan::helm::{About, Helm, Release, tag};
 use crate::ops::plan::{Finding, Gate, Plan, Refusal, Request};
 
@@ -351,7 +351,7 @@ fn renders(
             continue;
         };
         let bad = match find(RenderedKind::Service, name) {
-            Some(it) => reselects(it, service, &switch.key),
+            Some(it) => reselects(it, service, &switch.key).or_else(|| redirects(it, service)),
             None => removes(service, release),
         };
         gates.extend(bad.map(|said| Gate::new(RENDERS, Finding::Bad, said)));
@@ -385,7 +385,8 @@ fn renders(
         gates.push(Gate::new(RENDERS, Finding::Bad, said));
     }
     if gates.is_empty() {
-        let said = "what it renders leaves the Services of the switch as they are";
+        let said =
+            "what it renders leaves the selectors and ports of the switch's Services as they are";
         gates.push(Gate::new(RENDERS, Finding::Ok, said));
     }
     gates
@@ -405,6 +406,28 @@ fn reselects(rendered: &Rendered, service: &Service, key: &Safe) -> Option<Strin
     (rendered.labels != *now).then(|| {
         format!("the chart renders Service {name} with another selector than it has now: helm would move its traffic")
     })
+}
+
+/// Which of a Service's ports would be missing, or lead elsewhere in the pods that take traffic now; one more harms nobody.
+fn redirects(rendered: &Rendered, service: &Service) -> Option<String> {
+    let same = |a: &PortTarget, b: &PortTarget| a.port == b.port && a.target == b.target;
+    let mut now = service.targets.iter();
+    let lost = now.find(|it| !rendered.targets.iter().any(|new| same(new, it)))?;
+    let (name, port, had) = (&service.name, lost.port, word(lost));
+    let mut new = rendered.targets.iter().filter(|it| it.port == port);
+    let has = new
+        .next()
+        .map_or_else(|| "nowhere".to_owned(), |new| format!("to {}", word(new)));
+    Some(format!(
+        "the chart renders Service {name} with port {port} leading {has}, and it leads to {had} now: helm would cut its traffic off"
+    ))
+}
+
+fn word(port: &PortTarget) -> String {
+    match &port.target {
+        TargetPort::Number(number) => number.to_string(),
+        TargetPort::Named(name) => name.to_string(),
+    }
 }
 
 /// Whether helm would remove a Service: it is of the release, and not of what is rendered.

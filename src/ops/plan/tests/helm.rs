@@ -47,6 +47,7 @@ fn rendered(kind: RenderedKind, name: &str, pairs: &[(&str, &str)]) -> Rendered 
         name: name.into(),
         namespace: None,
         labels: labels(pairs),
+        targets: Vec::new(),
     }
 }
 
@@ -206,4 +207,42 @@ fn without_colours_helm_goes_back_to_the_revision_before_the_one_that_runs() {
     let steps: Vec<_> = plan.steps().iter().map(ToString::to_string).collect();
     assert_eq!(steps[0], "run", "{steps:?}");
     assert_eq!(steps.last().unwrap(), "restore", "{steps:?}");
+}
+
+#[test]
+fn i_6_a_chart_that_has_the_live_service_lead_to_another_port_stops_it() {
+    use crate::estate::PortTarget;
+    let led = |port, target| PortTarget {
+        name: None,
+        port,
+        target,
+    };
+    let named = || TargetPort::Named("web".into());
+    let may = |targets: Vec<PortTarget>| {
+        let mut parts = parts();
+        parts.services[0].targets = vec![led(80, TargetPort::Number(8080)), led(81, named())];
+        let service = &parts.services[0];
+        let mut same = rendered(RenderedKind::Service, &service.name, &[]);
+        (same.labels, same.targets) = (service.selector.clone(), targets);
+        let asked = said(&[revision(1, "deployed")], Ok(vec![same]));
+        (planned(parts, Some(asked), false).map(drop)).map_err(|it| it.why.to_string())
+    };
+    let web = || led(81, named());
+    let plain = |port| led(80, TargetPort::Number(port));
+    assert_eq!(may(vec![web(), plain(8080)]), Ok(()));
+    assert_eq!(may(vec![web(), plain(8080), led(82, named())]), Ok(()));
+    for (targets, words) in [
+        (
+            vec![web(), plain(9090)],
+            "port 80 leading to 9090, and it leads to 8080 now",
+        ),
+        (vec![web()], "port 80 leading nowhere"),
+        (
+            vec![plain(8080), led(81, TargetPort::Named("metrics".into()))],
+            "port 81 leading to metrics",
+        ),
+    ] {
+        let why = may(targets).unwrap_err();
+        assert!(why.contains(words), "{words} in {why}");
+    }
 }
