@@ -108,6 +108,17 @@ fn way(estate: &Estate) -> Result<Way<'_>, Refusal> {
     };
     let stands = |(deployment, deployed): &&(&Deployment, Deployed)| deployed.stands(deployment);
     let newest_ones = of(&newest.operation);
+    // Another one was changed since by somebody else: that was deployed last.
+    let is_known = |it: &Changed<'_>| {
+        let mut of = known
+            .iter()
+            .filter(|known| known.0.name == it.deployment.name);
+        of.any(|known| known.1.operation == newest.operation || stands(&known))
+    };
+    let is_later = |it: &Changed<'_>| !it.is_older && it.at > newest.at && !is_known(it);
+    if all_changed(estate).iter().any(is_later) {
+        return revisions(estate);
+    }
     if newest.is_rollback() && newest_ones.iter().all(stands) {
         // One that got half-way is gone on with, whoever presses R again.
         let Some(undone) = &newest.undoes else {
@@ -163,18 +174,27 @@ const TOGETHER_S: i64 = 600;
 
 /// The images of the revision before, of what was changed last, as the ReplicaSets keep them.
 fn revisions(estate: &Estate) -> Result<Way<'_>, Refusal> {
-    let changed: Vec<Changed<'_>> = ours(estate).filter_map(|d| changed(estate, d)).collect();
     let name = &estate.scope.name;
-    let Some(newest) = changed.iter().map(|it| it.at).max() else {
+    let Some(newest) = last_change(estate) else {
         return Err(Refusal::invalid(format!(
             "what ran in {name} before is not known: Wheelhouse deployed nothing there, and no ReplicaSet of a revision before is \
              left; {}",
             elsewhere(estate)
         )));
     };
-    let mut changed = changed;
+    let mut changed = all_changed(estate);
     changed.retain(|it| newest.duration_since(it.at).as_secs() <= TOGETHER_S);
     told(changed)
+}
+
+/// What was changed, of all Deployments.
+fn all_changed(estate: &Estate) -> Vec<Changed<'_>> {
+    ours(estate).filter_map(|d| changed(estate, d)).collect()
+}
+
+/// When something was changed last.
+fn last_change(estate: &Estate) -> Option<Timestamp> {
+    all_changed(estate).iter().map(|it| it.at).max()
 }
 
 /// What was changed together with what a rollback by revisions took back already, and was not taken back yet.

@@ -5,6 +5,7 @@ mod back;
 mod ci;
 mod deploy;
 mod helm;
+mod in_place;
 mod tested;
 
 use super::*;

@@ -1,0 +1,104 @@
+//! Where a rollback without colours goes, where there are several Deployments and somebody else deploys too.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::estate::{Image, ReplicaSet};
+use crate::ops::OperationKind::Rollback;
+use crate::ops::marks::Deployed;
+
+fn image(part: &str, tag: &str) -> Image {
+    Image::named(format!("shop/{part}:{tag}").into())
+}
+
+/// What Wheelhouse left on the part that it gave `to` in place of `from` at that time of the day.
+fn left(what: &str, part: &str, (from, to): (&str, &str), at: &str) -> Deployed {
+    let of = |tag: &str| BTreeMap::from([(part.into(), image(part, tag).name)]);
+    Deployed {
+        at: format!("2026-11-26T{at}Z").parse().unwrap(),
+        operation: format!("{part}-{at}").into(),
+        ..deployed_by_alice(what, of(from), of(to))
+    }
+}
+
+/// A part, what Wheelhouse left on it, and its ReplicaSets: tag and when it was made, the last is the one that runs.
+type Of<'a> = (&'a str, Option<Deployed>, &'a [(&'a str, &'a str)]);
+
+fn in_place(parts_of: &[Of<'_>]) -> Estate {
+    let mut parts = parts();
+    parts.deployments.retain(|d| d.name.contains("blue"));
+    let mut sets = Vec::new();
+    for (part, mark, made) in parts_of {
+        let deployment = parts.deployments.iter_mut().find(|d| d.name.contains(part));
+        let deployment = deployment.unwrap();
+        for (revision, (tag, at)) in (1..).zip(*made) {
+            sets.push(ReplicaSet {
+                name: format!("{part}-{revision}").into(),
+                owner: Some(deployment.name.clone()),
+                revision: Some(revision.to_string().into()),
+                is_reused: false,
+                desired: 1,
+                ready: 1,
+                available: 1,
+                created: format!("2026-11-26T{at}Z").parse().ok(),
+                images: vec![((*part).into(), image(part, tag))],
+            });
+            deployment.images = vec![((*part).into(), image(part, tag))];
+            deployment.revision = Some(revision.to_string().into());
+        }
+        deployment.marks = mark.iter().map(mark_of).collect();
+    }
+    let mut estate = parts.estate();
+    estate.scope.traffic = None;
+    estate.apply(Seen::ReplicaSets(Delta::Page(sets)), now(AT));
+    estate
+}
+
+/// What a rollback brings back, or why it is refused.
+fn back(parts_of: &[Of<'_>]) -> String {
+    match check(&request(Rollback), &in_place(parts_of), now(AT)) {
+        Ok(plan) => images_of(&plan),
+        Err(refusal) => refusal.why.to_string(),
+    }
+}
+
+fn images_of(plan: &Plan) -> String {
+    let all = plan.updates.iter().flat_map(|update| &update.containers);
+    let images: Vec<&str> = all.map(|c| c.to.as_str()).collect();
+    images.join(" ")
+}
+
+#[test]
+fn i_30_what_somebody_else_deployed_last_goes_back_and_not_what_wheelhouse_deployed_before_that() {
+    let ours = Some(left("deploy", "frontend", ("v1", "v2"), "02:00:00"));
+    let undone = Some(left("rollback", "frontend", ("v2", "v1"), "02:30:00"));
+    let two: &[(&str, &str)] = &[("v1", "01:00:00"), ("v2", "02:00:00")];
+    let back_again: &[(&str, &str)] = &[("v0", "00:30:00"), ("v2", "02:00:00"), ("v1", "01:00:00")];
+    let by_another = |at| [("v4", "01:00:00"), ("v5", at)];
+    let frontends = [(ours.clone(), two), (undone.clone(), back_again)];
+
+    for (mark, sets) in &frontends {
+        let frontend = ("frontend", mark.clone(), *sets);
+        let with = |mark, at| back(&[frontend.clone(), ("backend", mark, &by_another(at))]);
+        assert_eq!(with(None, "05:00:00"), "shop/backend:v4");
+        // What Wheelhouse did there long ago does not stand any more.
+        let old = left("deploy", "backend", ("v3", "v4"), "01:00:00");
+        assert_eq!(with(Some(old), "05:00:00"), "shop/backend:v4");
+    }
+    let with = |mark: &Option<Deployed>, sets, backend, at| {
+        let other = ("backend", backend, &by_another(at)[..]);
+        back(&[("frontend", mark.clone(), sets), other])
+    };
+    // Within ten minutes they were changed together.
+    assert_eq!(
+        with(&ours, two, None, "02:05:00"),
+        "shop/backend:v4 shop/frontend:v1"
+    );
+    // What was there before is nothing that was deployed last.
+    assert_eq!(with(&ours, two, None, "01:30:00"), "shop/frontend:v1");
+    let why = with(&undone, back_again, None, "01:30:00");
+    assert!(why.contains("that runs"), "{why}");
+    // The clocks of two machines differ: what Wheelhouse did there itself was done when it says so.
+    let own = Some(left("deploy", "backend", ("v4", "v5"), "01:59:58"));
+    assert_eq!(with(&ours, two, own, "02:00:01"), "shop/frontend:v1");
+}
