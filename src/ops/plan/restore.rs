@@ -221,7 +221,9 @@ fn half<'a>(estate: &'a Estate, done: &[&(&'a Deployment, Deployed)]) -> Vec<Cha
 /// The way back of what was changed together.
 fn told(changed: Vec<Changed<'_>>) -> Result<Way<'_>, Refusal> {
     let newest = changed.iter().map(|it| it.at).max().unwrap_or_default();
-    if let Some(back) = changed.iter().find(|it| it.is_older) {
+    // What went back of them has done so already, and keeps the others from nothing.
+    let (older, changed): (Vec<_>, Vec<_>) = changed.into_iter().partition(|it| it.is_older);
+    if let Some(back) = older.first().filter(|_| changed.is_empty()) {
         return Err(Refusal::invalid(format!(
             "{} was rolled back already: what it runs is older than what it ran before. To have that all the same, deploy it",
             back.deployment.name
@@ -251,12 +253,12 @@ fn told(changed: Vec<Changed<'_>>) -> Result<Way<'_>, Refusal> {
 /// A Deployment that ran other images before.
 struct Changed<'a> {
     deployment: &'a Deployment,
-    /// When the images that it has came.
+    /// When the images that it has came; where it went back already, those that it went back from.
     at: Timestamp,
     /// The revision before them.
     revision: u64,
     images: &'a [(Safe, Image)],
-    /// Whether what it has was made before what it had: somebody went back already.
+    /// Whether it had what it has before what it had last: somebody went back already.
     is_older: bool,
 }
 
@@ -321,12 +323,14 @@ fn changed_by<'a>(
     let mut earlier = sets.iter().rev();
     let (revision, before) = earlier.find(|(_, set)| !same(set, current))?;
     let (_, first) = sets.range(revision + 1..).next()?;
+    // It has its old set again, or a new one with the old images where more than those was changed.
+    let is_older = first.created < before.created || earlier.any(|(_, set)| same(set, current));
     Some(Changed {
         deployment,
-        at: first.created?,
+        at: if is_older { before } else { first }.created?,
         revision: *revision,
         images: &before.images,
-        is_older: first.created < before.created,
+        is_older,
     })
 }
 

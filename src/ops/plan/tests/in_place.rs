@@ -102,3 +102,27 @@ fn i_30_what_somebody_else_deployed_last_goes_back_and_not_what_wheelhouse_deplo
     let own = Some(left("deploy", "backend", ("v4", "v5"), "01:59:58"));
     assert_eq!(with(&ours, two, own, "02:00:01"), "shop/frontend:v1");
 }
+
+#[test]
+fn o06_what_was_taken_back_by_hand_is_the_last_change_and_not_one_of_long_before() {
+    let ours = Some(left("deploy", "frontend", ("v1", "v2"), "02:00:00"));
+    // `kubectl rollout undo`: the older ReplicaSet has the newest revision.
+    let undone: &[(&str, &str)] = &[("v0", "00:30:00"), ("v2", "02:00:00"), ("v1", "01:00:00")];
+    // Helm: where the template is another each time the set is a new one, with the images of before.
+    let anew: &[(&str, &str)] = &[("v1", "01:00:00"), ("v2", "02:00:00"), ("v1", "02:20:00")];
+    for (mark, sets) in [(ours, undone), (None, undone), (None, anew)] {
+        let with = |at| {
+            let backend: &[(&str, &str)] = &[("v4", "00:10:00"), ("v5", at)];
+            let frontend = ("frontend", mark.clone(), sets);
+            back(&[frontend, ("backend", None, backend)])
+        };
+        for long_before in ["01:30:00", "00:55:00"] {
+            let why = with(long_before);
+            assert!(why.contains("was rolled back already"), "{why}");
+        }
+        // What came together with what was taken back, or later, was not.
+        for at in ["02:01:00", "05:00:00"] {
+            assert_eq!(with(at), "shop/backend:v4");
+        }
+    }
+}
