@@ -131,9 +131,22 @@ pub enum RenderedKind {
 }
 
 impl Revision {
-    /// Whether helm went back to an older one by it.
+    /// Whether helm went back to an older one by it, or was to.
     pub fn is_rollback(&self) -> bool {
-        self.description.starts_with("Rollback to ")
+        // The last is how one ends that waited in vain; an install that does has none before it.
+        let begins = ["Rollback to ", "Rollback \"", "Release \""];
+        self.status.word() == "pending-rollback"
+            || begins.iter().any(|it| self.description.starts_with(it))
+    }
+
+    /// Where helm goes back to by it, as long as it has not failed.
+    fn goes_to(&self) -> Option<u32> {
+        self.description.strip_prefix("Rollback to ")?.parse().ok()
+    }
+
+    /// Whether it was applied in full: helm marks as superseded whatever it goes on from, be it that it failed.
+    fn was_whole(&self) -> bool {
+        !self.description.contains("\" failed: ")
     }
 }
 
@@ -143,11 +156,29 @@ impl Helm {
         self.history.last()
     }
 
-    /// The newest revision that was applied in full, before the last one.
+    /// The newest revision that was applied in full, before the last one. None that a rollback left, be it that the rollback got
+    /// half-way, and none newer than where one goes that is pending.
     pub fn good(&self) -> Option<&Revision> {
-        let before = self.history.iter().rev().skip(1);
-        let of = |status| move |it: &&Revision| it.status == status;
-        (before.clone().find(of(ReleaseStatus::Deployed)))
-            .or_else(|| before.clone().find(of(ReleaseStatus::Superseded)))
+        let most = self.last()?.goes_to().unwrap_or(u32::MAX);
+        let later = self.history.iter().skip(1);
+        let before = self.history.iter().zip(later).rev();
+        let is_good = |(it, next): &(&Revision, &Revision)| {
+            let is_left = next.is_rollback() && next.goes_to() != Some(it.number);
+            !is_left && it.was_whole() && it.number <= most
+        };
+        let good = before.filter(is_good).map(|(it, _)| it);
+        let of = |status| good.clone().find(|it| it.status == status);
+        of(ReleaseStatus::Deployed).or_else(|| of(ReleaseStatus::Superseded))
+    }
+
+    /// The revision that helm was to leave for [`Self::good`] and could not: a rollback failed, or two did not end.
+    pub fn stays_at(&self) -> Option<&Revision> {
+        let good = self.good()?.number;
+        let mut later = self.history.iter().skip_while(|it| it.number <= good);
+        let left = later.next()?;
+        let tried: Vec<&Revision> = later.collect();
+        let is_in_vain = tried.len() > 1 || tried.last()?.status == ReleaseStatus::Failed;
+        let is_it = |it: &&Revision| it.is_rollback();
+        (is_in_vain && tried.last()?.status.is_stuck() && tried.iter().all(is_it)).then_some(left)
     }
 }

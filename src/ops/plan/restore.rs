@@ -356,6 +356,13 @@ fn revision(request: &Request, helm: &Helm, estate: &Estate, now: Now) -> Result
     {
         return Ok(plan);
     }
+    // Helm tried, and what it was to take away brought images: those go back without it.
+    if let Some((since, why)) = release::in_vain(estate)
+        && last_change(estate).is_some_and(|at| at >= since)
+        && let Ok(plan) = past_helm(request, estate, now, &why)
+    {
+        return Ok(plan);
+    }
     let mut gates = vec![restores, release::runs(helm, &about, found.as_ref())];
     let paused = parts
         .iter()

@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::{Target, part, parts, resolved};
 use crate::estate::helm::{AskedHelm, ReleaseStatus, Rendered, RenderedKind, Revision};
 use crate::estate::{Deployment, Estate, Group, Now, PortTarget, Safe, Service, TargetPort};
@@ -227,6 +229,17 @@ pub(in crate::ops::plan) fn is_back(estate: &Estate) -> bool {
     };
     let is_it = |last: &Revision| last.status == ReleaseStatus::Deployed && last.is_rollback();
     said.last().is_some_and(is_it)
+}
+
+/// Since when what helm was to take away and could not is there, and how its last rollback stands.
+pub(in crate::ops::plan) fn in_vain(estate: &Estate) -> Option<(Timestamp, Safe)> {
+    let Some(AskedHelm::Said(said)) = &estate.helm else {
+        return None;
+    };
+    let (since, last) = (said.stays_at()?.updated?, said.last()?);
+    let (name, number, status) = (&said.release, last.number, last.status.word());
+    let words = format!("{name} revision {number} {status} ({})", last.description);
+    Some((since, words.into()))
 }
 
 /// Whether a release may go back a revision, in an environment without colours.

@@ -97,7 +97,8 @@ fn i_51_only_a_release_that_stands_is_upgraded_and_only_one_that_does_not_is_rec
         ("uninstalling", false, false),
         ("unknown", false, false),
     ] {
-        let history = [revision(6, "deployed"), revision(7, status)];
+        let old = revision(5, "superseded");
+        let history = [old, revision(6, "deployed"), revision(7, status)];
         let may = |recovers| {
             let asked = said(&history, Ok(Vec::new()));
             planned(parts(), Some(asked), recovers).is_ok()
@@ -166,18 +167,20 @@ fn a_deployment_that_is_missing_is_installed_if_the_chart_renders_it() {
     }
 }
 
+/// A rollback without colours.
+fn restored(history: &[Revision]) -> Result<Plan, Refusal> {
+    let mut estate = parts().estate();
+    estate.scope.traffic = None;
+    estate.helm = Some(said(history, Ok(Vec::new())));
+    let request = Request {
+        kind: Rollback,
+        ..by_helm(true)
+    };
+    check(&request, &estate, now(AT))
+}
+
 #[test]
 fn without_colours_helm_goes_back_to_the_revision_before_the_one_that_runs() {
-    let restored = |history: &[Revision]| {
-        let mut estate = parts().estate();
-        estate.scope.traffic = None;
-        estate.helm = Some(said(history, Ok(Vec::new())));
-        let request = Request {
-            kind: Rollback,
-            ..by_helm(true)
-        };
-        check(&request, &estate, now(AT))
-    };
     let back_to = |history: &[Revision]| restored(history).unwrap().release.unwrap().back_to;
     let described = |number, description: &str| Revision {
         description: description.into(),
@@ -207,6 +210,75 @@ fn without_colours_helm_goes_back_to_the_revision_before_the_one_that_runs() {
     let steps: Vec<_> = plan.steps().iter().map(ToString::to_string).collect();
     assert_eq!(steps[0], "run", "{steps:?}");
     assert_eq!(steps.last().unwrap(), "restore", "{steps:?}");
+}
+
+#[test]
+fn i_30_a_rollback_by_helm_that_got_half_way_is_gone_on_with_and_brings_back_nothing_that_it_left()
+{
+    let (upgrade, install, failed) = (
+        "Upgrade \"wall\" failed: x",
+        "Release \"wall\" failed: x",
+        "Rollback \"wall\" failed: x",
+    );
+    let history = |of: &[(u32, &str, &str)]| {
+        let revision = |&(number, status, said): &(u32, &str, &str)| Revision {
+            description: said.into(),
+            ..revision(number, status)
+        };
+        of.iter().map(revision).collect::<Vec<_>>()
+    };
+    let good = [(6, "superseded", ""), (7, "superseded", "")];
+    let stuck: &[&[(u32, &str, &str)]] = &[
+        // Its hook failed, or it was killed.
+        &[
+            (8, "deployed", ""),
+            (9, "pending-rollback", "Rollback to 7"),
+        ],
+        // What it was to apply was refused: then helm marks what it left as superseded.
+        &[(8, "superseded", ""), (9, "failed", failed)],
+        &[(8, "superseded", upgrade), (9, "failed", failed)],
+        // Several in a row.
+        &[
+            (8, "superseded", ""),
+            (9, "superseded", failed),
+            (10, "failed", failed),
+        ],
+        &[
+            (8, "deployed", ""),
+            (9, "superseded", "Rollback to 7"),
+            (10, "failed", failed),
+        ],
+        // By hand, and waited for in vain.
+        &[(8, "deployed", ""), (9, "failed", install)],
+    ];
+    for last in stuck {
+        let all = history(&[&good[..], last].concat());
+        let back_to = restored(&all).unwrap().release.unwrap().back_to;
+        assert_eq!(back_to, Some(7), "{last:?}");
+        // I-51: nor does a recovery.
+        let recovery = planned(parts(), Some(said(&all, Ok(Vec::new()))), true).unwrap();
+        assert_eq!(recovery.release.unwrap().back_to, Some(7), "{last:?}");
+    }
+    let back_to = |of: &[(u32, &str, &str)]| {
+        let plan = restored(&history(&[&good[..], of].concat())).unwrap();
+        plan.release.unwrap().back_to
+    };
+    // Whoever went further back, or forward again, is not followed to anything newer than both.
+    let further = (8, "pending-rollback", "Rollback to 6");
+    assert_eq!(back_to(&[further]), Some(6));
+    let to_itself = (8, "pending-rollback", "Rollback to 7");
+    assert_eq!(back_to(&[to_itself]), Some(7));
+    let (undone, redone) = (
+        (9, "superseded", "Rollback to 7"),
+        (10, "pending-rollback", "Rollback to 8"),
+    );
+    assert_eq!(back_to(&[(8, "superseded", ""), undone, redone]), Some(7));
+    // Upgraded over since: what is superseded was not all applied in full.
+    let half = [(8, "superseded", ""), (9, "superseded", failed)];
+    assert_eq!(back_to(&[half[0], half[1], (10, "deployed", "")]), Some(7));
+    let whole = (9, "superseded", "Rollback to 7");
+    assert_eq!(back_to(&[half[0], whole, (10, "deployed", "")]), Some(9));
+    assert!(restored(&history(&[(1, "superseded", install), (2, "deployed", "")])).is_err());
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::helm::{by_helm, revision, said};
 use super::*;
+use crate::estate::helm::Revision;
 use crate::estate::{Image, ReplicaSet};
 use crate::ops::OperationKind::Rollback;
 use crate::ops::marks::Deployed;
@@ -125,4 +127,47 @@ fn o06_what_was_taken_back_by_hand_is_the_last_change_and_not_one_of_long_before
             assert_eq!(with(at), "shop/backend:v4");
         }
     }
+}
+
+#[test]
+fn i_24_a_rollback_that_helm_could_not_do_is_done_past_it() {
+    let planned = |history: &[Revision]| {
+        let sets: &[(&str, &str)] = &[("v8", "03:00:00"), ("v9", "04:00:00")];
+        let mut estate = in_place(&[("frontend", None, sets)]);
+        estate.helm = Some(said(history, Ok(Vec::new())));
+        let request = Request {
+            kind: Rollback,
+            ..by_helm(true)
+        };
+        check(&request, &estate, now(AT)).unwrap()
+    };
+    let of = |number, status, said: &str, at: &str| Revision {
+        updated: format!("2026-11-26T{at}Z").parse().ok(),
+        description: said.into(),
+        ..revision(number, status)
+    };
+    let failed = "Rollback \"wall\" failed: conflict";
+    let with = |at, last: &[Revision]| {
+        let known = [
+            of(7, "superseded", "", "02:59:50"),
+            of(8, "deployed", "", at),
+        ];
+        planned(&[&known[..], last].concat())
+    };
+    let pending = |number| of(number, "pending-rollback", "Rollback to 7", "04:30:00");
+    let once = [of(9, "failed", failed, "04:30:00")];
+    let twice = [pending(9), pending(10)];
+    for last in [&once[..], &twice] {
+        let plan = with("03:59:50", last);
+        assert!(plan.how.is_image(), "{last:?}");
+        assert_eq!(images_of(&plan), "shop/frontend:v8");
+        let gate = plan.gates.iter().find(|gate| gate.name.as_str() == "helm");
+        let said = &gate.unwrap().said;
+        assert!(said.contains("images alone go back, past helm"), "{said}");
+        // What it was to take away brought no images: those of before are older than what it goes back to.
+        assert!(!with("04:10:00", last).how.is_image(), "{last:?}");
+    }
+    // One that did not end may be at it still: helm goes on with it.
+    let plan = with("03:59:50", &twice[..1]);
+    assert_eq!(plan.release.unwrap().back_to, Some(7));
 }
