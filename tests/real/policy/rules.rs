@@ -19,9 +19,9 @@ struct Writer {
 }
 
 impl Writer {
-    fn new(name: &str) -> Self {
+    fn new(here: &str, name: &str) -> Self {
         let plane = Plane::shared();
-        plane.namespace(HERE);
+        plane.namespace(here);
         let of = |kind: &str, rest: &str| {
             let head = "apiVersion: rbac.authorization.k8s.io/v1";
             format!("{head}\nkind: {kind}\nmetadata: {{name: {GROUP}}}\n{rest}")
@@ -31,9 +31,9 @@ impl Writer {
             "roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: Role, name: {GROUP}}}\n\
              subjects: [{{apiGroup: rbac.authorization.k8s.io, kind: Group, name: {GROUP}}}]\n"
         );
-        plane.apply_yaml(HERE, &of("Role", rules));
-        plane.apply_yaml(HERE, &of("RoleBinding", &role));
-        let maps = Api::namespaced(person(plane, name, GROUP), HERE);
+        plane.apply_yaml(here, &of("Role", rules));
+        plane.apply_yaml(here, &of("RoleBinding", &role));
+        let maps = Api::namespaced(person(plane, name, GROUP), here);
         Self { plane, maps }
     }
 
@@ -72,7 +72,7 @@ fn signed(who: &str, minute: u8) -> String {
 
 #[test]
 fn i_48_the_demand_for_an_approval_is_neither_changed_nor_taken_away_unnamed() {
-    let rita = Writer::new("rita");
+    let rita = Writer::new(HERE, "rita");
     shipped::guard(rita.plane, HERE);
     let mine = |minute| signed("rita", minute);
     let unnamed = "names who changes it, and approval would change without";
@@ -139,6 +139,27 @@ fn i_48_the_demand_for_an_approval_is_neither_changed_nor_taken_away_unnamed() {
     let nothing = json!({"approval": null, "tier": null, "last": mine(4)});
     assert_eq!(rita.patch(nothing), "");
     assert_eq!(rita.delete(), "");
+}
+
+#[test]
+fn i_44_whoever_has_a_backslash_and_a_quotation_mark_in_the_name_freezes_and_thaws_under_it() {
+    let here = "policy-rules-names";
+    let ann = Writer::new(here, r#"CORP\an"n"#);
+    shipped::guard(ann.plane, here);
+    let freeze = |who: &str| json!({"who": who, "why": "Black Friday"}).to_string();
+    let mine = r#"CORP\an"n"#;
+    let data = json!({"schema": "1", "freeze": freeze(mine), "last": signed(mine, 1)});
+    assert_eq!(ann.create(data), "");
+    // Under no other name, be it a part of the own.
+    for who in ["n", "ann", r"CORP\an", r#"CORPan"n"#] {
+        let said = ann.patch(json!({"freeze": freeze(who)}));
+        assert!(
+            said.contains("\"who\" must be CORP\\an\"n"),
+            "{who}: {said:?}"
+        );
+    }
+    let thaw = json!({"freeze": null, "last": signed(mine, 2)});
+    assert_eq!(ann.patch(thaw), "");
 }
 
 #[test]
