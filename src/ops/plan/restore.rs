@@ -121,18 +121,15 @@ fn way(estate: &Estate) -> Result<Way<'_>, Refusal> {
     }
     if newest.is_rollback() && newest_ones.iter().all(stands) {
         // One that got half-way is gone on with, whoever presses R again.
-        let Some(undone) = &newest.undoes else {
-            let half = half(estate, &newest_ones);
-            return match half.is_empty() {
-                true => Err(already_back(newest, estate)),
-                false => told(half),
-            };
-        };
-        let mut left = of(undone);
+        let mut left = newest.undoes.as_ref().map_or_else(Vec::new, of);
         left.retain(|it| stands(it));
-        return match left.is_empty() {
+        if !left.is_empty() {
+            return Ok(by_marks(&left));
+        }
+        let half = half(estate, &newest_ones);
+        return match half.is_empty() {
             true => Err(already_back(newest, estate)),
-            false => Ok(by_marks(&left)),
+            false => told(half),
         };
     }
     match newest_ones.iter().all(stands) {
@@ -212,10 +209,16 @@ fn half<'a>(estate: &'a Estate, done: &[&(&'a Deployment, Deployed)]) -> Vec<Cha
         return Vec::new();
     };
     let is_done = |d: &Deployment| done.iter().any(|(done, _)| done.name == d.name);
+    // A deploy of Wheelhouse's is taken back by itself, unless another one came after it.
+    let is_ours = done.iter().any(|(_, deployed)| deployed.undoes.is_some());
+    let was_to = |it: &Changed<'_>| {
+        let later = it.at.duration_since(at).as_secs();
+        let stands = marks::deployed(it.deployment).is_some_and(|own| own.stands(it.deployment));
+        !it.is_older && later.abs() <= TOGETHER_S && (!is_ours || later > 0 && !stands)
+    };
     let left = ours(estate).filter(|d| !is_done(d));
     let left = left.filter_map(|d| changed(estate, d));
-    left.filter(|it| !it.is_older && at.duration_since(it.at).as_secs().abs() <= TOGETHER_S)
-        .collect()
+    left.filter(was_to).collect()
 }
 
 /// The way back of what was changed together.

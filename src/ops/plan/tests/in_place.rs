@@ -100,6 +100,19 @@ fn i_30_what_somebody_else_deployed_last_goes_back_and_not_what_wheelhouse_deplo
     assert_eq!(with(&ours, two, None, "01:30:00"), "shop/frontend:v1");
     let why = with(&undone, back_again, None, "01:30:00");
     assert!(why.contains("that runs"), "{why}");
+    // Half of what was changed together is gone on with, and no more than that.
+    let half = undone.map(|mark| Deployed {
+        undoes: Some("frontend-02:00:00".into()),
+        ..mark
+    });
+    assert_eq!(with(&half, back_again, None, "02:05:00"), "shop/backend:v4");
+    for at in ["01:58:00", "02:15:00"] {
+        let why = with(&half, back_again, None, at);
+        assert!(why.contains("that runs"), "{why}");
+    }
+    let own = Some(left("deploy", "backend", ("v4", "v5"), "02:04:00"));
+    let why = with(&half, back_again, own, "02:05:00");
+    assert!(why.contains("that runs"), "{why}");
     // The clocks of two machines differ: what Wheelhouse did there itself was done when it says so.
     let own = Some(left("deploy", "backend", ("v4", "v5"), "01:59:58"));
     assert_eq!(with(&ours, two, own, "02:00:01"), "shop/frontend:v1");
