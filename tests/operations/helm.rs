@@ -639,6 +639,40 @@ fn without_colours_helm_upgrades_in_place_and_a_rollback_goes_back_a_revision() 
 }
 
 #[test]
+fn i_30_a_second_rollback_by_helm_goes_where_the_first_was_to_go() {
+    let bench = Bench::new();
+    let (erin, helm) = in_place(&bench);
+    let stands = |of: &[(u32, &str, &str)]| {
+        let all = of
+            .iter()
+            .map(|(number, status, said)| revision(*number, status, said));
+        helm.says("history", &history(&all.collect::<Vec<_>>()));
+    };
+    // The first one was killed.
+    stands(&[
+        (7, "superseded", ""),
+        (8, "deployed", ""),
+        (9, "pending-rollback", "Rollback to 7"),
+    ]);
+    erin.run(&ROLLBACK)
+        .assert(0, &["note: output: Rollback was a success"]);
+    // What it was to apply was refused: helm marks the revision that it was to take away as superseded, too.
+    let failed = r#"Rollback \"wall\" failed: conflict"#;
+    stands(&[
+        (7, "superseded", ""),
+        (8, "superseded", ""),
+        (9, "failed", failed),
+    ]);
+    erin.run(&RECOVER)
+        .assert(0, &["note: output: Rollback was a success"]);
+    let rollbacks = helm.calls("rollback");
+    assert_eq!(rollbacks.len(), 2, "{rollbacks:?}");
+    for it in rollbacks {
+        assert!(it.starts_with("rollback wall 7 --timeout 60s"), "{it}");
+    }
+}
+
+#[test]
 fn without_colours_a_rollback_by_helm_waits_for_the_upgrade_that_it_cuts_off() {
     let bench = Bench::new();
     let (erin, helm) = in_place(&bench);
