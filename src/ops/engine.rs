@@ -31,6 +31,7 @@ use futures::FutureExt as _;
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::bastion::Bastion;
 use super::entry::{Entry, OperationKind, Outcome, Step, What};
@@ -88,6 +89,8 @@ pub struct Run {
     is_fenced: bool,
     /// Whether what was sent for the step that is open was not answered: it may arrive whenever it likes.
     is_unsettled: bool,
+    /// Since when no write of the record went through.
+    unwritten: Option<Instant>,
     /// What goes before the first result: a rollback's record was written beside its Leases.
     beforehand: Vec<What>,
     /// What a rollback read in its first round trip, and when: its patches need no other.

@@ -192,13 +192,19 @@ fn i_32_a_record_that_is_full_of_notes_still_takes_an_abort_and_an_end() {
     assert!(!end.contains("PAUSED: REVERTED"), "{end}");
 }
 
-/// From the write on that `begins`, the record is not to be written by dave any more.
-fn refused_from(bench: &Bench, begins: &'static str) -> crate::relay::Trap {
-    let said = r#"{"kind":"Status","status":"Failure","message":"not any more","code":403}"#;
+/// From the write on that `begins`, dave's writes of the record are answered so.
+fn answered_from(bench: &Bench, code: u16, begins: &'static str) -> crate::relay::Trap {
+    let said =
+        format!(r#"{{"kind":"Status","status":"Failure","message":"not any more","code":{code}}}"#);
     let relay = &bench.dave.relay;
-    relay.ever_after(Fate::Said(403, said.into()), move |it| {
+    relay.ever_after(Fate::Said(code, said), move |it| {
         it.method == "PUT" && it.records(begins)
     })
+}
+
+/// From the write on that `begins`, the record is not to be written by dave any more.
+fn refused_from(bench: &Bench, begins: &'static str) -> crate::relay::Trap {
+    answered_from(bench, 403, begins)
 }
 
 #[test]
@@ -212,6 +218,29 @@ fn i_41_a_record_that_is_refused_half_way_is_said_and_traffic_goes_back() {
         7,
         &[
             "PAUSED: its record cannot be written: update configmaps wheelhouse-",
+            "move digital-wall-service FAILED: its record",
+            "undo digital-wall-service done",
+            "not any more; whoever may adopts or abandons it",
+        ],
+    );
+    assert_eq!(bench.colours(), ["blue", "blue"]);
+}
+
+#[test]
+fn i_41_a_record_whose_writes_fail_half_way_is_not_waited_for_for_ever() {
+    let bench = Bench::ready();
+    let _failing = answered_from(
+        &bench,
+        500,
+        r#""passed":{"step":{"flip":"digital-wall-service""#,
+    );
+
+    let said = bench.dave.run(&CUTOVER);
+
+    said.assert(
+        7,
+        &[
+            "PAUSED: its record cannot be written: ",
             "move digital-wall-service FAILED: its record",
             "undo digital-wall-service done",
             "not any more; whoever may adopts or abandons it",
@@ -278,15 +307,16 @@ fn i_32_an_abort_is_heard_while_the_record_is_refused() {
     });
 }
 
-#[test]
-fn i_23_pods_that_fall_ill_bring_traffic_back_though_the_record_is_refused() {
+/// Its pods fall ill in the soak, in which its record is spoilt so.
+fn falls_ill(spoil: impl Fn(&Bench, &str) -> Option<crate::relay::Trap>) {
     let bench = Bench::ready();
     bench.dave.edit("watch = 2", "watch = 60");
     let trap = bench.dave.relay.trap(Fate::HeldAfter, 1, watching);
     let running = bench.dave.start(&CUTOVER);
     trap.wait("the watch");
     trap.let_go();
-    let _refused = refused_from(&bench, r#""began":{"step":"watch""#);
+    let id = bench.await_said("watch …");
+    let _spoilt = spoil(&bench, &id);
     let ill = r#"{"do":"readiness-failure","deployment":"digital-wall-green-backend","for":"2m"}"#;
     bench.served.act(ill);
 
@@ -301,4 +331,23 @@ fn i_23_pods_that_fall_ill_bring_traffic_back_though_the_record_is_refused() {
         ],
     );
     assert_eq!(bench.colours(), ["blue", "blue"]);
+}
+
+#[test]
+fn i_23_pods_that_fall_ill_bring_traffic_back_though_the_record_is_refused() {
+    falls_ill(|bench, _| Some(refused_from(bench, r#""began":{"step":"watch""#)));
+}
+
+#[test]
+fn i_23_pods_that_fall_ill_bring_traffic_back_though_no_write_of_the_record_goes_through() {
+    falls_ill(|bench, _| Some(answered_from(bench, 500, r#""began":{"step":"watch""#)));
+}
+
+#[test]
+fn p06_i_23_pods_that_fall_ill_bring_traffic_back_though_the_record_was_edited() {
+    falls_ill(|bench, id| {
+        let edited = json!({"data": {"schema": "what was here?"}});
+        bench.ask("PATCH", &Bench::record_path(id), Some(&edited));
+        None
+    });
 }

@@ -562,6 +562,7 @@ pub(super) fn run(
         joined: None,
         is_fenced: false,
         is_unsettled: false,
+        unwritten: None,
         beforehand: Vec::new(),
     }
 }

@@ -101,67 +101,98 @@ impl Run {
         entries.iter().for_each(|it| after.take(it));
         // A way back is as exempt as a rollback is from what the API will not take (rule 9). Its end is not.
         let is_way_back = after.is_going_back() && !is_last;
-        let mut since = None;
+        if is_last {
+            self.unwritten = None;
+        }
+        let mut is_told = false;
         loop {
             self.believe()?;
             let hurried = (self.is_rollback() && !is_last).then(|| self.bastion.hurried());
             let bastion = hurried.as_ref().unwrap_or(&self.bastion);
             let written = record::append(bastion, &mut self.kept, entries.clone(), room).await;
-            match written {
+            let not = match written {
                 Ok(()) => {
+                    self.unwritten = None;
                     self.tell(&entries);
                     return Ok(Written::Done);
                 }
-                Err(NotWritten::Conflict) => return self.catch_up(&entries).await,
-                Err(not) if self.is_rollback() || (is_way_back && is_refused(&not)) => {
+                Err(NotWritten::Conflict) => match self.catch_up(&entries).await? {
+                    Ok(written) => {
+                        self.unwritten = None;
+                        return Ok(written);
+                    }
+                    Err(fault) => NotWritten::Fault(fault),
+                },
+                Err(not) => not,
+            };
+            let lasts = (self.unwritten.get_or_insert_with(Instant::now)).elapsed();
+            let timing = &self.bastion.timing;
+            // What the API will not take it does not take later either; a fault may pass, and is waited for so long.
+            let is_fault = matches!(not, NotWritten::Fault(_));
+            let is_final = |limit| !is_fault || lasts >= limit;
+            let is_exempt = match self.is_rollback() {
+                true => true,
+                false => {
+                    let is_out = match not {
+                        NotWritten::Gone => true,
+                        // There is room for the way back, and for nothing else.
+                        NotWritten::Full => is_optional,
+                        _ => false,
+                    };
+                    is_way_back && !is_out && is_final(timing.give_up)
+                }
+            };
+            let is_dispensable = is_optional && is_final(timing.give_up / 2);
+            let (why, is_worth_a_word) = match not {
+                _ if is_exempt => {
                     // Exempt (rule 9): the next write that goes through carries these along.
                     self.tell(&entries);
                     self.kept.take(entries);
                     return Ok(Written::Done);
                 }
-                Err(NotWritten::Gone) => {
+                NotWritten::Gone => {
                     return Err(Ended::Interrupted(
                         "its record was deleted: nothing more is done without one".into(),
                     ));
                 }
-                Err(NotWritten::Full | NotWritten::Refused(_)) if is_optional => {
+                _ if is_dispensable => {
                     tracing::warn!(id = %self.kept.id, "the record takes no note and no pause");
+                    self.unwritten = None;
                     self.tell(&entries);
                     // Known here, so that it is not said again at every tick.
                     entries.iter().for_each(|it| self.kept.operation.take(it));
                     return Ok(Written::Done);
                 }
-                Err(NotWritten::Full) => {
+                NotWritten::Full | NotWritten::Conflict => {
                     return Err(Ended::Interrupted(
                         "its record has no room left: nothing more is done without one".into(),
                     ));
                 }
-                Err(NotWritten::Refused(fault)) => {
-                    let why = self.refused(&fault);
-                    if since.is_none() {
-                        let reason = format!("{why}; nothing more is done until it is").into();
-                        let paused = self.entry(What::Paused { reason });
-                        self.note("unwritten", json!(paused));
-                        self.tell(&[paused]);
-                    }
-                    let since = *since.get_or_insert_with(Instant::now);
-                    if since.elapsed() >= self.bastion.timing.give_up {
-                        let said =
-                            format!("{why}; whoever may adopts or abandons it, or roll back");
-                        return Ok(Written::Never(said.into()));
-                    }
-                    let next = Instant::now() + self.bastion.timing.pause;
-                    while Instant::now() < next {
-                        self.wait(Some(next)).await?;
-                    }
-                    // An abort needs no write of ours.
-                    let known = self.kept.version.clone();
-                    self.hear();
-                    if self.kept.version != known {
-                        return Ok(Written::Not);
-                    }
+                NotWritten::Refused(fault) => (self.refused(&fault), true),
+                NotWritten::Fault(fault) => {
+                    let why = format!("its record cannot be written: {}", fault.what);
+                    (why.into(), lasts >= 3 * timing.pause)
                 }
-                Err(NotWritten::Fault(_)) => self.pause().await?,
+            };
+            if is_worth_a_word && !std::mem::replace(&mut is_told, true) {
+                let reason = format!("{why}; nothing more is done until it is").into();
+                let paused = self.entry(What::Paused { reason });
+                self.note("unwritten", json!(paused));
+                self.tell(&[paused]);
+            }
+            if !self.is_rollback() && lasts >= self.bastion.timing.give_up {
+                let said = format!("{why}; whoever may adopts or abandons it, or roll back");
+                return Ok(Written::Never(said.into()));
+            }
+            let next = Instant::now() + self.bastion.timing.pause;
+            while Instant::now() < next {
+                self.wait(Some(next)).await?;
+            }
+            // An abort needs no write of ours.
+            let known = self.kept.version.clone();
+            self.hear();
+            if self.kept.version != known {
+                return Ok(Written::Not);
             }
         }
     }
@@ -197,27 +228,24 @@ impl Run {
         self.hooks.tell(&self.bastion.hooks, event, &told);
     }
 
-    /// Reads what others wrote. Our entries may turn out to be there.
-    async fn catch_up(&mut self, ours: &[Entry]) -> Result<Written, Ended> {
-        loop {
-            match record::read(&self.bastion, &self.kept.id).await {
-                Ok(Some(read)) => {
-                    let is_there = read.entries.ends_with(ours);
-                    self.kept.become_read(read);
-                    return Ok(match is_there {
-                        true => Written::Done,
-                        false => Written::Not,
-                    });
-                }
-                Ok(None) => {
-                    return Err(Ended::Interrupted(
-                        "its record was deleted: nothing more is done without one".into(),
-                    ));
-                }
-                Err(_) if self.is_rollback() => return Ok(Written::Not),
-                Err(_) => self.pause().await?,
+    /// Reads what others wrote. Our entries may turn out to be there; the error is that it could not be read.
+    async fn catch_up(&mut self, ours: &[Entry]) -> Result<Result<Written, Fault>, Ended> {
+        Ok(match record::read(&self.bastion, &self.kept.id).await {
+            Ok(Some(read)) => {
+                let is_there = read.entries.ends_with(ours);
+                self.kept.become_read(read);
+                Ok(match is_there {
+                    true => Written::Done,
+                    false => Written::Not,
+                })
             }
-        }
+            Ok(None) => {
+                return Err(Ended::Interrupted(
+                    "its record was deleted: nothing more is done without one".into(),
+                ));
+            }
+            Err(fault) => Err(fault),
+        })
     }
 
     /// Folds in what the watch saw others write to the record.
@@ -248,10 +276,6 @@ impl Run {
             self.kept.operation.abort = abort;
         }
     }
-}
-
-fn is_refused(not: &NotWritten) -> bool {
-    matches!(not, NotWritten::Refused(_))
 }
 
 /// Whether one Service is flipped, and another one is not yet.
