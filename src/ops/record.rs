@@ -168,7 +168,12 @@ pub async fn append(
             .as_ref()
             .map_or(OperationKind::Rollback, |plan| plan.kind);
         let made = create(bastion, &kept.id, kind, entries.clone()).await;
-        let made = made.map_err(NotWritten::Fault)?;
+        let made = made.map_err(|fault| match fault.kind {
+            FaultKind::Forbidden | FaultKind::LoginNeeded | FaultKind::Missing => {
+                NotWritten::Refused(fault)
+            }
+            _ => NotWritten::Fault(fault),
+        })?;
         if made.entries.starts_with(&entries) {
             *kept = made;
             return Ok(());

@@ -1,10 +1,12 @@
 //! What a reply to the one act that moves traffic means, when it is lost, wrong or a refusal.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use crate::Bench;
+use crate::kept::orphan;
 use crate::operator::{CUTOVER, ROLLBACK, SERVICES, wait};
 use crate::relay::{Asked, Fate};
 
@@ -232,4 +234,55 @@ fn i_24_a_rollbacks_record_that_was_written_unheard_is_gone_on_with() {
     assert!(story.contains("done: BLUE is live"), "{story}");
     // Nothing of it is left open: the next one begins.
     dave.run(&CUTOVER).assert(0, &["done: GREEN is live"]);
+}
+
+#[test]
+fn i_24_a_rollbacks_end_that_is_not_taken_at_once_is_written_afterwards() {
+    let bench = Bench::ready();
+    let dave = &bench.dave;
+    dave.run(&CUTOVER).assert(0, &["done: GREEN is live"]);
+    dave.edit("patience = 5", "patience = 60");
+    let is_end = |it: &Asked| it.method == "PUT" && it.records(r#""closed":"#);
+    let _busy = dave.relay.trap(Fate::Said(429, status(429)), 1, is_end);
+    let _away = dave.relay.trap(Fate::Said(503, status(503)), 1, is_end);
+
+    let back = dave.run(&ROLLBACK);
+
+    back.assert(0, &["done: BLUE is live"]);
+    let story = dave.story(&back.id());
+    assert!(story.contains("done: BLUE is live"), "{story}");
+    // Nothing of it is left open: the next one begins.
+    dave.run(&CUTOVER).assert(0, &["done: GREEN is live"]);
+}
+
+#[test]
+fn i_24_a_rollback_whose_record_is_not_to_be_written_at_all_ends_all_the_same() {
+    for code in [403, 503] {
+        let bench = Bench::ready();
+        let dave = &bench.dave;
+        dave.run(&CUTOVER).assert(0, &["done: GREEN is live"]);
+        let fate = Fate::Said(code, status(code));
+        let _refused = dave
+            .relay
+            .ever_after(fate, |it| it.is_write() && it.path.contains("/configmaps"));
+        dave.run(&ROLLBACK).assert(0, &["done: BLUE is live"]);
+        assert_eq!(bench.colours(), ["blue", "blue"]);
+    }
+}
+
+#[test]
+fn x03_who_was_cut_off_by_a_rollback_is_ended_though_the_records_are_listed_at_the_second_try() {
+    let bench = Bench::ready();
+    let id = orphan(&bench);
+    let dave = &bench.dave;
+    let has_flipped = AtomicBool::new(false);
+    let away = dave.relay.trap(Fate::Said(503, status(503)), 1, move |it| {
+        let is_behind = has_flipped.fetch_or(it.is_flip(), Ordering::Relaxed);
+        is_behind && it.is("GET", "/configmaps") && it.query.contains("record%3Doperation")
+    });
+    let to_green = [&ROLLBACK[..], &["--to", "green"]].concat();
+    dave.run(&to_green).assert(0, &["done: GREEN is live"]);
+    assert!(away.is_caught());
+    let story = dave.story(&id);
+    assert!(story.contains("cut off by rollback"), "{story}");
 }

@@ -152,6 +152,12 @@ impl Process {
         self.state().frozen.iter().any(is_new)
     }
 
+    /// Whether nothing of it got through within the time for which a rollback tries to write its end.
+    pub fn was_cut_off(&self) -> bool {
+        let since = self.world.now().saturating_sub(45_000);
+        self.state().cut.iter().any(|(_, until)| *until >= since)
+    }
+
     /// Milliseconds for which it was frozen.
     pub fn uncounted(&self) -> u64 {
         let now = self.world.now();

@@ -131,9 +131,15 @@ async fn carry_out(process: &Arc<Process>, run: engine::Run) -> Ended {
             process.tests_anew();
         }
     }
-    let ear = process.clone();
+    let (ear, id) = (process.clone(), run.id().to_string());
     let run = run.told_by(move |entry: &Entry| ear.heard(entry));
-    run.carry_out().await
+    let ended = run.carry_out().await;
+    let is_closed = matches!(ended, Ended::Closed(..));
+    if is_closed && !process.was_cut_off() && open(&process.world).await.contains(&id) {
+        let words = format!("{process:?} says that {id} is over, and its record is open");
+        process.world.law().breaks(Rule::EndsTruly, words);
+    }
+    ended
 }
 
 fn end(process: &Process, what: &str, ended: Option<Result<Ended, String>>) -> End {

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::flip::{failed, passed, text};
 use super::{Ended, Run};
 use crate::clients::kubernetes::Unwritten;
-use crate::estate::{Autoscaler, Deployment, Estate, FaultKind, Kind, Safe, Service};
+use crate::estate::{Autoscaler, Deployment, Estate, Fault, FaultKind, Kind, Safe, Service};
 use crate::ops::bastion::{Bastion, Planted};
 use crate::ops::entry::{OperationKind, Step, What};
 use crate::ops::marks::{self, Colour, Held, Verified};
@@ -224,11 +224,13 @@ impl Run {
     /// Gives autoscalers back what they had and writes down what was verified. What cannot be done is
     /// named: traffic is where it belongs by now, and that is not taken back for it.
     pub(super) async fn restore(&mut self) -> Result<Vec<What>, Ended> {
+        let (mut said, mut left) = (Vec::new(), Vec::new());
         if self.is_rollback() {
             self.fence_the_rest().await?;
-            self.end_others().await;
+            if let Some(why) = self.end_others().await? {
+                left.push(format!("operations that it cut off are open still: {why}"));
+            }
         }
-        let (mut said, mut left) = (Vec::new(), Vec::new());
         let list = self.autoscalers().await?.unwrap_or_else(|why| {
             left.push(format!("autoscalers, which could not be listed: {why}"));
             Vec::new()
@@ -334,11 +336,28 @@ impl Run {
         self.read = None;
     }
 
-    /// Operations of these Services that were cut off say so: nobody is to go on with them.
-    async fn end_others(&mut self) {
-        let Ok((records, _)) = record::list(&self.bastion).await else {
-            return;
-        };
+    /// Operations of these Services that were cut off say so: nobody is to go on with them. Nothing waits for this any more,
+    /// so an API that is away is waited for; why it could not be done, where it could not.
+    async fn end_others(&mut self) -> Result<Option<Safe>, Ended> {
+        let until = Instant::now() + self.bastion.timing.moved;
+        loop {
+            let why = match self.end_each().await {
+                Ok(left) => return Ok(left),
+                Err(fault) if matches!(fault.kind, FaultKind::Forbidden | FaultKind::Missing) => {
+                    return Ok(Some(fault.what));
+                }
+                Err(fault) => fault.what,
+            };
+            if until <= Instant::now() {
+                return Ok(Some(why));
+            }
+            self.pause().await?;
+        }
+    }
+
+    /// The same, once. What is left, and why; the error is that they could not be listed.
+    async fn end_each(&mut self) -> Result<Option<Safe>, Fault> {
+        let (records, _) = record::list(&self.bastion).await?;
         let is_cut_off = |kept: &Kept| {
             let plan = kept.operation.plan.as_ref();
             let touches = |s: &Safe| self.lock.epochs.contains_key(s);
@@ -347,13 +366,23 @@ impl Run {
                 && plan.is_some_and(|plan| plan.locks().iter().any(touches))
         };
         let others: Vec<Kept> = records.into_iter().filter(is_cut_off).collect();
+        let mut left = None;
         for other in others {
-            let reason = format!("cut off by rollback {}", self.id()).into();
-            let left = record::abandon(&self.bastion, &other.id, reason).await;
-            if let Ok((_, hooks)) = left {
-                self.hooks.and(hooks);
+            let reason: Safe = format!("cut off by rollback {}", self.id()).into();
+            let mut ended = Err(Safe::default());
+            for _ in 0..TRIES {
+                ended = record::abandon(&self.bastion, &other.id, reason.clone()).await;
+                if ended.is_ok() {
+                    break;
+                }
+                tokio::time::sleep(self.bastion.timing.pause).await;
+            }
+            match ended {
+                Ok((_, hooks)) => self.hooks.and(hooks),
+                Err(why) => left = Some(why),
             }
         }
+        Ok(left)
     }
 
     /// All autoscalers. Nothing waits for this any more, so an API that is away is waited for.

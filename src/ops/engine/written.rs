@@ -131,7 +131,7 @@ impl Run {
             let is_fault = matches!(not, NotWritten::Fault(_));
             let is_final = |limit| !is_fault || lasts >= limit;
             let is_exempt = match self.is_rollback() {
-                true => true,
+                true => !is_last || is_final(timing.patience),
                 false => {
                     let is_out = match not {
                         NotWritten::Gone => true,
