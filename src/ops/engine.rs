@@ -223,11 +223,13 @@ impl Run {
                 Next::Begin(step) => self.act(&step).await?,
                 Next::Settle(step) => match self.settle(&step).await? {
                     Found::Known(results) => results,
-                    Found::NotDone if self.must_not_try(&step) => vec![What::Failed {
-                        step,
-                        reason: "it was not done, and it is not tried again on the way back".into(),
-                    }],
-                    Found::NotDone => self.again(&step).await?,
+                    Found::NotDone => {
+                        self.hear();
+                        match self.must_not_try(&step) {
+                            true => vec![not_tried(&step)],
+                            false => self.again(&step).await?,
+                        }
+                    }
                 },
             };
             if !results.is_empty() {
@@ -280,6 +282,8 @@ impl Run {
         loop {
             match self.try_write(vec![began.clone()]).await? {
                 Written::Done => break,
+                // An abort among it: what was not done by then is not done any more.
+                Written::Not if self.must_not_try(step) => return Ok(vec![not_tried(step)]),
                 Written::Not => {}
                 // It was not done: the others go back.
                 Written::Never(reason) if is_half_way(&self.kept.operation) => {
@@ -414,6 +418,11 @@ impl Run {
         tokio::time::sleep(self.bastion.timing.pause).await;
         self.believe()
     }
+}
+
+fn not_tried(step: &Step) -> What {
+    let said = "it was not done, and it is not tried again on the way back";
+    flip::failed(step, said)
 }
 
 /// What is left of a worker that panicked: its open step is UNKNOWN, and its Lease runs out.

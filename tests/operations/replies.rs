@@ -286,3 +286,26 @@ fn x03_who_was_cut_off_by_a_rollback_is_ended_though_the_records_are_listed_at_t
     let story = dave.story(&id);
     assert!(story.contains("cut off by rollback"), "{story}");
 }
+
+#[test]
+fn i_32_an_abort_that_comes_while_a_lost_flip_is_settled_is_no_second_try() {
+    let bench = Bench::ready();
+    let dave = &bench.dave;
+    let _lost = dave
+        .relay
+        .trap(Fate::Said(503, status(503)), 1, Asked::is_flip);
+    let again = dave.relay.trap(Fate::HeldBefore, 1, |it| {
+        it.method == "PUT" && it.records(r#""attempt":2"#)
+    });
+    let running = dave.start(&CUTOVER);
+    again.wait("the second intent");
+    let id = bench.await_said("flip digital-wall-service UNKNOWN");
+    let erin = bench.colleague();
+    erin.run(&["op", "abort", &id, "--reason", "no"])
+        .assert(0, &[]);
+    again.let_go();
+    let said = running.end();
+    said.assert(1, &["is not tried again on the way back", "aborted by"]);
+    assert_eq!(dave.relay.count(Asked::is_flip), 1);
+    assert_eq!(bench.colours(), ["blue", "blue"]);
+}
