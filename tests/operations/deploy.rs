@@ -490,3 +490,18 @@ fn rule_13_a_deploy_in_place_is_refused_where_the_policy_demands_an_approval_and
     erin.run(&[&deploy[..], &over].concat())
         .assert(0, &["ci overridden by", "done: production runs"]);
 }
+
+#[test]
+fn rule_9_without_colours_a_rollback_waits_for_an_api_that_is_away() {
+    let bench = Bench::new();
+    let erin = without_colours(&bench);
+    erin.edit("patience = 5", "patience = 60");
+    let plan = ["rollback", "production", "--plan"];
+    wait("a plan", || (erin.run(&plan).code == 0).then_some(()));
+    let is_read = |it: &Asked| it.method == "GET" && it.path.contains("/deployments/");
+    // As many as there were tries before it was given up, and one.
+    for _ in 0..9 {
+        let _away = erin.relay.trap(Fate::Said(503, status(503)), 1, is_read);
+    }
+    erin.run(&ROLLBACK).assert(0, &["done: production runs"]);
+}

@@ -125,7 +125,7 @@ impl Run {
     }
 
     /// Between two tries. An abort of a rollback is heard by the watches: a result where there was one.
-    async fn breathe(&mut self, step: &Step) -> Result<Option<What>, Ended> {
+    pub(super) async fn breathe(&mut self, step: &Step) -> Result<Option<What>, Ended> {
         if !self.is_rollback() {
             self.pause().await?;
             return Ok(None);

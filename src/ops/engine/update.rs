@@ -6,11 +6,12 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::flip::{failed, passed, text};
 use super::{Ended, Found, Run};
 use crate::clients::kubernetes::Unwritten;
-use crate::estate::{Deployment, Estate, Kind, Safe, Seen, Service};
+use crate::estate::{Deployment, Estate, FaultKind, Kind, Safe, Seen, Service};
 use crate::ops::bastion::Planted;
 use crate::ops::entry::{OperationKind, Step, What};
 use crate::ops::marks::{self, Deployed};
@@ -31,17 +32,26 @@ impl Run {
             return Ok(vec![failed(step, "it is not in the plan")]);
         };
         let mut why = Safe::from("the API server did not answer");
-        for _ in 0..TRIES {
+        let (mut tries, began) = (0, Instant::now());
+        while tries < TRIES {
             let answer = self.bastion.timing.answer;
             let read = match (self.bastion.cluster).get::<Deployment>(name, answer).await {
                 Ok(Some(read)) => read,
                 Ok(None) => return Ok(vec![failed(step, gone(name))]),
                 Err(fault) => {
+                    // As with a flip: on the way back an API that is away is waited for, as nobody else goes back.
+                    let is_waited_for = self.is_rollback()
+                        && fault.kind != FaultKind::Forbidden
+                        && began.elapsed() < self.bastion.timing.patience;
+                    tries += u32::from(!is_waited_for);
                     why = fault.what;
-                    self.pause().await?;
+                    if let Some(stopped) = self.breathe(step).await? {
+                        return Ok(vec![stopped]);
+                    }
                     continue;
                 }
             };
+            tries += 1;
             if self.is_updated(&update, &read) {
                 return Ok(vec![passed(step, "found done by reading it back")]);
             }
