@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::kept::{orphan, orphan_at};
-use crate::operator::{CUTOVER, DEPLOY, wait};
+use crate::operator::{CUTOVER, DEPLOY, ROLLBACK, wait};
 use crate::relay::{Asked, Fate};
 use crate::{Bench, freeze};
 
@@ -117,4 +117,24 @@ fn what_stands_at_0_is_lifted_before_a_program_deploys() {
         let [(_, frontend), (_, backend)] = bench.runs("green");
         (frontend > 0 && backend > 0).then_some(())
     });
+}
+
+#[test]
+fn x03_i_43_whoever_takes_over_what_a_living_rollback_cut_off_does_not_cut_that_off() {
+    let bench = Bench::ready();
+    let id = orphan(&bench);
+    let erin = bench.colleague();
+    let half = erin.relay.trap(Fate::HeldBefore, 1, Asked::is_flip);
+    let to_green = [&ROLLBACK[..], &["--to", "green"]].concat();
+    let back = erin.start(&to_green);
+    half.wait("the first flip of the rollback");
+    let carol = bench.colleague();
+    carol
+        .run(&["op", "adopt", &id])
+        .assert(6, &["operation ", "which is at work"]);
+    let given_up = carol.run(&["op", "abandon", &id, "--reason", "mine"]);
+    given_up.assert(1, &["which is at work: watch that one"]);
+    assert_eq!(carol.relay.count(Asked::is_write), 0);
+    half.let_go();
+    back.end().assert(0, &["done: GREEN is live"]);
 }

@@ -41,7 +41,10 @@ pub async fn clean_up(world: &Arc<World>) {
         let process = Process::new(world, "alice");
         process.spare();
         world.say(format!("left: {left:?}"));
-        script::adopt(process, id.clone()).await;
+        // Whoever cut it off may have died a moment ago: nobody takes that one's Lease in passing.
+        if let script::End::Refused(_) = script::adopt(process, id.clone()).await {
+            pause(61).await;
+        }
     }
     let left = open(world).await;
     if !left.is_empty() {

@@ -403,7 +403,9 @@ async fn take_over(
         return Ok(Taken::Overtaken(by));
     }
     let services = plan.locks();
-    let soaked = leases(&estate, &plan)
+    let known = leases(&estate, &plan);
+    not_at_work(bastion, &kept, &known, &estate)?;
+    let soaked = known
         .values()
         .map(|lease| watched(lease, id))
         .min()
@@ -470,6 +472,33 @@ async fn take_over(
         return Ok(Taken::Overtaken(by));
     }
     Ok(Taken::Over(Box::new(run)))
+}
+
+/// The Leases of an operation that was cut off may be held for another one by now, above all for a rollback that is half
+/// way: whoever takes the former over does not cut off the latter.
+fn not_at_work(
+    bastion: &Bastion,
+    kept: &Kept,
+    leases: &BTreeMap<Safe, Lease>,
+    estate: &Estate,
+) -> Result<(), Refused> {
+    let server = estate.server_time(bastion.clock.now());
+    let other = leases.iter().find_map(|(service, lease)| {
+        let holder = lease.holder.as_ref().filter(|it| !it.is_empty())?;
+        let by = marks::operation(&lease.marks).filter(|by| *by != kept.id)?;
+        marks::is_alive(lease, server).then_some((service, holder, by))
+    });
+    match other {
+        None => Ok(()),
+        Some((service, holder, by)) => Err(Refused::Refusal(Refusal {
+            kind: RefusalKind::Held,
+            why: format!(
+                "{service} is held by {holder}, operation {by}, which is at work: watch that one, or wait for its end"
+            )
+            .into(),
+            plan: None,
+        })),
+    }
 }
 
 /// The operation that moved traffic after this one did, if one has: going on would undo half of what it did.
