@@ -380,6 +380,11 @@ fn body(
         body["metadata"]["annotations"][marks::RECORDS] = json!(records);
     }
     if let Some(known) = known {
+        // What was watched for it is not watched anew by whoever goes on.
+        let is_its = marks::operation(&known.marks).as_ref() == Some(&held_for.operation);
+        if let Some(watched) = known.marks.get(marks::WATCHED).filter(|_| is_its) {
+            body["metadata"]["annotations"][marks::WATCHED] = json!(watched);
+        }
         body["metadata"]["resourceVersion"] = json!(known.resource_version);
         body["metadata"]["uid"] = json!(known.uid);
     }

@@ -351,3 +351,24 @@ fn p06_i_23_pods_that_fall_ill_bring_traffic_back_though_the_record_was_edited()
         None
     });
 }
+
+#[test]
+fn i_26_a_worker_that_is_asked_to_end_in_the_soak_leaves_the_seconds_that_were_watched() {
+    let bench = Bench::ready();
+    bench.dave.edit("watch = 2", "watch = 60");
+    let running = bench.dave.start(&CUTOVER);
+    let leases = "/apis/coordination.k8s.io/v1/namespaces/production/leases";
+    let path = format!("{leases}/wheelhouse-service-{}", SERVICES[0]);
+    let watched = || {
+        let lease = bench.ask("GET", &path, None);
+        let seconds = lease["metadata"]["annotations"]["wheelhouse.dev/watched"].clone();
+        seconds.as_str().and_then(|it| it.parse::<u64>().ok())
+    };
+    bench.await_said("watch …");
+    let before = wait("some seconds", || watched().filter(|seconds| *seconds > 1));
+
+    running.send(Signal::TERM);
+
+    running.end().assert(7, &["interrupted: "]);
+    assert!(watched() >= Some(before), "{:?} of {before}", watched());
+}
