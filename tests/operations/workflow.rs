@@ -58,6 +58,10 @@ struct Known {
     cancel: Cancel,
     cancelled: usize,
     dispatched: Vec<Value>,
+    /// Its list of runs is away.
+    is_deaf: bool,
+    /// How often that was asked for.
+    listed: usize,
     conclusion: Option<&'static str>,
     is_started: bool,
     /// Its environment's reviewers said yes, or nobody has to.
@@ -141,14 +145,18 @@ async fn one(State(state): State<Shared>, Path(id): Path<u64>) -> Response {
     }
 }
 
-async fn all(State(state): State<Shared>) -> axum::Json<Value> {
-    let known = lock(&state);
+async fn all(State(state): State<Shared>) -> Response {
+    let mut known = lock(&state);
+    known.listed += 1;
+    if known.is_deaf {
+        return (StatusCode::BAD_GATEWAY, "away").into_response();
+    }
     let runs = if known.is_started {
         vec![run(&known)]
     } else {
         Vec::new()
     };
-    axum::Json(json!({"total_count": runs.len(), "workflow_runs": runs}))
+    axum::Json(json!({"total_count": runs.len(), "workflow_runs": runs})).into_response()
 }
 
 impl Hub {
@@ -160,6 +168,8 @@ impl Hub {
             cancel: Cancel::Ends,
             cancelled: 0,
             dispatched: Vec::new(),
+            is_deaf: false,
+            listed: 0,
             conclusion: None,
             is_started: false,
             is_reviewed: true,
@@ -585,4 +595,32 @@ fn i_3_a_run_that_succeeded_is_not_readiness() {
             "roll out digital-wall-green-backend FAILED: not within 2 s",
         ],
     );
+}
+
+#[test]
+fn i_53_i_56_a_dispatch_that_github_could_not_be_asked_about_is_asked_about_until_it_can_be() {
+    let bench = Bench::ready();
+    let hub = Hub::new(Reply::Lost);
+    hub.of(&bench.dave);
+    lock(&hub.state).is_deaf = true;
+    let id = bench.dave.detach(&BY_WORKFLOW);
+    // Longer than a list is looked at that names no such run (3 s).
+    wait("questions in vain", || {
+        (lock(&hub.state).listed > 6).then_some(())
+    });
+    // Nobody who cannot ask says what became of it.
+    let free = bench.colleague();
+    bench.dave.kill_worker();
+    free.run(&["op", "adopt", &id])
+        .assert(7, &["whether the run was started cannot be asked here"]);
+    lock(&hub.state).is_deaf = false;
+    hub.ends("success");
+    bench.dave.run(&["op", "adopt", &id]).assert(
+        0,
+        &[
+            "dispatch done: run 77, found by its name",
+            "done: GREEN runs",
+        ],
+    );
+    assert_eq!(hub.dispatched().len(), 1);
 }

@@ -64,12 +64,18 @@ impl Run {
     pub(super) async fn settle_dispatch(&mut self, step: &Step) -> Result<Found, Ended> {
         let (wanted, github) = match self.workflow().await {
             Ok(both) => both,
-            Err(why) => return Ok(Found::Known(vec![failed(step, why)])),
+            // It may run all the same, and then under these Leases: whoever can ask GitHub goes on.
+            Err(why) => {
+                let said = format!("whether the run was started cannot be asked here: {why}");
+                return Err(Ended::Interrupted(said.into()));
+            }
         };
-        let limit = Instant::now() + self.bastion.timing.moved;
+        let began = Instant::now();
+        let seconds = u64::from(wanted.timeout_s);
+        let timeout = Duration::from_secs(seconds).max(self.bastion.timing.moved);
         loop {
             let id = self.id().clone();
-            let why = match github.dispatched(&wanted.file, &id).await {
+            let (why, limit) = match github.dispatched(&wanted.file, &id).await {
                 Ok(Some(run)) => {
                     let said = format!("run {}, found by its name", run.id);
                     let dispatched = What::Dispatched { run: run.id };
@@ -77,10 +83,17 @@ impl Run {
                     results.extend(self.cancelled(run.id, &github).await?);
                     return Ok(Found::Known(results));
                 }
-                Ok(None) => Safe::from(format!("no run of {} names operation {id}", wanted.file)),
-                Err(fault) => fault.what,
+                Ok(None) => {
+                    let said = format!("no run of {} names operation {id}", wanted.file);
+                    (Safe::from(said), self.bastion.timing.moved)
+                }
+                // I-56: nothing was found out, and a run that was started goes on meanwhile.
+                Err(fault) => (fault.what, timeout),
             };
-            if limit <= Instant::now() {
+            if let Some(stopped) = self.stopped(step) {
+                return Ok(Found::Known(vec![stopped]));
+            }
+            if began.elapsed() >= limit {
                 let said =
                     format!("{why}; it is not dispatched again: look there, and deploy anew");
                 return Ok(Found::Known(vec![failed(step, said)]));
