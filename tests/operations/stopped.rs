@@ -372,3 +372,25 @@ fn i_26_a_worker_that_is_asked_to_end_in_the_soak_leaves_the_seconds_that_were_w
     running.end().assert(7, &["interrupted: "]);
     assert!(watched() >= Some(before), "{:?} of {before}", watched());
 }
+
+#[test]
+fn p03_what_came_of_the_step_is_written_before_the_worker_ends() {
+    let bench = Bench::ready();
+    let trap = bench.dave.relay.trap(Fate::HeldAfter, 1, Asked::is_flip);
+    let running = bench.dave.start(&CUTOVER);
+    trap.wait("the flip");
+    running.send(Signal::TERM);
+    wait("it to be heard", || {
+        let said = running.complaints();
+        said.contains("stops at the next step").then_some(())
+    });
+    trap.let_go();
+
+    let said = running.end();
+
+    said.assert(7, &["interrupted: ", "flip digital-wall-service done"]);
+    let story = bench.dave.story(&said.id());
+    assert!(story.contains("flip digital-wall-service done"), "{story}");
+    let adopted = bench.dave.run(&["op", "adopt", &said.id()]);
+    adopted.assert(0, &["done: GREEN is live"]);
+}

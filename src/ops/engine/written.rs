@@ -34,13 +34,18 @@ impl Run {
             }
             let next = after.next();
             match &next {
-                Next::Begin(step) => {
-                    self.boundary()?;
-                    whats.push(What::Began {
+                Next::Begin(step) => match self.boundary() {
+                    Ok(()) => whats.push(What::Began {
                         step: step.clone(),
                         attempt: 1,
-                    });
-                }
+                    }),
+                    Err(asked) if whats.is_empty() => return Err(asked),
+                    // What was found out is nothing that whoever goes on should have to find out again.
+                    Err(asked) => match self.try_write(whats).await? {
+                        Written::Not => continue,
+                        Written::Done | Written::Never(_) => return Err(asked),
+                    },
+                },
                 Next::Close(outcome, reason) => whats.push(What::Closed {
                     outcome: *outcome,
                     reason: reason.clone(),
