@@ -14,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::exit::Exit;
-use super::output::{complain, say};
+use super::output::{Voice, complain, say};
 use super::runtime;
 use super::setup::Loaded;
 use crate::estate::{Safe, Tier};
@@ -408,17 +408,23 @@ pub(super) async fn carry_out(
     as_json: bool,
 ) -> Exit {
     let (id, is_followed) = (run.id().clone(), run.is_followed());
-    let run = run.told_by(move |entry| tell(entry, as_json));
+    let plan = run.kept().operation.plan.as_ref();
+    let is_rollback = plan.is_some_and(|plan| plan.kind == OperationKind::Rollback);
+    let voice = Voice::new();
+    let told = voice.clone();
+    let run = run.told_by(move |entry| told.say(in_words(entry, as_json)));
     if !as_json {
-        say(&format!("operation {id}\n"));
+        voice.say(format!("operation {id}\n"));
     }
     let ended = tokio::select! {
         ended = run.carry_out() => ended,
-        number = interrupted(asked) => {
-            complain(&format!("wheelhouse: ended at once; operation {id} is resumable: `wheelhouse op adopt {id}`\n"));
+        number = interrupted(asked, &voice, is_rollback) => {
+            voice.complain(format!("wheelhouse: ended at once; operation {id} is resumable: `wheelhouse op adopt {id}`\n"));
+            voice.settle();
             return Exit::Signal(number);
         }
     };
+    voice.settle();
     let exit = ending(&id, ended);
     if is_followed && exit == Exit::Ok {
         follow_up(place, &id).await;
@@ -502,7 +508,7 @@ pub(super) fn exit_of(kind: RefusalKind) -> Exit {
 }
 
 /// The first signal asks for the next step boundary; the second ends at once.
-async fn interrupted(asked: watch::Sender<bool>) -> i32 {
+async fn interrupted(asked: watch::Sender<bool>, voice: &Voice, is_rollback: bool) -> i32 {
     let streams = (
         signal(SignalKind::interrupt()),
         signal(SignalKind::terminate()),
@@ -520,7 +526,11 @@ async fn interrupted(asked: watch::Sender<bool>) -> i32 {
         if asked.send_replace(true) {
             return number;
         }
-        complain("wheelhouse: stops at the next step; once more ends at once\n");
+        let does = match is_rollback {
+            true => "a rollback goes on to its end",
+            false => "stops at the next step",
+        };
+        voice.complain(format!("wheelhouse: {does}; once more ends at once\n"));
     }
 }
 
@@ -586,10 +596,10 @@ fn show(plan: &Plan, refused: Option<&Safe>, as_json: bool) {
     }
 }
 
-fn tell(entry: &Entry, as_json: bool) {
+fn in_words(entry: &Entry, as_json: bool) -> String {
     match as_json {
-        true => say(&format!("{}\n", json!(entry))),
-        false => say(&text::entry(entry)),
+        true => format!("{}\n", json!(entry)),
+        false => text::entry(entry),
     }
 }
 

@@ -1,6 +1,9 @@
 //! Printing that never panics: a reader that went away is no defect.
 
 use std::io::Write as _;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 /// To standard output.
 pub(super) fn say(text: &str) {
@@ -10,4 +13,44 @@ pub(super) fn say(text: &str) {
 /// To standard error.
 pub(super) fn complain(text: &str) {
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// How long the end waits for a reader that does not read.
+const SETTLES: Duration = Duration::from_secs(2);
+
+type Word = Box<dyn FnOnce() + Send>;
+
+/// Says all of it in order from a thread of its own: whoever carries an operation out waits for no reader.
+#[derive(Clone)]
+pub(super) struct Voice(mpsc::Sender<Word>);
+
+impl Voice {
+    pub(super) fn new() -> Self {
+        let (words, said) = mpsc::channel::<Word>();
+        let speak = move || said.iter().for_each(|word| word());
+        // Where there is no thread to be had, whoever speaks waits.
+        let _ = thread::Builder::new().name("voice".into()).spawn(speak);
+        Self(words)
+    }
+
+    fn send(&self, word: Word) {
+        if let Err(unsaid) = self.0.send(word) {
+            unsaid.0();
+        }
+    }
+
+    pub(super) fn say(&self, text: String) {
+        self.send(Box::new(move || say(&text)));
+    }
+
+    pub(super) fn complain(&self, text: String) {
+        self.send(Box::new(move || complain(&text)));
+    }
+
+    /// Waits until all is said, but not for ever.
+    pub(super) fn settle(&self) {
+        let (tell, done) = mpsc::channel::<()>();
+        self.send(Box::new(move || drop(tell)));
+        let _ = done.recv_timeout(SETTLES);
+    }
 }

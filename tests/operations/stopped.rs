@@ -394,3 +394,27 @@ fn p03_what_came_of_the_step_is_written_before_the_worker_ends() {
     let adopted = bench.dave.run(&["op", "adopt", &said.id()]);
     adopted.assert(0, &["done: GREEN is live"]);
 }
+
+#[test]
+fn p03_a_rollback_that_is_asked_to_end_says_that_it_goes_on_and_does() {
+    let bench = Bench::ready();
+    bench.dave.run(&CUTOVER).assert(0, &["done: GREEN is live"]);
+    let trap = bench.dave.relay.trap(Fate::HeldAfter, 1, Asked::is_flip);
+    let running = bench.dave.start(&ROLLBACK);
+    trap.wait("the flip");
+    running.send(Signal::INT);
+    wait("it to be heard", || {
+        let said = running.complaints();
+        said.contains("a rollback goes on to its end").then_some(())
+    });
+    trap.let_go();
+    running.end().assert(0, &["done: BLUE is live"]);
+}
+
+#[test]
+fn t04_a_reader_that_does_not_read_holds_no_operation_up() {
+    let bench = Bench::ready();
+    let running = bench.dave.start_unread(&CUTOVER);
+    assert_eq!(running.end().code, 0);
+    assert_eq!(bench.colours(), ["green", "green"]);
+}

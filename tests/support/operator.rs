@@ -11,7 +11,7 @@
 )]
 
 use std::fs::{self, File};
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -262,6 +262,21 @@ impl Operator {
             child: shell.spawn().unwrap(),
             out: self.home.path().join("piped.out"),
         }
+    }
+
+    /// Starts a command whose output nobody reads, through a pipe that is full already.
+    pub fn start_unread(&self, args: &[&str]) -> Running {
+        let out = self.home.path().join("unread.out");
+        let (unread, full) = std::io::pipe().unwrap();
+        rustix::io::ioctl_fionbio(&full, true).unwrap();
+        while (&full).write(&[b'x'; 4_096]).is_ok() {}
+        rustix::io::ioctl_fionbio(&full, false).unwrap();
+        // Open for as long as the test runs, as a pager that nobody scrolls is.
+        std::mem::forget(unread);
+        let mut command = self.command(args);
+        let err = File::create(out.with_extension("err")).unwrap();
+        let child = command.stdout(full).stderr(err).spawn().unwrap();
+        Running { child, out }
     }
 
     fn spawn(&self, mut command: Command) -> Running {
