@@ -44,6 +44,8 @@ pub struct Journal {
     path: Option<PathBuf>,
     seq: u64,
     prev: String,
+    /// Whether the last line was written in part.
+    is_torn: bool,
     /// Who writes it, where nobody may wait for the disk.
     beside: Option<Beside>,
 }
@@ -66,6 +68,7 @@ impl Journal {
             path: None,
             seq: 0,
             prev: String::new(),
+            is_torn: false,
             beside: None,
         }
     }
@@ -134,6 +137,7 @@ impl Journal {
             prev: last.map_or_else(String::new, |(_, hash)| hash.clone()),
             file: Some(file),
             path: Some(path),
+            is_torn: false,
             beside: None,
         })
     }
@@ -166,11 +170,21 @@ impl Journal {
         let mut bytes = serde_json::to_vec(&line).map_err(io::Error::other)?;
         let hash = digest(&bytes);
         bytes.push(b'\n');
-        file.write_all(&bytes)?;
-        file.sync_data()?;
+        put(file, &mut self.is_torn, &bytes)?;
         (self.seq, self.prev) = (line.seq, hash);
-        Ok(())
+        file.sync_data()
     }
+}
+
+/// Writes a line. What a full disk left of the one before is made no line of, whatever is missing of it, and stays where it is.
+fn put(file: &mut impl io::Write, is_torn: &mut bool, line: &[u8]) -> io::Result<()> {
+    if *is_torn {
+        file.write_all(b"!\n")?;
+    }
+    *is_torn = true;
+    file.write_all(line)?;
+    *is_torn = false;
+    Ok(())
 }
 
 /// What a journal's text holds.
@@ -294,6 +308,43 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let text = written(folder.path(), 1).replace("\"schema\":1", "\"schema\":2");
         assert!(read(&text).broken.unwrap().contains("newer"));
+    }
+
+    /// A disk that has room for so many bytes more.
+    struct Short(Vec<u8>, usize);
+
+    impl io::Write for Short {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let many = bytes.len().min(self.1);
+            self.1 -= many;
+            self.0.extend(&bytes[..many]);
+            match many {
+                0 => Err(io::ErrorKind::StorageFull.into()),
+                many => Ok(many),
+            }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn p05_a_disk_that_was_full_for_a_moment_leaves_the_chain_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = written(folder.path(), 3);
+        let lines: Vec<&str> = text.split_inclusive('\n').collect();
+        // Torn within the second line, behind all of it but its end, and before any of it.
+        for room in [9, lines[1].len() - 1, 0] {
+            let (mut disk, mut is_torn) = (Short(Vec::new(), lines[0].len() + room), false);
+            put(&mut disk, &mut is_torn, lines[0].as_bytes()).unwrap();
+            put(&mut disk, &mut is_torn, lines[1].as_bytes()).unwrap_err();
+            disk.1 = usize::MAX;
+            put(&mut disk, &mut is_torn, lines[1].as_bytes()).unwrap();
+            put(&mut disk, &mut is_torn, lines[2].as_bytes()).unwrap();
+            let read = read(&String::from_utf8(disk.0).unwrap());
+            assert_eq!((read.lines.len(), read.broken), (3, None), "{room}");
+        }
     }
 
     #[test]
