@@ -225,3 +225,21 @@ fn i_13_a_cutover_that_demands_a_smoke_test_waits_for_one_of_what_is_there() {
     // BLUE was never tested: the way back asks for nothing.
     erin.run(&ROLLBACK).assert(0, &["done: BLUE is live"]);
 }
+
+#[test]
+fn whoever_adopts_a_smoke_test_asks_no_address_that_only_the_record_names() {
+    let bench = Bench::ready();
+    // Somebody who is asked there and never answers.
+    let inside = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = inside.local_addr().unwrap().port();
+    let page = format!(
+        "[[environment.smoke]]\nurl = \"http://127.0.0.1:{port}/meta-data\"\n[operations]\n"
+    );
+    let erin = asking(&bench, &page);
+    let id = erin.detach(&SMOKE);
+    erin.kill_worker();
+    bench.dave.run(&["op", "adopt", &id]).assert(
+        1,
+        &["its test is not the one that is configured here: it is not run"],
+    );
+}
