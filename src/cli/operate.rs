@@ -53,7 +53,7 @@ pub(super) struct Arguments {
     break_glass: Option<String>,
     /// A part of this operation: for a job of the workflow run that it dispatched. It acts under that operation's
     /// Leases, and tells its record.
-    #[arg(long, value_name = "OPERATION", conflicts_with = "detach")]
+    #[arg(long, value_name = "OPERATION", conflicts_with_all = ["detach", "break_glass"])]
     within: Option<String>,
     /// Leave it to a worker, print its operation's id, and end.
     #[arg(long)]

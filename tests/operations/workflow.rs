@@ -624,3 +624,11 @@ fn i_53_i_56_a_dispatch_that_github_could_not_be_asked_about_is_asked_about_unti
     );
     assert_eq!(hub.dispatched().len(), 1);
 }
+
+#[test]
+fn i_44_a_job_that_joins_breaks_no_glass() {
+    let (bench, id) = (Bench::new(), "0".repeat(26));
+    let args = [&DEPLOY[..], &["--within", &id, "--break-glass", "x"]].concat();
+    let said = bench.dave.run(&args);
+    said.assert(2, &["--break-glass", "cannot be used with"]);
+}

@@ -106,8 +106,12 @@ impl Prepared {
         })?;
         let mut journal: Journal = journal(&bastion, &kept.id).unwrap_or_else(|_| Journal::none());
         let check = Step::Check;
-        let mut entries: Vec<Entry> = [
-            What::Planned(Box::new(plan.clone())),
+        let overridden = (plan.overridden.iter()).map(|(gate, reason)| What::Overridden {
+            gate: gate.clone(),
+            reason: reason.clone(),
+        });
+        let planned = What::Planned(Box::new(plan.clone()));
+        let checked = [
             What::Began {
                 step: check.clone(),
                 attempt: 1,
@@ -118,9 +122,9 @@ impl Prepared {
             },
         ]
         .into_iter()
-        .filter(|what| plan.steps().contains(&Step::Check) || matches!(what, What::Planned(_)))
-        .map(|what| entry(&bastion, what))
-        .collect();
+        .filter(|_| plan.steps().contains(&Step::Check));
+        let whats = [planned].into_iter().chain(overridden).chain(checked);
+        let mut entries: Vec<Entry> = whats.map(|what| entry(&bastion, what)).collect();
         if let Next::Begin(step) = Operation::fold(&entries).next() {
             entries.push(entry(&bastion, What::Began { step, attempt: 1 }));
         }
@@ -183,11 +187,11 @@ fn facts(run: u64, entries: &[Entry]) -> Vec<Safe> {
             What::Closed { outcome, reason } => format!("{}: {reason}", outcome.word()),
             What::Paused { reason } => format!("paused: {reason}"),
             What::Resumed => "goes on".to_owned(),
+            What::Overridden { gate, reason } => format!("overridden {gate}: {reason}"),
             What::Locked { .. }
             | What::Dispatched { .. }
             | What::Tested { .. }
             | What::Cutover(_)
-            | What::Overridden { .. }
             | What::GlassClosed { .. }
             | What::AbortAsked { .. }
             | What::Adopted { .. }
@@ -197,4 +201,25 @@ fn facts(run: u64, entries: &[Entry]) -> Vec<Safe> {
         Some(format!("run {run}: {words}").into())
     };
     entries.iter().filter_map(words).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rule_6_what_a_job_overrides_is_told_to_the_record_that_it_joins() {
+        let what = What::Overridden {
+            gate: "alert:HighErrorRate".into(),
+            reason: "known".into(),
+        };
+        let entry = Entry {
+            at: "2026-11-26T14:02:00Z".parse().unwrap(),
+            by: "a job".into(),
+            what,
+        };
+        let said = ["run 77: overridden alert:HighErrorRate: known".into()];
+        assert_eq!(facts(77, &[entry]), said);
+    }
 }
