@@ -415,3 +415,23 @@ fn what_cannot_be_released_is_said_with_a_way_on() {
         .assert(2, &["ready may not be overridden"]);
     assert_eq!(dave.relay.count(Asked::is_update), 0);
 }
+
+#[test]
+fn i_48_a_release_whose_request_for_an_approval_fails_once_asks_again() {
+    let (bench, erin) = asking();
+    let is_request = |it: &Asked| {
+        let is_record = it.body.contains("wheelhouse.dev/record\":\"operation");
+        it.method == "POST" && it.path.ends_with("/configmaps") && !is_record
+    };
+    let busy = json!({"kind": "Status", "status": "Failure", "code": 429, "message": "busy"});
+    let fate = Fate::Said(429, busy.to_string());
+    let failed = bench.dave.relay.trap(fate, 1, is_request);
+    let release = bench.dave.start(&RELEASE);
+    failed.wait("the request for the approval");
+
+    bench.await_said("WAITS: a cutover of production to GREEN waits");
+
+    decide(&erin, "approve", "production").assert(0, &["to GREEN is approved until"]);
+    let said = release.end();
+    said.assert(0, &["could not be asked for", "done: GREEN is live"]);
+}

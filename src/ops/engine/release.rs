@@ -41,6 +41,8 @@ struct Waiting {
     /// Whatever comes and goes: the end of all waiting.
     end: Instant,
     said: u32,
+    /// Whether an approval was asked for: what failed once is tried again.
+    is_asked: bool,
 }
 
 impl Run {
@@ -133,37 +135,41 @@ impl Run {
             Stands::Waits(gate, why) => (For::Gate(gate), why, patience),
             Stands::Never(_) => return Ok(()),
         };
-        if waiting.as_ref().is_some_and(|it| it.what == what) {
+        let asks = matches!(what, For::Approval(_));
+        let same = waiting.as_ref().filter(|it| it.what == what);
+        if same.is_some_and(|it| it.is_asked || !asks) {
             return Ok(());
         }
         let now = Instant::now();
-        let asks = matches!(what, For::Approval(_));
+        // What could not be asked for yet is not waited for any longer for that.
+        let until = same.map(|it| it.until);
         let (end, said) = (waiting.as_ref()).map_or((now + patience, 0), |it| (it.end, it.said));
+        let asked = match asks {
+            true => self.ask_for_approval().await,
+            false => None,
+        };
+        let (why, is_asked) = asked.unwrap_or((why, false));
+        let reason: Safe = format!("{WAITS}{why}").into();
+        let is_said = said >= SAYS || self.kept.operation.paused.as_ref() == Some(&reason);
         *waiting = Some(Waiting {
             what,
-            until: now + lasts,
+            until: until.filter(|_| !is_asked).unwrap_or(now + lasts),
             end: match asks {
-                true => end.max(now + approval + patience),
-                false => end,
+                true if until.is_none() => end.max(now + approval + patience),
+                _ => end,
             },
-            said: said + 1,
+            said: said + u32::from(!is_said),
+            is_asked,
         });
-        let why = match asks {
-            true => self.ask_for_approval().await.unwrap_or(why),
-            false => why,
-        };
-        if said >= SAYS {
-            return Ok(());
+        match is_said {
+            true => Ok(()),
+            false => self.write(vec![What::Paused { reason }]).await,
         }
-        let reason = format!("{WAITS}{why}");
-        self.write(vec![What::Paused {
-            reason: reason.into(),
-        }])
-        .await
     }
 
-    /// Asks in the name of whoever carries it out; what came of it, in words. One that waits already is not doubled.
-    async fn ask_for_approval(&mut self) -> Option<Safe> {
+    /// Asks in the name of whoever carries it out; what came of it, in words, and whether somebody is asked now. One that
+    /// waits already is not doubled.
+    async fn ask_for_approval(&mut self) -> Option<(Safe, bool)> {
         self.believe().ok()?;
         let plan = self.plan()?;
         let title = Safe::from(plan.title());
@@ -182,14 +188,16 @@ impl Run {
             Ok((said, hooks)) => {
                 // An abort is heard meanwhile.
                 tokio::spawn(hooks.end());
-                Some(said)
+                Some((said, true))
             }
             Err(Refused::Refusal(refusal)) if refusal.kind == RefusalKind::Approval => {
-                Some(format!("an approval is waited for: {}", refusal.why).into())
+                let said = format!("an approval is waited for: {}", refusal.why);
+                Some((said.into(), true))
             }
-            Err(Refused::Refusal(refusal)) => Some(refusal.why),
+            Err(Refused::Refusal(refusal)) => Some((refusal.why, false)),
             Err(Refused::Trouble(why)) => {
-                Some(format!("an approval is needed and could not be asked for: {why}").into())
+                let said = format!("an approval is needed and could not be asked for: {why}");
+                Some((said.into(), false))
             }
             Err(Refused::Moved(_)) => None,
         }
