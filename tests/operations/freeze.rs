@@ -426,3 +426,24 @@ fn rule_13_whoever_looks_for_the_policy_where_nobody_keeps_it_is_told_and_moves_
         .assert(3, &["keep their records, policy and freezes"]);
     bench.dave.run(&cutover).assert(0, &["done: GREEN is live"]);
 }
+
+#[test]
+fn i_44_glass_that_was_broken_for_one_freeze_passes_no_other_before_the_first_flip() {
+    let bench = Bench::ready();
+    let dave = &bench.dave;
+    by_bob(&bench, None);
+    let trap = dave.relay.trap(Fate::HeldBefore, 1, |it| {
+        it.records("\"began\":{\"step\":{\"flip\"")
+    });
+    let running = dave.start(&[&CUTOVER[..], &GLASS[..]].concat());
+    trap.wait("the intent of the flip");
+    let carols = json!({"freeze": r#"{"who":"carol","why":"the vault is open"}"#});
+    set(&bench, carols);
+    trap.let_go();
+    running.end().assert(
+        1,
+        &["flip digital-wall-service FAILED: freeze: frozen by carol"],
+    );
+    assert_eq!(dave.relay.count(Asked::is_flip), 0);
+    assert_eq!(bench.colours(), ["blue", "blue"]);
+}

@@ -7,8 +7,8 @@ use super::flip::failed;
 use super::{Ended, Run};
 use crate::estate::{Estate, Safe, Standing};
 use crate::ops::entry::{Step, What};
-use crate::ops::plan::Plan;
 use crate::ops::plan::freeze::stopped;
+use crate::ops::plan::{Gate, Plan};
 use crate::ops::policy;
 
 /// How often a policy is read that does not answer.
@@ -28,6 +28,12 @@ impl Run {
         glass.map(|glass| glass.reason.clone())
     }
 
+    /// The gates of the plan, where the glass was broken for one of them.
+    fn glass_gates(&self) -> Option<&[Gate]> {
+        let plan = self.plan().filter(|_| self.break_glass().is_some())?;
+        Some(&plan.gates)
+    }
+
     /// Why the first flip may not be sent.
     ///
     /// # Errors
@@ -35,10 +41,7 @@ impl Run {
     pub(super) fn frozen(&self, estate: &Estate) -> Result<Option<Safe>, Safe> {
         match self.has_flipped() {
             true => Ok(None),
-            false => {
-                let is_broken = self.break_glass().is_some();
-                stopped(estate, is_broken, self.bastion.clock.now())
-            }
+            false => stopped(estate, self.glass_gates(), self.bastion.clock.now()),
         }
     }
 
@@ -57,13 +60,12 @@ impl Run {
         {
             return Ok(None);
         }
-        let is_broken = self.break_glass().is_some();
         let mut why = Safe::from("the policy could not be read");
         for _ in 0..LOOKS {
             let mut estate = Estate::new(self.bastion.scope.clone(), None);
             let read = policy::read(&self.bastion).await;
             policy::put(&self.bastion, &mut estate, read).await;
-            match stopped(&estate, is_broken, self.bastion.clock.now()) {
+            match stopped(&estate, self.glass_gates(), self.bastion.clock.now()) {
                 Ok(None) => return Ok(None),
                 Ok(Some(why)) => return Ok(Some(failed(step, why))),
                 Err(unread) => why = unread,

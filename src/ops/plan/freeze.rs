@@ -15,6 +15,9 @@ pub(in crate::ops) const FREEZE: &str = "freeze";
 /// The gate that says UNKNOWN where nobody can tell whether it is.
 pub(in crate::ops) const POLICY: &str = "policy";
 
+/// Said between the reason for which the glass is broken and what it passes over.
+const OVER: &str = "; passed over: ";
+
 /// Said of a policy that cannot be read: the way on.
 pub(super) const WAY_ON: &str =
     "put ConfigMap wheelhouse-policy right, or let it be read (records.yaml); a rollback goes";
@@ -37,7 +40,7 @@ pub(super) fn freeze(request: &Request, estate: &Estate, now: Now) -> Option<Gat
     };
     Some(match &request.break_glass {
         Some(reason) if is_known(estate, now) => {
-            let said = format!("BREAK-GLASS, {reason}; passed over: {said}");
+            let said = format!("BREAK-GLASS, {reason}{OVER}{said}");
             Gate::new(name, Finding::Noted, said)
         }
         Some(_) => {
@@ -56,22 +59,31 @@ fn is_known(estate: &Estate, now: Now) -> bool {
 }
 
 /// Why the first patch may not be sent, though the plan could be made: what came in between. Where the glass is
-/// broken, a freeze does not count.
+/// broken, the freeze that `gates` passed over does not count; another one is another one.
 ///
 /// # Errors
 /// Whether it is stopped could not be read.
 pub(in crate::ops) fn stopped(
     estate: &Estate,
-    is_broken: bool,
+    gates: Option<&[Gate]>,
     now: Now,
 ) -> Result<Option<Safe>, Safe> {
     match estate.standing(now) {
         Standing::Free => Ok(None),
-        Standing::Frozen(_) | Standing::Unseen(_) if is_broken && is_known(estate, now) => Ok(None),
+        Standing::Frozen(freeze) if has_passed(gates, &freeze.words()) => Ok(None),
+        // The time alone is not known, by which the one that was passed over may have ended.
+        Standing::Unseen(_) if gates.is_some() && is_known(estate, now) => Ok(None),
         Standing::Frozen(freeze) => Ok(Some(format!("{FREEZE}: {}", freeze.words()).into())),
         Standing::Wrong(why) => Ok(Some(format!("{POLICY}: {why}").into())),
         Standing::Unseen(why) => Err(why),
     }
+}
+
+/// Whether one of `gates` says that the glass was broken for what has these words.
+fn has_passed(gates: Option<&[Gate]>, words: &str) -> bool {
+    let end = format!("{OVER}{words}");
+    let is_it = |gate: &Gate| is_glass(&gate.name) && gate.said.ends_with(&end);
+    gates.is_some_and(|gates| gates.iter().any(is_it))
 }
 
 /// The hash of what the policy says of this environment, whatever object says it; none where it says nothing.
