@@ -38,6 +38,7 @@ use tower::BoxError;
 use crate::estate::{Fault, FaultKind, Kind, Safe};
 pub use backoff::Backoff;
 pub use forward::Said;
+pub use kubeconfig::pinned;
 pub use logs::logs;
 pub use proxy::{Proxies, proxy_for};
 pub use rights::{Credential, Right};
@@ -135,7 +136,7 @@ pub async fn connect_within(target: &Target, limits: Limits) -> Result<Cluster, 
     // Both TLS users of the tree find the same provider; whoever comes second is refused, which is fine.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let asked = target.clone();
-    let pinned = tokio::task::spawn_blocking(move || kubeconfig::pinned(&asked)).await;
+    let pinned = tokio::task::spawn_blocking(move || pinned(&asked)).await;
     let target = pinned.unwrap_or_else(|_| target.clone());
     let line = Arc::new(Line::open(target.clone(), limits).await?);
     let records = target.records.as_deref();
@@ -183,7 +184,7 @@ impl Cluster {
     }
 
     /// The kubeconfig and the context that lead there, as they were when it was connected: for programs that are to act on
-    /// the same cluster. No context: inside a pod.
+    /// the same cluster. No context: inside a pod, where the kubeconfig is an empty one.
     pub fn way(&self) -> (Option<&Path>, Option<&str>) {
         (self.kubeconfig.as_deref(), self.context.as_deref())
     }

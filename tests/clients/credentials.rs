@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use wheelhouse::clients::kubernetes::{Limits, Target, connect};
+use wheelhouse::clients::kubernetes::{Limits, Target, connect, pinned};
 use wheelhouse::estate::{Delta, FaultKind, Kind, Seen};
 
 use super::cockpit::{Kubeconfig, TOKEN, Telling};
@@ -297,6 +297,47 @@ async fn c03_the_current_context_is_pinned_and_named_though_another_is_chosen_la
     assert_eq!(runs(&kubeconfig), 2, "the credential is a new one");
     assert_eq!(cluster.host(), server.url.trim_start_matches("http://"));
     assert_eq!(kubeconfig.connect().await.context(), "there");
+}
+
+#[test]
+fn c03_what_leads_into_the_pods_own_cluster_goes_on_to_where_a_kubeconfig_appears_later() {
+    const NAME: &str = "credentials::c03_what_leads_into_the_pods_own_cluster_goes_on_to_where_a_kubeconfig_appears_later";
+    let Some(home) = std::env::var_os("HOME_OF_THE_POD").map(std::path::PathBuf::from) else {
+        // The same once more, in the environment of a pod.
+        let home = tempfile::tempdir().unwrap();
+        let mut test = std::process::Command::new(std::env::current_exe().unwrap());
+        test.args([NAME, "--exact"])
+            .envs([("HOME", home.path()), ("HOME_OF_THE_POD", home.path())])
+            .env("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+            .env("KUBERNETES_SERVICE_PORT", "9")
+            .env_remove("KUBECONFIG");
+        let out = test.output().unwrap();
+        let said = String::from_utf8_lossy(&out.stdout);
+        assert!(out.status.success() && said.contains("1 passed"), "{said}");
+        return;
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let leads = |target: &Target| match runtime.block_on(connect(target)) {
+        Ok(cluster) => cluster.host(),
+        Err(fault) => fault.what.to_string(),
+    };
+    let target = Target::default();
+    let of_pod = pinned(&target);
+    // Or why it does not: what a pod is given to speak to its API server is hardly here.
+    let own = leads(&target);
+    assert_eq!(leads(&of_pod), own);
+    std::fs::create_dir(home.join(".kube")).unwrap();
+    let file = home.join(".kube/config");
+    std::fs::write(&file, "clusters: [").unwrap();
+    let words = leads(&target);
+    assert!(words.contains("YAML"), "it is there: {words}");
+    let there = "current-context: there\ncontexts: [{name: there, context: {cluster: c}}]\nclusters: [{name: c, cluster: {server: 'http://127.0.0.1:7'}}]";
+    std::fs::write(&file, there).unwrap();
+    assert_eq!(leads(&target), "127.0.0.1:7");
+    assert_eq!(leads(&of_pod), own);
+    assert_eq!(pinned(&of_pod), of_pod);
+    // Programs of others are led to the same by it.
+    assert_eq!(of_pod.kubeconfig, Some("/dev/null".into()));
 }
 
 #[tokio::test]

@@ -36,24 +36,43 @@ pub(super) fn load(target: &Target, limits: &Limits) -> Result<Loaded, Fault> {
     Ok(Loaded { config, plugin })
 }
 
-/// The target with the name of what is the current context now: a credential that is renewed hours
-/// later must not lead into another cluster because somebody chose one in another window.
-pub(super) fn pinned(target: &Target) -> Target {
+/// In place of a kubeconfig: the pod's own service account. It is an empty file, so that what clients of Kubernetes are told to
+/// read leads them there, too.
+const IN_CLUSTER: &str = "/dev/null";
+
+/// The target with what leads there now, the name of the current context or the pod's own service account: what is asked
+/// hours later must not go to another cluster because somebody chose one in another window. As it is where the kubeconfig
+/// cannot be read. Blocks: files only.
+pub fn pinned(target: &Target) -> Target {
     let mut target = target.clone();
-    if target.context.is_none()
-        && let Ok(Some(kubeconfig)) = read(&target)
-    {
-        target.context = kubeconfig.current_context;
+    if target.context.is_none() {
+        match read(&target) {
+            Ok(Some(kubeconfig)) => target.context = kubeconfig.current_context,
+            Ok(None) => target.kubeconfig = Some(IN_CLUSTER.into()),
+            Err(_) => {}
+        }
     }
     target
 }
 
-/// The kubeconfig; none where there is none and this is a pod.
+/// The kubeconfig; none where this is a pod, and was when it was pinned or has none.
 fn read(target: &Target) -> Result<Option<Kubeconfig>, Fault> {
-    match read_file(target.kubeconfig.as_deref()) {
-        Ok(kubeconfig) => Ok(Some(kubeconfig)),
-        Err(_) if is_optional(target) => Ok(None),
-        Err(fault) => Err(fault),
+    let is_pinned = target.kubeconfig.as_deref() == Some(Path::new(IN_CLUSTER));
+    let is_without = is_pinned || is_optional(target) && is_absent();
+    if target.context.is_none() && is_in_pod() && is_without {
+        return Ok(None);
+    }
+    read_file(target.kubeconfig.as_deref()).map(Some)
+}
+
+/// Whether there is no kubeconfig where one is looked for unasked. One that cannot be read is there.
+fn is_absent() -> bool {
+    match Kubeconfig::read() {
+        Err(KubeconfigError::FindPath) => true,
+        Err(KubeconfigError::ReadConfig(e, _)) => {
+            matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+        }
+        Ok(_) | Err(_) => false,
     }
 }
 
@@ -103,14 +122,13 @@ fn chosen(mut kubeconfig: Kubeconfig) -> Kubeconfig {
     kubeconfig
 }
 
-/// Whether this may do without: in a pod, where nothing was said of one.
+/// Whether nothing was said of one.
 fn is_optional(target: &Target) -> bool {
-    target.kubeconfig.is_none() && target.context.is_none() && is_in_pod()
+    target.kubeconfig.is_none() && std::env::var_os("KUBECONFIG").is_none()
 }
 
 fn is_in_pod() -> bool {
     std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
-        && std::env::var_os("KUBECONFIG").is_none()
 }
 
 fn choose(kubeconfig: Kubeconfig, target: &Target) -> Result<kube::Config, Fault> {
