@@ -7,7 +7,7 @@ use super::monitoring;
 use crate::app::operations::Pace;
 use crate::app::{Keymap, Look, Setup, State};
 use crate::clients::github;
-use crate::clients::kubernetes::Target;
+use crate::clients::kubernetes::{self, Target};
 use crate::config::{
     self, Config, Deployment, Environment, Gates, Github, Operations, Problem, Smoke, Token, Ui,
 };
@@ -52,11 +52,16 @@ pub(super) struct Loaded {
     hooks: Vec<Vec<Hook>>,
 }
 
-/// Checks what only the table of keys can check, and takes the rest over.
+/// Checks what only the table of keys can check, and takes the rest over. What the current context is is settled here, once
+/// for the screen and for what it starts (I-47).
 ///
 /// # Errors
 /// Every problem of the keys, a line each, with its place.
-pub(super) fn loaded(config: Config, warnings: &[Problem], file: &Path) -> Result<Loaded, String> {
+pub(super) fn loaded(
+    mut config: Config,
+    warnings: &[Problem],
+    file: &Path,
+) -> Result<Loaded, String> {
     let changes = config
         .keys
         .iter()
@@ -74,6 +79,10 @@ pub(super) fn loaded(config: Config, warnings: &[Problem], file: &Path) -> Resul
         });
         lines.collect::<Vec<_>>().join("\n")
     })?;
+    for environment in &mut config.environments {
+        let pinned = kubernetes::pinned(&target(environment));
+        (environment.kubeconfig, environment.context) = (pinned.kubeconfig, pinned.context);
+    }
     Ok(Loaded {
         title: Safe::new(&config.title),
         alerts: config.environments.iter().map(monitoring::scope).collect(),
@@ -324,13 +333,17 @@ fn how(environment: &Environment) -> How {
 
 fn wire(environment: &Environment) -> Wire {
     Wire {
-        target: Target {
-            kubeconfig: environment.kubeconfig.clone(),
-            context: environment.context.clone(),
-            namespace: environment.namespace.clone(),
-            records: environment.records.clone(),
-        },
+        target: target(environment),
         selector: environment.selector.clone(),
+    }
+}
+
+fn target(environment: &Environment) -> Target {
+    Target {
+        kubeconfig: environment.kubeconfig.clone(),
+        context: environment.context.clone(),
+        namespace: environment.namespace.clone(),
+        records: environment.records.clone(),
     }
 }
 
@@ -462,6 +475,24 @@ pub(super) mod tests {
             problems.contains("c.toml:") && problems.contains("halp"),
             "{problems}"
         );
+    }
+
+    #[test]
+    fn c03_i_47_a_context_that_is_chosen_later_moves_neither_the_screen_nor_what_it_starts() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("kubeconfig");
+        std::fs::write(&file, "current-context: here\n").unwrap();
+        let text = include_str!("../../config.example.toml");
+        let text = text.replace("context = \"prod-eu\"", &format!("kubeconfig = {file:?}"));
+        let (config, warnings) = Config::parse(&text, "c.toml").unwrap();
+        let loaded = loaded(config, &warnings, Path::new("c.toml")).unwrap();
+        std::fs::write(&file, "current-context: there\n").unwrap();
+        let place = loaded.place(2);
+        let watched = &loaded.wires[2].target;
+        let names = [&watched.context, &place.context].map(|it| it.as_deref());
+        assert_eq!(names, [Some("here"); 2]);
+        assert_eq!(place.scope.context.as_str(), "here");
+        assert_eq!(loaded.places()[0].context.as_deref(), Some("dev-eu"));
     }
 
     #[test]

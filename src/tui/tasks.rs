@@ -330,7 +330,7 @@ impl Tasks {
         }
         self.worker = None;
         let Some(of) = wanted else { return };
-        let Some(place) = self.outside.places.get(of.environment).cloned() else {
+        let Some(place) = self.place(of.environment) else {
             return;
         };
         let (confirm, go) = oneshot::channel();
@@ -339,6 +339,18 @@ impl Tasks {
         let source = Source::Proposal(of.number, of.environment);
         self.sources.insert(handle.id(), source);
         self.worker = Some((of, confirm));
+    }
+
+    /// Where the environment's operations are done: in the very cluster that is on the screen, also where nothing could be
+    /// pinned when the configuration was read (I-47).
+    fn place(&self, environment: usize) -> Option<Place> {
+        let mut place = self.outside.places.get(environment).cloned()?;
+        if let Some(cluster) = self.shared.get(&environment).and_then(|it| it.now()) {
+            let (kubeconfig, context) = cluster.way();
+            place.kubeconfig = kubeconfig.map(Into::into);
+            place.context = context.map(Into::into);
+        }
+        Some(place)
     }
 
     fn desk(&self, number: u64, environment: usize) -> Desk {
@@ -373,7 +385,7 @@ impl Tasks {
         permit: Option<&Permit>,
     ) {
         let desk = self.desk(number, environment);
-        let place = self.outside.places.get(environment).cloned();
+        let place = self.place(environment);
         let lapsed = worker::lapsed(permit, name);
         let handle = self.set.spawn(async move {
             match (lapsed, place) {

@@ -133,3 +133,34 @@ async fn p04_a_panic_in_the_source_of_objects_is_told_and_the_source_starts_agai
         "{seen:?}"
     );
 }
+
+#[tokio::test]
+async fn c03_i_47_a_key_acts_where_the_screen_looks_also_where_no_context_could_be_pinned_at_first()
+{
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config");
+    let text = |name: &str| {
+        format!(
+            "current-context: {name}\ncontexts: [{{name: {name}, context: {{cluster: c}}}}]\nclusters: [{{name: c, cluster: {{server: '{NOBODY}'}}}}]"
+        )
+    };
+    std::fs::write(&file, text("here")).unwrap();
+    let (mut tasks, mut out, _events) = tasks(|| Moment(7));
+    tasks.outside.monitoring.clear();
+    tasks.outside.wires[0].target.kubeconfig = Some(file.clone());
+    let place = serde_json::json!({
+        "selector": "",
+        "scope": {"name": "a", "tier": "production", "context": "", "namespace": "a", "workloads": []},
+        "timing": crate::ops::bastion::Timing::default(),
+    });
+    tasks.outside.places = vec![serde_json::from_value(place).unwrap()];
+    tasks.watch(0, None);
+    let connected = async {
+        while tasks.shared[&0].now().is_none() {
+            out.recv().await.unwrap();
+        }
+    };
+    (tokio::time::timeout(Duration::from_secs(60), connected).await).unwrap();
+    std::fs::write(&file, text("there")).unwrap();
+    assert_eq!(tasks.place(0).unwrap().context.as_deref(), Some("here"));
+}
