@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use wheelhouse::clients::github::{Known, job_log};
 use wheelhouse::estate::FaultKind;
-use wheelhouse::estate::runs::{Job, Progress, RunLog};
+use wheelhouse::estate::runs::{Conclusion, Job, Progress, RunLog};
 
-use super::repository::{NOW, budget, connect, full, refused};
+use super::repository::{NOW, budget, connect, full, refused, run};
 use super::server::{Server, json as said};
 
 #[tokio::test]
@@ -64,6 +64,25 @@ async fn g03_the_last_requests_are_kept_for_what_people_do() {
         "it was asked for"
     );
     assert_eq!(server.asked().len(), 2);
+}
+
+#[tokio::test]
+async fn g03_i_56_the_last_requests_are_there_for_an_operation_and_its_gates() {
+    let low = budget(50, NOW + 600);
+    let server = Server::start(move |asked| match asked.path.ends_with("/runs") {
+        true => full(200, &low, "{\"workflow_runs\": []}"),
+        false => full(200, &low, &run(7, "completed").to_string()),
+    })
+    .await;
+    let github = connect(&server.url).await;
+    github.runs(&mut Known::default()).await.unwrap();
+    github.runs(&mut Known::default()).await.unwrap_err();
+    let followed = github.run(7).await.unwrap();
+    assert_eq!(followed.progress, Progress::Done(Conclusion::Success));
+    assert_eq!(github.dispatched("deploy.yml", "01J").await, Ok(None));
+    assert_eq!(github.runs_of("abc").await, Ok(Vec::new()));
+    assert!(github.pause().is_some(), "polls are shut out still");
+    assert_eq!(server.asked().len(), 4);
 }
 
 #[tokio::test]

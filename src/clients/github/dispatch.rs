@@ -11,7 +11,7 @@ use http::Request;
 use http::header::{ACCEPT, AUTHORIZATION};
 use serde_json::{Value, json};
 
-use super::ask::{JSON, Purpose, location};
+use super::ask::{Document, JSON, Purpose, location};
 use super::{Github, fault, transport, wire};
 use crate::clients::kubernetes::fault as way;
 use crate::estate::runs::Run;
@@ -116,13 +116,19 @@ impl Github {
         }
     }
 
+    /// What is there now, for an operation: the last of the budget is for it.
+    async fn now(&self, path: &str) -> Result<Document, Fault> {
+        let got = self.ask_as(Purpose::Asked, path, None).await?;
+        got.body(self.host())
+    }
+
     /// The run `id` as it is now.
     ///
     /// # Errors
     /// What is wrong with the way, the token, the id or the answer.
     pub async fn run(&self, id: u64) -> Result<Run, Fault> {
         let path = self.path(&format!("actions/runs/{id}"));
-        let body = self.ask(&path, None).await?.body(self.host())?;
+        let body = self.now(&path).await?;
         wire::run(&body.bytes).map_err(|e| self.unreadable(&e))
     }
 
@@ -140,7 +146,7 @@ impl Github {
         let path = self.path(&format!(
             "actions/workflows/{name}/runs?{of}per_page={MANY}"
         ));
-        let body = self.ask(&path, None).await?.body(self.host())?;
+        let body = self.now(&path).await?;
         let mut runs = wire::runs(&body.bytes).map_err(|e| self.unreadable(&e))?;
         runs.retain(|run| run.sha.starts_with(commit));
         Ok(runs)
@@ -155,7 +161,7 @@ impl Github {
         let path = self.path(&format!(
             "actions/workflows/{name}/runs?event=workflow_dispatch&per_page={RECENT}"
         ));
-        let body = self.ask(&path, None).await?.body(self.host())?;
+        let body = self.now(&path).await?;
         let runs = wire::runs(&body.bytes).map_err(|e| self.unreadable(&e))?;
         Ok(runs.into_iter().find(|run| run.title.contains(text)))
     }

@@ -21,6 +21,8 @@ use crate::ops::plan::{How, Workflow};
 
 /// Between two looks at a run.
 pub(super) const LOOKS: Duration = Duration::from_secs(5);
+/// The same of the last of GitHub's hourly budget, which is to last until the run's end and for what stops it.
+const SCARCE: Duration = Duration::from_secs(60);
 
 impl Run {
     /// Starts the workflow, once.
@@ -117,8 +119,8 @@ impl Run {
         let mut why = Safe::from("it was not seen yet");
         loop {
             if next <= Instant::now() {
-                next = Instant::now() + LOOKS;
                 let seen = github.run(id).await;
+                next = Instant::now() + github.pause().map_or(LOOKS, |_| SCARCE);
                 if let Ok(run) = &seen {
                     self.reviewed(run).await?;
                 }
