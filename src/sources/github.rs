@@ -188,8 +188,14 @@ impl Observing {
         if std::mem::take(&mut self.seen.lists.is_news) {
             let runs = self.seen.lists.merged();
             self.seen.changed = Some(Instant::now());
-            self.seen.runs.clone_from(&runs);
             let is_kept = |id: u64| runs.iter().any(|run| run.id == id);
+            // Whoever is told of them lets go of what was told of a run that is gone: should it come back, all is news.
+            for run in &self.seen.runs {
+                if !is_kept(run.id) {
+                    self.seen.known.forget(run.id);
+                }
+            }
+            self.seen.runs.clone_from(&runs);
             self.seen.done.retain(|(id, _)| is_kept(*id));
             for of in [
                 &mut self.seen.waiting,

@@ -105,6 +105,34 @@ async fn the_jobs_of_an_old_run_are_asked_for_when_its_page_is_opened_and_not_be
 }
 
 #[tokio::test(start_paused = true)]
+async fn g09_a_run_that_drops_out_of_the_list_and_comes_back_is_told_whole_again() {
+    let repository = Repository::new();
+    {
+        let mut has = repository.has();
+        has.runs[0] = run(2, "waiting");
+        has.jobs[1]["status"] = json!("waiting");
+        has.pending = vec![json!({"environment": {"id": 7, "name": "production"}})];
+    }
+    let server = repository.serve().await;
+    let mut watching = Watching::start(&server);
+    let is_reviews = |seen: &RunsSeen| matches!(seen, RunsSeen::Reviews(2, _));
+    watching.until(is_reviews).await;
+    let waiting = repository.has().runs.remove(0);
+    let is_list =
+        |long| move |seen: &RunsSeen| matches!(seen, RunsSeen::Runs(runs) if runs.len() == long);
+    watching.pass(60, &server).await;
+    assert!(watching.seen.iter().any(is_list(1)));
+    watching.seen.clear();
+    repository.has().runs.insert(0, waiting);
+    watching.pass(60, &server).await;
+    let at = |of: &dyn Fn(&RunsSeen) -> bool| watching.seen.iter().position(of);
+    let back = at(&is_list(2)).unwrap();
+    let jobs = at(&|seen| matches!(seen, RunsSeen::Jobs(2, _)));
+    assert!(jobs > Some(back), "{:#?}", watching.seen);
+    assert!(at(&is_reviews) > jobs, "{:#?}", watching.seen);
+}
+
+#[tokio::test(start_paused = true)]
 async fn row_9_what_a_run_waits_for_is_asked_while_it_waits_and_who_decided_once_more() {
     let repository = Repository::new();
     {

@@ -27,6 +27,12 @@ impl Known {
         self.tags.contains_key(path)
     }
 
+    /// Has whatever is of the run `id` asked for in full again.
+    pub fn forget(&mut self, id: u64) {
+        let of_it = format!("/runs/{id}/");
+        self.tags.retain(|path, _| !path.contains(&of_it));
+    }
+
     /// Remembers an answer that was understood; one without an ETag is asked for in full again.
     pub(super) fn keep(&mut self, path: &str, tag: Option<String>) {
         let Some(tag) = tag else {
