@@ -96,6 +96,7 @@ impl Estate {
         match () {
             // Whose colour an endpoint is, its pod tells.
             () if !self.is_listed(Kind::Pods) => Verdict::Unknown("the pods were not seen".into()),
+            () if !self.knows_endpoints() => Verdict::Unknown("the endpoints were not seen".into()),
             () if view.ready[*live] == 0 => Verdict::Bad(Safe::new(&format!(
                 "no ready endpoint of {}",
                 switch.colours[*live].to_uppercase()
@@ -346,6 +347,17 @@ pub(crate) mod tests {
         assert!(
             matches!(whole(BLUE, 1, &[]).verdict(now(1)), Verdict::Bad(w) if w.contains("BLUE"))
         );
+    }
+
+    #[test]
+    fn rule_6_endpoints_that_were_never_listed_are_unknown_and_not_none() {
+        let mut estate = whole(BLUE, 1, &[]);
+        estate.slices.listed = false;
+        let checks = estate.checks(now(1)).into_iter();
+        let told: Vec<_> = checks.filter(|it| !it.verdict.is_ok()).collect();
+        let is_said = |it: &Check| matches!(&it.verdict, Verdict::Unknown(why) if why.contains("endpoints were not seen"));
+        assert!(told.iter().any(is_said), "{told:?}");
+        assert!(matches!(estate.verdict(now(1)), Verdict::Unknown(_)));
     }
 
     #[test]
