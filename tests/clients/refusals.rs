@@ -100,6 +100,34 @@ async fn k04_history_lost_on_a_watch_lists_again_and_only_then_removes() {
 }
 
 #[tokio::test]
+async fn k04_a_watch_that_is_refused_with_410_lists_again_and_does_not_ask_for_the_same_for_ever() {
+    let server = Server::start(|asked| {
+        if asked.lists("pods") {
+            let version = if asked.count == 1 { "100" } else { "200" };
+            return list(version, &[pod("a")]);
+        }
+        match asked.watches("pods") && asked.query.contains("resourceVersion=100") {
+            true => refused(410, "too old resource version"),
+            false => calm(asked),
+        }
+    })
+    .await;
+    let mut pods = Telling::of(&connect(&server.url).await, Kind::Pods);
+    assert_eq!(pods.fault().await.kind, FaultKind::Expired);
+    pods.seen.clear();
+    pods.opened().await;
+    assert!(matches!(
+        &pods.seen[..],
+        [
+            Seen::Pods(Delta::Began),
+            Seen::Pods(Delta::Page(_)),
+            Seen::Pods(Delta::Ended),
+            Seen::Opened(Kind::Pods),
+        ]
+    ));
+}
+
+#[tokio::test]
 async fn k04_history_lost_between_two_pages_starts_the_list_again() {
     let server = Server::start(|asked| {
         if asked.lists("pods") {

@@ -188,12 +188,14 @@ pub(super) fn named(name: &str) -> String {
     format!("metadata.name={name}")
 }
 
-/// Whether a change may have been lost: the watcher would go on behind a line that it could not read.
+/// Whether a change may have been lost: the watcher would go on behind a line that it could not read, or ask again and again
+/// for what the server has forgotten.
 fn loses(error: &watcher::Error) -> bool {
-    matches!(
-        error,
-        watcher::Error::WatchFailed(kube::Error::SerdeError(_))
-    )
+    match error {
+        watcher::Error::WatchFailed(kube::Error::SerdeError(_)) => true,
+        watcher::Error::WatchStartFailed(kube::Error::Api(status)) => status.code == 410,
+        _ => false,
+    }
 }
 
 /// The fold from kube's events to what is told.
