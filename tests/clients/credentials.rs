@@ -172,6 +172,46 @@ async fn k01_a_401_refreshes_at_once_although_the_plugin_was_just_asked() {
 }
 
 #[tokio::test]
+async fn rule_9_a_plugin_that_hangs_before_its_time_keeps_nobody_from_a_credential_that_is_valid() {
+    let server = Server::start(calm).await;
+    let hanging = format!("if [ -e runs ]; then sleep 1000; fi\n{}", keeping());
+    let kubeconfig = Kubeconfig::with_plugin(&server.url, &hanging);
+    let limits = Limits {
+        plugin: 3 * SECOND,
+        ..Limits::default()
+    };
+    let cluster = kubeconfig.connect_within(limits).await.unwrap();
+    let started = Instant::now();
+    let first = cluster.pulse(10 * SECOND);
+    let second = async {
+        tokio::time::sleep(SECOND / 2).await;
+        cluster.pulse(10 * SECOND).await.unwrap();
+        started.elapsed()
+    };
+    let (first, second) = tokio::join!(first, second);
+    first.unwrap();
+    assert!(started.elapsed() >= 3 * SECOND, "it was asked");
+    assert!(second < 3 * SECOND, "{second:?}: it waited for the first");
+    let started = Instant::now();
+    cluster.pulse(10 * SECOND).await.unwrap();
+    assert!(started.elapsed() < 3 * SECOND, "it is not asked again yet");
+    assert!(server.asked().iter().all(|asked| bears(asked, "t")));
+}
+
+#[tokio::test]
+async fn rule_9_whoever_has_no_patience_for_a_plugin_leaves_the_old_credential_to_the_next() {
+    let server = Server::start(calm).await;
+    let hanging = format!("if [ -e runs ]; then sleep 1000; fi\n{}", keeping());
+    let kubeconfig = Kubeconfig::with_plugin(&server.url, &hanging);
+    let cluster = kubeconfig.connect().await;
+    let hurried = tokio::time::timeout(SECOND, cluster.pulse(SECOND)).await;
+    assert!(hurried.is_err(), "the plugin hangs");
+    let started = Instant::now();
+    cluster.pulse(10 * SECOND).await.unwrap();
+    assert!(started.elapsed() < 5 * SECOND, "{:?}", started.elapsed());
+}
+
+#[tokio::test]
 async fn k16_a_plugin_that_hangs_is_ended_with_all_that_it_started() {
     let kubeconfig = Kubeconfig::with_plugin(
         "http://127.0.0.1:9",

@@ -29,8 +29,8 @@ use crate::estate::{Fault, FaultKind, Kind};
 
 /// A credential that ends this soon is renewed before use.
 const MARGIN: i64 = 60;
-/// A plugin that gives what it gave before, although that ends soon, is not asked again sooner: some give what they keep
-/// until seconds before its end.
+/// A plugin that gives what it gave before, although that ends soon, or nothing, is not asked again sooner: some give what
+/// they keep until seconds before its end.
 const AGAIN: Duration = Duration::from_secs(10);
 /// A refused credential is fetched again at once, but not more often than this.
 const RENEWAL: Duration = Duration::from_secs(30);
@@ -47,6 +47,8 @@ pub(super) struct Line {
     pub(super) limits: Limits,
     host: StdMutex<String>,
     state: Mutex<State>,
+    /// What serves while another credential is got, and until when.
+    spare: StdMutex<Option<(kube::Client, u64, Timestamp)>>,
     /// Counts, for each kind, the watches that the server accepted.
     opened: [watch::Sender<u64>; Kind::ALL.len()],
     /// Counts the calls of [`Line::cut`].
@@ -82,7 +84,7 @@ struct Built {
     plugin: Option<String>,
     /// What it gave.
     credential: Credential,
-    /// The plugin gave the same once more, and is not asked before.
+    /// The plugin gave the same once more, or has not given another yet, and is not asked before.
     next: Option<Instant>,
 }
 
@@ -118,6 +120,7 @@ impl Line {
             limits,
             host: StdMutex::new(host),
             state: Mutex::default(),
+            spare: StdMutex::default(),
             opened: std::array::from_fn(|_| watch::Sender::new(0)),
             cuts: watch::Sender::new(0),
             hold: StdMutex::default(),
@@ -186,7 +189,11 @@ impl Line {
     }
 
     async fn current(&self) -> Result<(kube::Client, u64), Fault> {
-        let mut state = self.state.lock().await;
+        let mut state = match (self.state.try_lock(), self.spare()) {
+            (Ok(state), _) => state,
+            (Err(_), Some(spare)) => return Ok(spare),
+            (Err(_), None) => self.state.lock().await,
+        };
         match &state.built {
             Some(built) if !state.refused && !built.is_due() => {
                 Ok((built.client.clone(), state.serial))
@@ -211,14 +218,34 @@ impl Line {
         Ok(state.built.as_ref().map(|built| built.client.clone()))
     }
 
+    fn spare(&self) -> Option<(kube::Client, u64)> {
+        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        let (client, serial, until) = spare.as_ref()?;
+        (*until > Timestamp::now()).then(|| (client.clone(), *serial))
+    }
+
+    /// A client with another credential. One that is valid still serves where there is no other, and while it is got: no
+    /// rollback waits for a plugin that hangs a minute before its time (SAFETY, rule 9).
     async fn renew(&self, state: &mut State) -> Result<(kube::Client, u64), Fault> {
         if let Some((at, fault)) = &state.failed
             && at.elapsed() < FAILURE
         {
             return Err(fault.clone());
         }
-        let before = state.built.as_ref().filter(|_| !state.refused);
-        match self.build(before).await {
+        let (refused, serial) = (state.refused, state.serial);
+        let old = state.built.as_mut().filter(|_| !refused);
+        let spare = old.and_then(|built| {
+            let until = (built.credential.expires).filter(|at| *at > Timestamp::now())?;
+            // Who gives this up half-way leaves the old one to the next.
+            built.next = Some(Instant::now() + AGAIN);
+            Some((built.client.clone(), serial, until))
+        });
+        *self.spare.lock().unwrap_or_else(PoisonError::into_inner) = spare;
+        let before = state.built.as_ref().filter(|_| !refused);
+        let built = self.build(before).await;
+        let spare = self.spare();
+        *self.spare.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        match built {
             Ok(built) => {
                 let client = built.client.clone();
                 // What is the same has the same number: a 401 to it is answered by a refresh.
@@ -228,10 +255,17 @@ impl Line {
                 state.failed = None;
                 Ok((client, state.serial))
             }
-            Err(fault) => {
-                state.failed = Some((Instant::now(), fault.clone()));
-                Err(fault)
-            }
+            Err(fault) => match (spare, &mut state.built) {
+                (Some(spare), Some(built)) => {
+                    tracing::warn!(%fault.what, "the credential is not renewed yet");
+                    built.next = Some(Instant::now() + AGAIN);
+                    Ok(spare)
+                }
+                _ => {
+                    state.failed = Some((Instant::now(), fault.clone()));
+                    Err(fault)
+                }
+            },
         }
     }
 
