@@ -145,7 +145,7 @@ async fn m02_warnings_of_a_partial_answer_are_kept() {
 
 #[tokio::test]
 async fn m03_nan_inf_and_gaps_are_no_numbers_and_nothing_is_no_sample() {
-    let server = Server::start(|asked| match asked.body.contains("empty") {
+    let server = Server::start(|asked| match asked.query.contains("empty") {
         true => success(&json!({"resultType": "vector", "result": []})),
         false => success(&json!({"resultType": "vector", "result": [
             {"metric": {"colour": "blue"}, "value": [1_800_000_000.5, "NaN"]},
@@ -194,7 +194,7 @@ async fn m07_a_chart_ends_at_the_servers_now_and_shows_its_gaps() {
         .await
         .unwrap();
     let asked = server.asked();
-    let form = &asked[1].body;
+    let form = &asked[1].query;
     assert!(
         form.contains("start=1799996400&end=1800000000&step=60"),
         "{form}"
@@ -213,6 +213,23 @@ async fn m07_a_chart_ends_at_the_servers_now_and_shows_its_gaps() {
     assert!(chart.of(&labels.into_iter().collect()).is_some());
     let other: Labels = [("colour".into(), "blue".into())].into_iter().collect();
     assert!(chart.of(&other).is_none());
+}
+
+#[tokio::test]
+async fn what_is_asked_goes_by_get_as_readers_may_and_only_what_no_address_holds_is_posted() {
+    let server = Server::start(charted).await;
+    let prometheus = Prometheus::new(&at(&server));
+    let long = format!("x{{a=\"{}\"}}", "b".repeat(3_000));
+    for (expression, method) in [("x", "GET"), (&long, "POST")] {
+        prometheus.query(None, expression, LIMIT).await.unwrap();
+        let chart = prometheus.chart(None, expression, HOUR, LIMIT).await;
+        chart.unwrap();
+        let asked = server.asked();
+        let last = &asked[asked.len() - 3..];
+        // In between its clock is asked.
+        let methods: Vec<&str> = last.iter().map(|it| it.method.as_str()).collect();
+        assert_eq!(methods, [method, "GET", method]);
+    }
 }
 
 #[tokio::test]

@@ -391,10 +391,10 @@ async fn the_source_ends_when_nobody_listens() {
 async fn i_9_a_query_that_is_a_gate_is_read_about_each_colour_and_its_failure_is_no_number() {
     use wheelhouse::estate::gates::{Query, Quiet, Traffic};
     let (_, server) = both(|_, asked| match asked.path.as_str() {
-        "/api/v1/query" if asked.body.contains("requests") => success(&json!({
+        "/api/v1/query" if asked.query.contains("requests") => success(&json!({
             "resultType": "vector", "result": [{"metric": {}, "value": [1, "250"]}],
         })),
-        "/api/v1/query" if asked.body.contains("blue") => success(&json!({
+        "/api/v1/query" if asked.query.contains("blue") => success(&json!({
             "resultType": "vector", "result": [{"metric": {}, "value": [1, "NaN"]}],
         })),
         "/api/v1/query" => success(&json!({
