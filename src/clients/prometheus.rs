@@ -16,14 +16,14 @@ use prometheus_http_query::{Client, RuleKind};
 
 use super::http::{Reply, Site, Target, Way, is_no_route, partly, sites, take};
 use super::kubernetes::{Cluster, fault};
-use crate::estate::alerts::{RulesSeen, Targets};
+use crate::estate::alerts::{RulesSeen, Targets, belongs};
 use crate::estate::chart::{Chart, Measured};
 use crate::estate::safe::LIMIT;
 use crate::estate::spells::{REACH_SECONDS, STEP_SECONDS, Spells};
-use crate::estate::{Fault, FaultKind, Safe};
+use crate::estate::{Fault, FaultKind, Labels, Safe};
 
-/// What Prometheus writes down of every alert that fires.
-const FIRED: &str = r#"ALERTS{alertstate="firing"}"#;
+/// What Prometheus writes down of every alert that fires, up to what narrows it.
+const FIRED: &str = r#"ALERTS{alertstate="firing""#;
 /// Bytes of an expression that an address holds for certain: escaped they may be thrice as many.
 const LONG: usize = 2 << 10;
 /// Points of a chart.
@@ -105,7 +105,7 @@ impl Prometheus {
     pub async fn targets(
         &self,
         cluster: Option<&Cluster>,
-        is_ours: impl Fn(&crate::estate::Labels) -> bool,
+        is_ours: impl Fn(&Labels) -> bool,
         limit: Duration,
     ) -> Result<Option<Targets>, Fault> {
         let answers = join_all(self.sites.iter().map(async |site| {
@@ -166,22 +166,23 @@ impl Prometheus {
     }
 
     /// When alerts fired in the last hours, by the server's clock, of the first replica that answers.
-    /// `is_ours` says of an alert's labels whether it counts.
+    /// Those count that concern the environment of `ours`, and no others are asked for: a Prometheus may be many people's.
     ///
     /// # Errors
     /// As [`Prometheus::query`].
     pub async fn spells(
         &self,
         cluster: Option<&Cluster>,
-        is_ours: impl Fn(&crate::estate::Labels) -> bool,
+        ours: &Labels,
         limit: Duration,
     ) -> Result<Spells, Fault> {
         let mut first = None;
+        let expression = fired(ours);
         // No closure as for charts: a future with a borrowed one in it cannot be spawned.
         for site in &self.sites {
-            match spells(site, cluster, limit).await {
+            match spells(site, cluster, &expression, limit).await {
                 Ok((mut spells, until, warnings)) => {
-                    spells.retain(|spell| is_ours(&spell.labels));
+                    spells.retain(|spell| belongs(&spell.labels, ours));
                     return Ok(Spells::of(spells, until, warnings));
                 }
                 Err(fault) => first.get_or_insert(fault),
@@ -234,16 +235,35 @@ async fn chart_of(
     answer.chart(&site.name, start, step, points)
 }
 
+/// What Prometheus writes down of alerts that fire and carry the labels of `ours`, or lack them.
+fn fired(ours: &Labels) -> String {
+    let mut expression = FIRED.to_owned();
+    for (label, value) in ours.iter() {
+        let mut exact = String::new();
+        for c in value.chars() {
+            if r"\.+*?()|[]{}^$".contains(c) {
+                exact.push('\\');
+            }
+            exact.push(c);
+        }
+        // Strings are quoted as in JSON.
+        let pattern = serde_json::Value::from(exact + "|");
+        expression += &format!(",{label}=~{pattern}");
+    }
+    expression + "}"
+}
+
 /// When alerts fired in the last hours, until when that was looked at, and warnings.
 async fn spells(
     site: &Site,
     cluster: Option<&Cluster>,
+    expression: &str,
     limit: Duration,
 ) -> Result<wire::SpellsRead, Fault> {
     let end = server_time(site, cluster, limit).await?;
     let start = end - i64::from(REACH_SECONDS);
     let question = Question::Over {
-        expression: FIRED,
+        expression,
         start,
         end,
         step: STEP_SECONDS,

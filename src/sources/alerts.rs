@@ -1,5 +1,5 @@
 //! The alerts of one environment, asked for ever: Prometheus' rules and targets, and what Alertmanager
-//! does with the alerts. Each is asked every 10 s; none knows of a condition that would spare the answer.
+//! does with the alerts. Each is asked every 10 s, targets every 60 s; none knows of a condition that would spare the answer.
 //!
 //! What is sent, and when:
 //! 1. `Rules`, `Targets` and `Handling` after each good answer; a replica that is missing from it is
@@ -9,7 +9,7 @@
 //!    for it every ten minutes.
 //!
 //! 3. `Spells`, or `SpellsFailed`, at the start, soon after an alert began or ended to fire, and every
-//!    ten minutes: when alerts fired in the last hours.
+//!    ten minutes: when alerts fired in the last hours. The latter alone where it did not come in time again and again.
 //!
 //! 4. `Read` for each query that is a gate and each colour, once an interval, whatever came of it.
 //!
@@ -35,6 +35,11 @@ use crate::estate::{Fault, FaultKind, Labels, Moment, Safe};
 
 /// Between two looks at the history of alerts while nothing changes, and at targets that are not told.
 const RARE: Duration = Duration::from_secs(600);
+/// Targets are asked for so many times more seldom than rules: of a large Prometheus they are megabytes, and little depends
+/// on them.
+const SELDOM: u32 = 6;
+/// Failures in a row after which a history that does not come in time, or is too long, is asked for rarely.
+const PATIENCE: u32 = 2;
 /// How long after an alert's end Prometheus' history tells it for certain.
 const CERTAIN: Duration = Duration::from_secs(3 * STEP_SECONDS as u64);
 
@@ -205,7 +210,7 @@ impl Asking {
                 .await;
             let pause = self.pause(&mut backoff, answer.as_ref().err());
             let (seen, pause) = match answer {
-                Ok(Some(targets)) => (AlertsSeen::Targets(targets), pause),
+                Ok(Some(targets)) => (AlertsSeen::Targets(targets), SELDOM * pause),
                 Ok(None) => (AlertsSeen::TargetsFailed(untold()), RARE),
                 Err(fault) => (AlertsSeen::TargetsFailed(fault), pause),
             };
@@ -218,18 +223,25 @@ impl Asking {
     /// answer here that can be large.
     async fn spells(&self, prometheus: &Prometheus, outlet: &Outlet) -> Result<(), Gone> {
         let mut backoff = self.backoff();
+        let mut hard = 0;
         loop {
             let (at, cluster) = ((outlet.clock)(), self.cluster());
-            let is_ours = |labels: &Labels| belongs(labels, &self.belongs);
             let answer = prometheus
-                .spells(cluster.as_ref(), is_ours, self.pace.answer)
+                .spells(cluster.as_ref(), &self.belongs, self.pace.answer)
                 .await;
             let pause = self.pause(&mut backoff, answer.as_ref().err());
-            let is_good = answer.is_ok();
+            // What is too much for the way is so the next time, too; a server that is away may be back soon.
+            let is_hard =
+                |fault: &Fault| matches!(fault.kind, FaultKind::Slow | FaultKind::Malformed);
+            hard = match answer.as_ref().err().is_some_and(is_hard) {
+                true => hard + 1,
+                false => 0,
+            };
+            let is_over = answer.is_ok() || hard > PATIENCE;
             let seen = answer.map_or_else(AlertsSeen::SpellsFailed, AlertsSeen::Spells);
             outlet.send(at, seen).await?;
             tokio::time::sleep(pause).await;
-            if is_good {
+            if is_over {
                 tokio::select! {
                     () = tokio::time::sleep(RARE) => {}
                     () = self.turned.notified() => tokio::time::sleep(CERTAIN).await,

@@ -105,3 +105,43 @@ async fn a_history_that_cannot_be_read_is_a_fault_of_its_own_and_not_of_the_aler
     assert_ne!(fault.kind, FaultKind::Unreachable);
     assert!(source.alerts.rules.fault.is_none());
 }
+
+#[tokio::test]
+async fn of_a_prometheus_that_is_shared_no_history_of_others_is_asked_for() {
+    let server = Server::start(|asked| {
+        answer(asked, || {
+            success(&json!({"resultType": "matrix", "result": []}))
+        })
+    })
+    .await;
+    let mut target = prometheus(&server);
+    let odd = "a.b|c\"d\\e";
+    target.belongs = [("namespace", "shop-eu"), ("team", odd)]
+        .map(|(label, value)| (label.into(), value.into()))
+        .into_iter()
+        .collect();
+    let mut source = Source::start(target, None);
+    source.until(|alerts| alerts.spells.listed).await;
+    let all = server.asked();
+    let asked = all.iter().find(|it| it.path.ends_with("query_range"));
+    let url = format!("http://here/?{}", asked.unwrap().query);
+    let url = reqwest::Url::parse(&url).unwrap();
+    let (_, query) = url.query_pairs().find(|(key, _)| key == "query").unwrap();
+    assert_eq!(
+        query,
+        r#"ALERTS{alertstate="firing",namespace=~"shop-eu|",team=~"a\\.b\\|c\"d\\\\e|"}"#
+    );
+}
+
+#[tokio::test]
+async fn a_history_that_never_comes_in_time_is_asked_for_rarely_and_targets_more_seldom_than_rules()
+{
+    let server =
+        Server::start(|asked| answer(asked, || Answer::Full(200, "", "no JSON".into()))).await;
+    let mut source = Source::start(prometheus(&server), None);
+    let count = |path: &str| server.count(|asked| asked.path.ends_with(path));
+    source.until(|_| count("rules") > 40).await;
+    let (rules, targets) = (count("rules"), count("targets"));
+    assert!(targets > 1 && targets < rules / 3, "{targets} of {rules}");
+    assert_eq!(count("query_range"), 3);
+}
