@@ -6,7 +6,7 @@ use http::Uri;
 use reqwest::{Certificate, Proxy, redirect};
 
 use super::{Limits, Target, fault};
-use crate::clients::kubernetes::{Proxies, proxy_for};
+use crate::clients::kubernetes::{Proxies, for_reqwest, proxy_for};
 use crate::estate::{Fault, FaultKind};
 
 /// The address of the API, if the target can be used at all.
@@ -55,11 +55,13 @@ pub(super) fn http(
 ) -> Result<reqwest::Client, Fault> {
     // Both TLS users of the tree find the same provider; whoever comes second is refused, which is fine.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    // One that cannot be used is none below: the token would go there without it.
+    proxy_for(api, None, &proxies).map_err(|e| fault::words(FaultKind::Config, e))?;
     // Decided as for Kubernetes, so that NO_PROXY means the same everywhere.
     let proxy = Proxy::custom(move |url| {
         let server: Uri = url.as_str().parse().ok()?;
         let proxy = proxy_for(&server, None, &proxies).ok()??;
-        Some(proxy.to_string())
+        Some(for_reqwest(&proxy))
     });
     let builder = reqwest::Client::builder()
         .no_proxy()
@@ -144,6 +146,25 @@ mod tests {
                 "{repository}"
             );
         }
+    }
+
+    #[test]
+    fn n05_a_proxy_that_cannot_be_used_is_told_and_nothing_goes_past_it() {
+        let target = target("https://api.github.com", "acme/wall");
+        let Ok(address) = api(&target) else {
+            unreachable!()
+        };
+        let proxies = Proxies {
+            https: Some("ftp://me:hunter2@p".into()),
+            ..Proxies::default()
+        };
+        let built = http(&target, &address, &Limits::default(), proxies);
+        let fault = built.err();
+        let is_told = |fault: &Fault| {
+            let what = fault.what.as_str();
+            fault.kind == FaultKind::Config && what.contains("proxy") && !what.contains("hunter2")
+        };
+        assert!(fault.as_ref().is_some_and(is_told), "{fault:?}");
     }
 
     #[test]

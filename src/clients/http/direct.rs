@@ -8,7 +8,7 @@ use reqwest::{Certificate, Response};
 use tokio::sync::Mutex;
 
 use super::{BODY, Bearer, Reply, Target, refusal};
-use crate::clients::kubernetes::{Proxies, ask::date, fault, proxy_for};
+use crate::clients::kubernetes::{Proxies, ask::date, fault, for_reqwest, proxy_for};
 use crate::clients::secret;
 use crate::estate::{Fault, FaultKind};
 
@@ -98,7 +98,7 @@ fn build(base: &str, target: &Target, token: Option<&str>) -> Result<reqwest::Cl
         .redirect(reqwest::redirect::Policy::none())
         .user_agent(concat!("wheelhouse/", env!("CARGO_PKG_VERSION")));
     if let Some(uri) = proxy_for(&server, None, &Proxies::from_environment()).map_err(config)? {
-        let proxy = reqwest::Proxy::all(uri.to_string());
+        let proxy = reqwest::Proxy::all(for_reqwest(&uri));
         builder = builder.proxy(proxy.map_err(|e| config(e.to_string()))?);
     }
     builder = match (&target.ca_file, server.scheme_str()) {

@@ -36,6 +36,8 @@ impl Proxies {
 /// The proxy for `server`: the kubeconfig's own, which NO_PROXY does not touch (as in kubectl), or the
 /// environment's unless NO_PROXY or loopback exempts the server.
 ///
+/// One of SOCKS resolves the server's name, as that of kubectl does: `socks5h` is `socks5` here.
+///
 /// # Errors
 /// The proxy's address in words (without its password) where it is not a URL.
 pub fn proxy_for(
@@ -56,12 +58,23 @@ pub fn proxy_for(
     }
 }
 
+/// The address of a proxy as reqwest is told it, which resolves names itself for `socks5`.
+pub(in crate::clients) fn for_reqwest(proxy: &Uri) -> String {
+    let text = proxy.to_string();
+    match text.strip_prefix("socks5:") {
+        Some(rest) => format!("socks5h:{rest}"),
+        None => text,
+    }
+}
+
 fn parse(url: &str) -> Result<Uri, String> {
     let url = url.trim();
-    let full = if url.contains("://") {
-        url.to_owned()
-    } else {
-        format!("http://{url}")
+    let full = match url.split_once("://") {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("socks5h") => {
+            format!("socks5://{rest}")
+        }
+        Some(_) => url.to_owned(),
+        None => format!("http://{url}"),
     };
     let shown = || full.rsplit('@').next().unwrap_or_default().to_owned();
     let uri: Uri = (full.parse()).map_err(|e| format!("the proxy {:?} is no URL: {e}", shown()))?;
@@ -245,6 +258,21 @@ mod tests {
         assert_eq!(proxy.unwrap().to_string(), "socks5://p:1080/");
         let bare = proxy_for(&server, Some("p:3128"), &proxies).unwrap();
         assert_eq!(bare.unwrap().to_string(), "http://p:3128/");
+    }
+
+    #[test]
+    fn a_proxy_of_socks_resolves_names_for_whoever_asks_by_either_of_its_names() {
+        for name in ["socks5", "socks5h"] {
+            let proxies = Proxies {
+                https: Some(format!("{name}://me:secret@p:1080")),
+                ..Proxies::default()
+            };
+            let server = "https://api.shop.example:6443".parse().unwrap();
+            let proxy = proxy_for(&server, None, &proxies).unwrap().unwrap();
+            assert_eq!(proxy.to_string(), "socks5://me:secret@p:1080/");
+            assert_eq!(for_reqwest(&proxy), "socks5h://me:secret@p:1080/");
+        }
+        assert_eq!(for_reqwest(&"http://p:1/".parse().unwrap()), "http://p:1/");
     }
 
     #[test]
