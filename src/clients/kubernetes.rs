@@ -214,6 +214,11 @@ impl Cluster {
         }
     }
 
+    /// Has no read wait from here on because the server asked for it: a rollback's do not.
+    pub fn urge(&self) {
+        self.line.urge();
+    }
+
     /// Lets go of idle connections: the next request opens a new one.
     pub async fn drop_connections(&self) {
         self.line.drop_connections().await;

@@ -282,7 +282,8 @@ impl Bastion {
         Self::reach(place, false).await
     }
 
-    /// The same for an operation of that kind: a name is evidence, and no rollback waits for it (SAFETY, rule 9).
+    /// The same for an operation of that kind: a name is evidence, and no rollback waits for it, nor because an overloaded
+    /// server asks for it (SAFETY, rule 9).
     ///
     /// # Errors
     /// As [`Self::connect`].
@@ -300,7 +301,10 @@ impl Bastion {
         let cluster = kubernetes::connect(&target).await?;
         let answer = match may_be_nameless {
             // The first request opens the connection.
-            true => place.timing.answer.min(2 * HURRIED),
+            true => {
+                cluster.urge();
+                place.timing.answer.min(2 * HURRIED)
+            }
             false => place.timing.answer,
         };
         // Not every server has the review: then the seat alone says who it is.

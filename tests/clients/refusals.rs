@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use wheelhouse::estate::{Change, Delta, FaultKind, Kind, Seen};
+use wheelhouse::estate::{Change, Delta, FaultKind, Kind, Pod, Seen};
 
 use super::cockpit::{Telling, connect};
 use super::kinds::pod;
@@ -174,6 +174,32 @@ async fn k05_retry_after_is_obeyed_by_every_read_but_the_pulse() {
         started.elapsed()
     );
     pods.opened().await;
+}
+
+#[tokio::test]
+async fn k05_a_read_that_may_not_wait_so_long_is_not_sent_and_says_why_but_for_a_rollbacks() {
+    let server = Server::start(|asked| match asked.lists("pods") && asked.count == 1 {
+        true => Answer::Full(429, "Retry-After: 60\r\n", "{}".into()),
+        false => calm(asked),
+    })
+    .await;
+    let cluster = connect(&server.url).await;
+    let limit = Duration::from_secs(5);
+    let asked = async || cluster.list::<Pod>("", limit).await;
+    assert_eq!(asked().await.unwrap_err().kind, FaultKind::Busy);
+    let started = Instant::now();
+    for fault in [
+        asked().await.unwrap_err(),
+        cluster.get::<Pod>("a", limit).await.unwrap_err(),
+    ] {
+        assert_eq!(fault.kind, FaultKind::Busy);
+        assert!(fault.what.contains("asked to wait: 5"), "{}", fault.what);
+    }
+    assert!(started.elapsed() < limit);
+    assert_eq!(server.asked().len(), 1);
+    // SAFETY, rule 9: a rollback is never in the way of itself.
+    cluster.urge();
+    asked().await.unwrap();
 }
 
 #[tokio::test]

@@ -197,6 +197,26 @@ fn i_24_a_rollback_does_not_wait_long_for_its_name_and_for_epochs() {
 }
 
 #[test]
+fn k05_i_24_a_rollback_goes_on_where_an_overloaded_server_asks_to_wait() {
+    let bench = Bench::ready();
+    let dave = &bench.dave;
+    dave.run(&CUTOVER).assert(0, &["done: GREEN is live"]);
+    bench.served.act(
+        r#"{"do": "status:429", "verbs": ["list"], "resource": "configmaps", "retry-after": 100, "times": 1}"#,
+    );
+    let began = Instant::now();
+
+    let back = dave.run(&ROLLBACK);
+
+    back.assert(0, &["done: BLUE is live"]);
+    let told = dave.relay.count(|it| it.status == 429);
+    assert_eq!(told, 1);
+    assert_eq!(bench.colours(), ["blue", "blue"]);
+    // By every read of that time it was waited for.
+    assert!(began.elapsed() < Duration::from_secs(60));
+}
+
+#[test]
 fn i_24_a_rollback_whose_leases_are_tidied_away_goes_on() {
     let bench = Bench::ready();
     let dave = &bench.dave;

@@ -5,6 +5,7 @@
 //! nothing of it: they keep their place and do not list again.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -55,6 +56,8 @@ pub(super) struct Line {
     cuts: watch::Sender<u64>,
     /// Reads wait until then, because the server said so.
     hold: StdMutex<Option<Instant>>,
+    /// They do not: they are a rollback's.
+    is_urgent: AtomicBool,
 }
 
 /// The way to the server.
@@ -124,6 +127,7 @@ impl Line {
             opened: std::array::from_fn(|_| watch::Sender::new(0)),
             cuts: watch::Sender::new(0),
             hold: StdMutex::default(),
+            is_urgent: AtomicBool::new(false),
         }
     }
 
@@ -317,7 +321,7 @@ impl Line {
     async fn carry(&self, request: Request<Body>) -> Result<Response<Guarded>, BoxError> {
         let purpose = Purpose::of(&request);
         if purpose != Purpose::Other {
-            self.wait_while_held().await;
+            tokio::time::sleep_until(self.held()).await;
         }
         let cut = self.cut_of(&purpose);
         let again = copy(&request);
@@ -352,11 +356,27 @@ impl Line {
         }
     }
 
-    async fn wait_while_held(&self) {
-        let held = *self.hold.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(until) = held {
-            tokio::time::sleep_until(until).await;
+    /// Has no read wait from here on, whatever the server asks: a rollback is not in its own way (SAFETY, rule 9).
+    pub(super) fn urge(&self) {
+        self.is_urgent.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a read can be sent within `limit`, as far as the server has not asked to wait for longer.
+    pub(super) fn admit(&self, limit: Duration) -> Result<(), Fault> {
+        let left = self.held().saturating_duration_since(Instant::now());
+        if left < limit || left.is_zero() {
+            return Ok(());
         }
+        let (host, seconds) = (self.host(), left.as_secs().max(1));
+        let what = format_args!("{host} is overloaded and asked to wait: {seconds} s more");
+        Err(fault::words(FaultKind::Busy, what))
+    }
+
+    /// When reads may go on.
+    fn held(&self) -> Instant {
+        let held = *self.hold.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_urgent = self.is_urgent.load(Ordering::Relaxed);
+        held.filter(|_| !is_urgent).unwrap_or_else(Instant::now)
     }
 
     fn cut_of(&self, purpose: &Purpose) -> Option<Cut> {

@@ -106,7 +106,8 @@ impl Cluster {
     /// The object `name` as it is now; none where there is none.
     ///
     /// # Errors
-    /// What is wrong with the way, the credential or the answer. `limit` begins once there is a credential.
+    /// What is wrong with the way, the credential or the answer. `limit` begins once there is a credential. `Busy` where the
+    /// server asked to wait for longer than that: then nothing was sent.
     pub async fn get<P: Kept>(&self, name: &str, limit: Duration) -> Result<Option<P>, Fault> {
         check_name(name)?;
         let request = self.requests::<P>().get(name, &GetParams::default());
@@ -124,6 +125,7 @@ impl Cluster {
     /// As [`Cluster::get`]; `Expired` where the list changed too much between two pages.
     pub async fn list<P: Kept>(&self, selector: &str, limit: Duration) -> Result<Vec<P>, Fault> {
         self.line.ready().await?;
+        self.line.admit(limit)?;
         let selector = watch::selector(P::KIND, selector);
         let pages = self.pages(&selector);
         let slow = || fault::slow(&self.host(), limit);
@@ -164,6 +166,7 @@ impl Cluster {
     ) -> Result<Answer, Fault> {
         // A plugin may take longer than an answer; it is bounded by itself.
         self.line.ready().await?;
+        self.line.admit(limit)?;
         let slow = || fault::slow(&self.host(), limit);
         (tokio::time::timeout(limit, self.answer(request)).await).unwrap_or_else(|_| Err(slow()))
     }
