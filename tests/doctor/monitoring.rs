@@ -165,7 +165,7 @@ async fn m01_a_watchdog_and_a_rule_that_stand_still_are_unknown() {
 #[tokio::test]
 async fn a_label_that_nothing_carries_is_unknown() {
     let told = told(|asked| {
-        let is_count = asked.path == QUERY && asked.body.contains("count");
+        let is_count = asked.path == QUERY && asked.query.contains("count");
         is_count.then(|| success(json!({"resultType": "vector", "result": []})))
     })
     .await;

@@ -236,7 +236,7 @@ fn prometheus(path: &str, asked: &Asked) -> Answer {
     match path {
         "status/buildinfo" => success(json!({"version": "3.5.0"})),
         "rules" => rules(&[]),
-        _ if asked.body.contains("time%28%29") => {
+        _ if asked.query.contains("time%28%29") => {
             success(json!({"resultType": "scalar", "result": [1.0, "1.0"]}))
         }
         _ => success(json!({"resultType": "vector", "result": [
