@@ -75,7 +75,12 @@ pub enum Wish {
     /// Follow up the glass that this one broke.
     CloseGlass(Safe),
     /// Say how long the idle colour is kept warm.
-    Warm(WarmWanted),
+    Warm {
+        /// How long.
+        wanted: WarmWanted,
+        /// What the screen showed it to be about ([`crate::ops::warm::Draft::stands_on`]).
+        shown: Safe,
+    },
     /// Ask for another person's approval of a cutover.
     AskApproval {
         /// The colour that the screen showed.
@@ -218,7 +223,7 @@ pub fn propose_about(state: &mut State, wish: fn(Safe) -> Wish) {
         Wish::Abandon(_) => "abandon",
         Wish::Policy { wanted, .. } => wanted.word(),
         Wish::CloseGlass(_) => "close-glass",
-        Wish::Warm(wanted) => wanted.word(),
+        Wish::Warm { wanted, .. } => wanted.word(),
         Wish::AskApproval { .. } | Wish::Decide { .. } => "approval",
     };
     let fields = match &wish {
@@ -240,7 +245,7 @@ fn open(state: &mut State, wish: Wish, ask: Ask, fields: Vec<Field>, glass: bool
         | Wish::Abandon(_)
         | Wish::Policy { .. }
         | Wish::CloseGlass(_)
-        | Wish::Warm(_)
+        | Wish::Warm { .. }
         | Wish::AskApproval { .. }
         | Wish::Decide { .. } => Vec::new(),
     };
@@ -552,7 +557,7 @@ pub fn facts(state: &State, proposal: &Proposal) -> Facts {
     let facts = Facts::default().with("environment", &environment.estate.scope.name);
     match &proposal.wish {
         Wish::Policy { .. } => freeze::facts(state, proposal, facts),
-        Wish::Warm(_) => warm::facts(state, proposal, facts),
+        Wish::Warm { .. } => warm::facts(state, proposal, facts),
         Wish::AskApproval { .. } | Wish::Decide { .. } => approval::facts(state, proposal, facts),
         Wish::Start(kind) => match judged_of(state, proposal, *kind) {
             (Some(plan), _) => decisive(facts, &plan),
@@ -720,7 +725,7 @@ pub fn begin(state: &mut State, proposal: &mut Proposal, dialog: &Dialog) -> Res
                 Wish::Policy { wanted, before } => {
                     freeze::begin(state, proposal, wanted, before.as_ref(), dialog)?
                 }
-                Wish::Warm(_) => warm::begin(state, proposal, dialog)?,
+                Wish::Warm { .. } => warm::begin(state, proposal, dialog)?,
                 wish => wish.clone(),
             },
             reason: reason.unwrap_or_else(|| "".into()),

@@ -220,6 +220,27 @@ impl Draft {
         )
     }
 
+    /// What it stands on, in words: the idle colour, the flip that it is about, and how that is kept.
+    pub fn stands_on(&self) -> Safe {
+        let (colour, operation) = (self.colour.to_uppercase(), &self.after.operation);
+        format!("{colour}, left by {operation}, {}", self.before).into()
+    }
+
+    /// The same, if it stands on what was `shown` to whoever confirmed it (I-47).
+    ///
+    /// # Errors
+    /// What is so by now.
+    pub fn as_shown(self, shown: &Safe) -> Result<Self, Safe> {
+        let now = self.stands_on();
+        match now == *shown {
+            true => Ok(self),
+            false => Err(format!(
+                "that was changed meanwhile: now it is {now}; look, and plan again"
+            )
+            .into()),
+        }
+    }
+
     /// How it will be, in words.
     pub fn then(&self) -> String {
         match self.after.keep {

@@ -96,7 +96,7 @@ pub(super) async fn settle(desk: Desk, place: Place, wish: Wish, reason: Safe) {
         Wish::Abandon(id) => abandon(&place, &id, reason).await,
         Wish::Policy { wanted, before } => change_policy(&place, &wanted, before, reason).await,
         Wish::CloseGlass(id) => close_glass(&place, &id, reason).await,
-        Wish::Warm(wanted) => keep_warm(&place, wanted, reason).await,
+        Wish::Warm { wanted, shown } => keep_warm(&place, wanted, &shown, reason).await,
         Wish::AskApproval { to, bound } => ask_approval(&place, (to, bound), reason).await,
         Wish::Decide { id, decision } => decide(&place, (id, decision), reason).await,
         Wish::Start(_) => Err("it is prepared, not settled".into()),
@@ -151,10 +151,16 @@ async fn change_policy(
     (done.map(Heard::Done)).map_err(|refused| policy::words(&refused))
 }
 
-async fn keep_warm(place: &Place, wanted: warm::Wanted, reason: Safe) -> Result<Heard, Safe> {
+/// Says how long the idle colour is kept, if it is the one that the screen showed.
+async fn keep_warm(
+    place: &Place,
+    wanted: warm::Wanted,
+    shown: &Safe,
+    reason: Safe,
+) -> Result<Heard, Safe> {
     let bastion = Bastion::connect(place).await.map_err(|fault| fault.what)?;
     let draft = warm::plan(&bastion, |_| wanted, reason).await;
-    let draft = draft.map_err(|refusal| refusal.why)?;
+    let draft = draft.map_err(|refusal| refusal.why)?.as_shown(shown)?;
     let done = warm::carry_out(&bastion, &draft).await;
     (done.map(Heard::Done)).map_err(|refused| policy::words(&refused))
 }

@@ -835,6 +835,49 @@ fn whether_the_way_back_is_warm_and_until_when_is_on_the_screen_and_l_plans_its_
 }
 
 #[test]
+fn i_47_what_is_said_of_a_warm_colour_is_sent_with_what_was_shown_and_void_when_that_changed() {
+    let mut state = open_window();
+    flipped(&mut state, "green", "wheelhouse");
+    press(&mut state, "H");
+    type_in(&mut state, "a demo");
+    press(&mut state, "enter enter");
+    pass(&mut state, 1);
+    let mut held = state.clone();
+    type_in(&mut state, "production");
+    let commands = press(&mut state, "enter");
+    let [
+        Command::Operate {
+            wish: operate::Wish::Warm { shown, .. },
+            ..
+        },
+    ] = &commands[..]
+    else {
+        panic!("{commands:?}");
+    };
+    assert!(
+        shown.starts_with(&format!("BLUE, left by {ID}, ")),
+        "{shown}"
+    );
+    // A colleague holds it meanwhile.
+    let services: Vec<_> = held.estate().services.value.iter().cloned().collect();
+    let word = format!(
+        r#"{{"at":"2026-11-23T14:01:00Z","by":"bo","why":"x","operation":"{ID}","keep":"held"}}"#
+    );
+    let changes = services.into_iter().map(|mut service| {
+        let marks = service.marks.iter();
+        let marks: Vec<_> = marks.map(|(k, v)| (k.to_string(), v.to_string())).collect();
+        let mut marks: Vec<_> = marks.iter().map(|(k, v)| (&k[..], &v[..])).collect();
+        marks.push((wheelhouse::ops::warm::WARM, &word));
+        service.marks = labels(&marks);
+        Change::Applied(service)
+    });
+    let changes = Seen::Services(Delta::Changes(changes.collect()));
+    observe(&mut held, vec![changes]);
+    let screen = text(&mut held, (120, 30));
+    assert!(screen.contains("Void: what is idle was BLUE"), "{screen}");
+}
+
+#[test]
 fn who_flipped_last_from_what_to_what_and_why_is_on_the_screen() {
     let mut state = ready();
     flipped(&mut state, "green", "wheelhouse");

@@ -21,7 +21,7 @@ pub fn sheet(state: &State, proposal: &Proposal, dialog: &Dialog) -> Sheet {
         Wish::Abandon(id) => about(state, proposal, id, ("ABANDON", "end it as it stands")),
         Wish::Policy { wanted, .. } => freeze::sheet(state, proposal, wanted, dialog),
         Wish::CloseGlass(id) => freeze::follow_up(state, proposal, id),
-        Wish::Warm(_) => warm::sheet(state, proposal, dialog),
+        Wish::Warm { .. } => warm::sheet(state, proposal, dialog),
         Wish::AskApproval { .. } => approval::request(state, proposal),
         Wish::Decide { id, decision } => approval::decision(state, proposal, id, *decision),
     };
@@ -335,7 +335,7 @@ fn consequence(wish: &Wish, kept: &Kept) -> String {
         Wish::Start(_)
         | Wish::Policy { .. }
         | Wish::CloseGlass(_)
-        | Wish::Warm(_)
+        | Wish::Warm { .. }
         | Wish::AskApproval { .. }
         | Wish::Decide { .. } => "",
     };

@@ -23,10 +23,11 @@ const KEEP: [(&str, Option<i64>); 6] = [
 
 /// Opens the plan.
 pub fn propose_warm(state: &mut State) {
-    if let Err(refusal) = draft(state, state.selected, Wanted::Hold, "…") {
-        state.tell(&format!("refused: {}", refusal.why));
-        return;
-    }
+    let drafted = draft(state, state.selected, Wanted::Hold, "…");
+    let shown = match drafted {
+        Ok(draft) => draft.stands_on(),
+        Err(refusal) => return state.tell(&format!("refused: {}", refusal.why)),
+    };
     let estate = state.estate();
     let ask = Ask::of(estate.tier(), estate.scope.name.clone());
     let fields = vec![
@@ -37,7 +38,8 @@ pub fn propose_warm(state: &mut State) {
             is_required: true,
         },
     ];
-    open(state, Wish::Warm(Wanted::Hold), ask, fields, false);
+    let wanted = Wanted::Hold;
+    open(state, Wish::Warm { wanted, shown }, ask, fields, false);
 }
 
 /// What would be written, as far as the screen knows; who says so, the API tells when it is done.
@@ -70,15 +72,9 @@ fn chosen(state: &State, proposal: &Proposal, dialog: &Dialog) -> Wanted {
 
 /// What the plan stands on.
 pub(super) fn facts(state: &State, proposal: &Proposal, facts: Facts) -> Facts {
-    let estate = &state.environments[proposal.environment].estate;
-    let live = estate.live_colour().map_or_else(
-        || "none".to_owned(),
-        |live| match &estate.scope.traffic {
-            Some(switch) => switch.colours[live].to_string(),
-            None => "none".to_owned(),
-        },
-    );
-    facts.with("the live colour", live)
+    let drafted = draft(state, proposal.environment, Wanted::Hold, "…");
+    let said = drafted.map_or_else(|refusal| refusal.why, |draft| draft.stands_on());
+    facts.with("what is idle", said)
 }
 
 /// What the dialog says.
@@ -117,6 +113,7 @@ pub(super) fn begin(state: &State, proposal: &Proposal, dialog: &Dialog) -> Resu
     permit(state, proposal)?;
     let wanted = chosen(state, proposal, dialog);
     let drafted = draft(state, proposal.environment, wanted, dialog.value("reason"));
-    drafted.map_err(|refusal| refusal.why)?;
-    Ok(Wish::Warm(wanted))
+    let draft = drafted.map_err(|refusal| refusal.why)?;
+    let shown = draft.stands_on();
+    Ok(Wish::Warm { wanted, shown })
 }

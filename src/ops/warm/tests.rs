@@ -179,3 +179,40 @@ fn what_is_said_needs_a_reason_an_end_to_come_and_an_operation_to_be_about() {
         ("blue", "op")
     );
 }
+
+#[test]
+fn i_47_what_was_confirmed_of_one_colour_is_not_said_of_another() {
+    let because = Because {
+        who: "dave".into(),
+        seat: "d@b".into(),
+        why: "x".into(),
+    };
+    let drafted = |service| {
+        check(
+            Wanted::Release,
+            &because,
+            &estate(None, service),
+            now(5_000),
+        )
+        .unwrap()
+    };
+    let shown = drafted(service(None)).stands_on();
+    assert!(drafted(service(None)).as_shown(&shown).is_ok());
+    // A colleague cut over to BLUE meanwhile: now GREEN is idle.
+    let moved = Service {
+        selector: labels(&[("version", "blue")]),
+        marks: labels(&[(
+            marks::FLIP,
+            r#"{"at":"2026-11-27T14:30:00Z","by":"bo","from":"green","to":"blue","what":"cutover","why":null,"operation":"next","images":[]}"#,
+        )]),
+        ..service(None)
+    };
+    let refused = drafted(moved).as_shown(&shown).unwrap_err();
+    assert!(
+        refused.contains("now it is GREEN, left by next"),
+        "{refused}"
+    );
+    // Somebody holds it meanwhile.
+    let held = drafted(service(Some((Keep::Held, "op")))).as_shown(&shown);
+    assert!(held.unwrap_err().contains("held by dave: a demo"));
+}
