@@ -283,7 +283,7 @@ fn o04_who_leaves_while_an_act_is_under_way_is_told_so_first() {
     press(&mut state, "enter");
     assert!(press(&mut state, "q").is_empty());
     assert!(
-        notice(&state).contains("outcome not known yet"),
+        notice(&state).contains("not answered yet"),
         "{}",
         notice(&state)
     );

@@ -338,10 +338,11 @@ fn environment_time(state: &State, place: usize) -> Timestamp {
     state.environments[place].estate.server_time(state.now)
 }
 
-/// Ends the cockpit; while an act is under way only when it is asked for twice.
+/// Ends the cockpit; while something is sent and not answered only when it is asked for twice.
 pub fn leave(state: &mut State) -> Option<Command> {
-    const SAID: &str = "an act is under way and its outcome not known yet; once more leaves";
-    let is_under_way = state.acts.iter().any(|d| d.outcome.is_none());
+    const SAID: &str =
+        "what was sent is not answered yet, and may end with this screen; once more leaves";
+    let is_under_way = !state.sent.is_empty() || state.acts.iter().any(|d| d.outcome.is_none());
     let is_said = |n: &super::Notice| n.text.as_str() == SAID;
     if !is_under_way || state.notice.as_ref().is_some_and(is_said) {
         return Some(Command::Quit);

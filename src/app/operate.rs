@@ -97,6 +97,22 @@ pub enum Wish {
     },
 }
 
+impl Wish {
+    /// In a word, or a few.
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Start(kind) => kind.word(),
+            Self::Abort(_) => "abort",
+            Self::Adopt(_) => "adopt",
+            Self::Abandon(_) => "abandon",
+            Self::Policy { wanted, .. } => wanted.word(),
+            Self::CloseGlass(_) => "close-glass",
+            Self::Warm { wanted, .. } => wanted.word(),
+            Self::AskApproval { .. } | Self::Decide { .. } => "approval",
+        }
+    }
+}
+
 /// How far a proposal's worker is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Worker {
@@ -152,6 +168,15 @@ pub struct Begun {
     pub environment: usize,
     /// The operation's id.
     pub id: Safe,
+}
+
+/// What was confirmed here and is not answered yet.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Sent {
+    /// The proposal's number.
+    pub number: u64,
+    /// What, and of which environment.
+    pub what: Safe,
 }
 
 /// Opens the plan of a new operation of the environment on the screen.
@@ -216,16 +241,6 @@ pub fn propose_about(state: &mut State, wish: fn(Safe) -> Wish) {
     };
     let wish = wish(id);
     let tier = environment.estate.tier();
-    let word = match &wish {
-        Wish::Start(kind) => kind.word(),
-        Wish::Abort(_) => "abort",
-        Wish::Adopt(_) => "adopt",
-        Wish::Abandon(_) => "abandon",
-        Wish::Policy { wanted, .. } => wanted.word(),
-        Wish::CloseGlass(_) => "close-glass",
-        Wish::Warm { wanted, .. } => wanted.word(),
-        Wish::AskApproval { .. } | Wish::Decide { .. } => "approval",
-    };
     let fields = match &wish {
         Wish::Adopt(_) => Vec::new(),
         _ => vec![Field {
@@ -233,7 +248,8 @@ pub fn propose_about(state: &mut State, wish: fn(Safe) -> Wish) {
             ..reason(tier)
         }],
     };
-    open(state, wish, Ask::of(tier, word.into()), fields, false);
+    let ask = Ask::of(tier, wish.word().into());
+    open(state, wish, ask, fields, false);
 }
 
 fn open(state: &mut State, wish: Wish, ask: Ask, fields: Vec<Field>, glass: bool) {
@@ -698,7 +714,7 @@ pub fn begin(state: &mut State, proposal: &mut Proposal, dialog: &Dialog) -> Res
     let reason = Some(dialog.value(field))
         .filter(|why| !why.is_empty())
         .map(Safe::new);
-    let (number, environment) = (proposal.number, proposal.environment);
+    let (number, environment, of) = (proposal.number, proposal.environment, name.clone());
     let command = match &proposal.wish {
         Wish::Start(kind) => {
             let (Some(plan), None) = judged_of(state, proposal, *kind) else {
@@ -732,6 +748,8 @@ pub fn begin(state: &mut State, proposal: &mut Proposal, dialog: &Dialog) -> Res
             permit,
         },
     };
+    let what = format!("{} of {of}", proposal.wish.word()).into();
+    state.sent.push(Sent { number, what });
     proposal.worker = Worker::Sent;
     Ok(command)
 }
@@ -739,6 +757,8 @@ pub fn begin(state: &mut State, proposal: &mut Proposal, dialog: &Dialog) -> Res
 /// Takes what a worker or a write says of proposal `number`.
 pub fn hear(state: &mut State, number: u64, environment: usize, heard: Heard) {
     let is_open = proposal(state).is_some_and(|p| p.number == number);
+    let is_answer = !matches!(heard, Heard::Ready(_));
+    (state.sent).retain(|sent| !(is_answer && sent.number == number));
     match heard {
         Heard::Ready(plan) => ready(state, number, plan),
         Heard::Began(id) => {
@@ -781,7 +801,8 @@ fn ready(state: &mut State, number: u64, planned: Box<Plan>) {
     state.overlay = Some(Overlay::Plan(open));
 }
 
-/// What goes on when the cockpit ends: a line for each operation that it began and that is not over.
+/// What goes on when the cockpit ends: a line for each operation that it began and that is not over; and what nobody
+/// answered yet.
 pub fn farewell(state: &State) -> Vec<Safe> {
     let mut lines: Vec<Safe> = (state.begun.iter())
         .filter(|begun| {
@@ -795,10 +816,8 @@ pub fn farewell(state: &State) -> Vec<Safe> {
             format!("operation {id} goes on in its worker; `wheelhouse op watch {id}`").into()
         })
         .collect();
-    if proposal(state).is_some_and(|p| p.worker == Worker::Sent) {
-        lines.push(
-            "an operation was just confirmed; `wheelhouse op list` says what became of it".into(),
-        );
-    }
+    lines.extend(state.sent.iter().map(|Sent { what, .. }| {
+        format!("{what}: just confirmed, and not answered; `wheelhouse op list` and `wheelhouse status` say what became of it").into()
+    }));
     lines
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::chart::Charted;
 use super::edit::Edit;
-use super::operate::{Begun, Hints};
+use super::operate::{Begun, Hints, Sent};
 use super::operations::{Operations, Pace};
 use super::palette::Palette;
 use super::plan::Plan;
@@ -56,6 +56,8 @@ pub struct State {
     pub acts: Vec<Doing>,
     /// How many operations were proposed here: the number of the last one.
     pub proposals: u64,
+    /// What was confirmed and is not answered: it may end with the cockpit.
+    pub sent: Vec<Sent>,
     /// Operations that this cockpit began.
     pub begun: Vec<Begun>,
     /// How long an operation's steps may take.
@@ -277,6 +279,7 @@ impl State {
             chart: None,
             acts: Vec::new(),
             proposals: 0,
+            sent: Vec::new(),
             begun: Vec::new(),
             pace: setup.pace,
             ends_with_logout: setup.ends_with_logout,

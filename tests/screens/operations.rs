@@ -400,6 +400,47 @@ fn o04_what_goes_on_is_said_when_the_cockpit_ends() {
 }
 
 #[test]
+fn o04_what_is_sent_and_not_answered_is_left_only_when_asked_twice_and_named() {
+    let mut state = open_window();
+    let plan = plan_of(&state, OperationKind::Cutover);
+    operating(&mut state, &until(&plan, &Step::Watch), 2);
+    press(&mut state, "B");
+    type_in(&mut state, "wrong release");
+    press(&mut state, "enter");
+    pass(&mut state, 1);
+    type_in(&mut state, "abort");
+    let commands = press(&mut state, "enter");
+    let [
+        Command::Operate {
+            number,
+            environment,
+            ..
+        },
+    ] = &commands[..]
+    else {
+        panic!("{commands:?}");
+    };
+    assert!(text(&mut state, (80, 24)).contains("stay until it is answered"));
+    assert!(press(&mut state, "esc q").is_empty(), "it may end with it");
+    let screen = text(&mut state, (120, 30));
+    assert!(screen.contains("not answered yet"), "{screen}");
+    let said = operate::farewell(&state);
+    assert!(
+        said[0].starts_with("abort of production: just confirmed"),
+        "{said:?}"
+    );
+    assert_eq!(
+        press(&mut state.clone(), "q"),
+        [Command::Quit],
+        "asked twice"
+    );
+    let done = Heard::Done("abort asked".into());
+    update(&mut state, Event::Heard(*number, *environment, done));
+    assert!(operate::farewell(&state).is_empty());
+    assert_eq!(press(&mut state, "q"), [Command::Quit], "it is answered");
+}
+
+#[test]
 fn o05_an_abort_is_asked_for_and_the_step_is_told_to_end_first() {
     let mut state = open_window();
     let plan = plan_of(&state, OperationKind::Cutover);

@@ -27,7 +27,7 @@ pub fn sheet(state: &State, proposal: &Proposal, dialog: &Dialog) -> Sheet {
     };
     sheet.pending = match &proposal.worker {
         Worker::Sent => {
-            Some("sent; what became of it is awaited here, and goes on without you".into())
+            Some("sent; stay until it is answered, what becomes of it is said here".into())
         }
         _ => sheet.pending.take(),
     };
