@@ -119,12 +119,14 @@ fn footer(state: &State, canvas: &mut Canvas<'_>) {
     if !said.is_empty() {
         room = room.saturating_sub(canvas.text_right(left, y, room, &said) + 1);
     }
-    if state.is_filtering || !state.filter.text().is_empty() {
-        canvas.text(left, y, room, &filter(state));
+    // What was told goes before a filter that stands; while that is typed it is told above it.
+    let told = notice(state, room).pop();
+    if let Some(last) = told.filter(|_| !is_typed(state)) {
+        canvas.text(left, y, room, &Text::default().add(last, Role::Focus));
         return;
     }
-    if let Some(last) = notice(state, room).pop() {
-        canvas.text(left, y, room, &Text::default().add(last, Role::Focus));
+    if state.is_filtering || !state.filter.text().is_empty() {
+        canvas.text(left, y, room, &filter(state));
         return;
     }
     // A plan has its own keys at its foot; here they would be typed into it.
@@ -145,16 +147,22 @@ fn notice(state: &State, room: u16) -> Vec<String> {
     lines.map(|line| format!(" {line} ")).collect()
 }
 
+/// Whether the footer is where a filter is being typed.
+fn is_typed(state: &State) -> bool {
+    state.is_filtering && state.overlay.is_none()
+}
+
 /// Draws what of a long notice has no room in the footer above it, over whatever is there: a reason that is cut is none.
 pub fn overflow(state: &State, canvas: &mut Canvas<'_>) {
-    let is_covered = state.is_filtering || !state.filter.text().is_empty();
-    if is_covered || state.overlay.is_some() {
+    if state.overlay.is_some() {
         return;
     }
     let area = canvas.area;
     let room = footer_room(state, area.width);
     let mut lines = notice(state, room);
-    lines.pop();
+    if !is_typed(state) {
+        lines.pop();
+    }
     let first = area.bottom() - 1 - u16::try_from(lines.len()).unwrap_or(0);
     for (y, line) in (first..).zip(lines) {
         let row = Rect::new(area.x + 1, y, area.width.saturating_sub(2), 1);

@@ -70,3 +70,19 @@ fn a_refusal_is_told_whole_over_as_many_rows_as_it_needs() {
         }
     }
 }
+
+#[test]
+fn what_became_of_an_act_is_told_while_a_filter_stands_and_while_it_is_typed() {
+    let said = "roll back by hand";
+    for keys in ["/ b l u e", "/ b l u e enter"] {
+        let mut state = full(Look::default());
+        press(&mut state, keys);
+        update(&mut state, Event::Told(Safe::new(said)));
+        let screen = text(&mut state, (80, 24));
+        assert!(screen.contains(said), "{keys}: {screen}");
+        assert_eq!(screen.contains("/blue_"), state.is_filtering, "{screen}");
+        pass(&mut state, 7);
+        let screen = text(&mut state, (80, 24));
+        assert!(screen.contains("/blue"), "{screen}");
+    }
+}
