@@ -242,6 +242,18 @@ fn a_service_that_selects_neither_colour_is_bad() {
         text.contains("names neither colour: purple") && text.contains("kubectl-edit"),
         "{text}"
     );
+    // What takes traffic is not known of either: no word calls a colour idle.
+    for part in [
+        "BLUE unknown whether live: ready",
+        "GREEN unknown whether live: ready",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    let json = said(&observe(&estate, &["production", "--json"]));
+    let all: Value = serde_json::from_str(&json).unwrap();
+    for path in ["/colours/0/is_live", "/colours/1/is_live"] {
+        assert_field(&all["environments"][0], path, Value::is_null);
+    }
 }
 
 #[test]

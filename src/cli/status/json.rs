@@ -140,7 +140,10 @@ fn colour(estate: &Estate, colour: Option<usize>) -> Value {
     });
     json!({
         "colour": colour_name(estate, colour),
-        "is_live": colour.is_none() || estate.live_colour() == colour,
+        "is_live": match colour {
+            None => Some(true),
+            Some(colour) => estate.live_colour().map(|live| live == colour),
+        },
         "ready": seen(estate, Kind::Pods, view.ready),
         "desired": seen(estate, Kind::Deployments, view.desired),
         "restarts": seen(estate, Kind::Pods, view.restarts),

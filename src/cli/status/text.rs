@@ -351,8 +351,11 @@ fn colour_line(estate: &Estate, colour: Option<usize>, now: Now) -> String {
     let view: ColourView = estate.colour_view(colour);
     let name = match (colour, &estate.scope.traffic) {
         (Some(colour), Some(switch)) => {
-            let is_live = estate.live_colour() == Some(colour);
-            let word = if is_live { "LIVE" } else { "idle" };
+            let word = match estate.live_colour() {
+                Some(live) if live == colour => "LIVE",
+                Some(_) => "idle",
+                None => "unknown whether live",
+            };
             format!("{} {word}", switch.colours[colour].to_uppercase())
         }
         _ => "in-place".to_owned(),
