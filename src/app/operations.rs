@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::approvals;
 use crate::estate::timeline::{Happening, Source, Weight};
-use crate::estate::{Currency, Estate, Kind, Labels, Lease, Now, Safe};
+use crate::estate::{Check, Currency, Estate, Kind, Labels, Lease, Now, Safe, Verdict};
 use crate::ops::approval::is_approval;
 use crate::ops::machine::WAITS;
 use crate::ops::marks::Flipped;
@@ -223,6 +223,25 @@ pub fn hold(estate: &Estate, kept: &Kept, now: Now) -> Hold {
             beat: mine.into_iter().find_map(beat),
         },
     }
+}
+
+/// The operation that is not over, where it goes on by nobody but a person: paused, or carried out by nobody.
+pub fn stuck(estate: &Estate, operations: &Operations, now: Now) -> Option<Check> {
+    let kept = operations.open()?;
+    let operation = &kept.operation;
+    let why: Safe = match (&operation.paused, hold(estate, kept, now)) {
+        // What goes on by itself when an approval comes needs nobody here.
+        (Some(why), _) if operation.awaits().is_none() => {
+            format!("PAUSED, a person is needed: {why}").into()
+        }
+        (_, Hold::Orphaned { .. }) => "ORPHANED, a person is needed: nobody carries it out".into(),
+        _ => return None,
+    };
+    Some(Check {
+        name: "operation",
+        of: kept.id.clone(),
+        verdict: Verdict::Bad(why),
+    })
 }
 
 /// The Leases that name the operation and that somebody holds.

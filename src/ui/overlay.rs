@@ -7,6 +7,7 @@ use super::theme::{Mark, Role, Theme};
 use super::words;
 use crate::app::keymap::Context;
 use crate::app::operate::{Barred, barred, barred_here};
+use crate::app::operations::stuck;
 use crate::app::palette::{Choice, Palette, unmatched};
 use crate::app::{Key, Overlay, State, View, plan, update};
 
@@ -108,7 +109,9 @@ fn environments(state: &State, theme: &Theme) -> Vec<Text> {
             let mut text = Text::plain(column(&estate.scope.name, 16, theme))
                 .add(format!("  {badge:<8}"), Role::Title);
             if environment.is_watched {
+                let stuck = stuck(estate, &environment.operations, state.now);
                 let verdict = estate.verdict(state.now);
+                let verdict = (stuck.into_iter()).fold(verdict, |all, it| all.and(it.verdict));
                 let mark = words::verdict_mark(&verdict);
                 text.push(format!("{} ", theme.mark(mark)), Theme::role(mark));
                 text.push(column(&words::live_word(estate), 20, theme), Role::Plain);

@@ -819,6 +819,30 @@ fn x08_a_selector_that_is_not_what_was_meant_is_an_alarm_that_names_who() {
 }
 
 #[test]
+fn an_operation_that_waits_for_a_person_is_bad_in_the_list_of_environments() {
+    let mut state = ready();
+    let at = state.selected;
+    state.environments[at].is_watched = true;
+    let plan = plan_of(&state, OperationKind::Cutover);
+    let mut entries = until(&plan, &Step::Watch);
+    operating(&mut state, &entries, 3);
+    press(&mut state, "e");
+    let screen = text(&mut state, (120, 30));
+    assert!(!screen.contains("a person is needed"), "{screen}");
+    operating(&mut state, &entries, 300);
+    let screen = text(&mut state, (120, 30));
+    let row = screen.lines().find(|row| row.contains("PROD    "));
+    assert!(row.is_some_and(|it| it.contains("✗")), "{screen}");
+    assert!(screen.contains("ORPHANED, a person is needed"), "{screen}");
+    let reason = "the soak cannot be told".into();
+    entries.push(entry_at(5, What::Paused { reason }));
+    let paused = Seen::Records(Delta::Changes(vec![Change::Applied(record(&entries, "2"))]));
+    observe(&mut state, vec![paused]);
+    let screen = text(&mut state, (120, 30));
+    assert!(screen.contains("PAUSED, a person is needed"), "{screen}");
+}
+
+#[test]
 fn x08_who_went_round_wheelhouse_is_named_although_the_selector_is_as_meant() {
     let mut state = ready();
     flipped(&mut state, "green", "kubectl-patch");

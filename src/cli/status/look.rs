@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::app::Operations;
+use crate::app::operations::stuck;
 use crate::cli::setup::Loaded;
 use crate::estate::gates::Draining;
 use crate::estate::runs::{Progress, Repository, Run};
@@ -33,32 +34,20 @@ impl Looked {
     }
 }
 
-/// Every check of an environment, and the operation there that is paused and waits for a person.
+/// Every check of an environment, and the operation there that waits for a person.
 pub(super) fn checks(estate: &Estate, now: Now) -> Vec<Check> {
     let mut checks = estate.checks(now);
-    checks.extend(paused(estate));
+    checks.extend(stuck(estate, &Operations::of(estate), now));
     checks
 }
 
 /// The gravest of them.
 pub(super) fn verdict(estate: &Estate, now: Now) -> Verdict {
-    let paused = paused(estate).map_or(Verdict::Ok, |check| check.verdict);
-    estate.verdict(now).and(paused)
-}
-
-fn paused(estate: &Estate) -> Option<Check> {
-    let operations = Operations::of(estate);
-    let kept = operations.open()?;
-    // What goes on by itself when an approval comes needs nobody here.
-    let why = kept.operation.paused.as_ref()?;
-    if kept.operation.awaits().is_some() {
-        return None;
-    }
-    Some(Check {
-        name: "operation",
-        of: kept.id.clone(),
-        verdict: Verdict::Bad(format!("PAUSED, a person is needed: {why}").into()),
-    })
+    let stuck = stuck(estate, &Operations::of(estate), now);
+    let verdict = estate.verdict(now);
+    stuck
+        .into_iter()
+        .fold(verdict, |all, it| all.and(it.verdict))
 }
 
 /// Observes the environments and the repository until each has answered in full, for at most `limit`.
