@@ -906,6 +906,26 @@ fn an_inline_secret_is_refused_and_never_printed() {
             "prometheus.urls[0]",
         ),
         (
+            "[[environment.smoke]]\nurl = \"https://me:hunter2@host/\"",
+            "environment[0].smoke[0].url",
+        ),
+        (
+            "[[environment.smoke]]\ncommand = [\"x\"]\nurl = \"https://me:hunter2@host/\"",
+            "environment[0].smoke[0].url",
+        ),
+        (
+            "[[environment.verify]]\nurl = \"https://me:hunter2@host/\"",
+            "environment[0].verify[0].url",
+        ),
+        (
+            "[[environment.verify]]\ncommand = [\"x\", \"--of=https://me:hunter2@host/\"]",
+            "environment[0].verify[0].command[1]",
+        ),
+        (
+            "[environment.deployment]\nstrategy = \"helm\"\nrelease = \"r-{colour}\"\nchart = \"oci://me:hunter2@host/r\"",
+            "environment[0].deployment.chart",
+        ),
+        (
             "[alertmanager]\nbearerToken = { value = \"hunter2\" }",
             "alertmanager.bearerToken",
         ),
@@ -916,9 +936,11 @@ fn an_inline_secret_is_refused_and_never_printed() {
         ("[ui]\napi-key = \"hunter2\"", "ui.api-key"),
     ] {
         let printed = refused(&format!("{SMALL}{text}\n")).to_string();
-        let expected = format!(
-            "{key}: an inline secret (not shown), expected a reference: {{ env = \"NAME\" }} or {{ file = \"/path\" }}"
-        );
+        let instead = match key.starts_with("environment[") {
+            true => "no password in an address: plans and records show it",
+            false => "a reference: { env = \"NAME\" } or { file = \"/path\" }",
+        };
+        let expected = format!("{key}: an inline secret (not shown), expected {instead}");
         assert!(printed.contains(&expected), "{expected}\n{printed}");
         assert_eq!(printed.lines().count(), 1, "{printed}");
         assert!(!printed.contains("hunter2"), "{printed}");

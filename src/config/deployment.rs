@@ -68,7 +68,7 @@ pub(super) fn program(
         if items.is_empty() {
             walk.mismatch(node, EXPECTED);
         }
-        let words: Vec<_> = items.iter().map(|item| walk.text(item, LINE)).collect();
+        let words: Vec<_> = items.iter().map(|item| walk.shown(item, LINE)).collect();
         words.into_iter().collect::<Option<Vec<_>>>()
     });
     let timeout = section.optional(walk, "timeout", |walk, node| walk.number(node, 1, 86_400));
@@ -123,7 +123,7 @@ fn inputs(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<BTreeMap<String, Strin
             );
         }
         inputs.push(
-            walk.text(&value, LINE)
+            walk.shown(&value, LINE)
                 .map(|value| (name.to_owned(), value)),
         );
     }

@@ -22,7 +22,7 @@ pub(super) fn read(
 ) -> Option<Helm> {
     section.only(walk, &KEYS);
     let chart = section.required(walk, "chart", CHART.expected, |walk, node| {
-        walk.text(node, CHART)
+        walk.shown(node, CHART)
     });
     let release = section.required(walk, "release", RELEASE.expected, |walk, node| {
         release(walk, node, has_colours)
@@ -76,7 +76,7 @@ fn set(
             let found = format!("found {}", quoted(path));
             walk.wrong(&value.path, &span, found, VALUE_PATH.expected);
         }
-        let text = walk.text(&value, LINE);
+        let text = walk.shown(&value, LINE);
         if let Some(stranger) = text.as_deref().and_then(|text| stranger(text, workloads)) {
             let known: Vec<&str> = workloads.iter().map(|it| it.name.as_str()).collect();
             let expected = format!("an image of one of {}", known.join(", "));

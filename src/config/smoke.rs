@@ -82,7 +82,7 @@ fn page(walk: &mut Walk<'_>, section: &Section<'_>) -> Option<Page> {
 }
 
 fn address(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<String> {
-    let url = walk.text(node, LINE)?;
+    let url = walk.shown(node, LINE)?;
     let fits = |c: char| c.is_ascii_graphic();
     let is_web = url.starts_with("https://") || url.starts_with("http://");
     if !is_web || !url.chars().all(fits) {

@@ -128,9 +128,13 @@ impl<'t> Walk<'t> {
     }
 
     pub(super) fn inline_secret(&mut self, path: &str, span: &Range<usize>) {
+        let expected = "a reference: { env = \"NAME\" } or { file = \"/path\" }";
+        self.secret(path, span, expected);
+    }
+
+    fn secret(&mut self, path: &str, span: &Range<usize>, expected: &str) {
         let advice = self.exposure.map(str::to_owned);
         let found = "an inline secret (not shown)".to_owned();
-        let expected = "a reference: { env = \"NAME\" } or { file = \"/path\" }";
         self.wrong_with(path, span, found, expected, advice);
     }
 
@@ -181,6 +185,16 @@ impl<'t> Walk<'t> {
                 None
             }
         }
+    }
+
+    /// A text that a plan or a record shows to others: no URL in it carries a password.
+    pub(super) fn shown(&mut self, node: &Node<'_>, grammar: Grammar) -> Option<String> {
+        if node.value.as_str().is_some_and(secret::is_in_url) {
+            let expected = "no password in an address: plans and records show it";
+            self.secret(&node.path, &node.span, expected);
+            return None;
+        }
+        self.text(node, grammar)
     }
 
     pub(super) fn truth(&mut self, node: &Node<'_>) -> Option<bool> {
