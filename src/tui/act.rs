@@ -165,9 +165,17 @@ impl Acting {
                 Err(Safe::new(&format!("{who} has silenced it meanwhile")))
             }
             Silencing::Extend { silence, .. } | Silencing::Expire { silence } => {
-                match all.silences.iter().any(|s| s.id == *silence) {
-                    true => Ok(()),
-                    false => Err("the silence is over already".into()),
+                let known = all.silences.iter().find(|s| s.id == *silence);
+                let Some(known) = known else {
+                    return Err("the silence is over already".into());
+                };
+                match (act, known.ends) {
+                    // The later end stays, or the alert would be heard again too early.
+                    (Silencing::Extend { until, .. }, Some(ends)) if ends >= *until => {
+                        let who = &known.author;
+                        Err(format!("{who} has extended it meanwhile, until {ends:.0}").into())
+                    }
+                    _ => Ok(()),
                 }
             }
         }

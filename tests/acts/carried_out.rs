@@ -361,3 +361,31 @@ async fn x05_who_silenced_it_since_the_last_look_is_named_and_nothing_is_sent() 
     );
     assert_eq!(posts(&server), 0);
 }
+
+#[tokio::test]
+async fn x05_a_silence_that_somebody_extended_further_since_the_last_look_is_not_shortened() {
+    let home = tempfile::tempdir().unwrap();
+    let server = Server::start(|asked| match asked.path.as_str() {
+        "/api/v2/alerts" => said("[]"),
+        "/api/v2/silences" => said(json!([
+            {"id": "s1", "status": {"state": "active"}, "createdBy": "bob", "comment": "mine", "matchers": [],
+             "startsAt": "2027-01-15T08:00:00Z", "endsAt": "2027-01-16T08:00:00Z"}
+        ])),
+        _ => said("{}"),
+    })
+    .await;
+    let mut order = order(&server, home.path().join("acts.jsonl"));
+    order.doing.act = Act::Silencing(Silencing::Extend {
+        silence: "s1".into(),
+        until: "2027-01-15T10:00:00Z".parse().unwrap(),
+        author: "ann@bastion".into(),
+        comment: "two hours more".into(),
+    });
+    let outcome = outcome(order).await;
+    let why = "bob has extended it meanwhile, until 2027-01-16T08:00:00Z";
+    assert!(
+        matches!(&outcome, Outcome::NotDone(words) if words.contains(why)),
+        "{outcome:?}"
+    );
+    assert_eq!(posts(&server), 0);
+}
