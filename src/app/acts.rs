@@ -216,7 +216,7 @@ fn touched<'a>(alerts: &'a Alerts, matchers: &Labels) -> [Vec<&'a Labels>; 2] {
 }
 
 fn at_words(at: Option<Timestamp>) -> String {
-    at.map_or("?".to_owned(), |at| at.strftime("%H:%M:%SZ").to_string())
+    at.map_or("?".to_owned(), |at| format!("{at:.0}"))
 }
 
 /// Now and the end that was chosen, by the server's clock.

@@ -226,11 +226,11 @@ impl Acting {
                 let is_so = found
                     .filter(is_same)
                     .is_some_and(|s| ends_at(s.ends, draft.ends));
-                (is_so, format!("silenced until {}", clock_words(draft.ends)))
+                (is_so, format!("silenced until {:.0}", draft.ends))
             }
             Silencing::Extend { until, .. } => {
                 let is_so = found.is_some_and(|s| ends_at(s.ends, *until));
-                (is_so, format!("silenced until {} now", clock_words(*until)))
+                (is_so, format!("silenced until {until:.0} now"))
             }
             Silencing::Expire { .. } => (found.is_none(), "the silence is over".to_owned()),
         };
@@ -319,8 +319,4 @@ fn signed(act: Act, id: &str) -> Act {
 
 fn ends_at(found: Option<Timestamp>, wanted: Timestamp) -> bool {
     found.is_some_and(|at| (at.as_millisecond() - wanted.as_millisecond()).abs() <= ROUNDED_MS)
-}
-
-fn clock_words(at: Timestamp) -> String {
-    at.strftime("%H:%M:%SZ").to_string()
 }

@@ -93,7 +93,7 @@ pub fn sheet(state: &State, proposal: &Proposal, dialog: &Dialog) -> Sheet {
 fn new(sheet: &mut Sheet, state: &State, proposal: &Proposal, dialog: &Dialog, alerts: &Alerts) {
     let environment = &state.environments[proposal.environment];
     let matchers = matchers(alerts, &proposal.alert);
-    let (from, until) = span(environment, state, dialog);
+    let (_, until) = span(environment, state, dialog);
     for (place, (key, value)) in matchers.iter().enumerate() {
         let name = if place == 0 { "silences" } else { "" };
         sheet
@@ -116,7 +116,7 @@ fn new(sheet: &mut Sheet, state: &State, proposal: &Proposal, dialog: &Dialog, a
     });
     let until = at_words(Some(until));
     let lasts = dialog.value("for");
-    let said = format!("now, {}, until {until} ({lasts})", at_words(Some(from)));
+    let said = format!("now, until {until} ({lasts})");
     sheet.lines.push(Line::Fact("from", said));
     sheet
         .lines
