@@ -50,27 +50,32 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
     } else {
         widest(&|v| rest(v, key).width())
     };
-    for view in &views {
-        lines.push(service_line(
-            state,
-            view,
-            [name, selector],
-            area.width,
-            &theme,
-        ));
-    }
+    let mut below = Vec::new();
     if !is_brief {
         let colours: &[Option<usize>] = match estate.scope.traffic {
             Some(_) => &[Some(0), Some(1)],
             None => &[None],
         };
         let line = |colour: &Option<usize>| colour_line(state, &views, *colour, area.width, &theme);
-        lines.extend(colours.iter().map(line));
+        below.extend(colours.iter().map(line));
     }
     let policy = super::policy::lines(state, usize::from(area.width.saturating_sub(2)), &theme);
-    lines.extend(policy);
-    lines.extend(troubles(state, &views, &theme));
+    below.extend(policy);
+    below.extend(troubles(state, &views, &theme));
     let most = usize::from(area.height.saturating_sub(6).max(2));
+    let chosen = state.environment().service;
+    let room = most.saturating_sub(lines.len() + below.len());
+    let shown = shown(estate, &views, chosen, room);
+    for at in &shown {
+        let widths = [name, selector];
+        lines.push(service_line(state, &views[*at], widths, area.width, &theme));
+    }
+    let left_out = views.len() - shown.len();
+    if left_out > 0 {
+        let said = format!("{} and {left_out} more Services", theme.mark(Mark::More));
+        lines.push(Text::default().add(said, Role::Dim));
+    }
+    lines.extend(below);
     lines.truncate(most);
     for (row, line) in (area.y..).zip(&lines) {
         canvas.text(area.x + 1, row, area.width.saturating_sub(2), line);
@@ -83,7 +88,8 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
         });
     }
     if state.panel == Panel::Traffic && state.levels.is_empty() && !is_small && !views.is_empty() {
-        let chosen = u16::try_from(state.environment().service).unwrap_or(0);
+        let chosen = shown.iter().position(|at| *at == chosen).unwrap_or(0);
+        let chosen = u16::try_from(chosen).unwrap_or(0);
         canvas.select(Rect {
             y: area.y + chosen,
             height: 1,
@@ -92,6 +98,22 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
         });
     }
     used
+}
+
+/// The Services that get a line of so many, in their order: the one under the cursor, those with an alarm, and as many
+/// others as fit. What is frozen, broken or stale stands below them, and is never what falls off.
+fn shown(estate: &Estate, views: &[ServiceView<'_>], chosen: usize, room: usize) -> Vec<usize> {
+    let mut shown: Vec<usize> = (0..views.len()).collect();
+    if shown.len() > room {
+        let is_well = |view: &ServiceView<'_>| {
+            let is_ours = matches!(view.live, Live::Colour(_));
+            is_ours && view.reverted().is_none() && mismatch(view, estate).is_none()
+        };
+        shown.sort_by_key(|at| (*at != chosen, is_well(&views[*at])));
+        shown.truncate(room.saturating_sub(1));
+        shown.sort_unstable();
+    }
+    shown
 }
 
 fn is_stale(state: &State) -> bool {

@@ -75,6 +75,30 @@ fn i_44_a_freeze_stands_on_the_screen_with_who_until_when_and_why() {
 }
 
 #[test]
+fn i_44_many_services_in_a_small_window_push_no_freeze_off_it() {
+    let mut state = frozen(Look::default());
+    let more = ["a", "b", "c", "d"]
+        .map(|name| service(&format!("digital-wall-{name}"), "backend", "blue"));
+    let at = state.selected;
+    let switch = state.environments[at]
+        .estate
+        .scope
+        .traffic
+        .as_mut()
+        .unwrap();
+    switch
+        .services
+        .extend(more.iter().map(|it| it.name.clone()));
+    let more = more.map(Change::Applied).into();
+    observe(&mut state, vec![Seen::Services(Delta::Changes(more))]);
+    let screen = text(&mut state, (60, 15));
+    assert!(screen.contains("FROZEN by carol"), "{screen}");
+    assert!(screen.contains("and 2 more Services"), "{screen}");
+    let screen = text(&mut state, (80, 24));
+    assert!(screen.contains("digital-wall-d"), "{screen}");
+}
+
+#[test]
 fn i_44_the_key_of_a_cutover_says_that_it_is_frozen_and_no_worker_is_started() {
     let mut state = open_window();
     freeze(&mut state, "carol", "sale", None);
