@@ -207,7 +207,11 @@ fn prompt(sheet: &Sheet, dialog: &Dialog, now: Moment, room: usize, theme: &Them
             Ask::Yes => format!("then y to {verb}"),
             Ask::Enter => format!("then Enter to {verb}"),
         };
-        return vec![Text::default().add(said, Role::Dim)];
+        // Wrapping takes the air round the word, so only where it must.
+        return match width(&said) <= room {
+            true => vec![Text::default().add(said, Role::Dim)],
+            false => in_words(said, Role::Dim),
+        };
     }
     if !dialog.confirm.listens(now) {
         return vec![Text::default().add("one moment: read it first", Role::Dim)];
@@ -225,19 +229,31 @@ fn prompt(sheet: &Sheet, dialog: &Dialog, now: Moment, room: usize, theme: &Them
             let asked = Text::plain("type  ")
                 .add(word.to_string(), Role::Focus)
                 .add(format!("  to {verb}: "), Role::Plain);
-            let typed = Text::plain(typed).add("_", Role::Focus);
+            let lead = "      ";
+            let end = end_of(typed, room.saturating_sub(lead.len() + 1), theme);
+            let end = Text::plain(lead)
+                .add(end, Role::Plain)
+                .add("_", Role::Focus);
             // As long as the whole word has room behind it: what is typed must be seen.
-            let fits = asked.width() + width(word) < room;
-            let mut lines = match fits {
-                true => vec![asked.append(typed)],
-                false => vec![asked, Text::plain("      ").append(typed)],
+            let mut lines = match asked.width() {
+                wide if wide + width(word) < room => {
+                    vec![asked.add(typed, Role::Plain).add("_", Role::Focus)]
+                }
+                wide if wide <= room => vec![asked, end],
+                // A word that is cut is not to be typed.
+                _ => {
+                    let mut lines = vec![Text::plain(format!("to {verb} type"))];
+                    lines.extend(in_words(word.to_string(), Role::Focus));
+                    lines.push(end);
+                    lines
+                }
             };
             if dialog.confirm.is_wrong {
                 let said = format!(
                     "{} that is not it, letter by letter: nothing was done",
                     theme.mark(Mark::Look)
                 );
-                lines.push(Text::default().add(said, Role::Warn));
+                lines.extend(in_words(said, Role::Warn));
             }
             lines
         }

@@ -331,6 +331,33 @@ fn o02_the_wrong_word_a_trailing_space_and_another_case_do_nothing() {
 }
 
 #[test]
+fn o02_a_long_word_is_shown_whole_in_a_small_window() {
+    let word = "production-europe-west1/digitalwall-web-frontend-active";
+    let long = |mut state: State| {
+        if let Some(Overlay::Plan(plan)) = &mut state.overlay {
+            plan.dialog.confirm.ask = wheelhouse::app::Ask::Word(word.into());
+        }
+        state
+    };
+    let whole = |state: &mut State| -> String {
+        let screen = text(state, (60, 15));
+        let rows = screen.lines().map(|row| row.trim_matches(['║', ' ']));
+        rows.collect()
+    };
+    let mut first = open_window();
+    press(&mut first, "C");
+    let said = whole(&mut long(first));
+    assert!(said.contains(word), "before it is asked for: {said}");
+    let mut state = long(asked());
+    let said = whole(&mut state);
+    assert!(said.contains(word), "{said}");
+    type_in(&mut state, word);
+    let screen = text(&mut state, (60, 15));
+    assert!(screen.contains("frontend-active_"), "{screen}");
+    assert_eq!(press(&mut state, "enter").len(), 1, "it can be typed");
+}
+
+#[test]
 fn o02_an_empty_reason_is_come_back_to_in_production() {
     let mut state = open_window();
     press(&mut state, "C enter");
@@ -790,6 +817,30 @@ fn the_operation_panel_at_every_size() {
 }
 
 #[test]
+fn an_operation_that_waits_for_a_person_is_bad_in_the_list_of_environments() {
+    let mut state = ready();
+    let at = state.selected;
+    state.environments[at].is_watched = true;
+    let plan = plan_of(&state, OperationKind::Cutover);
+    let mut entries = until(&plan, &Step::Watch);
+    operating(&mut state, &entries, 3);
+    press(&mut state, "e");
+    let screen = text(&mut state, (120, 30));
+    assert!(!screen.contains("a person is needed"), "{screen}");
+    operating(&mut state, &entries, 300);
+    let screen = text(&mut state, (120, 30));
+    let row = screen.lines().find(|row| row.contains("PROD    "));
+    assert!(row.is_some_and(|it| it.contains("✗")), "{screen}");
+    assert!(screen.contains("ORPHANED, a person is needed"), "{screen}");
+    let reason = "the soak cannot be told".into();
+    entries.push(entry_at(5, What::Paused { reason }));
+    let paused = Seen::Records(Delta::Changes(vec![Change::Applied(record(&entries, "2"))]));
+    observe(&mut state, vec![paused]);
+    let screen = text(&mut state, (120, 30));
+    assert!(screen.contains("PAUSED, a person is needed"), "{screen}");
+}
+
+#[test]
 fn an_operation_is_on_the_screen_in_one_line_too() {
     let mut state = ready();
     let plan = plan_of(&state, OperationKind::Cutover);
@@ -816,30 +867,6 @@ fn x08_a_selector_that_is_not_what_was_meant_is_an_alarm_that_names_who() {
             "{verdict:?}"
         );
     }
-}
-
-#[test]
-fn an_operation_that_waits_for_a_person_is_bad_in_the_list_of_environments() {
-    let mut state = ready();
-    let at = state.selected;
-    state.environments[at].is_watched = true;
-    let plan = plan_of(&state, OperationKind::Cutover);
-    let mut entries = until(&plan, &Step::Watch);
-    operating(&mut state, &entries, 3);
-    press(&mut state, "e");
-    let screen = text(&mut state, (120, 30));
-    assert!(!screen.contains("a person is needed"), "{screen}");
-    operating(&mut state, &entries, 300);
-    let screen = text(&mut state, (120, 30));
-    let row = screen.lines().find(|row| row.contains("PROD    "));
-    assert!(row.is_some_and(|it| it.contains("✗")), "{screen}");
-    assert!(screen.contains("ORPHANED, a person is needed"), "{screen}");
-    let reason = "the soak cannot be told".into();
-    entries.push(entry_at(5, What::Paused { reason }));
-    let paused = Seen::Records(Delta::Changes(vec![Change::Applied(record(&entries, "2"))]));
-    observe(&mut state, vec![paused]);
-    let screen = text(&mut state, (120, 30));
-    assert!(screen.contains("PAUSED, a person is needed"), "{screen}");
 }
 
 #[test]
