@@ -22,7 +22,7 @@ pub enum Command {
         /// Its place in the configuration.
         environment: usize,
     },
-    /// Connect to an environment anew, with fresh credentials.
+    /// Connect to an environment and the repository anew, with fresh credentials.
     Reconnect {
         /// Its place in the configuration.
         environment: usize,

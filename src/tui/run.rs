@@ -359,7 +359,7 @@ impl Cockpit {
                 self.tasks.close_log();
                 self.tasks.watch(environment, None);
             }
-            Command::Reconnect { environment } => self.tasks.watch(environment, None),
+            Command::Reconnect { environment } => self.tasks.reconnect(environment),
             Command::OpenLog {
                 environment,
                 target,

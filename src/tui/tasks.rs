@@ -81,6 +81,7 @@ pub(super) struct Tasks {
     shared: HashMap<usize, sources::kubernetes::Shared>,
     log: Option<AbortHandle>,
     repository: sources::github::Shared,
+    runs: Option<AbortHandle>,
     alerting: HashMap<usize, AbortHandle>,
     chart: Option<(Wanted, AbortHandle)>,
     /// The worker that waits for a confirmation: its proposal, and the way to tell it.
@@ -102,6 +103,7 @@ impl Tasks {
             shared: HashMap::new(),
             log: None,
             repository: sources::github::Shared::default(),
+            runs: None,
             alerting: HashMap::new(),
             chart: None,
             worker: None,
@@ -193,8 +195,20 @@ impl Tasks {
         }
     }
 
-    /// Starts watching the repository's runs, if there is one.
+    /// Connects anew to an environment, and to the repository unless its rate limit shuts us out.
+    pub(super) fn reconnect(&mut self, environment: usize) {
+        self.watch(environment, None);
+        let github = self.repository.now();
+        if github.is_none_or(|github| github.pause().is_none()) {
+            self.watch_repository(None);
+        }
+    }
+
+    /// Starts watching the repository's runs, if there is one; a source of them that runs is ended.
     pub(super) fn watch_repository(&mut self, rest: Option<Duration>) {
+        if let Some(old) = self.runs.take() {
+            old.abort();
+        }
         let Some(target) = self.outside.github.clone() else {
             return;
         };
@@ -213,6 +227,7 @@ impl Tasks {
             tokio::join!(sources::github::run(target, shared, out, clock), forward);
         });
         self.sources.insert(handle.id(), Source::Runs);
+        self.runs = Some(handle);
     }
 
     /// Says whether anybody looks: a repository is asked less often when nobody does.

@@ -164,3 +164,19 @@ async fn c03_i_47_a_key_acts_where_the_screen_looks_also_where_no_context_could_
     std::fs::write(&file, text("there")).unwrap();
     assert_eq!(tasks.place(0).unwrap().context.as_deref(), Some("here"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn connecting_anew_asks_github_anew_too() {
+    let (mut tasks, _out, mut events) = tasks(|| Moment(7));
+    tasks.outside.monitoring.clear();
+    tasks.watch_repository(None);
+    for _ in 0..2 {
+        // What is wrong is told once a connection.
+        let told = next(&mut events).await;
+        assert!(
+            matches!(told, Event::Repository(_, RunsSeen::Failed(_))),
+            "{told:?}"
+        );
+        tasks.reconnect(0);
+    }
+}
