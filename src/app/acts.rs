@@ -10,7 +10,7 @@ use super::dialog::{Dialog, Field, Input};
 use super::edit::Edit;
 use super::plan::{self, Subject};
 use super::state::{Environment, Panel, State};
-use super::{Ask, Command, View, lists};
+use super::{Action, Ask, Command, View, lists};
 use crate::estate::act::{About, Act, Doing, Outcome, Silencing};
 use crate::estate::alerts::{AlertView, Alerts, Silence, Standing};
 use crate::estate::silence::Draft;
@@ -174,7 +174,8 @@ fn check(state: &State, proposal: &Proposal) -> Result<(), Safe> {
         (alerts.handling.currency(now), "the silences"),
     ] {
         if feed != Currency::Live {
-            let said = format!("{name} are not current: wait until they are, or ctrl-r");
+            let key = state.keymap.key_of(Action::Reconnect);
+            let said = format!("{name} are not current: wait until they are, or {key}");
             return Err(Safe::new(&said));
         }
     }
@@ -186,7 +187,12 @@ fn check(state: &State, proposal: &Proposal) -> Result<(), Safe> {
         Kind::Silence => match view_of(environment, &proposal.alert) {
             None => Err("the alert resolved: there is nothing to silence".into()),
             Some(view) if view.standing == Standing::Silenced => {
-                Err("it is silenced already: E extends its silence, X ends it".into())
+                let key = |action| state.keymap.key_of(action);
+                let (more, end) = (key(Action::ExtendSilence), key(Action::ExpireSilence));
+                Err(
+                    format!("it is silenced already: {more} extends its silence, {end} ends it")
+                        .into(),
+                )
             }
             Some(_) => Ok(()),
         },

@@ -30,7 +30,7 @@ pub struct Sheet {
     /// It is confirmed, and this is awaited.
     pub pending: Option<Safe>,
     /// What a key does about the refusal.
-    pub way_on: Option<&'static str>,
+    pub way_on: Option<String>,
 }
 
 /// A line of it.

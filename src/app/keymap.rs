@@ -511,6 +511,13 @@ impl Keymap {
         held
     }
 
+    /// How somebody here gets at `action`: its first key, or its name in the palette where it has none.
+    pub fn key_of(&self, action: Action) -> String {
+        let of = BINDINGS.iter().filter(|b| b.action == action);
+        let key = of.flat_map(|b| self.keys_of(b)).next();
+        key.map_or_else(|| format!(":{}", action.name()), |key| key.to_string())
+    }
+
     /// The keys of a binding: the table's own first, in its order, then the user's.
     pub fn keys_of(&self, binding: &Binding) -> Vec<Key> {
         let mut keys: Vec<Key> = (binding.keys.iter())
@@ -632,6 +639,16 @@ mod tests {
         assert_eq!(map.action(Context::Home, key("x"), false), Some(Help));
         assert_eq!(map.action(Context::Log, key("?"), false), Some(Filter));
         assert_eq!(map.action(Context::Log, key("f1"), false), Some(Help));
+    }
+
+    #[test]
+    fn a_key_that_was_given_away_is_named_by_the_key_that_took_its_place_or_by_its_command() {
+        assert_eq!(Keymap::default().key_of(Rollback), "R");
+        let moved = [("R", "reconnect"), ("ctrl-b", "rollback")];
+        let map = Keymap::with(moved.into_iter()).unwrap();
+        assert_eq!(map.key_of(Rollback), "ctrl-b");
+        let map = Keymap::with([("R", "reconnect")].into_iter()).unwrap();
+        assert_eq!(map.key_of(Rollback), ":rollback");
     }
 
     #[test]

@@ -25,7 +25,7 @@ use super::facts::Facts;
 use super::operations::{self, Hold};
 use super::plan::{self, Subject};
 use super::state::{Environment, Overlay, State};
-use super::{Ask, Command, Permit};
+use super::{Action, Ask, Command, Keymap, Permit};
 use crate::estate::{Currency, FaultKind, Freeze, Kind, Safe, Tier};
 use crate::ops::approval::Decision;
 use crate::ops::freeze::{Because, Wanted as PolicyWanted};
@@ -427,7 +427,7 @@ fn judged(
         Err(why) => return (None, Some(why)),
     };
     match check(&request, &environment.estate, state.now) {
-        Ok(plan) => match busy(environment.operations.open(), request.kind) {
+        Ok(plan) => match busy(&state.keymap, environment.operations.open(), request.kind) {
             None => (Some(plan), None),
             Some(Refusal { why, .. }) => (Some(plan), Some(why)),
         },
@@ -492,7 +492,7 @@ pub(super) fn bare(kind: OperationKind, lifted: &Lifted) -> Request {
 }
 
 /// An operation that is not over stands in the way of all but a rollback.
-fn busy(open: Option<&Kept>, kind: OperationKind) -> Option<Refusal> {
+fn busy(keymap: &Keymap, open: Option<&Kept>, kind: OperationKind) -> Option<Refusal> {
     let open = open.filter(|_| kind != OperationKind::Rollback)?;
     let by = open
         .operation
@@ -504,8 +504,10 @@ fn busy(open: Option<&Kept>, kind: OperationKind) -> Option<Refusal> {
         .plan
         .as_ref()
         .map_or("an operation", |p| p.kind.word());
+    let [abort, adopt, back] =
+        [Action::Abort, Action::Adopt, Action::Rollback].map(|it| keymap.key_of(it));
     let why = format!(
-        "{what} by {by} is not over: B aborts it, A adopts it when its worker is gone, R rolls back"
+        "{what} by {by} is not over: {abort} aborts it, {adopt} adopts it when its worker is gone, {back} rolls back"
     );
     Some(Refusal {
         kind: RefusalKind::Held,
@@ -547,18 +549,29 @@ fn misplaced(state: &State, proposal: &Proposal) -> Option<Safe> {
     if let Some((outcome, _)) = &kept.operation.closed {
         return Some(format!("it is over: {}", outcome.word()).into());
     }
+    let key = |action| state.keymap.key_of(action);
+    let back = || key(Action::Rollback);
     match (
         &proposal.wish,
         operations::hold(&environment.estate, kept, state.now),
     ) {
         (Wish::Abort(_), Hold::Orphaned { .. }) => Some(
-            "nobody would read it, its worker is gone: adopt it first (A), or roll back (R)".into(),
+            format!(
+                "nobody would read it, its worker is gone: adopt it first ({}), or roll back ({})",
+                key(Action::Adopt),
+                back()
+            )
+            .into(),
         ),
         // The third way of a decision that it waits for: traffic stays.
         (Wish::Abandon(_), Hold::Alive { .. }) if kept.operation.is_for_a_person() => None,
         (Wish::Adopt(_) | Wish::Abandon(_), Hold::Alive { holder, .. }) => Some(
-            format!("{holder} carries it out: abort it (B), or roll back (R), which cuts it off")
-                .into(),
+            format!(
+                "{holder} carries it out: abort it ({}), or roll back ({}), which cuts it off",
+                key(Action::Abort),
+                back()
+            )
+            .into(),
         ),
         (Wish::Abort(_), _) if kept.operation.abort.is_some() => {
             Some("that is asked already: it stops at the next boundary".into())

@@ -234,7 +234,8 @@ fn refused(state: &State, proposal: &Proposal) -> Option<Safe> {
     }
     let repository = state.repository.as_ref();
     if repository.map(|it| it.runs.currency(state.now.at)) != Some(Currency::Live) {
-        return Some("the runs are not current: wait until they are, or ctrl-r".into());
+        let key = state.keymap.key_of(super::Action::Reconnect);
+        return Some(format!("the runs are not current: wait until they are, or {key}").into());
     }
     let Some(pending) = pending_of(state, proposal) else {
         return Some(format!("the review is {}", stands(state, proposal)).into());

@@ -192,6 +192,7 @@ fn prompt(sheet: &Sheet, dialog: &Dialog, now: Moment, room: usize, theme: &Them
     if let Some(refusal) = &sheet.refusal {
         let way_on = sheet
             .way_on
+            .as_ref()
             .map_or_else(String::new, |words| format!(". {words}"));
         let said = format!("{} Refused: {refusal}{way_on}", theme.mark(Mark::Bad));
         return in_words(said, Role::Bad);

@@ -6,8 +6,8 @@ use ratatui::layout::Rect;
 use super::canvas::{Canvas, Text, fit, width};
 use super::theme::{Mark, Role, Theme};
 use super::words;
-use crate::app::State;
 use crate::app::operations::{self, Hold};
+use crate::app::{Action, Keymap, State};
 use crate::estate::{Currency, Estate, Kind, Safe};
 use crate::ops::plan::{Soaked, soaked};
 use crate::ops::{Kept, Next, OperationKind, Outcome, Plan, Step, StepState};
@@ -105,7 +105,7 @@ fn under_way(state: &State, kept: &Kept, room: usize, theme: &Theme) -> (Text, V
         true => steps.pad(room - width(&elapsed)).add(elapsed, Role::Dim),
         false => steps,
     };
-    let keys = keys(&hold, kept);
+    let keys = keys(&state.keymap, &hold, kept);
     let said = awaited(state, kept, &hold, theme);
     let mut lines = vec![steps];
     if let Some(shown) = shown.filter(|it| it.is_short) {
@@ -347,22 +347,26 @@ fn exact(seconds: i64) -> String {
     }
 }
 
-fn keys(hold: &Hold, kept: &Kept) -> Text {
-    let all: &[(&str, &str)] = match (hold, &kept.operation.paused) {
-        (Hold::Orphaned { .. }, _) if moves_nothing(kept) => &[("A", "adopt"), ("D", "abandon")],
-        (Hold::Orphaned { .. }, _) => &[("A", "adopt"), ("R", "roll back"), ("D", "abandon")],
-        (_, Some(_)) if kept.operation.awaits().is_some() => &[("6", "approvals"), ("B", "abort")],
-        (_, Some(_)) if kept.operation.is_for_a_person() => {
-            &[("B", "abort"), ("R", "roll back"), ("D", "abandon")]
+fn keys(keymap: &Keymap, hold: &Hold, kept: &Kept) -> Text {
+    const ABORT: (Action, &str) = (Action::Abort, "abort");
+    const BACK: (Action, &str) = (Action::Rollback, "roll back");
+    const ADOPT: (Action, &str) = (Action::Adopt, "adopt");
+    const ABANDON: (Action, &str) = (Action::Abandon, "abandon");
+    let all: &[(Action, &str)] = match (hold, &kept.operation.paused) {
+        (Hold::Orphaned { .. }, _) if moves_nothing(kept) => &[ADOPT, ABANDON],
+        (Hold::Orphaned { .. }, _) => &[ADOPT, BACK, ABANDON],
+        (_, Some(_)) if kept.operation.awaits().is_some() => {
+            &[(Action::Approvals, "approvals"), ABORT]
         }
-        (_, Some(_)) => &[("P", "repair"), ("B", "abort"), ("R", "roll back")],
+        (_, Some(_)) if kept.operation.is_for_a_person() => &[ABORT, BACK, ABANDON],
+        (_, Some(_)) => &[(Action::Repair, "repair"), ABORT, BACK],
         // A rollback is not undone, and not begun twice.
-        _ if moves_nothing(kept) => &[("B", "abort")],
-        _ => &[("B", "abort"), ("R", "roll back")],
+        _ if moves_nothing(kept) => &[ABORT],
+        _ => &[ABORT, BACK],
     };
     let mut text = Text::default();
-    for (key, what) in all {
-        text.push(format!("  {key}"), Role::Title);
+    for (action, what) in all {
+        text.push(format!("  {}", keymap.key_of(*action)), Role::Title);
         text.push(format!(" {what}"), Role::Dim);
     }
     text

@@ -3,7 +3,7 @@
 use super::canvas::{Text, fit, width};
 use super::theme::{Mark, Role, Theme};
 use super::words;
-use crate::app::{State, approvals, operations};
+use crate::app::{Action, State, approvals, operations};
 use crate::estate::{Freeze, Standing};
 use crate::ops::Kept;
 
@@ -53,7 +53,7 @@ fn frozen(state: &State, freeze: &Freeze, room: usize, theme: &Theme) -> Text {
         fit(said, room.saturating_sub(width(&lead)), theme),
         Role::Warn,
     );
-    with_key(text, "T", "thaws", room)
+    with_key(state, text, Action::Thaw, "thaws", room)
 }
 
 /// `‖ APPROVAL waits until 15:02Z, asked by dave: v2 is due   6 shows it`
@@ -73,7 +73,7 @@ fn waiting(state: &State, room: usize, theme: &Theme) -> Option<Text> {
         asked.reason
     );
     let text = Text::default().add(fit(&said, room, theme), Theme::role(Mark::Approval));
-    Some(with_key(text, "6", "shows it", room))
+    Some(with_key(state, text, Action::Approvals, "shows it", room))
 }
 
 /// `✗ BREAK-GLASS by dave 5m ago: hotfix for the till   K closes it with a note`
@@ -102,10 +102,17 @@ fn broken(state: &State, kept: &Kept, room: usize, theme: &Theme) -> Text {
         glass.reason
     );
     let text = Text::default().add(fit(&said, room, theme), Role::Bad);
-    with_key(text, "K", "closes it with a note", room)
+    with_key(
+        state,
+        text,
+        Action::CloseGlass,
+        "closes it with a note",
+        room,
+    )
 }
 
-fn with_key(text: Text, key: &str, what: &str, room: usize) -> Text {
+fn with_key(state: &State, text: Text, action: Action, what: &str, room: usize) -> Text {
+    let key = state.keymap.key_of(action);
     let hint = Text::default()
         .add(format!("   {key}"), Role::Title)
         .add(format!(" {what}"), Role::Dim);

@@ -6,7 +6,7 @@ use super::canvas::{Canvas, Text, column, fit};
 use super::theme::{Mark, Role, Theme, colour_role};
 use super::words;
 use crate::app::operate::{Barred, barred_hint};
-use crate::app::{Panel, State, operations};
+use crate::app::{Action, Panel, State, operations};
 use crate::estate::gates::Draining;
 use crate::estate::{ColourView, Currency, Estate, FieldManager, Kind, Live, ServiceView};
 use crate::ops::OperationKind;
@@ -174,8 +174,9 @@ fn service_line(
         let left = usize::from(room).saturating_sub(2 + text.width());
         let age = words::age_of(at, estate, state.now);
         let when = at.map_or_else(|| "?".to_owned(), |at| words::hour(at, state));
+        let key = state.keymap.key_of(Action::Repair);
         let forms = [
-            format!("{lead}REVERTED by {who} at {when}, {age} ago: P repairs"),
+            format!("{lead}REVERTED by {who} at {when}, {age} ago: {key} repairs"),
             format!("{lead}REVERTED by {who} {age} ago"),
             format!("{lead}REVERTED by {who}"),
         ];
@@ -382,7 +383,8 @@ fn way(
         Some(meant.get(&switch.key) == Some(&switch.colours[colour]))
     };
     if views.iter().any(|v| is_meant(v) == Some(true)) {
-        let said = Text::default().add("P", Role::Title);
+        let key = state.keymap.key_of(Action::Repair);
+        let said = Text::default().add(key, Role::Title);
         return Some(said.add(" repairs", Role::Bad)).filter(|said| said.width() + TAG <= room);
     }
     let is_back = views.iter().any(left_it);
@@ -392,69 +394,52 @@ fn way(
     };
     let warm = ready(estate, view);
     let is_cold = view.ready == 0 && estate.is_listed(Kind::Pods);
-    let kind = match is_back {
-        true => OperationKind::Rollback,
-        false => OperationKind::Cutover,
+    let (kind, action) = match is_back {
+        true => (OperationKind::Rollback, Action::Rollback),
+        false => (OperationKind::Cutover, Action::Cutover),
     };
+    let key = state.keymap.key_of(action);
     // May it? One answer, the dialog's too.
     let barred = barred_hint(state, kind);
     let short = |it: &Barred| (fit(&it.brief, BRIEF, theme), it.word.to_string());
     let is_whole = view.desired > 0 && view.ready >= view.desired;
-    let (key, forms) = match (is_back, barred.as_ref().map(short)) {
-        (true, Some(_)) if is_cold => (
-            "R",
-            [
-                "cannot roll back: it is cold, no pod is ready".to_owned(),
-                "it is cold".to_owned(),
-                "cold".to_owned(),
-            ],
-        ),
-        (true, Some((why, word))) => (
-            "R",
-            [
-                format!("cannot roll back: {why}{kept}"),
-                format!("cannot roll back: {why}"),
-                word,
-            ],
-        ),
-        (true, None) if is_whole => (
-            "R",
-            [
-                format!("rolls back to it: warm {warm}{kept}"),
-                format!("rolls back to it: warm {warm}"),
-                "rolls back".to_owned(),
-            ],
-        ),
-        (true, None) => (
-            "R",
-            [
-                format!("rolls back to it: only {warm} warm{kept}"),
-                format!("rolls back to it: only {warm} warm"),
-                format!("back: {warm}"),
-            ],
-        ),
-        (false, None) => (
-            "C",
-            [
-                format!("cuts over to it{kept}"),
-                "cuts over to it".to_owned(),
-                "cuts over".to_owned(),
-            ],
-        ),
-        (false, Some((why, word))) => (
-            "C",
-            [
-                format!("cut over: {why}{kept}"),
-                format!("cut over: {why}"),
-                word,
-            ],
-        ),
+    let forms = match (is_back, barred.as_ref().map(short)) {
+        (true, Some(_)) if is_cold => [
+            "cannot roll back: it is cold, no pod is ready".to_owned(),
+            "it is cold".to_owned(),
+            "cold".to_owned(),
+        ],
+        (true, Some((why, word))) => [
+            format!("cannot roll back: {why}{kept}"),
+            format!("cannot roll back: {why}"),
+            word,
+        ],
+        (true, None) if is_whole => [
+            format!("rolls back to it: warm {warm}{kept}"),
+            format!("rolls back to it: warm {warm}"),
+            "rolls back".to_owned(),
+        ],
+        (true, None) => [
+            format!("rolls back to it: only {warm} warm{kept}"),
+            format!("rolls back to it: only {warm} warm"),
+            format!("back: {warm}"),
+        ],
+        (false, None) => [
+            format!("cuts over to it{kept}"),
+            "cuts over to it".to_owned(),
+            "cuts over".to_owned(),
+        ],
+        (false, Some((why, word))) => [
+            format!("cut over: {why}{kept}"),
+            format!("cut over: {why}"),
+            word,
+        ],
     };
     let said = |words: &String| {
         let is_free = is_whole && barred.is_none();
         let role = if is_free { Role::Dim } else { Role::Warn };
         Text::default()
-            .add(key, Role::Title)
+            .add(key.as_str(), Role::Title)
             .add(format!(" {words}"), role)
     };
     forms

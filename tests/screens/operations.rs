@@ -841,6 +841,27 @@ fn an_operation_that_waits_for_a_person_is_bad_in_the_list_of_environments() {
 }
 
 #[test]
+fn c06_hints_name_the_keys_that_the_configuration_gave() {
+    let moved = [("R", "reconnect"), ("ctrl-b", "rollback"), ("A", "help")];
+    let keymap = wheelhouse::app::Keymap::with(moved.into_iter()).unwrap();
+    let mut state = open_window();
+    state.keymap = keymap;
+    let plan = plan_of(&state, OperationKind::Cutover);
+    flipped(&mut state, "green", "wheelhouse");
+    operating(&mut state, &until(&plan, &Step::Watch), 300);
+    let screen = text(&mut state, (120, 30));
+    for said in [
+        ":adopt adopt  ctrl-b roll back  D abandon",
+        "ctrl-b rolls back to it",
+    ] {
+        assert!(screen.contains(said), "{said} in {screen}");
+    }
+    press(&mut state, "B");
+    let screen = text(&mut state, (120, 30));
+    assert!(screen.contains("(:adopt), or roll back"), "{screen}");
+}
+
+#[test]
 fn an_operation_is_on_the_screen_in_one_line_too() {
     let mut state = ready();
     let plan = plan_of(&state, OperationKind::Cutover);

@@ -1,6 +1,7 @@
 //! What the plan of an act says and what it stands on.
 
 use super::{Kind, Proposal, at_words, matchers, refused, silence_of, span, touched, view_of};
+use crate::app::Action;
 use crate::app::dialog::{Dialog, Line, Sheet};
 use crate::app::facts::Facts;
 use crate::app::state::State;
@@ -121,9 +122,13 @@ fn new(sheet: &mut Sheet, state: &State, proposal: &Proposal, dialog: &Dialog, a
     sheet
         .lines
         .push(Line::Fact("author", state.author.to_string()));
-    sheet
-        .lines
-        .push(Line::Fact("back", "X on the alert ends it".to_owned()));
+    sheet.lines.push(Line::Fact(
+        "back",
+        format!(
+            "{} on the alert ends it",
+            state.keymap.key_of(Action::ExpireSilence)
+        ),
+    ));
 }
 
 fn changed(
@@ -160,8 +165,9 @@ fn changed(
             sheet
                 .lines
                 .push(Line::Fact("until", format!("{ends} → now")));
-            let back = "S sets a new one; whoever is told of alerts is told again";
-            sheet.lines.push(Line::Fact("back", back.to_owned()));
+            let key = state.keymap.key_of(Action::Silence);
+            let back = format!("{key} sets a new one; whoever is told of alerts is told again");
+            sheet.lines.push(Line::Fact("back", back));
         }
     }
 }

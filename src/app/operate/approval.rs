@@ -2,11 +2,11 @@
 
 use super::barred::plain;
 use super::{Edit, Field, Input, Proposal, Wish, open, sheet};
-use crate::app::Ask;
 use crate::app::approvals::{self, Listed};
 use crate::app::dialog::{Line, Sheet};
 use crate::app::facts::Facts;
 use crate::app::state::State;
+use crate::app::{Action, Ask};
 use crate::estate::Safe;
 use crate::ops::approval::{Decision, Paper, Papers, Standing, clock};
 use crate::ops::{OperationKind, Plan, Request};
@@ -20,7 +20,10 @@ pub fn propose_request(state: &mut State) {
             Some(why) => {
                 format!("whether a cutover of {name} needs an approval is not known: {why}")
             }
-            None => format!("a cutover of {name} needs nobody's approval here: C cuts over"),
+            None => {
+                let key = state.keymap.key_of(Action::Cutover);
+                format!("a cutover of {name} needs nobody's approval here: {key} cuts over")
+            }
         };
         state.tell(&said);
         return;
@@ -91,7 +94,10 @@ pub(super) fn misplaced(state: &State, proposal: &Proposal) -> Option<Safe> {
                 }
                 (Some(plan), _) if plan.may_be_asked_for() => None,
                 (_, Some(why)) => Some(why),
-                (_, None) => Some("it is approved: C cuts over".into()),
+                (_, None) => {
+                    let key = state.keymap.key_of(Action::Cutover);
+                    Some(format!("it is approved: {key} cuts over").into())
+                }
             }
         }
         Wish::Decide { id, decision } => {

@@ -128,7 +128,7 @@ fn started(state: &State, kind: OperationKind, lifted: &Lifted) -> Option<Barred
         Err(refusal) => return Some(Barred::refused(refusal, estate)),
         Ok(_) => {}
     }
-    if let Some(Refusal { why, .. }) = busy(environment.operations.open(), kind) {
+    if let Some(Refusal { why, .. }) = busy(&state.keymap, environment.operations.open(), kind) {
         return Some(Barred::new(why, UNDER_WAY));
     }
     match kind {

@@ -3,11 +3,11 @@
 use jiff::SignedDuration;
 
 use super::{Edit, Field, Input, Proposal, Wish, because, open, permit};
-use crate::app::Ask;
 use crate::app::dialog::{Dialog, Line, Sheet};
 use crate::app::facts::Facts;
 use crate::app::operations;
 use crate::app::state::State;
+use crate::app::{Action, Ask};
 use crate::estate::{Freeze, Safe, Standing};
 use crate::ops::freeze::{Draft, Wanted, check, own};
 use crate::ops::{OperationKind, Plan, Refusal};
@@ -48,7 +48,10 @@ pub fn propose_freeze(state: &mut State, wanted: Wanted) {
 /// Opens the plan of a cutover that passes over a freeze.
 pub fn propose_glass(state: &mut State) {
     match state.estate().standing(state.now) {
-        Standing::Free => state.tell("nothing is frozen here: C cuts over"),
+        Standing::Free => {
+            let key = state.keymap.key_of(Action::Cutover);
+            state.tell(&format!("nothing is frozen here: {key} cuts over"));
+        }
         Standing::Frozen(_) | Standing::Wrong(_) | Standing::Unseen(_) => {
             let ask = Ask::Word("break-glass".into());
             let wish = Wish::Start(OperationKind::Cutover);

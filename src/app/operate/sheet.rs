@@ -4,6 +4,7 @@ use super::{
     Proposal, Wish, Worker, approval, deploy, freeze, is_awaited, is_old, judged_of, misplaced,
     refused, warm, words,
 };
+use crate::app::Action;
 use crate::app::dialog::{Dialog, Line, Sheet};
 use crate::app::operations::{self, Hold};
 use crate::app::state::State;
@@ -37,6 +38,7 @@ pub fn sheet(state: &State, proposal: &Proposal, dialog: &Dialog) -> Sheet {
 fn planned(state: &State, proposal: &Proposal, kind: OperationKind) -> Sheet {
     let estate = &state.environments[proposal.environment].estate;
     let (plan, why) = judged_of(state, proposal, kind);
+    let key = |action| state.keymap.key_of(action);
     let title = match &plan {
         Some(plan) if proposal.lifted.glass => format!("BREAK GLASS: {}", title(plan)),
         Some(plan) => title(plan),
@@ -60,7 +62,7 @@ fn planned(state: &State, proposal: &Proposal, kind: OperationKind) -> Sheet {
         ..Sheet::default()
     };
     if let Worker::Refused(_) = proposal.worker {
-        sheet.way_on = Some("Enter plans again.");
+        sheet.way_on = Some("Enter plans again.".to_owned());
     }
     // In place: what is closed with other images, or what the worker alone asks, has no field here.
     let is_lifted = !proposal.lifted.overrides.is_empty();
@@ -72,8 +74,10 @@ fn planned(state: &State, proposal: &Proposal, kind: OperationKind) -> Sheet {
         && matches!(proposal.worker, Worker::Refused(_))
         && (sheet.refusal.as_ref()).is_some_and(Gate::may_be_lifted)
     {
-        sheet.way_on =
-            Some("`wheelhouse deploy … --override GATE=REASON` passes over it; Enter plans again.");
+        sheet.way_on = Some(
+            "`wheelhouse deploy … --override GATE=REASON` passes over it; Enter plans again."
+                .to_owned(),
+        );
     }
     if is_awaited(state, proposal) {
         let seen = sheet.refusal.as_ref().map(ToString::to_string);
@@ -89,23 +93,31 @@ fn planned(state: &State, proposal: &Proposal, kind: OperationKind) -> Sheet {
         plan.as_ref().is_some_and(Plan::is_frozen) && matches!(proposal.worker, Worker::Absent);
     // Against an operation that holds it, the freeze's ways on would not help.
     if is_frozen && !is_held(state, proposal, plan.as_ref()) {
+        let thaw = key(Action::Thaw);
         sheet.way_on = Some(match kind {
-            OperationKind::Cutover => "T thaws it, ctrl-g breaks the glass.",
+            OperationKind::Cutover => {
+                let glass = key(Action::BreakGlass);
+                format!("{thaw} thaws it, {glass} breaks the glass.")
+            }
             OperationKind::Repair
             | OperationKind::Rollback
             | OperationKind::Deploy
             | OperationKind::Smoke
             | OperationKind::Cleanup
-            | OperationKind::Release => "T thaws it.",
+            | OperationKind::Release => format!("{thaw} thaws it."),
         });
     }
     let lacks = plan.as_ref().is_some_and(Plan::may_be_asked_for);
     if lacks && matches!(proposal.worker, Worker::Absent) {
-        sheet.way_on = Some("W asks another person, 6 shows what waits.");
+        let (ask, list) = (key(Action::AskApproval), key(Action::Approvals));
+        sheet.way_on = Some(format!(
+            "{ask} asks another person, {list} shows what waits."
+        ));
     }
     if proposal.lifted.glass {
-        let said = "a freeze is passed over: it stands red on every screen until somebody closes it with a note (K)";
-        sheet.lines.push(Line::Look("BREAK-GLASS", said.to_owned()));
+        let said = "a freeze is passed over: it stands red on every screen until somebody closes it with a note";
+        let said = format!("{said} ({})", key(Action::CloseGlass));
+        sheet.lines.push(Line::Look("BREAK-GLASS", said));
     }
     if plan.is_none() && matches!(kind, OperationKind::Deploy | OperationKind::Release) {
         sheet.lines.extend(deploy::help(state, proposal));
