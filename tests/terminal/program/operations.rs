@@ -228,6 +228,59 @@ fn o04_quitting_says_that_it_goes_on_and_how_to_look_at_it() {
 }
 
 #[test]
+fn o04_what_is_not_answered_is_left_only_when_quitting_is_asked_for_twice_and_is_named() {
+    let estate = Served::start(&[]);
+    let config = configured(&estate, 2);
+    let mut pty = cockpit(&estate, &config, &["--write"]);
+    pty.send("Z");
+    pty.wait_text("FREEZE production");
+    pty.send("sale\r\r");
+    wait_prompt(&pty);
+    estate.act(r#"{"do": "slow", "ms": 60000, "times": 1000, "for": "5m"}"#);
+    pty.send("production\r");
+    pty.wait_text("stay until it is answered");
+    escape(&pty);
+    pty.send("q");
+    pty.wait_text("not answered yet");
+    pty.send("q");
+    assert_eq!(pty.wait_exit(SOON).code, 0);
+    pty.wait_end_of_output();
+    let raw = String::from_utf8_lossy(&pty.raw()).into_owned();
+    let end = raw.rsplit("\x1b[?1049l").next().unwrap();
+    assert!(
+        end.contains("freeze of production: just confirmed"),
+        "{end:?}"
+    );
+}
+
+#[test]
+fn i_47_a_warm_colour_that_is_another_by_now_is_not_spoken_of() {
+    let estate = Served::start(&[]);
+    let config = configured(&estate, 2);
+    let back = |to| {
+        let config = config.to_str().unwrap();
+        let args = ["--config", config, "rollback", "production", "--yes"];
+        let mut command = estate.home.command(&[&args[..], &["--to", to]].concat());
+        let out = command.output().unwrap();
+        assert!(out.status.success(), "{out:?}");
+    };
+    let pty = cockpit(&estate, &config, &["--write"]);
+    back("green");
+    pty.wait_for("GREEN live", LONG, |screen, _| {
+        text_of(screen).contains("GREEN  ● LIVE")
+    });
+    pty.send("H");
+    pty.wait_text("HOLD BLUE OF PRODUCTION");
+    pty.send("a demo\r\r");
+    wait_prompt(&pty);
+    // The screen hears nothing of it.
+    estate.act(r#"{"do": "drop-watches"}"#);
+    back("blue");
+    pty.send("production\r");
+    pty.wait_text("Refused: that was changed meanwhile: now it is GREEN");
+}
+
+#[test]
 fn p09_a_second_cockpit_sees_the_operation_and_starts_no_second_worker() {
     let estate = Served::start(&[]);
     let config = configured(&estate, 20);
