@@ -12,7 +12,8 @@ use super::operate::{self, carry_out, exit_of_outcome};
 use super::output::{complain, say};
 use super::runtime;
 use super::setup::Loaded;
-use crate::estate::{Lease, Safe};
+use crate::app::operations::{Hold, hold};
+use crate::estate::{Fault, Kind, Lease, Safe};
 use crate::ops::bastion::Bastion;
 use crate::ops::engine;
 use crate::ops::eyes::Eyes;
@@ -303,10 +304,10 @@ fn show(kept: &Kept, as_json: bool) {
     }
 }
 
-/// Whether the watched Leases say that nobody carries it out.
-fn is_orphaned(kept: &Kept, eyes: &Eyes, bastion: &Bastion) -> bool {
-    let server = eyes.estate.server_time(bastion.clock.now());
-    eyes.has_seen() && kept.is_orphaned(eyes.estate.leases.value.iter(), server)
+/// Why it is not known how it stands: whoever does not see the Leases orphans nobody (SAFETY, rule 6).
+fn unseen(eyes: &Eyes) -> Option<&Fault> {
+    let mut kinds = [Kind::Leases, Kind::Records].into_iter();
+    kinds.find_map(|kind| eyes.estate.fault(kind))
 }
 
 /// The Leases that operations hold in an environment, or why they cannot be told.
@@ -344,14 +345,24 @@ async fn follow(bastion: &Bastion, mut kept: Kept, as_json: bool) -> Done {
     show(&kept, as_json);
     let mut eyes = Eyes::open(bastion);
     let name = marks::record_name(&kept.id);
-    let mut was_orphaned = false;
+    let (mut was_orphaned, mut was_blind) = (false, false);
     while kept.operation.closed.is_none() {
         eyes.next().await;
-        let is_orphaned = is_orphaned(&kept, &eyes, bastion);
+        let fault = unseen(&eyes);
+        if let Some(fault) = fault.filter(|_| !was_blind) {
+            let (name, why) = (&bastion.scope.name, &fault.what);
+            complain(&format!(
+                "cannot see {name}: {why}; how the operation stands is UNKNOWN\n"
+            ));
+        }
+        was_blind = fault.is_some();
+        let hold = hold(&eyes.estate, &kept, bastion.clock.now());
+        let is_orphaned = matches!(hold, Hold::Orphaned { .. });
         if is_orphaned && !was_orphaned {
             complain(&format!("{}\n", text::state(&kept, &Carried::Orphaned)));
         }
-        was_orphaned = is_orphaned;
+        // What is not seen for a while is not told anew.
+        was_orphaned = is_orphaned || (was_orphaned && !matches!(hold, Hold::Alive { .. }));
         let table = &eyes.estate.records;
         let Some(record) = table.value.get(name.as_str()) else {
             if table.listed {

@@ -63,6 +63,38 @@ fn leases_that_cannot_be_read_orphan_nobody() {
 }
 
 #[test]
+fn whoever_watches_and_lost_the_api_server_orphans_nobody() {
+    let bench = Bench::ready();
+    bench.dave.edit("watch = 2", "watch = 600");
+    let running = bench.dave.start(&CUTOVER);
+    let id = bench.await_said("watch …");
+    let erin = bench.erin();
+    let watcher = erin.start(&["op", "watch", &id]);
+    wait("its first look", || {
+        watcher.so_far().contains("watch …").then_some(())
+    });
+
+    let away = erin
+        .relay
+        .ever_after(Fate::Said(503, "away".into()), |_| true);
+
+    wait("the fault", || {
+        let is_told = watcher.complaints().contains("cannot see production: ");
+        is_told.then_some(())
+    });
+    // Its worker's Lease, of six seconds, ran out long ago for whoever counts on by the clock alone.
+    let pulses = || erin.relay.count(|it| it.path == "/version");
+    let before = pulses();
+    wait("two more signs of life that fail", || {
+        (pulses() >= before + 2).then_some(())
+    });
+    let said = watcher.complaints();
+    assert!(!said.contains("ORPHANED"), "{said}");
+    assert_eq!(said.matches("cannot see").count(), 1, "{said}");
+    drop((away, watcher, running));
+}
+
+#[test]
 fn p03_a_second_signal_ends_at_once_and_what_was_under_way_is_settled_by_reading() {
     let bench = Bench::ready();
     let trap = bench.dave.relay.trap(Fate::HeldAfter, 1, Asked::is_flip);
