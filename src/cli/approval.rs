@@ -104,7 +104,7 @@ pub(super) fn run(loaded: &Loaded, verb: &Verb, may_write: bool) -> Exit {
 type Done = Result<Exit, (Exit, Safe)>;
 
 async fn request(loaded: &Loaded, wanted: &Request, may_write: bool) -> Done {
-    let bastion = connect(loaded, &wanted.environment).await?;
+    let bastion = connect(loaded, &wanted.environment, wanted.common.json).await?;
     writable(loaded, &bastion, &wanted.common, may_write)?;
     let asked = approve::Wanted {
         to: wanted.to.as_deref().map(Safe::new),
@@ -126,7 +126,7 @@ async fn decide(loaded: &Loaded, wanted: &Decide, decision: Decision, may_write:
             Safe::new(&wanted.which),
         ),
         false => {
-            let bastion = connect(loaded, &wanted.which).await?;
+            let bastion = connect(loaded, &wanted.which, wanted.common.json).await?;
             let id = only(&bastion).await?;
             (bastion, id)
         }
@@ -137,10 +137,13 @@ async fn decide(loaded: &Loaded, wanted: &Decide, decision: Decision, may_write:
     finish(&bastion, draft, &wanted.common).await
 }
 
-async fn connect(loaded: &Loaded, name: &str) -> Result<Bastion, (Exit, Safe)> {
+async fn connect(loaded: &Loaded, name: &str, as_json: bool) -> Result<Bastion, (Exit, Safe)> {
     let place = operate::place(loaded, name).map_err(|why| (Exit::Usage, why.into()))?;
     let bastion = Bastion::connect(&place).await;
-    bastion.map_err(|fault| (Exit::Bad, fault.what))
+    bastion.map_err(|fault| {
+        undone(&fault.what, as_json);
+        (Exit::Unknown, fault.what)
+    })
 }
 
 /// A request and a decision let production change: they are changes too.
@@ -160,7 +163,9 @@ fn writable(
 
 /// The one request that waits there.
 async fn only(bastion: &Bastion) -> Result<Safe, (Exit, Safe)> {
-    let (estate, papers, server) = approve::look(bastion).await.map_err(trouble)?;
+    let looked = approve::look(bastion).await;
+    let (estate, papers, server) =
+        looked.map_err(|refused| (Exit::Unknown, policy::words(&refused)))?;
     let name = &bastion.scope.name;
     let waiting = papers.waiting(estate.scope.approval.lasts_s, server);
     match &waiting[..] {
@@ -230,7 +235,7 @@ async fn owner(loaded: &Loaded, id: &str) -> Result<Bastion, (Exit, Safe)> {
 async fn finish(bastion: &Bastion, draft: Result<Draft, Refused>, common: &Common) -> Done {
     let draft = match draft {
         Ok(draft) => draft,
-        Err(refused) => return refuse(refused, common.json),
+        Err(refused) => return refuse(refused, Exit::Unknown, common.json),
     };
     if common.plan {
         show(&draft, common.json);
@@ -256,7 +261,7 @@ async fn finish(bastion: &Bastion, draft: Result<Draft, Refused>, common: &Commo
             say(&format!("{words}\n"));
             Ok(Exit::Ok)
         }
-        Err(refused) => refuse(refused, common.json),
+        Err(refused) => refuse(refused, Exit::Bad, common.json),
     }
 }
 
@@ -292,23 +297,25 @@ fn show(draft: &Draft, as_json: bool) {
     ));
 }
 
-fn refuse(refused: Refused, as_json: bool) -> Done {
+/// `fault` is the end where it was no refusal.
+fn refuse(refused: Refused, fault: Exit, as_json: bool) -> Done {
     let words = policy::words(&refused);
-    if as_json {
-        let said = json!({ "schema": SCHEMA, "approval": null, "done": null, "refused": words });
-        say(&format!("{said}\n"));
-    }
+    undone(&words, as_json);
     match refused {
         Refused::Refusal(refusal) => {
             complain(&format!("refused: {words}\n"));
             Ok(exit_of(refusal.kind))
         }
-        refused => Err(trouble(refused)),
+        _ => Err((fault, words)),
     }
 }
 
-fn trouble(refused: Refused) -> (Exit, Safe) {
-    (Exit::Bad, policy::words(&refused))
+/// There is nothing that was written.
+fn undone(why: &Safe, as_json: bool) {
+    if as_json {
+        let said = json!({ "schema": SCHEMA, "approval": null, "done": null, "refused": why });
+        say(&format!("{said}\n"));
+    }
 }
 
 async fn list(loaded: &Loaded, wanted: &List) -> Done {

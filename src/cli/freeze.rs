@@ -162,15 +162,24 @@ pub(super) fn reach(
 }
 
 /// The cluster, or the exit code after the words why it is not reached.
-pub(super) async fn connect(place: &Place) -> Result<Bastion, Exit> {
+pub(super) async fn connect(place: &Place, schema: &str, as_json: bool) -> Result<Bastion, Exit> {
     Bastion::connect(place).await.map_err(|fault| {
+        undone(&fault.what, schema, as_json);
         complain(&format!("wheelhouse: {}\n", fault.what));
-        Exit::Bad
+        Exit::Unknown
     })
 }
 
+/// There is no change to show.
+fn undone(why: &Safe, schema: &str, as_json: bool) {
+    if as_json {
+        let said = json!({ "schema": schema, "change": null, "done": null, "refused": why });
+        say(&format!("{said}\n"));
+    }
+}
+
 async fn act(place: &Place, common: &Common, end: Option<End>) -> Exit {
-    let bastion = match connect(place).await {
+    let bastion = match connect(place, SCHEMA, common.json).await {
         Ok(bastion) => bastion,
         Err(exit) => return exit,
     };
@@ -278,11 +287,7 @@ fn text(draft: &Draft) -> String {
 }
 
 pub(super) fn refuse(refusal: &Refusal, schema: &str, as_json: bool) -> Exit {
-    if as_json {
-        let said =
-            json!({ "schema": schema, "change": null, "done": null, "refused": refusal.why });
-        say(&format!("{said}\n"));
-    }
+    undone(&refusal.why, schema, as_json);
     complain(&format!("refused: {}\n", refusal.why));
     exit_of(refusal.kind)
 }

@@ -316,10 +316,11 @@ async fn operate(place: Place, request: Request, arguments: &Arguments) -> Exit 
     }
     let bastion = match Bastion::connect_for(&place, kind).await {
         Ok(bastion) => bastion,
-        Err(fault) => return trouble(&fault.what),
+        Err(fault) => return unknown(&fault.what, arguments.json),
     };
     let prepared = match engine::prepare(&bastion, request.clone()).await {
         Ok(prepared) => prepared,
+        Err(Refused::Trouble(why)) => return unknown(&why, arguments.json),
         Err(refused) => return told(refused, arguments.json),
     };
     let plan = match prepared.plan() {
@@ -552,11 +553,7 @@ pub(super) fn told(refused: Refused, as_json: bool) -> Exit {
 fn refuse(refusal: &Refusal, as_json: bool) -> Exit {
     match &refusal.plan {
         Some(plan) => show(plan, Some(&refusal.why), as_json),
-        None if as_json => say(&format!(
-            "{}\n",
-            json!({ "schema": SCHEMA, "plan": null, "refused": refusal.why })
-        )),
-        None => {}
+        None => unplanned(&refusal.why, as_json),
     }
     complain(&format!("refused: {}\n", refusal.why));
     if refusal.plan.as_ref().is_some_and(|plan| plan.is_frozen()) {
@@ -576,6 +573,14 @@ fn refuse(refusal: &Refusal, as_json: bool) -> Exit {
         ));
     }
     exit_of(refusal.kind)
+}
+
+/// There is no plan to show.
+fn unplanned(why: &Safe, as_json: bool) {
+    if as_json {
+        let said = json!({ "schema": SCHEMA, "plan": null, "refused": why });
+        say(&format!("{said}\n"));
+    }
 }
 
 /// The shape of a plan in JSON.
@@ -606,6 +611,13 @@ fn in_words(entry: &Entry, as_json: bool) -> String {
 fn usage(words: &str) -> Exit {
     complain(&format!("wheelhouse: {words}\n"));
     Exit::Usage
+}
+
+/// Nothing was sent, and what is there could not be read.
+fn unknown(why: &Safe, as_json: bool) -> Exit {
+    unplanned(why, as_json);
+    trouble(why);
+    Exit::Unknown
 }
 
 fn trouble(why: &Safe) -> Exit {

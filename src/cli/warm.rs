@@ -56,7 +56,7 @@ pub(super) fn run(loaded: &Loaded, verb: &Verb, may_write: bool) -> Exit {
 
 /// `end`: none holds, one that never comes lets go.
 async fn act(place: &Place, common: &Common, end: Option<End>) -> Exit {
-    let bastion = match connect(place).await {
+    let bastion = match connect(place, SCHEMA, common.json).await {
         Ok(bastion) => bastion,
         Err(exit) => return exit,
     };

@@ -127,3 +127,25 @@ fn plans_and_operations_have_their_shapes_in_json() {
     dave.run(&ROLLBACK)
         .assert(2, &["rolled back to BLUE at", "cut over with its checks"]);
 }
+
+#[test]
+fn an_api_server_that_is_away_is_unknown_whatever_is_asked() {
+    let mut bench = Bench::new();
+    bench.served.end();
+    let write = ["production", "--write", "--yes", "--reason", "x"];
+    let of = |verb: &'static str| [&[verb][..], &write].concat();
+    let request = [&["approval", "request"][..], &write].concat();
+    let hold = [&["warm", "hold"][..], &write].concat();
+    let all = ["cutover", "deploy", "rollback", "freeze", "thaw"].map(of);
+    for args in all.into_iter().chain([request, hold]) {
+        let mut args = args.clone();
+        if args[0] == "deploy" {
+            args.extend(["--image", ":v3"]);
+        }
+        let said = bench.dave.run(&[&args[..], &["--json"]].concat());
+        said.assert(3, &["wheelhouse: "]);
+        let told: Value = serde_json::from_str(&said.out).unwrap();
+        assert!(told["refused"].is_string(), "{args:?}: {said}");
+        assert!(told["schema"].is_string(), "{args:?}: {said}");
+    }
+}
