@@ -7,7 +7,7 @@ use super::operate::bare;
 use super::reviews::{self, Waiting};
 use super::state::{Overlay, State};
 use crate::estate::timeline::{Happening, Source, Weight};
-use crate::estate::{Approver, Estate, Now, Safe};
+use crate::estate::{Approver, Estate, Kind, Now, Safe};
 use crate::ops::approval::{Decision, Paper, Papers, Standing, clock};
 use crate::ops::machine::is_review;
 use crate::ops::plan::Plan;
@@ -109,21 +109,22 @@ pub fn of(estate: &Estate, environment: usize, now: Now) -> Vec<Listed> {
 
 fn standing(asked: &Paper, papers: &Papers, estate: &Estate, now: Now) -> Option<(String, Stands)> {
     let lasts_s = estate.scope.approval.lasts_s;
-    match papers.standing(asked, lasts_s, estate.server_time(now)) {
-        Standing::Over | Standing::Rejected(_) => None,
+    let (said, stands) = match papers.standing(asked, lasts_s, estate.server_time(now)) {
+        Standing::Over | Standing::Rejected(_) => return None,
         Standing::Approved(yes) => {
             let until = clock(yes.ends(lasts_s));
             let said = format!("approved by {} until {until}", yes.author);
-            Some((said, Stands::Approved))
+            (said, Stands::Approved)
         }
-        Standing::Waits => Some(match void(asked, estate, now) {
-            Some(why) => (format!("void: {why}"), Stands::Void),
-            None => {
-                let said = format!("waits until {}", clock(asked.ends(lasts_s)));
-                (said, Stands::Waits)
-            }
-        }),
-    }
+        Standing::Waits => {
+            let said = format!("waits until {}", clock(asked.ends(lasts_s)));
+            (said, Stands::Waits)
+        }
+    };
+    Some(match void(asked, estate, now) {
+        Some(why) => (format!("void: {why}"), Stands::Void),
+        None => (said, stands),
+    })
 }
 
 /// Those that wait in `estate`, whether or not they are void: that takes a plan.
@@ -163,8 +164,12 @@ pub fn planned(asked: &Paper, estate: &Estate, now: Now) -> Result<Plan, Safe> {
     }
 }
 
-/// Why what was asked for is not what would go live any more.
+/// Why what was asked for is not what would go live any more; none while that was not seen, too.
 pub fn void(asked: &Paper, estate: &Estate, now: Now) -> Option<Safe> {
+    let mut kinds = [Kind::Services, Kind::Pods].into_iter();
+    if !kinds.all(|kind| estate.is_listed(kind)) {
+        return None;
+    }
     match planned(asked, estate, now) {
         Ok(plan) if plan.bound == asked.plan => None,
         Ok(plan) if plan.bound.is_empty() => Some("it is live already".into()),

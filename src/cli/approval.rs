@@ -376,9 +376,15 @@ async fn tell(bastion: &Bastion, as_json: bool) -> Result<Told, Refused> {
             Standing::Rejected(no) if server >= no.ends(lasts_s) => continue,
             Standing::Rejected(no) => no.words(),
             Standing::Approved(yes) => {
-                format!("{}, until {}", yes.words(), clock(yes.ends(lasts_s)))
+                let said = format!("{}, until {}", yes.words(), clock(yes.ends(lasts_s)));
+                stands(bastion, asked, said).await.0
             }
-            Standing::Waits => waits(bastion, asked, lasts_s, &mut told).await,
+            Standing::Waits => {
+                let said = format!("waits until {}", clock(asked.ends(lasts_s)));
+                let (state, is_void) = stands(bastion, asked, said).await;
+                told.waits |= !is_void;
+                state
+            }
         };
         told.any = true;
         let word = match &standing {
@@ -398,22 +404,18 @@ async fn tell(bastion: &Bastion, as_json: bool) -> Result<Told, Refused> {
     Ok(told)
 }
 
-/// What starts the line of one that nobody can decide on any more.
+/// What starts the line of one that stands for nothing any more.
 const VOID: &str = "VOID";
 
-/// How one that nobody decided on stands: what would go live may be something else by now.
-async fn waits(bastion: &Bastion, asked: &Paper, lasts_s: u32, told: &mut Told) -> String {
-    let until = clock(asked.ends(lasts_s));
+/// How one that is not over stands, and whether it is void: what would go live may be something else by now.
+async fn stands(bastion: &Bastion, asked: &Paper, said: String) -> (String, bool) {
     match approve::void(bastion, asked).await {
-        Ok(Some(why)) => format!("{VOID}: {why}"),
-        Ok(None) => {
-            told.waits = true;
-            format!("waits until {until}")
-        }
-        Err(why) => {
-            told.waits = true;
-            format!("waits until {until}; whether it is void is not known: {why}")
-        }
+        Ok(Some(why)) => (format!("{VOID}: {why}"), true),
+        Ok(None) => (said, false),
+        Err(why) => (
+            format!("{said}; whether it is void is not known: {why}"),
+            false,
+        ),
     }
 }
 

@@ -320,15 +320,22 @@ async fn same(bastion: &Bastion, asked: &Paper) -> Result<Plan, Refused> {
     match plan.bound == asked.plan {
         true => Ok(plan),
         false => {
-            let said = format!(
-                "{} asked for another revision or another flip than would be done now: {} was asked for, {} would go live; have it asked for anew",
-                asked.author,
-                asked.runs,
-                runs(&plan)
-            );
+            let to = Plan::colour_in_words(&plan.to);
+            let is_live = plan
+                .bound
+                .is_empty()
+                .then(|| format!("{to} is live already"));
+            let other = || {
+                format!(
+                    "{} asked for another revision or another flip than would be done now: {} was asked for, {} would go live; have it asked for anew",
+                    asked.author,
+                    asked.runs,
+                    runs(&plan)
+                )
+            };
             Err(Refused::Refusal(Refusal {
                 kind: RefusalKind::Gate,
-                why: said.into(),
+                why: is_live.unwrap_or_else(other).into(),
                 plan: Some(Box::new(plan)),
             }))
         }

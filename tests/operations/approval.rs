@@ -129,6 +129,11 @@ fn i_48_dave_asks_erin_approves_and_dave_cuts_over() {
         .assert(0, &["OK       approval     by demo-manager until"]);
     let said = dave.run(&CUTOVER);
     said.assert(0, &["done: GREEN is live"]);
+    // It was for that flip, and for no other one.
+    let listed = erin.run(&["approval", "list", "--json"]);
+    listed.assert(0, &[r#""state":"void""#, "GREEN is live already"]);
+    dave.run(&["status", "production"])
+        .assert(0, &["void: it is live already"]);
     // Who approved stands in the record.
     dave.run(&["op", "show", &said.id()])
         .assert(0, &["approval by demo-manager until"]);
