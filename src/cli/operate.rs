@@ -338,6 +338,9 @@ async fn operate(place: Place, request: Request, arguments: &Arguments) -> Exit 
     if let Err(words) = reasoned(&place.scope.name, prepared.tier(), kind, arguments) {
         return usage(&words);
     }
+    if let Some(refusal) = unmeant(arguments, &plan) {
+        return refuse(&refusal, arguments.json);
+    }
     if !arguments.yes {
         show(&plan, None, false);
         match ask::confirmed(&plan, prepared.tier()) {
@@ -353,6 +356,22 @@ async fn operate(place: Place, request: Request, arguments: &Arguments) -> Exit 
         true => detach(place, prepared.request().clone(), &plan, placement).await,
         false => foreground(place, prepared, &plan, arguments.json).await,
     }
+}
+
+/// A job that runs twice would take back what it did: nobody reads the plan, and no colour was said.
+fn unmeant(arguments: &Arguments, plan: &Plan) -> Option<Refusal> {
+    let is_unsaid = arguments.yes && arguments.to.is_none();
+    let gate = plan.way_back().filter(|_| is_unsaid)?;
+    let (name, to) = (&plan.environment, &plan.to);
+    let why = format!(
+        "{}: {}; if that is meant say --to {to}, or `wheelhouse rollback {name}`",
+        gate.name, gate.said
+    );
+    Some(Refusal {
+        kind: RefusalKind::Gate,
+        why: why.into(),
+        plan: Some(Box::new(plan.clone())),
+    })
 }
 
 /// Leaves it to a worker.

@@ -555,6 +555,12 @@ impl Plan {
         first.is_some_and(|gate| gate.name.as_str() == freeze::FREEZE)
     }
 
+    /// What says that it takes the last cutover back, where it does.
+    pub fn way_back(&self) -> Option<&Gate> {
+        let mut gates = self.gates.iter();
+        gates.find(|gate| gate.name.as_str() == again::BACK)
+    }
+
     /// Whether nothing is to be patched: it is verified only.
     pub fn is_only_verified(&self) -> bool {
         self.flips.is_empty() && self.updates.is_empty() && self.how == How::Image

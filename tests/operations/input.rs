@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::Bench;
-use crate::operator::{CUTOVER, ROLLBACK, SERVICES};
+use crate::operator::{CUTOVER, DEPLOY, ROLLBACK, SERVICES};
 
 #[test]
 fn what_cannot_be_meant_is_said_with_a_way_on_and_changes_nothing() {
@@ -126,6 +126,37 @@ fn plans_and_operations_have_their_shapes_in_json() {
     // O06: once more changes nothing.
     dave.run(&ROLLBACK)
         .assert(2, &["rolled back to BLUE at", "cut over with its checks"]);
+}
+
+#[test]
+fn a_job_that_cuts_over_twice_takes_nothing_back() {
+    let bench = Bench::ready();
+    let dave = &bench.dave;
+    dave.run(&CUTOVER).assert(0, &["done: GREEN is live"]);
+
+    // A retry means what it did, and not the other colour.
+    dave.run(&CUTOVER).assert(
+        5,
+        &[
+            "NOTE     back         traffic left BLUE at",
+            "refused: back: traffic left BLUE at",
+            "say --to blue, or `wheelhouse rollback production`",
+        ],
+    );
+    let detached = [&CUTOVER[..], &["--detach", "--json"]].concat();
+    let said = dave.run(&detached);
+    said.assert(5, &[r#""refused":"back: traffic left BLUE at"#]);
+    assert_eq!(bench.colours(), ["green", "green"]);
+    dave.run(&["cutover", "production", "--plan"])
+        .assert(0, &["by cutover", "this is a way back"]);
+
+    // What was deployed there since is a release; whoever names the colour means it.
+    dave.run(&DEPLOY).assert(0, &["done: BLUE runs"]);
+    let plan = dave.run(&["cutover", "production", "--plan"]);
+    assert!(!plan.out.contains("a way back"), "{plan}");
+    dave.run(&CUTOVER).assert(0, &["done: BLUE is live"]);
+    let to = [&CUTOVER[..], &["--to", "green"]].concat();
+    dave.run(&to).assert(0, &["done: GREEN is live"]);
 }
 
 #[test]

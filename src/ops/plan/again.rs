@@ -1,4 +1,4 @@
-//! What speaks against the very images of a colour: that they were brought back from, and that a tag is two of them.
+//! What speaks against the very images of a colour: that they were brought back from or left, and that a tag is two of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,10 +6,12 @@ use super::gates::images;
 use super::rollback::is_back;
 use super::{Finding, Gate, Plan, all};
 use crate::estate::{Estate, Image, Safe, Service, TrafficSwitch};
-use crate::ops::marks;
+use crate::ops::marks::{self, Flipped};
 
 /// The gate of what a rollback left.
 pub(super) const RETURNED: &str = "returned";
+/// The gate of what a cutover left.
+pub(super) const BACK: &str = "back";
 /// The gate of tags that moved.
 pub(super) const DIGESTS: &str = "digests";
 
@@ -26,16 +28,7 @@ pub(super) fn returned(
         .filter_map(|service| marks::flipped(service));
     let last = flips.max_by_key(|flip| flip.at)?;
     let is_from_there = is_back(&last) && last.from.as_ref() == Some(&switch.colours[to]);
-    let images = running(estate, to);
-    let same = |image: &Image| {
-        let is_it = |left: &Safe| match image.short_digest() {
-            Some(digest) => left.ends_with(digest),
-            None => left.as_str() == image.short_tag(),
-        };
-        last.left.iter().any(is_it)
-    };
-    let is_same = !images.is_empty() && images.iter().all(|(_, image)| same(image));
-    if !is_from_there || !is_same {
+    if !is_from_there || !is_as_left(estate, to, &last) {
         return None;
     }
     let why = last
@@ -54,6 +47,48 @@ pub(super) fn returned(
         false => Finding::Noted,
     };
     Some(Gate::new(RETURNED, finding, said))
+}
+
+/// Traffic left this colour by the flip that stands, and it is as it was: "the other colour", said twice, is a way back, and no
+/// release.
+pub(super) fn goes_back(
+    estate: &Estate,
+    services: &[&Service],
+    switch: &TrafficSwitch,
+    to: usize,
+) -> Option<Gate> {
+    let flips = services
+        .iter()
+        .filter_map(|service| marks::flipped(service));
+    let last = flips.max_by_key(|flip| flip.at)?;
+    let [there, live] = [to, 1 - to].map(|colour| &switch.colours[colour]);
+    let stands = last.to == *live && estate.live_colour() == Some(1 - to);
+    let is_from_there = stands && last.cut_over() && last.from.as_ref() == Some(there);
+    if !is_from_there || !is_as_left(estate, to, &last) {
+        return None;
+    }
+    let said = format!(
+        "traffic left {} at {:.0} by {} {} of {}, and it runs the same images: this is a way back",
+        Plan::colour_in_words(there),
+        last.at,
+        last.what,
+        last.operation,
+        last.by
+    );
+    Some(Gate::new(BACK, Finding::Noted, said))
+}
+
+/// Whether the colour runs what it ran when traffic left it.
+fn is_as_left(estate: &Estate, to: usize, last: &Flipped) -> bool {
+    let images = running(estate, to);
+    let same = |image: &Image| {
+        let is_it = |left: &Safe| match image.short_digest() {
+            Some(digest) => left.ends_with(digest),
+            None => left.as_str() == image.short_tag(),
+        };
+        last.left.iter().any(is_it)
+    };
+    !images.is_empty() && images.iter().all(|(_, image)| same(image))
 }
 
 /// One tag that is two digests moved while it was rolled out: nobody knows which of them was tested.

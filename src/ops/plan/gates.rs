@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::again::{as_meant, digests, returned};
+use super::again::{as_meant, digests, goes_back, returned};
 use super::approval::approval;
 use super::ci::{ci, credential, runs};
 use super::cleanup;
@@ -79,6 +79,7 @@ pub(super) fn cutover(
     if !flips.is_empty() {
         gates.extend(digests(estate, to));
         gates.extend(returned(estate, &services, switch, to));
+        gates.extend(goes_back(estate, &services, switch, to));
         gates.extend(ci(estate, switch, to));
         gates.extend(credential(estate, now));
     }

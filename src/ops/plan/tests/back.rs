@@ -72,6 +72,25 @@ fn i_30_a_rollback_does_not_bring_live_what_was_deployed_since_traffic_left() {
 }
 
 #[test]
+fn a_cutover_that_goes_back_to_what_traffic_left_says_so() {
+    let said = |left: &[&str], has: &str| {
+        let plan = asked(Cutover, after_a_cutover(left, has)).unwrap();
+        let way = plan.way_back()?;
+        assert_eq!(way.finding, Finding::Noted);
+        Some(way.said.to_string())
+    };
+    let way = said(&["v1"], "v1").unwrap();
+    let by = "traffic left BLUE at 2026-11-26T02:00:00Z by cutover 01op of alice";
+    assert!(way.starts_with(by), "{way}");
+    assert_eq!(said(&["v1"], "v9"), None);
+    assert_eq!(said(&[], "v1"), None);
+    // Somebody moved it since: what that flip left is over.
+    let mut moved = after_a_cutover(&["v1"], "v1");
+    moved.services[0].selector = service("blue").selector;
+    assert!(asked(Cutover, moved).unwrap().way_back().is_none());
+}
+
+#[test]
 fn i_30_a_meshs_proxy_before_the_application_hides_nothing_of_what_was_deployed() {
     let meshed = |has: &str| {
         let mut parts = after_a_cutover(&["v1"], has);
