@@ -143,13 +143,35 @@ pub fn main() -> ExitCode {
             } else {
                 say(&text)
             }
-            return if is_wrong { Exit::Usage } else { Exit::Ok }.into();
+            return output::told(if is_wrong { Exit::Usage } else { Exit::Ok }).into();
         }
     };
     // Whoever builds a TLS client finds one provider: the tree has no other.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let _log = logging::start();
-    run(&arguments).into()
+    let exit = run(&arguments);
+    match only_tells(&arguments) {
+        true => output::told(exit).into(),
+        false => exit.into(),
+    }
+}
+
+/// Whether nothing but its words comes of a command; an operation's end is its own, whoever hears of it.
+fn only_tells(arguments: &Arguments) -> bool {
+    match &arguments.command {
+        None | Some(Verb::Status(_) | Verb::Demo(_) | Verb::Init(_) | Verb::Doctor(_)) => true,
+        Some(
+            Verb::Cutover(wanted)
+            | Verb::Rollback(wanted)
+            | Verb::Repair(wanted)
+            | Verb::Smoke(wanted)
+            | Verb::Cleanup(wanted),
+        ) => wanted.plan,
+        Some(Verb::Deploy(wanted) | Verb::Release(wanted)) => wanted.common.plan,
+        Some(Verb::Op(verb)) => verb.only_tells(),
+        Some(Verb::Approval(verb)) => matches!(verb, approval::Verb::List(_)),
+        Some(Verb::Freeze(_) | Verb::Thaw(_) | Verb::Warm(_) | Verb::Worker) => false,
+    }
 }
 
 fn run(arguments: &Arguments) -> Exit {

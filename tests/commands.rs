@@ -149,6 +149,29 @@ fn a_reader_that_went_away_is_no_panic() {
 }
 
 #[test]
+fn what_a_full_disk_swallows_is_not_told() {
+    let estate = Served::start(&[]);
+    let config = estate.config.to_str().unwrap();
+    let production = ["--config", config, "cutover", "production", "--plan"];
+    for args in [
+        &["--help"][..],
+        &["--config", config, "status", "--json"],
+        &["--config", config, "op", "list"],
+        &production,
+    ] {
+        let full = std::fs::File::options()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
+        let out = estate.home.command(args).stdout(full).output().unwrap();
+        let words = complained(&out);
+        assert_eq!(out.status.code(), Some(1), "{args:?}: {words}");
+        let part = "standard output could not be written: No space left on device";
+        assert!(words.contains(part), "{args:?}: {words}");
+    }
+}
+
+#[test]
 fn demo_lists_its_scenarios_and_refuses_others() {
     let home = Home::new();
     let out = run(&home, &["demo", "--scenario", "list"]);

@@ -79,6 +79,13 @@ pub(super) struct Sure {
     yes: bool,
 }
 
+impl Verb {
+    /// Whether nothing but words comes of it.
+    pub(super) fn only_tells(&self) -> bool {
+        matches!(self, Self::List { .. } | Self::Show(_) | Self::Watch(_))
+    }
+}
+
 /// The shape of an operation in JSON.
 const SCHEMA: &str = "wheelhouse.operation/v1";
 

@@ -36,7 +36,7 @@ pub(super) struct Arguments {
     to: Option<String>,
     /// Print what would be done and every check, and do nothing.
     #[arg(long)]
-    plan: bool,
+    pub(super) plan: bool,
     /// Do not ask.
     #[arg(long)]
     yes: bool,
@@ -66,7 +66,7 @@ pub(super) struct Arguments {
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Deploy {
     #[command(flatten)]
-    common: Arguments,
+    pub(super) common: Arguments,
     /// An image: WORKLOAD=REPOSITORY:TAG (or @DIGEST), WORKLOAD=:TAG for the same repository, WORKLOAD/CONTAINER=… where
     /// a pod has several, :TAG for every part. As often as there are parts; a part that is not named gets what is live.
     #[arg(long, value_name = "WORKLOAD=REF")]

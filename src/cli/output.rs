@@ -7,7 +7,28 @@ use std::time::Duration;
 
 /// To standard output.
 pub(super) fn say(text: &str) {
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    let said = std::io::stdout().lock().write_all(text.as_bytes());
+    if let Some(error) = said
+        .err()
+        .filter(|it| it.kind() != std::io::ErrorKind::BrokenPipe)
+    {
+        let _ = LOST.set(error.to_string());
+    }
+}
+
+/// Why something that was said stands nowhere: a full disk, say.
+static LOST: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+
+/// How a command ends that does nothing but tell: what could not be written was not told.
+pub(super) fn told(exit: super::Exit) -> super::Exit {
+    let Some(why) = LOST.get() else { return exit };
+    complain(&format!(
+        "wheelhouse: standard output could not be written: {why}\n"
+    ));
+    match exit {
+        super::Exit::Ok => super::Exit::Bad,
+        exit => exit,
+    }
 }
 
 /// To standard error.
