@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use futures::future::join_all;
 use serde_json::{Value, json};
 
 use super::exit::Exit;
+use super::op::find_any;
 use super::operate::{self, ask, exit_of, text};
 use super::output::{complain, say};
 use super::runtime;
@@ -12,7 +14,7 @@ use super::setup::Loaded;
 use crate::estate::{Safe, Tier};
 use crate::ops::approval::{Decision, Paper, Standing, clock};
 use crate::ops::approve::{self, Draft};
-use crate::ops::bastion::Bastion;
+use crate::ops::bastion::{Bastion, Place};
 use crate::ops::engine::Refused;
 use crate::ops::kept::is_id;
 use crate::ops::{Plan, policy};
@@ -204,23 +206,20 @@ async fn only(bastion: &Bastion) -> Result<Safe, (Exit, Safe)> {
 
 /// Where the request of that id is.
 async fn owner(loaded: &Loaded, id: &str) -> Result<Bastion, (Exit, Safe)> {
-    let mut away = Vec::new();
-    for place in loaded.places() {
-        let name = &place.scope.name;
-        let read = match Bastion::connect(&place).await {
-            Ok(bastion) => approve::look(&bastion).await.map(|read| (bastion, read)),
-            Err(fault) => Err(fault.into()),
-        };
-        match read {
-            Ok((bastion, (_, papers, _))) => {
-                if papers.requests().any(|it| it.id.as_str() == id) {
-                    return Ok(bastion);
-                }
-            }
-            Err(refused) => away.push(format!("{name}: {}", policy::words(&refused))),
-        }
-    }
-    Err(match away.is_empty() {
+    let places = loaded.places();
+    let found = find_any(&places, async |place| {
+        let bastion = Bastion::connect(place).await?;
+        let (_, papers, _) = approve::look(&bastion).await?;
+        let asked = papers.requests().find(|it| it.id.as_str() == id);
+        // Several environments may share a namespace: then it is the one that the request names.
+        let is_named = |it: &Place, name: &Safe| it.scope.name == *name;
+        let is_here = asked.is_some_and(|it| {
+            let name = &it.environment;
+            is_named(place, name) || !places.iter().any(|it| is_named(it, name))
+        });
+        Ok(is_here.then_some(bastion))
+    });
+    found.await.map_err(|away| match away.is_empty() {
         true => {
             let said = format!("there is no request {id}: `wheelhouse approval list` names them");
             (Exit::Usage, said.into())
@@ -326,9 +325,10 @@ async fn list(loaded: &Loaded, wanted: &List) -> Done {
         None => loaded.places(),
     };
     let (mut exit, mut is_empty) = (Exit::Ok, true);
-    for place in places {
-        let name = place.scope.name.clone();
-        let told = match Bastion::connect(&place).await {
+    let bastions = join_all(places.iter().map(Bastion::connect)).await;
+    for (place, bastion) in places.iter().zip(bastions) {
+        let name = &place.scope.name;
+        let told = match bastion {
             Ok(bastion) => tell(&bastion, wanted.json).await,
             Err(fault) => Err(fault.into()),
         };

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use futures::StreamExt as _;
+use futures::future::join_all;
+use futures::stream::FuturesUnordered;
 use jiff::Timestamp;
 use serde_json::json;
 use tokio::sync::watch;
@@ -14,8 +17,8 @@ use super::runtime;
 use super::setup::Loaded;
 use crate::app::operations::{Hold, hold};
 use crate::estate::{Fault, Kind, Lease, Safe};
-use crate::ops::bastion::Bastion;
-use crate::ops::engine;
+use crate::ops::bastion::{Bastion, Place};
+use crate::ops::engine::{self, Refused};
 use crate::ops::eyes::Eyes;
 use crate::ops::kept::{self, Kept, is_id};
 use crate::ops::{OperationKind, What, lease_selector, marks, policy, record};
@@ -203,14 +206,16 @@ async fn list(loaded: &Loaded, only: Option<&str>, as_json: bool) -> Done {
         Some(name) => vec![operate::place(loaded, name).map_err(|why| (Exit::Usage, why.into()))?],
         None => loaded.places(),
     };
-    let mut exit = Exit::Ok;
-    for place in places {
+    let (mut exit, mut is_empty) = (Exit::Ok, !as_json);
+    let looked = places.iter().map(async |place| {
+        let bastion = Bastion::connect(place).await?;
+        let read = record::list(&bastion).await?;
+        Ok::<_, Fault>((read, Held::of(&bastion).await))
+    });
+    let looked = join_all(looked).await;
+    for (place, read) in places.iter().zip(looked) {
         let name = place.scope.name.clone();
-        let read = match Bastion::connect(&place).await {
-            Ok(bastion) => (record::list(&bastion).await).map(|read| (bastion, read)),
-            Err(fault) => Err(fault),
-        };
-        let (bastion, (good, bad)) = match read {
+        let ((good, bad), held) = match read {
             Ok(read) => read,
             Err(fault) => {
                 complain(&format!("{name}: {}\n", fault.what));
@@ -218,7 +223,7 @@ async fn list(loaded: &Loaded, only: Option<&str>, as_json: bool) -> Done {
                 continue;
             }
         };
-        let held = Held::of(&bastion).await;
+        is_empty &= good.is_empty() && bad.is_empty();
         if let Err(why) = &held.leases {
             complain(&format!("{name}: {why}\n"));
             exit = Exit::Unknown;
@@ -233,6 +238,9 @@ async fn list(loaded: &Loaded, only: Option<&str>, as_json: bool) -> Done {
         for why in bad {
             complain(&format!("{name}: {why}\n"));
         }
+    }
+    if is_empty && exit == Exit::Ok {
+        say("no operations\n");
     }
     Ok(exit)
 }
@@ -266,34 +274,55 @@ async fn find(loaded: &Loaded, id: &str) -> Result<(Bastion, Kept), (Exit, Safe)
         );
         return Err((Exit::Usage, why.into()));
     }
-    let mut away = Vec::new();
-    for place in loaded.places() {
-        let read = match Bastion::connect(&place).await {
-            Ok(bastion) => record::read(&bastion, id).await.map(|kept| (bastion, kept)),
-            Err(fault) => Err(fault),
-        };
-        match read {
-            Ok((bastion, Some(kept))) if is_of(&kept, &bastion) => return Ok((bastion, kept)),
-            Ok(_) => {}
-            Err(fault) => away.push(format!("{}: {}", place.scope.name, fault.what)),
-        }
-    }
-    match away.is_empty() {
-        true => Err((
+    let places = loaded.places();
+    let found = find_any(&places, async |place| {
+        let bastion = Bastion::connect(place).await?;
+        let kept = record::read(&bastion, id).await?;
+        let kept = kept.filter(|kept| is_of(kept, place, &places));
+        Ok(kept.map(|kept| (bastion, kept)))
+    });
+    found.await.map_err(|away| match away.is_empty() {
+        true => (
             Exit::Usage,
             format!("there is no operation {id} in any environment").into(),
-        )),
-        false => Err((
+        ),
+        false => (
             Exit::Unknown,
             format!("operation {id} was not found; {}", away.join("; ")).into(),
-        )),
-    }
+        ),
+    })
 }
 
-/// Several environments may keep their records in one namespace.
-fn is_of(kept: &Kept, bastion: &Bastion) -> bool {
-    let plan = kept.operation.plan.as_ref();
-    plan.is_some_and(|plan| plan.namespace == bastion.scope.namespace)
+/// Where it is found first: all are asked at once, so that one that is away keeps nobody waiting. Else why some of them
+/// could not be asked.
+pub(super) async fn find_any<T>(
+    places: &[Place],
+    look: impl AsyncFn(&Place) -> Result<Option<T>, Refused>,
+) -> Result<T, Vec<String>> {
+    let asked = places
+        .iter()
+        .map(async |place| (&place.scope.name, look(place).await));
+    let mut asked: FuturesUnordered<_> = asked.collect();
+    let mut away = Vec::new();
+    while let Some((name, found)) = asked.next().await {
+        match found {
+            Ok(Some(found)) => return Ok(found),
+            Ok(None) => {}
+            Err(refused) => away.push(format!("{name}: {}", policy::words(&refused))),
+        }
+    }
+    Err(away)
+}
+
+/// Several environments may keep their records in one namespace, and even their Services: then it is the one that its plan
+/// names.
+fn is_of(kept: &Kept, place: &Place, places: &[Place]) -> bool {
+    let Some(plan) = &kept.operation.plan else {
+        return false;
+    };
+    let is_there = |it: &Place| it.scope.namespace == plan.namespace;
+    let is_named = |it: &Place| is_there(it) && it.scope.name == plan.environment;
+    is_there(place) && (is_named(place) || !places.iter().any(is_named))
 }
 
 fn show(kept: &Kept, as_json: bool) {

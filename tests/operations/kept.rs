@@ -135,3 +135,30 @@ fn i_32_an_abort_is_heard_by_whoever_adopts_and_nothing_was_done() {
         "the one that never arrived"
     );
 }
+
+#[test]
+fn a_cluster_that_does_not_answer_keeps_nobody_from_an_operation_elsewhere() {
+    let bench = Bench::ready();
+    let dave = &bench.dave;
+    let id = orphan(&bench);
+    // It takes the connection and says nothing.
+    let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let kubeconfig = std::fs::read_to_string(dave.home.path().join("kubeconfig")).unwrap();
+    let there = format!("http://{}", mute.local_addr().unwrap());
+    let mute_kubeconfig = kubeconfig.replace(&dave.relay.url, &there);
+    let mute_kubeconfig = dave.home.write("mute", &mute_kubeconfig);
+    let first = format!(
+        "[[environment]]\nname = \"staging\"\ntier = \"staging\"\nkubeconfig = {mute_kubeconfig:?}\nnamespace = \"staging\"\n\
+         [[environment.workload]]\nname = \"all\"\nlabels = {{ app = \"all\" }}\n[[environment]]\nname = \"production\""
+    );
+    dave.edit("[[environment]]\nname = \"production\"", &first);
+
+    let began = std::time::Instant::now();
+    dave.run(&["op", "show", &id]).assert(0, &["at flip"]);
+    let took = began.elapsed();
+    assert!(took < std::time::Duration::from_secs(9), "{took:?}");
+    // One that is nowhere is not known to be nowhere.
+    let other = "0".repeat(26);
+    dave.run(&["op", "show", &other])
+        .assert(3, &["was not found; staging: "]);
+}
