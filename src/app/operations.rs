@@ -216,7 +216,7 @@ pub fn hold(estate: &Estate, kept: &Kept, now: Now) -> Hold {
     if let Some((holder, beat)) = alive.and_then(|l| Some((l.holder.clone()?, beat(l)?))) {
         return Hold::Alive { holder, beat };
     }
-    let written = kept.operation.last;
+    let written = kept.worked();
     match written.is_some_and(|last| at.duration_since(last).as_secs() < GRACE_S) {
         true => Hold::Unknown("its Lease is not seen yet".into()),
         false => Hold::Orphaned {

@@ -133,7 +133,13 @@ async fn perform(loaded: &Loaded, verb: &Verb, may_write: bool) -> Done {
                 .map_err(|why| (Exit::Bad, why))?;
             let carried = Held::of(&bastion).await.carried(&kept);
             say(&format!("asked; it is {}\n", text::state(&kept, &carried)));
-            Ok(Exit::Ok)
+            match carried {
+                Carried::Orphaned => {
+                    complain("nobody reads that before somebody adopts it, who undoes it then\n");
+                    Ok(Exit::Interrupted)
+                }
+                Carried::Out | Carried::Unknown(_) => Ok(Exit::Ok),
+            }
         }
         Verb::Adopt { one, sure } => {
             let (bastion, kept) = find(loaded, &one.id).await?;

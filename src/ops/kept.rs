@@ -109,6 +109,14 @@ pub fn namespace(record: &Record) -> Option<&Safe> {
 }
 
 impl Kept {
+    /// When whoever carries it out wrote last: what others ask for is no sign of life.
+    pub fn worked(&self) -> Option<Timestamp> {
+        use entry::What::{AbortAsked, GlassClosed};
+        let is_asked = |e: &Entry| matches!(e.what, AbortAsked { .. } | GlassClosed { .. });
+        let mut entries = self.entries.iter().rev();
+        entries.find(|e| !is_asked(e)).map(|e| e.at)
+    }
+
     /// Whether another worker wrote before: an intent without a result may have been acted on.
     pub fn is_resumed(&self) -> bool {
         let adopted = |e: &Entry| matches!(e.what, entry::What::Adopted { .. });

@@ -120,10 +120,12 @@ fn i_24_the_way_back_waits_for_no_service_that_was_deleted() {
 fn i_32_an_abort_is_heard_by_whoever_adopts_and_nothing_was_done() {
     let bench = Bench::ready();
     let id = orphan(&bench);
-    bench
+    let asked = bench
         .dave
-        .run(&["op", "abort", &id, "--reason", "wrong build"])
-        .assert(0, &["asked; it is"]);
+        .run(&["op", "abort", &id, "--reason", "wrong build"]);
+    // Whether its Lease ran out already.
+    let code = if asked.out.contains("ORPHANED") { 7 } else { 0 };
+    asked.assert(code, &["asked; it is"]);
     bench
         .dave
         .run(&["op", "adopt", &id])
@@ -134,6 +136,44 @@ fn i_32_an_abort_is_heard_by_whoever_adopts_and_nothing_was_done() {
         1,
         "the one that never arrived"
     );
+}
+
+#[test]
+fn an_abort_that_nobody_reads_says_so_and_the_way_on_works_as_it_is_printed() {
+    let bench = Bench::new();
+    bench
+        .dave
+        .run(&["op", "list"])
+        .assert(0, &["no operations"]);
+    wait("a plan", || {
+        let plan = bench.dave.run(&["cutover", "production", "--plan"]);
+        (plan.code == 0).then_some(())
+    });
+    let id = orphan(&bench);
+    let dave = &bench.dave;
+    let listed = wait("the Lease to run out", || {
+        let listed = dave.run(&["op", "list"]);
+        listed.out.contains("ORPHANED at flip").then_some(listed)
+    });
+    // Since when it is under way, beside its id.
+    let since = listed.out.split(&id).nth(1).unwrap();
+    assert!(
+        since.starts_with("  20") && since.contains("Z  cut over"),
+        "{since}"
+    );
+
+    // Somebody's wish, however often, is no sign of life of its worker.
+    wait("the screen's word", || {
+        dave.run(&["op", "abort", &id, "--reason", "wrong build"])
+            .assert(7, &["asked; it is ORPHANED", "before somebody adopts it"]);
+        let status = dave.run(&["status", "production"]);
+        status.out.contains("ORPHANED").then_some(())
+    });
+
+    let (_, way) = listed.out.split_once("`wheelhouse ").unwrap();
+    let way: Vec<&str> = way.split_once('`').unwrap().0.split(' ').collect();
+    dave.run_bare(&way)
+        .assert(1, &["aborted by demo-operator", "nothing to give back"]);
 }
 
 #[test]

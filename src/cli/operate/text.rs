@@ -180,7 +180,7 @@ pub(in crate::cli) enum Carried {
     Unknown(Safe),
 }
 
-/// An operation in a line: id, what, state.
+/// An operation in a line: id, since when, what, state.
 pub(in crate::cli) fn operation(kept: &Kept, carried: &Carried) -> String {
     let operation = &kept.operation;
     let title = operation
@@ -188,7 +188,11 @@ pub(in crate::cli) fn operation(kept: &Kept, carried: &Carried) -> String {
         .as_ref()
         .map_or_else(|| "?".to_owned(), Plan::title);
     let by = operation.by.as_ref().map_or("?", |by| by.as_str());
-    format!("{}  {title}  by {by}  {}\n", kept.id, state(kept, carried))
+    let since = operation
+        .since
+        .map_or_else(|| "?".to_owned(), |at| format!("{at:.0}"));
+    let state = state(kept, carried);
+    format!("{}  {since}  {title}  by {by}  {state}\n", kept.id)
 }
 
 /// How far it is, and what to do where nobody carries it out (P02).
