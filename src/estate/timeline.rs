@@ -15,7 +15,7 @@ mod seen;
 
 use cause::Causes;
 pub use note::{CLIPBOARD, note, utc};
-pub use seen::ending;
+pub use seen::{about, ending};
 
 /// The most happenings of one topic that are kept, the newest.
 const MOST: usize = 200;

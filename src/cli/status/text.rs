@@ -7,7 +7,7 @@ use super::look::{self, Looked};
 use crate::app::Operations;
 use crate::app::operations::{self, Hold};
 use crate::estate::runs::{Conclusion, Progress, Repository, Run};
-use crate::estate::timeline::{timeline, utc};
+use crate::estate::timeline::{about, timeline, utc};
 use crate::estate::{
     Check, ColourView, Estate, Fault, Kind, Live, Now, Safe, ServiceView, Standing, Verdict,
 };
@@ -280,8 +280,9 @@ fn alerts(estate: &Estate, now: Now) -> Vec<String> {
         let since = since.map_or_else(|| "-".to_owned(), crate::ui::age);
         let standing = format!("{:?}", view.standing).to_lowercase();
         format!(
-            "alert {} {severity}: {standing} for {since}",
-            view.rule.name
+            "alert {} {severity}{}: {standing} for {since}",
+            view.rule.name,
+            about(estate, alerts, &view.alert.labels)
         )
     });
     let skew = estate.monitoring_skew(alerts, now);

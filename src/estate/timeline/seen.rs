@@ -174,7 +174,7 @@ fn spoken(estate: &Estate, group: Group, pod: &Safe) -> String {
 
 /// What an alert is about, by the labels that tie it to a colour and a service: `GREEN backend`. Else
 /// the alerts of one rule could not be told apart.
-fn about(estate: &Estate, alerts: &Alerts, labels: &Labels) -> String {
+pub fn about(estate: &Estate, alerts: &Alerts, labels: &Labels) -> String {
     let value = |key: &Option<Safe>| key.as_ref().and_then(|key| labels.get(key));
     let switch = estate.scope.traffic.as_ref();
     let colour = value(&alerts.scope.colour_label)
