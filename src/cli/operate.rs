@@ -575,18 +575,21 @@ fn refuse(refusal: &Refusal, as_json: bool) -> Exit {
         None => unplanned(&refusal.why, as_json),
     }
     complain(&format!("refused: {}\n", refusal.why));
-    if refusal.plan.as_ref().is_some_and(|plan| plan.is_frozen()) {
-        complain(
-            "`wheelhouse thaw` ends it; --break-glass REASON passes over it, loudly; a rollback is never stopped\n",
-        );
+    let Some(plan) = &refusal.plan else {
+        return exit_of(refusal.kind);
+    };
+    let name = &plan.environment;
+    if plan.is_frozen() {
+        complain(&format!(
+            "`wheelhouse thaw {name} --write --reason …` ends it; --break-glass REASON passes over it, loudly; a rollback is never stopped\n"
+        ));
     }
     if refusal.kind == RefusalKind::Approval {
-        complain(
-            "`wheelhouse approval request` asks another person; `wheelhouse approval list` says what waits\n",
-        );
+        complain(&format!(
+            "`wheelhouse approval request {name} --write --reason …` asks another person; `wheelhouse approval list` says what waits\n"
+        ));
     }
-    let gates = refusal.plan.as_ref().and_then(|plan| plan.overridable());
-    for gate in gates.unwrap_or_default() {
+    for gate in plan.overridable().unwrap_or_default() {
         complain(&format!(
             "    --override {gate}=REASON goes ahead all the same\n"
         ));

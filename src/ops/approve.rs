@@ -499,7 +499,7 @@ async fn create(bastion: &Bastion, paper: &Paper) -> Result<Safe, Refused> {
     let until = clock(there.expires);
     Ok(match there.decision {
         Decision::Asked => format!(
-            "a cutover of {name} to {to} waits for one other person until {until}: `wheelhouse approval approve {}`",
+            "a cutover of {name} to {to} waits for one other person until {until}: `wheelhouse approval approve {} --write --reason …`",
             there.id
         ),
         Decision::Approved => format!("a cutover of {name} to {to} is approved until {until}"),

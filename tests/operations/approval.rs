@@ -59,7 +59,7 @@ fn i_48_dave_asks_erin_approves_and_dave_cuts_over() {
         4,
         &[
             "refused: approval: one other person's is needed: ask for it",
-            "`wheelhouse approval request`",
+            "`wheelhouse approval request production --write --reason …`",
         ],
     );
     assert_eq!(dave.relay.count(Asked::is_flip), 0);
@@ -302,7 +302,7 @@ fn status_names_what_waits_for_an_approval_who_asked_what_would_go_live_and_unti
     for part in [
         &line[..],
         ": v2 is due; waits until ",
-        "`wheelhouse approval approve production` by one other person",
+        "`wheelhouse approval approve production --write --reason …` by one other person",
     ] {
         assert!(status.out.contains(part), "{part:?} in {status}");
     }

@@ -212,8 +212,8 @@ pub(in crate::cli) fn state(kept: &Kept, carried: &Carried) -> String {
             format!("{place}; whether anybody carries it out is UNKNOWN: {why}")
         }
         Carried::Orphaned => format!(
-            "ORPHANED {place}: nobody carries it out; `wheelhouse op adopt {0}` goes on, `op abandon {0}` ends it as it \
-             stands, a rollback brings traffic back",
+            "ORPHANED {place}: nobody carries it out; `wheelhouse op adopt {0} --write` goes on, `wheelhouse op abandon {0} --write \
+             --reason …` ends it as it stands, a rollback brings traffic back",
             kept.id
         ),
     }

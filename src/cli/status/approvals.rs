@@ -21,7 +21,7 @@ fn line(estate: &Estate, listed: &Listed) -> String {
     let to = Plan::colour_in_words(&asked.colour);
     let way_on = match listed.stands {
         Stands::Waits => format!(
-            ": `wheelhouse approval approve {}` by one other person",
+            ": `wheelhouse approval approve {} --write --reason …` by one other person",
             estate.scope.name
         ),
         Stands::Approved | Stands::Void => String::new(),

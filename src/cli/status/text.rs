@@ -254,7 +254,7 @@ fn operations(estate: &Estate, now: Now) -> Vec<String> {
         Hold::Alive { holder, beat } => format!(", its worker {holder} beat {beat}s ago"),
         Hold::Orphaned { .. } => {
             let id = &kept.id;
-            format!(", ORPHANED: `wheelhouse op adopt {id}`, or roll back")
+            format!(", ORPHANED: `wheelhouse op adopt {id} --write`, or roll back")
         }
         Hold::Unknown(why) => format!(", worker not known: {why}"),
     };
