@@ -12,6 +12,7 @@ mod helm;
 mod json;
 mod machine;
 mod monitoring;
+mod program;
 mod shape;
 mod text;
 
@@ -173,6 +174,7 @@ async fn environment(loaded: &Loaded, place: usize, limit: Duration) -> Section 
     let (estates, (mut findings, alerts)) = futures::join!(looked, asked);
     findings.extend(estates.iter().flat_map(shape::findings));
     findings.extend(alerts);
+    findings.extend(program::findings(&loaded.place(place)));
     let scope = loaded.scopes().nth(place);
     let (name, title) = scope.map_or_else(Default::default, |scope| {
         let title = format!(

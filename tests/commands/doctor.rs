@@ -98,7 +98,8 @@ fn c01_without_a_usable_configuration_this_machine_is_looked_at_all_the_same() {
     assert_eq!(out.status.code(), Some(2), "{text}");
     assert!(
         text.contains("  BAD      configuration: no configuration: ")
-            && text.contains("`wheelhouse init`")
+            && text.contains("`wheelhouse init` writes one")
+            && text.matches("BAD      configuration: ").count() == 1
             && text.contains("  OK       state: "),
         "{text}"
     );

@@ -122,6 +122,21 @@ async fn a_kubeconfig_that_cannot_be_used_and_a_plugin_that_fails_are_told() {
         .says("BAD", &["no context \"shp\"; it has: shop", "context"]);
     told.check("production", "watchdog", "")
         .says("OK", &["fires"]);
+    // What is asked through the API server hangs on that; a program is on this machine.
+    let behind = |line: &str| match line.ends_with("/prom\"") {
+        true => "service = \"monitoring/prometheus:9090\"".to_owned(),
+        false => line.replace("context = \"shop\"", "context = \"shp\""),
+    };
+    let deployment = "\n[environment.deployment]\nstrategy = \"command\"\ncommand = [\"nope-prog\", \"{colour}\"]\n";
+    let told = world
+        .doctor_with(|text| text.lines().map(behind).collect::<Vec<_>>().join("\n") + deployment)
+        .await;
+    told.check("production", "prometheus", "")
+        .says("UNKNOWN", &["there is no connection", "see above"]);
+    told.check("production", "program", "nope-prog").says(
+        "BAD",
+        &["is no program in PATH, and deployment runs it", "`command`"],
+    );
     let plugin = "exec: {apiVersion: client.authentication.k8s.io/v1, command: sh, interactiveMode: Never, args: [-c, 'echo session ended >&2; exit 3']}";
     let told = with_user(plugin).await;
     told.check("production", "kubeconfig", "").says(

@@ -44,7 +44,12 @@ fn configuration(read: Read<'_>) -> Vec<Finding> {
                 .collect()
         }
         Err(problems) => {
-            let advice = "correct it: config.example.toml explains every key";
+            const EXAMPLE: &str =
+                "correct it: `wheelhouse init --example --print` explains every key";
+            // Where there is no file, its second line is the way on.
+            let way = problems.find("\n`wheelhouse ");
+            let (problems, way) = way.map_or((problems, ""), |at| problems.split_at(at));
+            let advice = if way.is_empty() { EXAMPLE } else { way.trim() };
             let lines = problems.lines().filter(|line| !line.is_empty());
             lines
                 .map(|line| Finding::bad(NAME, "", line, advice))

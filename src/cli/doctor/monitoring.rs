@@ -26,14 +26,19 @@ pub(super) async fn findings(
     cluster: Option<&Cluster>,
     limit: Duration,
 ) -> Vec<Finding> {
+    // Why there is no way to the API server stands beside the kubeconfig.
+    let is_lost = |it: &Target| cluster.is_none() && it.needs_cluster();
+    let unasked = |name| vec![Finding::unasked(name, "there is no connection")];
     let prometheus = async {
         match &target.prometheus {
+            Some(it) if is_lost(it) => unasked("prometheus"),
             Some(it) => prometheus(it, scope, cluster, limit).await,
             None => Vec::new(),
         }
     };
     let alertmanager = async {
         match &target.alertmanager {
+            Some(it) if is_lost(it) => unasked("alertmanager"),
             Some(it) => alertmanager(it, cluster, limit).await,
             None => Vec::new(),
         }
