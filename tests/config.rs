@@ -607,7 +607,32 @@ fn names_that_stand_twice_are_named_where_they_stand_again() {
         "config.toml:18:1: environment[0].workload[2]: the Deployment \"a\" of the workload \"api\", expected each Deployment in one workload"
     );
     let key = refused("title = \"a\"\ntitle = \"b\"\n").to_string();
-    assert_eq!(key, "config.toml:2:1: duplicate key");
+    assert_eq!(key, "config.toml:2:1: duplicate key \"title\"");
+}
+
+#[test]
+fn what_is_wrong_once_is_told_once_and_by_what_it_is() {
+    let both = "token = { env = \"A\", file = \"/b\" }";
+    let hub =
+        format!("{SMALL}[github]\nrepository = \"acme/wall\"\nworkflow = \"ci.yml\"\n{both}\n");
+    let prom = format!("{SMALL}[prometheus]\nurl = \"https://p.example\"\n{both}\n");
+    for text in [hub, prom] {
+        let printed = refused(&text).to_string();
+        assert!(
+            printed.contains("token: two references, expected one of them: ")
+                && !printed.contains("secret"),
+            "{printed}"
+        );
+        assert_eq!(printed.lines().count(), 1, "{printed}");
+    }
+    // What hangs on a section that is there and wrong is no problem of its own.
+    let gates = "[environment.gates]\ninterval = 5\nunknown = 60\n";
+    let wrong = format!("{SMALL}{gates}[prometheus]\nurl = \"prometheus:9090\"\n");
+    let printed = refused(&wrong).to_string();
+    assert!(
+        printed.contains("prometheus.url") && printed.lines().count() == 1,
+        "{printed}"
+    );
 }
 
 #[test]

@@ -107,7 +107,9 @@ fn environment(walk: &mut Walk<'_>, node: &Node<'_>, general: &General) -> Optio
         Some((node.clone(), gates::read(walk, node)?))
     });
     let prometheus = prometheus?.flatten().or_else(|| general.prometheus());
+    // One that is there and wrong is told of once.
     if prometheus.is_none()
+        && general.is_whole
         && let Some(Some((node, _))) = &gates
     {
         gates::lacks_prometheus(walk, node);

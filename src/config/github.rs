@@ -115,6 +115,15 @@ fn token(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Token> {
         return None;
     };
     let section = walk.section(node, TOKEN)?;
+    if table.len() > 1 && secret::is_reference(node.value) {
+        walk.wrong(
+            &node.path,
+            &node.span,
+            "two references".to_owned(),
+            secret::ONE,
+        );
+        return None;
+    }
     if table.len() != 1 {
         walk.inline_secret(&node.path, &node.span);
         return None;

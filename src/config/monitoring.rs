@@ -281,6 +281,15 @@ fn reference(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Reference> {
         return None;
     }
     let section = walk.section(node, "a reference")?;
+    if section.entries().len() > 1 {
+        walk.wrong(
+            &node.path,
+            &node.span,
+            "two references".to_owned(),
+            secret::ONE,
+        );
+        return None;
+    }
     let env = section.optional(walk, "env", |walk, node| walk.text(node, VARIABLE))?;
     let file = section.optional(walk, "file", |walk, node| walk.text(node, PATH))?;
     env.map(Reference::Env)

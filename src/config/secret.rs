@@ -29,17 +29,18 @@ pub(super) fn is_inline(name: &str, value: &DeValue<'_>) -> bool {
     is_named_so && !is_reference(value) || value.as_str().is_some_and(is_in_url)
 }
 
-/// `{ env = "NAME" }` or `{ file = "/path" }`, and nothing beside it.
-fn is_reference(value: &DeValue<'_>) -> bool {
+/// `{ env = "NAME" }` or `{ file = "/path" }`, or both, of which a reader says that it is one too many; nothing beside them.
+pub(super) fn is_reference(value: &DeValue<'_>) -> bool {
     value.as_table().is_some_and(|table| {
-        table.len() == 1
-            && ["env", "file"].iter().any(|key| {
-                table
-                    .get(*key)
-                    .is_some_and(|named| named.get_ref().is_str())
-            })
+        let mut entries = table.iter();
+        let is_known = |key: &str| ["env", "file"].contains(&key);
+        !table.is_empty()
+            && entries.all(|(key, named)| is_known(key.get_ref()) && named.get_ref().is_str())
     })
 }
+
+/// What is expected of a reference that names two places.
+pub(super) const ONE: &str = "one of them: { env = \"NAME\" } or { file = \"/path\" }";
 
 /// Whether a URL carries a password: `https://user:password@host`.
 pub(super) fn is_in_url(text: &str) -> bool {

@@ -73,12 +73,17 @@ impl<'t> Walk<'t> {
                 }
                 None => (error.message(), ""),
             };
+            let named = || quoted(error.span().map_or("", |span| self.lines.slice(&span)));
+            let found = match found {
+                "duplicate key" => format!("{found} {}", named()),
+                found => found.to_owned(),
+            };
             let advice = found
                 .contains("array")
                 .then(|| "is a `[` of an earlier line still open?".to_owned());
             self.problems.push(Problem {
                 advice,
-                ..self.problem_at(place, "", found.to_owned(), expected)
+                ..self.problem_at(place, "", found, expected)
             });
         }
     }

@@ -111,6 +111,11 @@ impl Journal {
     /// # Errors
     /// The disk's own.
     pub fn open(folder: &Path, id: &str) -> io::Result<Self> {
+        let named = |e: io::Error| io::Error::new(e.kind(), format!("{}: {e}", folder.display()));
+        Self::opened(folder, id).map_err(named)
+    }
+
+    fn opened(folder: &Path, id: &str) -> io::Result<Self> {
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
