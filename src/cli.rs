@@ -149,6 +149,7 @@ pub fn main() -> ExitCode {
     // Whoever builds a TLS client finds one provider: the tree has no other.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let _log = logging::start();
+    output::speak_ascii(arguments.ascii || manners::lacks_glyphs());
     let exit = run(&arguments);
     match only_tells(&arguments) {
         true => output::told(exit).into(),

@@ -149,6 +149,25 @@ fn a_reader_that_went_away_is_no_panic() {
 }
 
 #[test]
+fn plans_and_status_come_without_glyphs_where_there_are_none() {
+    let estate = Served::start(&[]);
+    let config = estate.config.to_str().unwrap();
+    let plan = ["--config", config, "cutover", "production", "--plan"];
+    let of = |args: &[&str], locale: &str| {
+        let mut command = estate.home.command(args);
+        let out = command.env("LC_ALL", locale).output().unwrap();
+        said(&out)
+    };
+    assert!(of(&plan, "C.UTF-8").contains("blue → green"));
+    let ascii = [&plan[..], &["--ascii"]].concat();
+    for text in [of(&plan, "C"), of(&ascii, "C.UTF-8")] {
+        assert!(text.contains("blue -> green") && text.is_ascii(), "{text}");
+    }
+    let status = of(&["--config", config, "status"], "C.UTF-8");
+    assert!(status.is_ascii(), "{status}");
+}
+
+#[test]
 fn what_a_full_disk_swallows_is_not_told() {
     let estate = Served::start(&[]);
     let config = estate.config.to_str().unwrap();

@@ -47,6 +47,12 @@ impl Surroundings {
     }
 }
 
+/// Whether the locale that somebody set has none of our glyphs; a job without any has a log that takes them.
+pub(super) fn lacks_glyphs() -> bool {
+    let locale = Surroundings::of_this_process().locale.to_ascii_lowercase();
+    !locale.is_empty() && !locale.contains("utf-8") && !locale.contains("utf8")
+}
+
 /// How to behave here.
 ///
 /// # Errors

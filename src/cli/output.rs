@@ -31,6 +31,27 @@ pub(super) fn told(exit: super::Exit) -> super::Exit {
     }
 }
 
+/// For screen readers and scripts: the few glyphs of ours as words.
+pub(super) fn ascii(text: &str) -> String {
+    let dashed = text.replace(" ×", " x").replace('·', "-");
+    dashed.replace('…', "...").replace('→', "->")
+}
+
+/// Whether a plan and what happens are told without glyphs.
+static IS_ASCII: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+
+pub(super) fn speak_ascii(is_so: bool) {
+    IS_ASCII.store(is_so, std::sync::atomic::Ordering::Relaxed);
+}
+
+/// As this terminal can show it.
+pub(super) fn shown(text: String) -> String {
+    match IS_ASCII.load(std::sync::atomic::Ordering::Relaxed) {
+        true => ascii(&text),
+        false => text,
+    }
+}
+
 /// To standard error.
 pub(super) fn complain(text: &str) {
     let _ = std::io::stderr().lock().write_all(text.as_bytes());

@@ -302,7 +302,7 @@ fn status_names_what_waits_for_an_approval_who_asked_what_would_go_live_and_unti
     for part in [
         &line[..],
         ": v2 is due; waits until ",
-        "`wheelhouse approval approve production --write --reason …` by one other person",
+        "`wheelhouse approval approve production --write --reason ...` by one other person",
     ] {
         assert!(status.out.contains(part), "{part:?} in {status}");
     }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
+use crate::cli::output::shown;
 use crate::estate::{Labels, Safe};
 use crate::ops::machine::pause_in_words;
 use crate::ops::patch;
@@ -76,7 +77,7 @@ pub(in crate::cli) fn plan(plan: &Plan) -> String {
     let steps: Vec<String> = plan.steps().iter().map(ToString::to_string).collect();
     let _ = writeln!(out, "  steps: {}", steps.join(" · "));
     let _ = writeln!(out, "  back:  {}", plan.back);
-    out
+    shown(out)
 }
 
 /// The requests of a plan.
@@ -155,7 +156,7 @@ pub(in crate::cli) fn entry(entry: &Entry) -> String {
         What::Closed { outcome, reason } => format!("{}: {reason}", outcome.word()),
         What::Newer(_) => "something that a newer version wrote".to_owned(),
     };
-    format!("{at}  {words}\n")
+    shown(format!("{at}  {words}\n"))
 }
 
 /// How long whoever holds the Leases can show who they are, where that ends.
@@ -192,7 +193,7 @@ pub(in crate::cli) fn operation(kept: &Kept, carried: &Carried) -> String {
         .since
         .map_or_else(|| "?".to_owned(), |at| format!("{at:.0}"));
     let state = state(kept, carried);
-    format!("{}  {since}  {title}  by {by}  {state}\n", kept.id)
+    shown(format!("{}  {since}  {title}  by {by}  {state}\n", kept.id))
 }
 
 /// How far it is, and what to do where nobody carries it out (P02).

@@ -6,6 +6,7 @@ use super::approvals;
 use super::look::{self, Looked};
 use crate::app::Operations;
 use crate::app::operations::{self, Hold};
+use crate::cli::output::ascii;
 use crate::estate::runs::{Conclusion, Progress, Repository, Run};
 use crate::estate::timeline::{about, timeline, utc};
 use crate::estate::{
@@ -30,7 +31,7 @@ pub(super) fn render(title: &Safe, looked: &Looked, now: Now) -> String {
             out.pop();
         }
     }
-    out
+    ascii(&out)
 }
 
 /// The newest of what changed; the whole of it is in the JSON.
@@ -50,7 +51,7 @@ fn changes(out: &mut String, estate: &Estate, runs: Option<&Repository>) {
             .map_or_else(String::new, |t| format!(" ({t})"));
         let word = happening.weight.word();
         let said = format!("{} {word}: {}{tail}", utc(happening.at), happening.what);
-        line(out, 2, &ascii(&said));
+        line(out, 2, &said);
     }
 }
 
@@ -77,7 +78,7 @@ fn repository(out: &mut String, repository: &Repository, now: Now) {
         line(out, 1, &format!("{word} runs {name}: {why}"));
     }
     for run in repository.runs.value.iter().take(RUNS) {
-        line(out, 1, &ascii(&run_line(repository, run, now)));
+        line(out, 1, &run_line(repository, run, now));
     }
     let more = repository.runs.value.len().saturating_sub(RUNS);
     if more > 0 {
@@ -128,13 +129,6 @@ fn run_line(repository: &Repository, run: &Run, now: Now) -> String {
         ));
     }
     said
-}
-
-/// For screen readers and scripts: the few glyphs of ours as words.
-fn ascii(text: &str) -> String {
-    text.replace(" ×", " x")
-        .replace('·', "-")
-        .replace('…', "...")
 }
 
 fn environment(out: &mut String, title: &Safe, estate: &Estate, now: Now) {
