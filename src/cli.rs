@@ -100,6 +100,7 @@ enum Verb {
     /// Move an environment's traffic to the other colour, with every check, watched.
     Cutover(operate::Arguments),
     /// Move it back: needs nothing but the Kubernetes API and ready pods to go back to.
+    #[command(mut_arg("overrides", |it| it.hide(true)))]
     Rollback(operate::Arguments),
     /// Make selectors what was meant, where somebody changed them.
     Repair(operate::Arguments),
@@ -110,10 +111,16 @@ enum Verb {
     /// Give the idle colour other images and wait until it is whole; without colours, in place.
     Deploy(operate::Deploy),
     /// All of it as one: deploy to the idle colour, test it, wait for the approval, cut over, and watch.
+    #[command(
+        mut_arg("recover", |it| it.hide(true)),
+        mut_arg("break_glass", |it| it.hide(true))
+    )]
     Release(operate::Deploy),
     /// Ask every ready pod of the idle colour by itself, as the configuration says, and record what was tested.
+    #[command(mut_arg("overrides", |it| it.hide(true)))]
     Smoke(operate::Arguments),
     /// Scale the colour that traffic left to 0, when it is kept no longer: the end of the fast way back.
+    #[command(mut_arg("overrides", |it| it.hide(true)))]
     Cleanup(operate::Arguments),
     /// How long the colour that traffic left is kept as it is: hold it, extend that, or let it go.
     #[command(subcommand)]

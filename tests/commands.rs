@@ -149,6 +149,23 @@ fn a_reader_that_went_away_is_no_panic() {
 }
 
 #[test]
+fn help_offers_nothing_that_is_always_refused() {
+    let home = Home::new();
+    let help = |verb: &str| said(&run(&home, &[verb, "--help"]));
+    for verb in ["rollback", "smoke", "cleanup"] {
+        assert!(!help(verb).contains("--override"), "{}", help(verb));
+    }
+    let release = help("release");
+    assert!(release.contains("--override") && release.contains("--same"));
+    assert!(
+        !release.contains("--recover") && !release.contains("--break-glass"),
+        "{release}"
+    );
+    assert!(help("cutover").contains("--override"));
+    assert!(help("deploy").contains("--recover"));
+}
+
+#[test]
 fn plans_and_status_come_without_glyphs_where_there_are_none() {
     let estate = Served::start(&[]);
     let config = estate.config.to_str().unwrap();

@@ -204,7 +204,7 @@ async fn may_take(
     let why = format!(
         "{holder} is at it, as far as its Lease tells: `op watch` or `op abort` it, or say --yes to cut that worker off"
     );
-    Err((Exit::Usage, why.into()))
+    Err((Exit::Held, why.into()))
 }
 
 async fn list(loaded: &Loaded, only: Option<&str>, as_json: bool) -> Done {

@@ -23,9 +23,9 @@ use crate::ops::engine::{self, Ended, Prepared, Refused, Run};
 use crate::ops::kept::is_id;
 use crate::ops::patch;
 use crate::ops::placement::{self, Placement};
-use crate::ops::plan::{self, How, SAME, Within};
+use crate::ops::plan::{self, How, OVERRIDABLE, SAME, Within};
 use crate::ops::worker::{self, Job, Said, Wanted};
-use crate::ops::{Entry, OperationKind, Outcome, Plan, Refusal, RefusalKind, Request};
+use crate::ops::{Entry, Gate, OperationKind, Outcome, Plan, Refusal, RefusalKind, Request};
 
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -204,13 +204,17 @@ fn begin(
     exit
 }
 
-/// `GATE=REASON`, neither of them empty.
+/// `GATE=REASON`, neither of them empty, and of a gate that may be overridden.
 pub(super) fn overridden(text: &str) -> Result<(String, String), String> {
     let (gate, reason) = text.split_once('=').unwrap_or_default();
     match (gate.trim(), reason.trim()) {
         ("", _) | (_, "") => {
             Err("expected GATE=REASON: which gate, and why it does not count".into())
         }
+        (gate, _) if !Gate::may_be_lifted(&Safe::new(gate)) => Err(format!(
+            "{} may not be overridden; what may: {OVERRIDABLE}",
+            Safe::new(gate)
+        )),
         (gate, reason) => Ok((gate.to_owned(), reason.to_owned())),
     }
 }

@@ -219,8 +219,8 @@ impl Draft {
     /// What it stops, and what it never does.
     pub fn consequence(&self) -> &'static str {
         match self.after {
-            Some(_) => "stops deploys, cutovers and repairs, in every way, and never a rollback",
-            None => "cutovers and repairs are possible again",
+            Some(_) => "stops deploys, cutovers, repairs and clean-ups, and never a rollback",
+            None => "deploys, cutovers, repairs and clean-ups are possible again",
         }
     }
 }

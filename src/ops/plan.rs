@@ -31,6 +31,7 @@ pub use freeze::is_glass;
 pub(in crate::ops) use gates::{CAPACITY, is_to_come};
 pub use helm::{Helm, Release};
 pub(in crate::ops) use left::left;
+pub use overridden::OVERRIDABLE;
 pub use release::Demands;
 pub(in crate::ops) use release::Stands;
 pub use smoke::{Fetch, Probe, Question, Trial};

@@ -27,7 +27,7 @@ fn i_43_whoever_is_alive_is_cut_off_only_by_somebody_who_says_so_and_may_write()
             .assert(2, &["production is read-only: say --write too"]);
         let writes = [verb, &["--write"]].concat();
         erin.run_bare(&writes)
-            .assert(2, &["is at it", "say --yes to cut that worker off"]);
+            .assert(6, &["is at it", "say --yes to cut that worker off"]);
     }
     assert_eq!(erin.relay.count(Asked::is_write), 0);
     let sure = ["op", "abandon", &id, "--reason", "mine", "--write", "--yes"];

@@ -38,6 +38,8 @@ pub(in crate::cli) fn typed(wanted: &str) -> Result<bool, &'static str> {
 fn word(plan: &Plan, tier: Tier) -> String {
     match (plan.kind, tier) {
         (OperationKind::Rollback, _) => "rollback".to_owned(),
+        // It changes nothing.
+        (OperationKind::Smoke, _) => String::new(),
         _ if plan.breaks_glass() => "break-glass".to_owned(),
         (_, Tier::Development) => String::new(),
         (_, Tier::Staging) => "y".to_owned(),

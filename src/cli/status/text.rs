@@ -212,11 +212,11 @@ fn policy(estate: &Estate, now: Now) -> Vec<String> {
         Standing::Free | Standing::Unseen(_) => Vec::new(),
         Standing::Frozen(freeze) => {
             vec![format!(
-                "FROZEN: {}; no cutover, a rollback goes",
+                "FROZEN: {}; nothing moves forward, a rollback goes",
                 freeze.words()
             )]
         }
-        Standing::Wrong(why) => vec![format!("UNKNOWN policy, no cutover: {why}")],
+        Standing::Wrong(why) => vec![format!("UNKNOWN policy, nothing moves forward: {why}")],
     };
     for kept in Operations::of(estate).open_glass() {
         if let Some(glass) = kept.operation.open_glass() {

@@ -9,6 +9,10 @@ use super::gates::AUTOSCALERS;
 use super::{Finding, Gate, Plan, Refusal, Request, monitoring};
 use crate::estate::{Estate, Safe};
 
+/// What may be overridden, in words.
+pub const OVERRIDABLE: &str = "monitoring, alert:NAME, rule:NAME, query:NAME, capacity, autoscalers, returned, digests, ci, \
+     credential, review";
+
 impl Gate {
     /// Whether somebody may override it (SAFETY, rule 6): what monitoring says, how large a colour is and whether it stays so, what
     /// is known of its images, of their commit and of its review, and how long our credential lasts. Never
