@@ -458,7 +458,11 @@ pub(super) async fn carry_out(
 
 /// Leaves the clean-up that follows to a worker; the operation itself is over, whatever comes of this.
 async fn follow_up(place: Place, id: &Safe) {
-    let by_hand = "`wheelhouse cleanup` does it when the colour is kept no longer";
+    let name = &place.scope.name;
+    let by_hand = format!(
+        "`wheelhouse cleanup {name} --write --reason …` does it when the colour is kept no longer"
+    );
+    let kept = format!("`wheelhouse warm hold {name} --write --reason …` keeps it");
     let placement = placement::here();
     if placement == Placement::EndsWithLogout {
         complain(&format!(
@@ -474,9 +478,9 @@ async fn follow_up(place: Place, id: &Safe) {
     let why = match spawned.await {
         Ok(mut worker) => match worker.listen().await {
             Said::Began(_) => {
-                complain(
-                    "a worker waits to clean up the colour that traffic left, when it is kept no longer; `wheelhouse warm hold` keeps it\n",
-                );
+                complain(&format!(
+                    "a worker waits to clean up the colour that traffic left, when it is kept no longer; {kept}\n"
+                ));
                 return;
             }
             Said::Ready(_) => "it asks for a confirmation".into(),
@@ -498,7 +502,7 @@ pub(super) fn ending(id: &str, ended: Ended) -> Exit {
         }
         Ended::Interrupted(why) => {
             complain(&format!(
-                "interrupted: {why}; `wheelhouse op adopt {id}` goes on with it\n"
+                "interrupted: {why}; `wheelhouse op adopt {id} --write` goes on with it\n"
             ));
             Exit::Interrupted
         }

@@ -481,7 +481,7 @@ fn p02_an_operation_whose_worker_was_killed_is_shown_orphaned_with_its_step_and_
     wait("it to be orphaned", || {
         let said = erin.run(&["op", "list"]);
         let words = format!(
-            "ORPHANED at flip digital-wall-api: nobody carries it out; `wheelhouse op adopt {id}`"
+            "ORPHANED at flip digital-wall-api: nobody carries it out; `wheelhouse op adopt {id} --write`"
         );
         said.out.contains(&words).then_some(())
     });
