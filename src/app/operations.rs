@@ -30,6 +30,8 @@ pub struct Operations {
 pub struct Pace {
     /// Seconds that traffic may take to move.
     pub moved_s: u64,
+    /// Seconds after which a worker says anew how long it watched.
+    pub renew_s: u64,
 }
 
 /// Whether anybody carries an operation out.
@@ -161,7 +163,7 @@ impl Shown {
 
 /// Until when the worker that carries `kept` out can show who it is; none where that has no end, nobody said, or nobody
 /// carries it out (SAFETY, model 2).
-pub fn shown(estate: &Estate, kept: &Kept, now: Now) -> Option<Shown> {
+pub fn shown(estate: &Estate, kept: &Kept, now: Now, pace: Pace) -> Option<Shown> {
     let until = kept.operation.credential?;
     if matches!(hold(estate, kept, now), Hold::Orphaned { .. }) {
         return None;
@@ -172,7 +174,7 @@ pub fn shown(estate: &Estate, kept: &Kept, now: Now) -> Option<Shown> {
         (Some(plan), true) if !kept.operation.has_passed(&Step::Watch) => plan.soak.watch_s,
         _ => 0,
     };
-    let left = soak.saturating_sub(watched(estate, kept, now));
+    let left = soak.saturating_sub(watched(estate, kept, now, pace));
     let left = SignedDuration::from_secs(i64::try_from(left).unwrap_or(i64::MAX));
     Some(Shown {
         until,
@@ -255,16 +257,17 @@ fn leases<'a>(estate: &'a Estate, kept: &Kept) -> Vec<&'a Lease> {
     locks.filter_map(of).filter(is_its).collect()
 }
 
-/// Seconds that its watch has lasted: by the step's own age, which no pause and no takeover interrupted, else
-/// by the mark on the Lease.
-pub fn watched(estate: &Estate, kept: &Kept, now: Now) -> u64 {
+/// Seconds that its watch has lasted: what its worker counted, and what went by since it said so, as far as it may be
+/// about to say that too. A worker that is gone counts nothing (I-25).
+pub fn watched(estate: &Estate, kept: &Kept, now: Now, pace: Pace) -> u64 {
     let at = estate.server_time(now);
     let seconds = |since| u64::try_from(at.duration_since(since).as_secs().max(0)).unwrap_or(0);
-    let was_paused = (kept.entries.iter()).any(|e| matches!(e.what, What::Paused { .. }));
-    match kept.operation.state(&Step::Watch) {
-        StepState::Running { since, .. } if !was_paused && !kept.is_resumed() => seconds(since),
-        _ => counted(estate, kept),
-    }
+    let said = leases(estate, kept).into_iter().filter_map(|l| l.renewed);
+    let unsaid = match kept.operation.state(&Step::Watch) {
+        StepState::Running { since, .. } => said.chain([since]).map(seconds).min().unwrap_or(0),
+        _ => 0,
+    };
+    counted(estate, kept) + unsaid.min(pace.renew_s)
 }
 
 /// Seconds that it was watched, as its worker last said beside its Leases.

@@ -131,6 +131,7 @@ impl Loaded {
             author: seat(),
             pace: Pace {
                 moved_s: self.timing.moved.as_secs(),
+                renew_s: self.timing.renew.as_secs(),
             },
             ends_with_logout: placement::here() == Placement::EndsWithLogout,
             warnings: self.warnings,

@@ -74,7 +74,7 @@ fn by(kept: &Kept) -> &str {
 /// `Operation  cutover to GREEN by alice · worker on bastion-2 · beat 10s`, its steps, and what is awaited.
 fn under_way(state: &State, kept: &Kept, room: usize, theme: &Theme) -> (Text, Vec<Text>) {
     let hold = hold(state, kept);
-    let shown = operations::shown(state.estate(), kept, state.now);
+    let shown = operations::shown(state.estate(), kept, state.now, state.pace);
     let mut title = Text::default().add(headline(kept), Role::Focus);
     match &hold {
         Hold::Alive { holder, beat } => {
@@ -271,7 +271,8 @@ fn now(state: &State, kept: &Kept, step: &Step) -> String {
         (_, StepState::Unknown { reason }) => format!("{step}: {reason}; the world is read"),
         (Step::Watch, StepState::Running { .. }) => {
             let needed = (kept.operation.plan.as_ref()).map_or(0, |plan| plan.soak.watch_s);
-            let watched = operations::watched(state.estate(), kept, state.now).min(needed);
+            let watched = operations::watched(state.estate(), kept, state.now, state.pace);
+            let watched = watched.min(needed);
             // As this cockpit sees it; its worker asks for itself.
             let plan = kept.operation.plan.as_ref();
             match plan.map(|plan| soaked(plan, state.estate(), state.now)) {

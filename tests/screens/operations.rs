@@ -156,7 +156,7 @@ fn lease(service: &str, renewed: i64) -> Lease {
         acquired: ago(40),
         renewed: ago(renewed),
         transitions: 1,
-        marks: labels(&[(marks::OPERATION, ID)]),
+        marks: labels(&[(marks::OPERATION, ID), (marks::WATCHED, "17")]),
     }
 }
 
@@ -1326,8 +1326,24 @@ fn i_25_a_soak_that_cannot_be_told_says_that_no_second_counts_and_why() {
     );
     operating(&mut state, &until(&plan, &Step::Watch), 3);
     let screen = text(&mut state, (80, 24));
-    let said = "watched 0 of 30 s, none counts now: monitoring: connection refused";
+    let said = "watched 17 of 30 s, none counts now: monitoring: connection refused";
     assert!(screen.contains(said), "by its worker's count: {screen}");
+}
+
+#[test]
+fn i_25_no_second_after_the_last_word_of_a_worker_that_is_gone_is_shown_as_watched() {
+    let mut state = ready();
+    let plan = plan_of(&state, OperationKind::Cutover);
+    flipped(&mut state, "green", "wheelhouse");
+    let mut entries = until(&plan, &Step::Watch);
+    entries.last_mut().unwrap().at = ago(58).unwrap();
+    // Its worker was killed right after it said that 17 seconds counted.
+    for (age, said) in [(3, "20 of 30"), (9, "26 of 30"), (55, "27 of 30")] {
+        operating(&mut state, &entries, age);
+        let screen = text(&mut state, (80, 24));
+        let said = format!("watching that it stays: {said} s");
+        assert!(screen.contains(&said), "{said} in {screen}");
+    }
 }
 
 #[test]

@@ -357,7 +357,10 @@ pub fn empty(look: Look, is_demo: bool) -> State {
         zone: jiff::tz::TimeZone::UTC,
         is_demo,
         author: "ann@bastion".into(),
-        pace: wheelhouse::app::operations::Pace { moved_s: 60 },
+        pace: wheelhouse::app::operations::Pace {
+            moved_s: 60,
+            renew_s: 10,
+        },
         ends_with_logout: false,
         warnings: Vec::new(),
     });

@@ -29,7 +29,7 @@ pub(super) fn page(page: &mut Page<'_>, id: &Safe) -> Text {
     }
     if operation.closed.is_none() {
         page.fact("worker", worker(page, kept));
-        if let Some(shown) = operations::shown(state.estate(), kept, state.now) {
+        if let Some(shown) = operations::shown(state.estate(), kept, state.now, state.pace) {
             page.credential(&shown);
         }
     }
