@@ -49,6 +49,8 @@ macro_rules! seen {
 mod approval;
 #[path = "screens/barred.rs"]
 mod barred;
+#[path = "screens/claims.rs"]
+mod claims;
 #[path = "screens/commands.rs"]
 mod commands;
 #[path = "screens/deploy.rs"]

@@ -16,7 +16,7 @@ use super::state::{Demo, Notice, Overlay, Panel, State};
 use super::view::{self, Item, Level, View};
 use super::{Access, Action, Command, Event, Key, KeyCode};
 use crate::estate::runs::RunLog;
-use crate::estate::{LogTarget, Observation, Safe, Seen};
+use crate::estate::{Currency, Kind, LogTarget, Observation, Safe, Seen};
 use crate::ops::OperationKind;
 use crate::ops::approval::Decision;
 use crate::ops::freeze::Wanted;
@@ -588,7 +588,15 @@ fn open(state: &mut State) -> Option<Command> {
 fn open_operation(state: &mut State) {
     let operations = &state.environment().operations;
     let Some(kept) = operations.open().or_else(|| operations.last()) else {
-        state.tell("there is no operation of this environment");
+        let estate = state.estate();
+        let fault = estate.fault(Kind::Records).map(|fault| &fault.what);
+        let why = operations.unreadable().next().or(fault);
+        let said = match (estate.currency(Kind::Records, state.now.at), why) {
+            (Currency::Live, None) => "there is no operation of this environment".to_owned(),
+            (_, Some(why)) => format!("whether there is an operation is not known: {why}"),
+            (_, None) => "whether there is an operation is not known yet".to_owned(),
+        };
+        state.tell(&said);
         return;
     };
     let view = View::Operation(kept.id.clone());
