@@ -298,7 +298,7 @@ fn told(kept: &Kept) -> Vec<Happening> {
                     _ => (value(&flip.from), value(&flip.to)),
                 };
                 let note = match step {
-                    Step::Undo(_) => format!("taken back, by {by}"),
+                    Step::Undo(_) => format!("{}, {kind} by {by}", Outcome::RolledBack.word()),
                     _ => format!("by {by}"),
                 };
                 let what = format!("{service} {from} → {to}");
@@ -392,11 +392,15 @@ fn policed(estate: &Estate) -> Option<Happening> {
 /// A flip whose record is gone.
 fn marked(flip: &Flipped) -> Happening {
     let from = flip.from.as_ref().map_or("unset", |from| from.as_str());
+    let word = match flip.is_compensation() {
+        true => format!("{}, operation", flip.word()),
+        false => flip.word().to_owned(),
+    };
     Happening {
         at: flip.at,
         weight: Weight::Traffic,
         what: Safe::new(&format!("{from} → {}", flip.to)),
-        note: Some(Safe::new(&format!("{} by {}", flip.what, who(&flip.by)))),
+        note: Some(Safe::new(&format!("{word} by {}", who(&flip.by)))),
         after: None,
         source: Source::Operation(flip.operation.clone()),
     }

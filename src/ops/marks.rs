@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::OperationKind;
+use super::{OperationKind, Outcome};
 pub use crate::estate::mark::{
     EPOCH, FLIP, LEASE, MANAGER, MEANT, OF_APPROVAL, OF_OPERATION, OPERATION, RECORD, VERIFIED,
 };
@@ -23,6 +23,8 @@ const OF_DEPLOYMENT: &str = "deployment/";
 pub const WATCHED: &str = "wheelhouse.dev/watched";
 /// On Leases: the namespace in which whoever first moved something forward keeps records, policy, freezes and approvals.
 pub const RECORDS: &str = "wheelhouse.dev/records";
+/// What of a flip's mark says that its own operation brought traffic back.
+pub const COMPENSATION: &str = "compensation";
 /// Characters of a reason that a mark holds.
 const REASON: usize = 1_000;
 /// Two clocks may differ by so much.
@@ -56,6 +58,27 @@ pub struct Flipped {
 }
 
 impl Flipped {
+    /// Whether an operation took its own flip back: nobody but itself did that.
+    pub fn is_compensation(&self) -> bool {
+        self.what.as_str() == COMPENSATION
+    }
+
+    /// What it was, in the word that the operation's outcome has for it.
+    pub fn word(&self) -> &str {
+        match self.is_compensation() {
+            true => Outcome::RolledBack.word(),
+            false => &self.what,
+        }
+    }
+
+    /// Who rolled back, as a sentence about a way back begins.
+    pub fn subject(&self) -> &str {
+        match self.is_compensation() {
+            true => "traffic was",
+            false => &self.by,
+        }
+    }
+
     /// Whether it brought a new colour live, so that the way back is to the one that it left.
     pub fn cut_over(&self) -> bool {
         OperationKind::of(&self.what).is_some_and(OperationKind::cuts_over)

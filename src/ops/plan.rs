@@ -24,6 +24,7 @@ mod soaked;
 mod still;
 mod tested;
 
+pub use again::brought_back;
 pub(in crate::ops) use decisive::digest;
 pub use deploy::{SAME, asked};
 pub(in crate::ops) use deploy::{arriving, told};

@@ -349,7 +349,7 @@ impl Page<'_> {
         let from = flip.from.as_ref().map_or("unset", |from| from.as_str());
         let at = words::moment(flip.at, self.state);
         let age = self.age(Some(flip.at));
-        self.fact("what", format!("{}  {from} → {}", flip.what, flip.to));
+        self.fact("what", format!("{}  {from} → {}", flip.word(), flip.to));
         self.fact("by", flip.by.to_string());
         self.fact("at", format!("{at}, {age} ago"));
         if let Some(why) = &flip.why {

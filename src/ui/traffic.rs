@@ -12,6 +12,7 @@ use crate::estate::{ColourView, Currency, Estate, FieldManager, Kind, Live, Serv
 use crate::ops::OperationKind;
 use crate::ops::after::follower;
 use crate::ops::marks;
+use crate::ops::plan::brought_back;
 use crate::ops::warm::{Warmth, warmth};
 
 /// The kinds that this panel is made of.
@@ -220,6 +221,16 @@ fn changed(state: &State, view: &ServiceView<'_>, manager: &FieldManager) -> Vec
         .why
         .as_ref()
         .map_or_else(String::new, |why| format!(", {why}"));
+    if flip.is_compensation() {
+        // Nobody but the operation itself did that.
+        let word = flip.word();
+        return vec![
+            format!("  {word} {age} ago  {from} → {to}{why}"),
+            format!("  {word} {age} ago  {from} → {to}"),
+            format!("  {word} {age} ago"),
+            format!("  {age} {word}"),
+        ];
+    }
     vec![
         format!("  flipped {age} ago  {from} → {to}  by {by}  {what}{why}"),
         format!("  flipped {age} ago  {from} → {to}  by {by}  {what}"),
@@ -378,6 +389,7 @@ fn way(
         let flip = v.service.and_then(marks::flipped);
         flip.is_some_and(|f| f.to == switch.colours[live] && f.cut_over())
     };
+    let look = theme.mark(Mark::Look);
     let is_meant = |v: &ServiceView<'_>| {
         let meant = v.service.filter(|_| v.reverted().is_some())?.meant()?;
         Some(meant.get(&switch.key) == Some(&switch.colours[colour]))
@@ -386,6 +398,17 @@ fn way(
         let key = state.keymap.key_of(Action::Repair);
         let said = Text::default().add(key, Role::Title);
         return Some(said.add(" repairs", Role::Bad)).filter(|said| said.width() + TAG <= room);
+    }
+    let services: Vec<_> = views.iter().filter_map(|v| v.service).collect();
+    if let Some(flip) = brought_back(estate, &services, switch, colour) {
+        let age = words::age_of(Some(flip.at), estate, state.now);
+        let left = room.saturating_sub(TAG);
+        let lead = format!("{look} rolled back");
+        let why = flip.why.iter().filter(|_| left >= BRIEF);
+        let why = why.map(|why| fit(&format!("{lead} {age} ago: {why}"), left, theme));
+        let mut forms = why.chain([format!("{lead} {age} ago"), lead.clone()]);
+        let said = forms.find(|said| super::canvas::width(said) <= left);
+        return said.map(|said| Text::default().add(said, Role::Warn));
     }
     let is_back = views.iter().any(left_it);
     let kept = match is_back {

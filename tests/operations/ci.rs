@@ -72,10 +72,8 @@ fn row_49_what_traffic_was_brought_back_from_goes_live_again_only_with_a_reason(
     let dave = &bench.dave;
     dave.run(&CUTOVER).assert(0, &["done: GREEN is live"]);
     dave.run(&ROLLBACK).assert(0, &["done: BLUE is live"]);
-    dave.run(&PLAN).assert(
-        0,
-        &["NOTE     returned     ", "brought traffic back from GREEN"],
-    );
+    dave.run(&PLAN)
+        .assert(0, &["NOTE     returned     ", "rolled back from GREEN"]);
     let gates = "[environment.gates]\nreturned = true\n[environment.traffic]\n";
     dave.edit("[environment.traffic]\n", gates);
 

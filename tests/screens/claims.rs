@@ -30,3 +30,91 @@ fn that_there_is_no_operation_is_not_said_where_nobody_could_look() {
     let said = "whether there is an operation is not known: refuses connections";
     assert!(screen.contains(said), "{screen}");
 }
+
+/// Production after its operation took the flip to GREEN back by itself.
+fn brought_back() -> State {
+    let mut state = full(Look::default());
+    mend(&mut state);
+    let green = state.estate().colour_view(Some(1));
+    let of = |(image, _): &(Image, u32)| {
+        let digest = image.short_digest().unwrap();
+        format!("{} {digest}", image.short_tag()).into()
+    };
+    let left: Vec<Safe> = (green.images.iter().flat_map(|(_, all)| all))
+        .map(of)
+        .collect();
+    let parts = [
+        ("digital-wall-service", "frontend"),
+        ("digital-wall-api", "backend"),
+    ];
+    let changes = parts.map(|(name, part)| {
+        let mut service = service(name, part, "blue");
+        let flip = Flipped {
+            at: ago(40).unwrap(),
+            by: "carol (carol@bastion-2)".into(),
+            from: Some("green".into()),
+            to: "blue".into(),
+            what: marks::COMPENSATION.into(),
+            why: Some("HighErrorRate fires".into()),
+            operation: ID.into(),
+            images: vec!["4f2a91c".into()],
+            left: left.clone(),
+            runs: Vec::new(),
+        };
+        let meant = format!("{{\"part\":\"{part}\",\"version\":\"blue\"}}");
+        service.marks = labels(&[
+            (marks::FLIP, &serde_json::to_string(&flip).unwrap()),
+            (marks::MEANT, &meant),
+            (marks::EPOCH, "1"),
+        ]);
+        service.managers[1].name = "wheelhouse".into();
+        service.managers[1].at = ago(40);
+        Change::Applied(service)
+    });
+    observe(
+        &mut state,
+        vec![Seen::Services(Delta::Changes(changes.into()))],
+    );
+    state
+}
+
+#[test]
+fn row_49_a_colour_that_traffic_was_brought_back_from_is_not_offered_for_a_cutover() {
+    let mut state = brought_back();
+    press(&mut state, ": w r i t e space 1 5 m enter");
+    for (size, green, service) in [
+        ((80, 24), "! rolled back", "40s ago"),
+        (
+            (160, 50),
+            "! rolled back 40s ago: HighErrorRate fires",
+            "rolled back 40s ago  green → blue, HighErrorRate fires",
+        ),
+    ] {
+        let screen = text(&mut state, size);
+        let line = |of: &str| screen.lines().find(|it| it.contains(of)).unwrap_or("");
+        assert!(line("○ idle").contains(green), "{green}: {screen}");
+        assert!(!screen.contains("cuts over"), "{screen}");
+        let of = line("digital-wall-service  ");
+        assert!(of.contains(service) && !of.contains("carol"), "{screen}");
+    }
+    for word in ["compensation", "taken back"] {
+        press(&mut state, "tab");
+        let screen = text(&mut state, (160, 50));
+        assert!(!screen.contains(word), "{word}: {screen}");
+    }
+    // Another revision is another matter.
+    let mut other = state
+        .estate()
+        .pods
+        .value
+        .iter()
+        .find(|p| p.name.contains("green-frontend"))
+        .unwrap()
+        .clone();
+    other.containers[0].image = image("frontend", "7c0ffee");
+    observe(
+        &mut state,
+        vec![Seen::Pods(Delta::Changes(vec![Change::Applied(other)]))],
+    );
+    assert!(!text(&mut state, (160, 50)).contains("! rolled back 40s ago:"));
+}

@@ -281,7 +281,7 @@ impl Run {
         let plan = self.plan();
         let key = plan.map_or("", |p| p.key.as_str());
         let what = match (step, plan.map(|p| p.kind)) {
-            (Step::Undo(_), _) => "compensation",
+            (Step::Undo(_), _) => marks::COMPENSATION,
             (_, Some(kind)) => kind.word(),
             (_, None) => OperationKind::Cutover.word(),
         };

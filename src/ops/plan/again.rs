@@ -23,30 +23,37 @@ pub(super) fn returned(
     switch: &TrafficSwitch,
     to: usize,
 ) -> Option<Gate> {
-    let flips = services
-        .iter()
-        .filter_map(|service| marks::flipped(service));
-    let last = flips.max_by_key(|flip| flip.at)?;
-    let is_from_there = is_back(&last) && last.from.as_ref() == Some(&switch.colours[to]);
-    if !is_from_there || !is_as_left(estate, to, &last) {
-        return None;
-    }
+    let last = brought_back(estate, services, switch, to)?;
     let why = last
         .why
         .as_ref()
         .map_or_else(String::new, |why| format!(": {why}"));
     let said = format!(
-        "{} brought traffic back from {} at {:.0} ({}){why}; it runs the same images",
-        last.by,
+        "{} rolled back from {} at {:.0}{why}; it runs the same images",
+        last.subject(),
         Plan::colour_in_words(&switch.colours[to]),
         last.at,
-        last.what
     );
     let finding = match estate.holds_returned() {
         true => Finding::Bad,
         false => Finding::Noted,
     };
     Some(Gate::new(RETURNED, finding, said))
+}
+
+/// The flip that brought traffic back from these very images of the colour, if that was the last one.
+pub fn brought_back(
+    estate: &Estate,
+    services: &[&Service],
+    switch: &TrafficSwitch,
+    to: usize,
+) -> Option<Flipped> {
+    let flips = services
+        .iter()
+        .filter_map(|service| marks::flipped(service));
+    let last = flips.max_by_key(|flip| flip.at)?;
+    let is_from_there = is_back(&last) && last.from.as_ref() == Some(&switch.colours[to]);
+    (is_from_there && is_as_left(estate, to, &last)).then_some(last)
 }
 
 /// Traffic left this colour by the flip that stands, and it is as it was: "the other colour", said twice, is a way back, and no

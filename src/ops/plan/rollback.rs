@@ -331,7 +331,7 @@ fn left(service: &Service, switch: &TrafficSwitch) -> Option<Safe> {
 }
 
 pub(super) fn is_back(flipped: &Flipped) -> bool {
-    matches!(flipped.what.as_str(), "rollback" | "compensation")
+    flipped.is_compensation() || flipped.what.as_str() == OperationKind::Rollback.word()
 }
 
 /// The last flip of a Service, if it was a way back to the colour that is live.
