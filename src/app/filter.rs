@@ -1,11 +1,14 @@
-//! Narrowing a list by typing: fuzzy, smart-case, best match not first but in place.
+//! Narrowing a list by typing: every word as it stands, smart-case, in the list's own order; and finding a command: fuzzy,
+//! best match first.
 
-use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
+use nucleo_matcher::pattern::{AtomKind, CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 
-/// Which of `names` match `text`, in their own order.
+/// Which of `names` have every word of `text`, in their own order. Letters that merely follow one another somewhere in a row
+/// would narrow nothing.
 pub fn matching<'a, T>(text: &str, names: impl Iterator<Item = (T, &'a str)>) -> Vec<T> {
-    let pattern = Pattern::parse(text, CaseMatching::Smart, Normalization::Smart);
+    let (case, as_it_is) = (CaseMatching::Smart, Normalization::Smart);
+    let pattern = Pattern::new(text, case, as_it_is, AtomKind::Substring);
     let mut matcher = Matcher::new(Config::DEFAULT);
     let mut buffer = Vec::new();
     names
@@ -39,9 +42,16 @@ mod tests {
     const NAMES: [&str; 3] = ["frontend-6b9f", "backend-77aa", "backend-6b11"];
 
     #[test]
-    fn letters_in_order_match_and_keep_the_lists_order() {
-        let kept = matching("bk6", NAMES.iter().map(|n| (*n, *n)));
-        assert_eq!(kept, ["backend-6b11"]);
+    fn every_word_stands_in_a_row_that_is_kept_and_the_lists_order_stays() {
+        for (typed, wanted) in [
+            ("6b", &["frontend-6b9f", "backend-6b11"][..]),
+            ("end 77", &["backend-77aa"]),
+            ("Back", &[]),
+            ("bk6", &[]),
+        ] {
+            let kept = matching(typed, NAMES.iter().map(|n| (*n, *n)));
+            assert_eq!(kept, wanted, "{typed}");
+        }
         let kept = matching("end", NAMES.iter().map(|n| (*n, *n)));
         assert_eq!(kept, NAMES);
     }

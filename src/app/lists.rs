@@ -14,8 +14,9 @@ pub fn runs(state: &State) -> Vec<&Run> {
         .map(|r| r.runs.value.as_slice())
         .unwrap_or_default();
     let words = |run: &&Run| {
-        let branch = run.branch.as_ref().map_or("", |b| b.as_str());
-        format!("#{} {} {branch} {}", run.number, run.sha, run.title)
+        // What became of it, in the screen's words and in GitHub's.
+        let (state, word) = (run.progress.words(), &run.progress);
+        format!("{} {} {} {state} {word:?}", run.words(), run.sha, run.title)
     };
     narrowed(typed(state, Panel::Runs), runs.iter().collect(), words)
 }

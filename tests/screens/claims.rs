@@ -118,3 +118,16 @@ fn row_49_a_colour_that_traffic_was_brought_back_from_is_not_offered_for_a_cutov
     );
     assert!(!text(&mut state, (160, 50)).contains("! rolled back 40s ago:"));
 }
+
+#[test]
+fn a_filter_finds_runs_by_their_branch_and_by_what_became_of_them() {
+    let found = |keys: &str| {
+        let mut state = full(Look::default());
+        press(&mut state, &format!("1 / {keys}"));
+        let runs = wheelhouse::app::lists::runs(&state).into_iter();
+        runs.map(|run| run.words().to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(found("m a i n"), ["#1482 main"]);
+    assert_eq!(found("w a i t i n g"), ["#1482 main"]);
+    assert_eq!(found("f a i l e d"), ["#1480 feat/q"]);
+}
