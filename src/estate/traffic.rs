@@ -241,8 +241,8 @@ impl Estate {
             if let Some(tally) = self.index.tally(group) {
                 view.ready += tally.ready;
                 view.restarts += tally.restarts;
-                let images = tally.images.iter().map(|(i, n)| (i.clone(), *n)).collect();
-                view.images.push((workload.name.clone(), images));
+                view.images
+                    .push((workload.name.clone(), known(&tally.images)));
             }
         }
         view
@@ -267,6 +267,19 @@ impl Estate {
         }
         tags
     }
+}
+
+/// The images with their pods. One that only starts tells no digest yet: it is counted with those of its name that do.
+fn known(images: &BTreeMap<Image, u32>) -> Vec<(Image, u32)> {
+    let mut known: Vec<(Image, u32)> = images.iter().map(|(i, n)| (i.clone(), *n)).collect();
+    for (image, pods) in images.iter().filter(|(image, _)| image.digest.is_none()) {
+        let is_told = |it: &&mut (Image, u32)| it.0.name == image.name && it.0.digest.is_some();
+        if let Some(told) = known.iter_mut().find(is_told) {
+            told.1 += pods;
+            known.retain(|it| it.0 != *image);
+        }
+    }
+    known
 }
 
 impl ColourView {

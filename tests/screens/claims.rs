@@ -131,3 +131,27 @@ fn a_filter_finds_runs_by_their_branch_and_by_what_became_of_them() {
     assert_eq!(found("w a i t i n g"), ["#1482 main"]);
     assert_eq!(found("f a i l e d"), ["#1480 feat/q"]);
 }
+
+#[test]
+fn a_colour_that_scales_up_is_not_called_mixed() {
+    let mut state = full(Look::default());
+    mend(&mut state);
+    let mut new = pod("blue", "frontend", "n3w0n", 2);
+    (new.ready, new.containers[0].ready) = (false, false);
+    new.containers[0].image.digest = None;
+    let mut other = new.clone();
+    observe(
+        &mut state,
+        vec![Seen::Pods(Delta::Changes(vec![Change::Applied(new)]))],
+    );
+    let blue = state.estate().colour_view(Some(0));
+    assert_eq!(blue.images[0].1.len(), 1, "{blue:?}");
+    assert_eq!(blue.images[0].1[0].1, 4, "{blue:?}");
+    assert!(!text(&mut state, (160, 50)).contains("mixed"));
+    other.containers[0].image = image("frontend", "7c0ffee");
+    observe(
+        &mut state,
+        vec![Seen::Pods(Delta::Changes(vec![Change::Applied(other)]))],
+    );
+    assert!(text(&mut state, (160, 50)).contains("! mixed"));
+}
