@@ -6,7 +6,7 @@ use super::theme::{Mark, Role, Theme};
 use crate::app::State;
 use crate::app::approvals::{self, Listed, Row, Stands};
 use crate::app::reviews::Waiting;
-use crate::estate::Kind;
+use crate::estate::{Currency, Kind};
 use crate::ops::Plan;
 
 /// Columns around a line: the window's borders and what is left beside it.
@@ -25,6 +25,21 @@ pub(super) fn draw(state: &State, canvas: &mut Canvas<'_>) {
     let mut lines: Vec<Text> = rows.iter().map(of_row).collect();
     let elsewhere = approvals::reviews(state);
     lines.extend(elsewhere.map(|(name, why)| review(name, &why, room, &theme)));
+    for environment in &state.environments {
+        let estate = &environment.estate;
+        let currency = estate.currency(Kind::Records, state.now.at);
+        let is_watched = environment.is_watched || estate.is_listed(Kind::Records);
+        if !is_watched || currency == Currency::Live {
+            continue;
+        }
+        let why = match (estate.fault(Kind::Records), currency) {
+            (Some(fault), _) => fault.what.as_str(),
+            (None, Currency::Stale) => "no sign of life",
+            (None, Currency::Live | Currency::Waiting) => "not seen yet",
+        };
+        let said = format!("not known: {why}");
+        lines.push(row(Mark::Unknown, &estate.scope.name, &said, room, &theme));
+    }
     if lines.is_empty() {
         lines.push(Text::default().add("nothing waits for an approval", Role::Dim));
     }
@@ -50,8 +65,12 @@ fn said(waiting: &Waiting) -> String {
 
 /// `‖ production    GitHub's reviewers of run 77: https://…`
 fn review(name: &str, why: &str, room: usize, theme: &Theme) -> Text {
+    row(Mark::Approval, name, why, room, theme)
+}
+
+fn row(mark: Mark, name: &str, why: &str, room: usize, theme: &Theme) -> Text {
     let lead = Text::default()
-        .add(format!("{} ", theme.mark(Mark::Approval)), Role::Warn)
+        .add(format!("{} ", theme.mark(mark)), Role::Warn)
         .add(column(name, 12, theme), Role::Title);
     let left = room.saturating_sub(lead.width());
     lead.add(fit(&format!("  {why}"), left, theme), Role::Plain)

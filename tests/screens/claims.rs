@@ -31,6 +31,19 @@ fn that_there_is_no_operation_is_not_said_where_nobody_could_look() {
     assert!(screen.contains(said), "{screen}");
 }
 
+#[test]
+fn what_of_the_list_of_approvals_is_not_known_is_named() {
+    let mut state = full(Look::default());
+    press(&mut state, "6");
+    let screen = text(&mut state, (80, 24));
+    assert!(screen.contains("nothing waits for an approval"), "{screen}");
+    observe(&mut state, vec![Seen::Failed(Kind::Records, away())]);
+    let screen = text(&mut state, (80, 24));
+    assert!(!screen.contains("nothing waits"), "{screen}");
+    let said = "? production    not known: refuses connections";
+    assert!(screen.contains(said), "{screen}");
+}
+
 /// Production after its operation took the flip to GREEN back by itself.
 fn brought_back() -> State {
     let mut state = full(Look::default());
