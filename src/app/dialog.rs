@@ -12,7 +12,7 @@ use super::edit::Edit;
 use super::facts::Facts;
 use super::{Key, KeyCode};
 use crate::estate::{Moment, Safe, Verdict};
-use crate::ops::Gate;
+use crate::ops::{Finding, Gate};
 
 /// What a dialog says, made anew for every frame.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -48,6 +48,18 @@ pub enum Line {
     Gate(Gate),
     /// Something to look at, with `!`.
     Look(&'static str, String),
+}
+
+impl Line {
+    /// Whether it stands in the way, or wants a look.
+    pub fn is_loud(&self) -> bool {
+        match self {
+            Self::Look(..) => true,
+            Self::Check(_, verdict, _) => *verdict != Verdict::Ok,
+            Self::Gate(gate) => gate.finding != Finding::Ok,
+            Self::Blank | Self::Words(_) | Self::Fact(..) => false,
+        }
+    }
 }
 
 /// Something to fill in before the prompt.

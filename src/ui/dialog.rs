@@ -12,6 +12,8 @@ use crate::ops::Finding;
 
 /// As wide as a dialog gets.
 const WIDEST: u16 = 76;
+/// Rows of the window below which what stands in the way goes before all else: nothing else may be seen.
+const ROOMY: u16 = 18;
 /// Columns of the names of facts, checks and fields.
 const NAMES: usize = 13;
 
@@ -21,8 +23,16 @@ pub fn draw(sheet: &Sheet, dialog: &Dialog, now: Moment, canvas: &mut Canvas<'_>
     let columns = WIDEST.min(area.width.saturating_sub(2));
     let room = usize::from(columns.saturating_sub(4));
     let theme = canvas.theme;
-    let lines: Vec<Text> = (sheet.lines.iter())
-        .flat_map(|line| line_of(line, room, &theme))
+    let mut said: Vec<&Line> = sheet.lines.iter().collect();
+    if area.height < ROOMY {
+        said.sort_by_key(|line| !line.is_loud());
+    }
+    // Each with whether something begins there that wants a look.
+    let lines: Vec<(bool, Text)> = (said.into_iter())
+        .flat_map(|line| {
+            let parts = line_of(line, room, &theme).into_iter().enumerate();
+            parts.map(|(place, part)| (place == 0 && line.is_loud(), part))
+        })
         .collect();
     let mut foot = fields(dialog, room, &theme);
     foot.push(Text::default());
@@ -59,17 +69,28 @@ pub fn draw(sheet: &Sheet, dialog: &Dialog, now: Moment, canvas: &mut Canvas<'_>
 }
 
 /// The lines as far as there is room, and how many there are below.
-fn scrolled(lines: &[Text], scroll: usize, body: Rect, window: Rect, canvas: &mut Canvas<'_>) {
+fn scrolled(
+    lines: &[(bool, Text)],
+    scroll: usize,
+    body: Rect,
+    window: Rect,
+    canvas: &mut Canvas<'_>,
+) {
     // One row of air under the title, where there is room for everything.
     let air = u16::from(usize::from(body.height) > lines.len());
     let height = usize::from(body.height - air);
     let hidden = lines.len().saturating_sub(height);
     let first = scroll.min(hidden);
-    for (y, line) in (body.y + air..body.bottom()).zip(lines.iter().skip(first)) {
+    for (y, (_, line)) in (body.y + air..body.bottom()).zip(lines.iter().skip(first)) {
         canvas.text(body.x, y, body.width, line);
     }
     if hidden > first {
-        let said = format!(" pgdn: {} more lines ", hidden - first);
+        let below = lines.iter().skip(first + height);
+        let loud = match below.filter(|(is_loud, _)| *is_loud).count() {
+            0 => String::new(),
+            loud => format!(", {loud} to look at"),
+        };
+        let said = format!(" pgdn: {} more lines{loud} ", hidden - first);
         let more = Text::default().add(said, Role::Warn);
         canvas.text_right(window.x + 2, window.bottom() - 1, window.width - 4, &more);
     }

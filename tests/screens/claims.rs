@@ -168,3 +168,16 @@ fn a_colour_that_scales_up_is_not_called_mixed() {
     );
     assert!(text(&mut state, (160, 50)).contains("! mixed"));
 }
+
+#[test]
+fn what_wants_a_look_is_seen_before_all_else_in_a_small_window() {
+    let mut state = open_window();
+    press(&mut state, "C");
+    type_in(&mut state, "release 42");
+    press(&mut state, "enter");
+    pass(&mut state, 1);
+    let screen = text(&mut state, (60, 15));
+    assert!(screen.contains("! soak"), "{screen}");
+    let screen = text(&mut state, (80, 24));
+    assert!(screen.contains("pgdn: 5 more lines ═"), "{screen}");
+}
