@@ -38,13 +38,18 @@ impl Estate {
         workloads.flat_map(of_one).collect()
     }
 
-    fn rollout(&self, deployment: &Deployment, workload: &Safe) -> Option<Rollout> {
+    /// The ReplicaSet of what `deployment` is to run now.
+    pub fn revision_of(&self, deployment: &Deployment) -> Option<&ReplicaSet> {
         let is_new = |set: &&ReplicaSet| {
             set.owner.as_ref() == Some(&deployment.name)
                 && set.revision.is_some()
                 && set.revision == deployment.revision
         };
-        let set = self.replica_sets.value.iter().find(is_new)?;
+        self.replica_sets.value.iter().find(is_new)
+    }
+
+    fn rollout(&self, deployment: &Deployment, workload: &Safe) -> Option<Rollout> {
+        let set = self.revision_of(deployment)?;
         let desired = deployment.desired;
         // Where no pod of an older revision is left the colour's own numbers tell all.
         let is_alone = deployment.updated >= desired && deployment.replicas <= deployment.updated;
@@ -53,11 +58,7 @@ impl Estate {
         }
         Some(Rollout {
             workload: workload.clone(),
-            tag: Safe::new(
-                set.images
-                    .first()
-                    .map_or("?", |(_, image)| image.short_tag()),
-            ),
+            tag: set.tag().into(),
             ready: set.ready,
             desired,
             is_stuck: is_late(deployment) || self.is_stuck(set),
@@ -75,6 +76,14 @@ impl Estate {
     fn is_ill(&self, pod: &Pod) -> bool {
         let why = self.why_not_ready(pod);
         why.is_some_and(|why| !matches!(why.short.as_str(), "starting" | "terminating"))
+    }
+}
+
+impl ReplicaSet {
+    /// The tag of its main container's image.
+    pub fn tag(&self) -> &str {
+        let main = self.images.first();
+        main.map_or("?", |(_, image)| image.short_tag())
     }
 }
 

@@ -313,15 +313,25 @@ fn now(state: &State, kept: &Kept, step: &Step) -> String {
     }
 }
 
-/// `waiting: digital-wall-green-backend ready 1/2, updated 2`
+/// `waiting: digital-wall-green-backend: v42 ready 1/2, 1 old pod left`
 fn rolling(estate: &Estate, name: &Safe) -> String {
-    match estate.deployments.value.get(name) {
-        None => format!("waiting: {name} is not seen"),
-        Some(d) => format!(
-            "waiting: {name} ready {}/{}, updated {}",
-            d.ready, d.desired, d.updated
-        ),
+    let Some(d) = estate.deployments.value.get(name) else {
+        return format!("waiting: {name} is not seen");
+    };
+    if d.observed_generation < d.generation {
+        return format!("waiting: {name}: its change is not seen by its controller yet");
     }
+    let old = match d.replicas.saturating_sub(d.updated) {
+        0 => String::new(),
+        1 => ", 1 old pod left".to_owned(),
+        old => format!(", {old} old pods left"),
+    };
+    // Old pods count as ready, too.
+    let (what, ready) = match estate.revision_of(d) {
+        Some(set) => (format!(": {}", set.tag()), set.ready),
+        None => (String::new(), d.ready),
+    };
+    format!("waiting: {name}{what} ready {ready}/{}{old}", d.desired)
 }
 
 /// `digital-wall-service serves GREEN 2, BLUE 1`

@@ -170,6 +170,60 @@ fn a_colour_that_scales_up_is_not_called_mixed() {
 }
 
 #[test]
+fn a_deploy_waits_for_the_new_pods_and_does_not_count_the_old_ones() {
+    let mut state = full(Look::default());
+    mend(&mut state);
+    let mut plan = plan_of(&state, OperationKind::Cutover);
+    let name: Safe = "digital-wall-green-frontend".into();
+    (plan.kind, plan.rolls) = (OperationKind::Release, vec![name.clone()]);
+    let flips = plan.flips.iter();
+    plan.keeps = flips.map(|f| (f.service.clone(), f.from.clone())).collect();
+    let of = |it: &&Deployment| it.name == name;
+    let mut rolling = state
+        .estate()
+        .deployments
+        .value
+        .iter()
+        .find(of)
+        .unwrap()
+        .clone();
+    rolling.replicas = 4;
+    let of = |it: &&ReplicaSet| it.owner.as_ref() == Some(&name);
+    let mut set = state
+        .estate()
+        .replica_sets
+        .value
+        .iter()
+        .find(of)
+        .unwrap()
+        .clone();
+    set.ready = 2;
+    observe(
+        &mut state,
+        vec![
+            Seen::Deployments(Delta::Changes(vec![Change::Applied(rolling.clone())])),
+            Seen::ReplicaSets(Delta::Changes(vec![Change::Applied(set)])),
+        ],
+    );
+    operating(&mut state, &until(&plan, &Step::RollOut(name)), 3);
+    let screen = text(&mut state, (160, 50));
+    let said = "waiting: digital-wall-green-frontend: 9b1e07d ready 2/3, 1 old pod left";
+    assert!(screen.contains(said), "{screen}");
+    rolling.generation += 1;
+    observe(
+        &mut state,
+        vec![Seen::Deployments(Delta::Changes(vec![Change::Applied(
+            rolling,
+        )]))],
+    );
+    let screen = text(&mut state, (160, 50));
+    assert!(
+        screen.contains("is not seen by its controller yet"),
+        "{screen}"
+    );
+}
+
+#[test]
 fn what_wants_a_look_is_seen_before_all_else_in_a_small_window() {
     let mut state = open_window();
     press(&mut state, "C");
