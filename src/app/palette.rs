@@ -64,7 +64,7 @@ impl Palette {
         let typed = self.input.text().trim();
         match offer {
             None => Err(match unmatched(typed) {
-                FORM => format!("refused: {FORM}"),
+                said @ (FORM | NEEDLESS) => format!("refused: {said}"),
                 said => format!("{said}: {typed}"),
             }),
             Some(Offer { name, choice, .. })
@@ -82,10 +82,14 @@ impl Palette {
 /// What `write` takes.
 const FORM: &str = "write takes a time such as 15m or 1h, at most 8h, or off";
 
+/// Why a time that is one is not offered.
+const NEEDLESS: &str = "this environment is never read-only: changes are allowed without a window";
+
 /// Why nothing matches what was typed.
 pub fn unmatched(typed: &str) -> &'static str {
-    match typed.split_whitespace().next() {
-        Some("write") => FORM,
+    match typed.trim().split_once(' ').unwrap_or((typed.trim(), "")) {
+        ("write", time) if write::parse(time).is_ok() => NEEDLESS,
+        ("write", _) => FORM,
         _ => "no such command",
     }
 }
@@ -177,6 +181,19 @@ pub fn remember(history: &mut Vec<String>, name: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_that_is_one_is_not_called_mistyped_where_no_window_is_needed() {
+        for (typed, said) in [
+            ("write 15m", NEEDLESS),
+            ("write off", NEEDLESS),
+            ("write 9h", FORM),
+            ("write", FORM),
+            ("wirte 15m", "no such command"),
+        ] {
+            assert_eq!(unmatched(typed), said, "{typed}");
+        }
+    }
 
     #[test]
     fn typing_finds_and_history_leads() {
