@@ -778,7 +778,7 @@ pub fn hear(state: &mut State, number: u64, environment: usize, heard: Heard) {
             if is_open {
                 state.overlay = None;
             }
-            state.tell(&format!("operation {id} is under way"));
+            state.tell(&begun(&id));
             state.begun.push(Begun { environment, id });
         }
         Heard::Done(words) => {
@@ -791,6 +791,24 @@ pub fn hear(state: &mut State, number: u64, environment: usize, heard: Heard) {
             Some(proposal) => proposal.worker = Worker::Refused(why),
             None => state.tell(&format!("refused: {why}")),
         },
+    }
+}
+
+/// What is said of an operation that began: short, for it stands over the operation itself in a small window.
+fn begun(id: &Safe) -> String {
+    format!("begun: {id}")
+}
+
+/// That an operation began is not said any more when it is over.
+pub fn ended(state: &mut State) {
+    let is_over = |it: &&Begun| {
+        let kept = state.environments[it.environment].operations.get(&it.id);
+        kept.is_some_and(|kept| kept.operation.closed.is_some())
+    };
+    let mut over = state.begun.iter().filter(is_over);
+    let is_said = |n: &super::Notice| over.any(|it| *n.text == *begun(&it.id));
+    if state.notice.as_ref().is_some_and(is_said) {
+        state.notice = None;
     }
 }
 

@@ -102,6 +102,7 @@ pub fn settle(state: &mut State) {
     rows::narrow(state);
     state.environment_mut().settle_cursor();
     plan::compare(state);
+    operate::ended(state);
 }
 
 fn observe(state: &mut State, observation: Observation) {

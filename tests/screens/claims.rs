@@ -235,3 +235,22 @@ fn what_wants_a_look_is_seen_before_all_else_in_a_small_window() {
     let screen = text(&mut state, (80, 24));
     assert!(screen.contains("pgdn: 5 more lines ═"), "{screen}");
 }
+
+#[test]
+fn that_an_operation_began_is_not_said_when_it_is_over() {
+    let begun = |entries: &dyn Fn(&Plan) -> Vec<Entry>| {
+        let mut state = open_window();
+        let plan = plan_of(&state, OperationKind::Cutover);
+        let here = state.selected;
+        hear(&mut state, 1, here, Heard::Began(ID.into()));
+        operating(&mut state, &entries(&plan), 3);
+        state
+    };
+    let mut state = begun(&|plan| until(plan, &Step::Watch));
+    let screen = text(&mut state, (60, 15));
+    assert!(screen.contains(&format!("begun: {ID}")), "{screen}");
+    // In a small window it leaves the operation's row alone.
+    assert!(screen.contains("watching that it stays"), "{screen}");
+    let end = |plan: &Plan| over(until(plan, &Step::Watch), Outcome::Done, "it stayed");
+    assert_eq!(begun(&end).notice, None);
+}
