@@ -99,6 +99,16 @@ pub(super) fn list(canvas: &mut Canvas<'_>, title: &Text, lines: &[Text], chosen
             });
         }
     }
+    below(window, lines.len().saturating_sub(first + height), canvas);
+}
+
+/// How many lines there are below those of `window`.
+fn below(window: Rect, hidden: usize, canvas: &mut Canvas<'_>) {
+    if hidden > 0 {
+        let more = Text::default().add(format!(" {hidden} more below "), Role::Warn);
+        let room = window.width.saturating_sub(4);
+        canvas.text_right(window.x + 2, window.bottom() - 1, room, &more);
+    }
 }
 
 fn environments(state: &State, theme: &Theme) -> Vec<Text> {
@@ -153,15 +163,7 @@ fn help(state: &State, line: usize, canvas: &mut Canvas<'_>) {
     for (y, line) in (inside.y..inside.bottom()).zip(lines.iter().skip(first)) {
         canvas.text(inside.x, y, inside.width, line);
     }
-    if hidden > first {
-        let more = Text::default().add(format!(" {} more below ", hidden - first), Role::Warn);
-        canvas.text_right(
-            window.x + 2,
-            window.bottom() - 1,
-            window.width.saturating_sub(4),
-            &more,
-        );
-    }
+    below(window, hidden - first, canvas);
 }
 
 /// A line a binding, at most `room` wide. What would be refused is dim and says why: behind it where there is room
@@ -191,7 +193,7 @@ fn keys(state: &State, context: Context, room: usize, theme: &Theme) -> Vec<Text
     let widest = all.iter().map(|(line, _)| line.width()).max().unwrap_or(0);
     match room >= widest + 2 + REASON {
         true => beside(all, widest + 2, theme),
-        false => below(all, lead, widest.min(room), theme),
+        false => under(all, lead, widest.min(room), theme),
     }
 }
 
@@ -209,7 +211,7 @@ fn beside(all: Vec<(Text, Option<Barred>)>, lead: usize, theme: &Theme) -> Vec<T
     lines
 }
 
-fn below(all: Vec<(Text, Option<Barred>)>, lead: usize, room: usize, theme: &Theme) -> Vec<Text> {
+fn under(all: Vec<(Text, Option<Barred>)>, lead: usize, room: usize, theme: &Theme) -> Vec<Text> {
     let mut lines = Vec::new();
     let mut all = all.into_iter().peekable();
     while let Some((line, barred)) = all.next() {

@@ -254,3 +254,17 @@ fn that_an_operation_began_is_not_said_when_it_is_over() {
     let end = |plan: &Plan| over(until(plan, &Step::Watch), Outcome::Done, "it stayed");
     assert_eq!(begun(&end).notice, None);
 }
+
+#[test]
+fn a_list_that_goes_on_below_says_so() {
+    let mut state = empty(Look::default(), true);
+    let faults = (0..40).map(|n| (format!("fault-{n}").into(), "breaks".into()));
+    state.demo = Some(Demo {
+        faults: faults.collect(),
+    });
+    press(&mut state, "F");
+    let screen = text(&mut state, (80, 24));
+    assert!(screen.contains(" 20 more below "), "{screen}");
+    press(&mut state, "G");
+    assert!(!text(&mut state, (80, 24)).contains("more below"));
+}
