@@ -37,8 +37,8 @@ pub(super) fn page(page: &mut Page<'_>, id: &Safe) -> Text {
         let said = format!("{} lines of its record cannot be read", kept.torn);
         page.line(Text::default().add(said, Role::Warn));
     }
-    page.heading("Entries");
-    for entry in &kept.entries {
+    page.heading("Entries, the newest first");
+    for entry in kept.entries.iter().rev() {
         page.entry(entry);
     }
     let what = operation.plan.as_ref().map_or("?".to_owned(), Plan::title);
