@@ -106,7 +106,7 @@ fn target(
             .iter()
             .find_map(|s| returned(s, &switch.colours[live]))
         {
-            Some(flipped) => Err(already_back(&flipped, switch, live)),
+            Some(flipped) => Err(already_back(&flipped, estate, switch, live)),
             None => no_way_back(estate, switch, services, 1 - live).map_or(Ok(1 - live), Err),
         };
     }
@@ -216,7 +216,8 @@ fn never_live(
         Plan::colour_in_words(&switch.colours[1 - to]),
     );
     Some(Refusal::invalid(format!(
-        "{word} was never live as it is: {what}. {live} stays live; cut over with the checks, or say --to {value} to bring traffic there all the same"
+        "{word} was never live as it is: {what}. {live} stays live; cut over with the checks (C), or bring traffic there all the same by {}",
+        by_name(estate, value)
     )))
 }
 
@@ -341,13 +342,25 @@ fn returned(service: &Service, live: &Safe) -> Option<Flipped> {
 }
 
 /// A second rollback by a tired hand would bring back what the first one took away (O06).
-fn already_back(flipped: &Flipped, switch: &TrafficSwitch, live: usize) -> Refusal {
+fn already_back(
+    flipped: &Flipped,
+    estate: &Estate,
+    switch: &TrafficSwitch,
+    live: usize,
+) -> Refusal {
     let word = |place: usize| Plan::colour_in_words(&switch.colours[place]);
     let (back, gone) = (word(live), word(1 - live));
     Refusal::invalid(format!(
-        "{} rolled back to {back} at {:.0}: that is live. To go to {gone} all the same, cut over with its checks, or say --to {gone}",
-        flipped.by, flipped.at
+        "{} rolled back to {back} at {:.0}: that is live. To go to {gone} all the same, cut over with its checks (C), or {}",
+        flipped.subject(),
+        flipped.at,
+        by_name(estate, &switch.colours[1 - live])
     ))
+}
+
+/// The command that goes back to a colour because it is named: no key does.
+fn by_name(estate: &Estate, colour: &Safe) -> String {
+    format!("`wheelhouse rollback {} --to {colour}`", estate.scope.name)
 }
 
 /// I-22: the target is ill: where traffic would be the least worse off.

@@ -493,6 +493,10 @@ fn o06_a_second_rollback_does_not_bring_back_what_the_first_took_away() {
     let (kind, why) = refused(Rollback, back);
     assert_eq!(kind, RefusalKind::Invalid);
     assert!(why.contains("alice rolled back to BLUE"), "{why}");
+    assert!(
+        why.ends_with("(C), or `wheelhouse rollback production --to green`"),
+        "{why}"
+    );
 }
 
 /// What a flip to that colour left on a Service, which ran these images then.
