@@ -6,7 +6,7 @@ use super::canvas::{Canvas, Text, wrapped};
 use super::theme::{Mark, Role};
 use crate::app::State;
 use crate::app::logs::{LogSource, LogView};
-use crate::estate::Safe;
+use crate::estate::{Fault, Safe};
 
 /// Draws `log` into `area`, whose first row is its divider; `shift` columns are scrolled away to the left.
 pub fn draw(state: &State, log: &LogView, shift: i32, canvas: &mut Canvas<'_>, area: Rect) {
@@ -25,17 +25,16 @@ pub fn draw(state: &State, log: &LogView, shift: i32, canvas: &mut Canvas<'_>, a
         .collect();
     if kept.is_empty() {
         let said = match (&log.ended, filter.is_empty()) {
-            (_, false) => "no line matches",
-            (Some(None), true) => "the log is empty",
-            (Some(Some(fault)), true) => fault.what.as_str(),
-            (None, true) => "waiting for the first line",
+            (_, false) => "no line matches".to_owned(),
+            (Some(None), true) => "the log is empty".to_owned(),
+            (Some(Some(fault)), true) => failed(log, fault),
+            (None, true) => "waiting for the first line".to_owned(),
         };
-        canvas.text(
-            list.x + 1,
-            list.y,
-            list.width - 2,
-            &Text::default().add(said, Role::Dim),
-        );
+        let lines = wrapped(&said, usize::from(list.width - 2));
+        for (y, line) in (list.y..list.bottom()).zip(lines) {
+            let line = Text::default().add(line, Role::Dim);
+            canvas.text(list.x + 1, y, list.width - 2, &line);
+        }
         return;
     }
     let height = usize::from(list.height);
@@ -53,6 +52,17 @@ pub fn draw(state: &State, log: &LogView, shift: i32, canvas: &mut Canvas<'_>, a
     for (y, line) in (list.y..).zip(&kept[start..end]) {
         let shown: String = line.chars().skip(shift).collect();
         canvas.text(list.x + 1, y, list.width - 2, &Text::plain(shown));
+    }
+}
+
+/// Why there is none, and what brings it: nothing asks for it again by itself.
+fn failed(log: &LogView, fault: &Fault) -> String {
+    match &log.source {
+        LogSource::Container(it) if it.previous && fault.what.contains("previous terminated") => {
+            "no previous run: this container was never restarted, or its log is gone".to_owned()
+        }
+        LogSource::Container(_) => fault.what.to_string(),
+        LogSource::Job { .. } => format!("{}. Esc, then Enter asks again", fault.what),
     }
 }
 

@@ -256,6 +256,40 @@ fn that_an_operation_began_is_not_said_when_it_is_over() {
 }
 
 #[test]
+fn why_there_is_no_log_is_told_whole_and_what_asks_again() {
+    let mut state = full(Look::default());
+    press(&mut state, "1 G enter enter");
+    let Some(wheelhouse::app::View::Log(log)) = state.view() else {
+        panic!("no log is open");
+    };
+    let wheelhouse::app::logs::LogSource::Job { id, .. } = log.source else {
+        panic!("it is no job's");
+    };
+    let fault = Fault {
+        kind: FaultKind::Busy,
+        what: "GitHub asks to slow down (secondary rate limit): waiting 60 s".into(),
+    };
+    update(&mut state, Event::JobLog(id, LogChunk::Ended(Some(fault))));
+    let screen = text(&mut state, (60, 15));
+    assert!(screen.contains("then Enter asks again"), "{screen}");
+
+    let mut state = cockpit(Look::default());
+    press(&mut state, "j j p");
+    let target = LogTarget {
+        pod: ill_pod().name,
+        container: "backend".into(),
+        previous: true,
+    };
+    let fault = Fault {
+        kind: FaultKind::Missing,
+        what: "previous terminated container \"backend\" in pod \"x\" not found".into(),
+    };
+    let seen = Seen::Log(target, LogChunk::Ended(Some(fault)));
+    observe(&mut state, vec![seen]);
+    assert!(text(&mut state, (80, 24)).contains("no previous run"));
+}
+
+#[test]
 fn a_list_that_goes_on_below_says_so() {
     let mut state = empty(Look::default(), true);
     let faults = (0..40).map(|n| (format!("fault-{n}").into(), "breaks".into()));
