@@ -20,6 +20,8 @@ use crate::ops::plan::Request;
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_secs(3);
+/// Why the colleague releases what is idle, whatever that is by now.
+const REASON: &str = "faster search is due";
 /// How long the colleague is there: an estate that somebody asks all the time would never end by itself.
 const LASTS: Duration = Duration::from_secs(900);
 
@@ -99,7 +101,7 @@ fn newest(papers: &Papers, author: &Safe) -> Option<Safe> {
 
 async fn ask(bastion: &Bastion) -> Result<(), Refused> {
     let wanted = Wanted {
-        reason: "v42 is due: faster search".into(),
+        reason: REASON.into(),
         ..Wanted::default()
     };
     let draft = approve::ask(bastion, &wanted).await?;
@@ -108,7 +110,7 @@ async fn ask(bastion: &Bastion) -> Result<(), Refused> {
 
 async fn cut_over(bastion: &Bastion) -> Result<(), Refused> {
     let request = Request {
-        reason: Some("v42 is due: faster search".into()),
+        reason: Some(REASON.into()),
         ..Request::new(OperationKind::Cutover)
     };
     let prepared = engine::prepare(bastion, request).await?;
