@@ -198,7 +198,10 @@ fn the_timeline_is_copied_as_text_with_dates_the_environment_and_what_is_not_sho
         "{runs}"
     );
     assert!(!runs.contains("HighErrorRate"), "{runs}");
-    let text = screen(&mut state, (120, 30));
+    // What was copied is told for a while, in the place of how the filter is left.
+    let mut calm = told();
+    press(&mut calm, "/ r u n s enter");
+    let text = screen(&mut calm, (120, 30));
     assert!(text.contains("Esc clears"), "{text}");
 }
 
