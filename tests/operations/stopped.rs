@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
 use serde_json::json;
 
 use crate::Bench;
-use crate::operator::{CUTOVER, ROLLBACK, SERVICES, wait};
+use crate::operator::{CUTOVER, Operator, ROLLBACK, SERVICES, wait};
 use crate::relay::{Asked, Fate};
 
 /// The watch after the flips has begun.
@@ -74,24 +75,39 @@ fn whoever_watches_and_lost_the_api_server_orphans_nobody() {
         watcher.so_far().contains("watch …").then_some(())
     });
 
-    let away = erin
-        .relay
-        .ever_after(Fate::Said(503, "away".into()), |_| true);
+    // It sees the Leases, and two beats of them.
+    wait("its eyes", || {
+        let is_seen = |it: &Asked| it.path.ends_with("/leases") && it.status == 200;
+        (erin.relay.count(is_seen) > 0).then_some(())
+    });
+    let beats = || {
+        let is_beat = |it: &Asked| it.is_write() && it.path.contains("/leases/");
+        bench.dave.relay.count(is_beat)
+    };
+    let before = beats();
+    wait("two beats", || {
+        (beats() >= before + 2 * SERVICES.len()).then_some(())
+    });
+
+    let Operator {
+        home: _home, relay, ..
+    } = erin;
+    drop(relay);
 
     wait("the fault", || {
         let is_told = watcher.complaints().contains("cannot see production: ");
         is_told.then_some(())
     });
-    // Its worker's Lease, of six seconds, ran out long ago for whoever counts on by the clock alone.
-    let pulses = || erin.relay.count(|it| it.path == "/version");
-    let before = pulses();
-    wait("two more signs of life that fail", || {
-        (pulses() >= before + 2).then_some(())
+    // Its worker's Lease, of six seconds, runs out for whoever counts on by the clock alone, and two more questions for a
+    // sign of life fail.
+    let told = Instant::now();
+    wait("the Lease to be old", || {
+        (told.elapsed() > Duration::from_secs(21)).then_some(())
     });
     let said = watcher.complaints();
     assert!(!said.contains("ORPHANED"), "{said}");
     assert_eq!(said.matches("cannot see").count(), 1, "{said}");
-    drop((away, watcher, running));
+    drop((watcher, running));
 }
 
 #[test]
