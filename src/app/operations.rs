@@ -267,7 +267,11 @@ pub fn watched(estate: &Estate, kept: &Kept, now: Now, pace: Pace) -> u64 {
         StepState::Running { since, .. } => said.chain([since]).map(seconds).min().unwrap_or(0),
         _ => 0,
     };
-    counted(estate, kept) + unsaid.min(pace.renew_s)
+    match counted(estate, kept) {
+        // Until it said that any counts none may.
+        0 => 0,
+        said => said + unsaid.min(pace.renew_s),
+    }
 }
 
 /// Seconds that it was watched, as its worker last said beside its Leases.
