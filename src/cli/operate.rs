@@ -443,7 +443,7 @@ pub(super) async fn carry_out(
     let ended = tokio::select! {
         ended = run.carry_out() => ended,
         number = interrupted(asked, &voice, is_rollback) => {
-            voice.complain(format!("wheelhouse: ended at once; operation {id} is resumable: `wheelhouse op adopt {id}`\n"));
+            voice.complain(format!("wheelhouse: ended at once; operation {id} is resumable: `wheelhouse op adopt {id} --write`\n"));
             voice.settle();
             return Exit::Signal(number);
         }

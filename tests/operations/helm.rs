@@ -272,7 +272,7 @@ fn i_51_a_release_that_is_pending_is_found_before_and_explained() {
             &[
                 "helm: helm v3.19.0, wall-green revision 8 pending-upgrade since 2026-11-27T08:00:08Z",
                 "another helm is at it, or one died at it",
-                "`wheelhouse deploy production --recover` goes back to revision 7",
+                "`wheelhouse deploy production --recover --write --reason …` goes back to revision 7",
             ],
         );
     }
@@ -482,7 +482,10 @@ fn i_51_an_upgrade_whose_worker_was_killed_is_found_as_what_it_became() {
         adopted.assert(code, &[words]);
         assert_eq!(helm.calls("upgrade").len(), 1, "it is started once");
         if status == "pending-upgrade" {
-            adopted.assert(code, &["`wheelhouse deploy production --recover`"]);
+            adopted.assert(
+                code,
+                &["`wheelhouse deploy production --recover --write --reason …`"],
+            );
         }
     }
 }

@@ -263,7 +263,7 @@ fn left(name: &Safe, last: &Revision, environment: &Safe) -> Safe {
         last.status.word()
     );
     let way = format!(
-        "`wheelhouse deploy {environment} --recover` goes back to the last revision that was applied in full"
+        "`wheelhouse deploy {environment} --recover --write --reason …` goes back to the last revision that was applied in full"
     );
     match &last.status {
         ReleaseStatus::Pending(_) => {

@@ -166,7 +166,7 @@ fn there_and_back(namespace: &'static str, who: &str, major: u32) {
         5,
         &[
             "revision 3 pending-upgrade since",
-            "`wheelhouse deploy production --recover` goes back to revision 2",
+            "`wheelhouse deploy production --recover --write --reason …` goes back to revision 2",
         ],
     );
     let recover = [

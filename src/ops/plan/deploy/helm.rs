@@ -327,7 +327,9 @@ fn nowhere() -> &'static str {
 fn way_out(good: Option<u32>, environment: &Safe) -> String {
     match good {
         Some(good) => {
-            format!("`wheelhouse deploy {environment} --recover` goes back to revision {good}")
+            format!(
+                "`wheelhouse deploy {environment} --recover --write --reason …` goes back to revision {good}"
+            )
         }
         None => nowhere().to_owned(),
     }
