@@ -4,9 +4,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::gates::{GateScope, Reading, Readings};
-use super::spells::Spells;
+use super::spells::{Spell, Spells};
 use super::{Currency, Estate, Fault, Feed, Labels, Moment, Now, Safe, Verdict};
 
+mod gone;
 mod pairs;
 
 use pairs::ByPair;
@@ -37,6 +38,8 @@ pub struct Alerts {
     pub targets: Feed<Targets>,
     /// When alerts fired lately, also those that do not any more.
     pub spells: Feed<Spells>,
+    /// Those that were seen to end here, the newest first.
+    gone: Vec<Spell>,
     /// What the queries that are gates gave.
     pub readings: Readings,
     /// Every alert but the Watchdog, in the order of [`Alerts::views`].
@@ -289,16 +292,21 @@ impl AlertView<'_> {
     /// Since when it stands as it does: one that fires was pending first, for as long as its rule says. No later than
     /// the rule was evaluated: `for` may have been another then.
     pub fn since(&self) -> Option<Timestamp> {
-        let began = self.alert.since?;
-        if self.standing == Standing::Pending {
-            return Some(began);
+        match self.standing {
+            Standing::Pending => self.alert.since,
+            _ => fires_since(self.rule, self.alert),
         }
-        #[expect(clippy::cast_possible_truncation, reason = "seconds of a rule")]
-        let hold = SignedDuration::from_secs(self.rule.hold as i64);
-        let fires = began.checked_add(hold).unwrap_or(began);
-        let latest = self.rule.evaluated.unwrap_or(fires);
-        Some(fires.min(latest).max(began))
     }
+}
+
+/// Since when an alert that fires does.
+fn fires_since(rule: &Rule, alert: &Alert) -> Option<Timestamp> {
+    let began = alert.since?;
+    #[expect(clippy::cast_possible_truncation, reason = "seconds of a rule")]
+    let hold = SignedDuration::from_secs(rule.hold as i64);
+    let fires = began.checked_add(hold).unwrap_or(began);
+    let latest = rule.evaluated.unwrap_or(fires);
+    Some(fires.min(latest).max(began))
 }
 
 impl Alerts {
@@ -315,6 +323,7 @@ impl Alerts {
             gaps: Vec::new(),
             targets: Feed::default(),
             spells: Feed::default(),
+            gone: Vec::new(),
             readings: Readings::default(),
             order: Vec::new(),
         }
@@ -324,6 +333,7 @@ impl Alerts {
     pub fn apply(&mut self, seen: AlertsSeen, at: Moment) {
         match seen {
             AlertsSeen::Rules(rules) => {
+                self.keep_gone(gone::gone(&self.rules, &rules, at));
                 take(&mut self.rules, rules, at);
                 self.arrange();
             }

@@ -37,8 +37,9 @@ impl Pace {
     pub(super) fn drew(&mut self, now: Millis, bytes: usize) {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         let cost = bytes.saturating_mul(1000) / BYTES_A_SECOND;
-        // A repaint of the largest window is not paid for in minutes.
-        self.paid = self.paid.max(now).plus(cost.min(SAVED_MS));
+        // What keys and the largest windows cost beside is not paid for in minutes: data waits two seconds at the most.
+        let paid = self.paid.max(now).plus(cost.min(SAVED_MS));
+        self.paid = paid.min(now.plus(2 * SAVED_MS));
         self.drawn = now;
     }
 }
@@ -73,6 +74,15 @@ mod tests {
     fn the_first_page_after_a_calm_while_fills_at_once() {
         let frames = busy(false, &[4_000, 3_000, 3_000, 3_000]);
         assert_eq!(frames[3].0 - frames[0].0, 3 * FRAME_MS);
+    }
+
+    #[test]
+    fn data_waits_for_what_keys_cost_no_longer_than_two_seconds() {
+        let mut pace = Pace::new(false);
+        for frame in 0..300 {
+            pace.drew(Millis(1_000_000 + frame * FRAME_MS), 5_000);
+        }
+        assert!(pace.due().since(pace.drawn) <= SAVED_MS);
     }
 
     proptest! {

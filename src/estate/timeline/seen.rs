@@ -225,7 +225,7 @@ pub(super) fn alerting(
     all
 }
 
-/// Alerts that are over, by Prometheus' history of them: their beginning and their end.
+/// Alerts that are over: their beginning and their end.
 pub(super) fn ended(
     estate: &Estate,
     alerts: &Alerts,
@@ -234,12 +234,13 @@ pub(super) fn ended(
 ) -> Vec<Happening> {
     let watchdog = alerts.scope.watchdog.as_ref();
     let name = |labels: &Labels| labels.get("alertname").cloned();
-    let spells = alerts.spells.value.ended();
-    let dated = (spells.filter(|s| watchdog.is_none() || name(&s.labels).as_ref() != watchdog))
-        .map(|spell| (spell.to, spell));
+    let spells = alerts.ended();
+    let dated = (spells
+        .filter(|(s, _)| watchdog.is_none() || name(&s.labels).as_ref() != watchdog))
+    .map(|(spell, is_exact)| (spell.to, (spell, is_exact)));
     *left_out += alerts.spells.value.more;
     let mut all = Vec::new();
-    for (to, spell) in newest(dated.collect(), left_out) {
+    for (to, (spell, is_exact)) in newest(dated.collect(), left_out) {
         let called = name(&spell.labels).unwrap_or_else(|| "an alert".into());
         let about = about(estate, alerts, &spell.labels);
         let happening = |at, weight, word: &str, note, after| Happening {
@@ -250,22 +251,29 @@ pub(super) fn ended(
             after,
             source: Source::Alert(spell.labels.clone()),
         };
-        let lasted = Safe::new(&lasted(spell));
+        let lasted = Safe::new(&lasted(spell, is_exact));
         all.push(happening(to, Weight::Good, "ended", Some(lasted), None));
         if let Some(from) = spell.from {
-            let after = causes.minutes_before(from);
+            let after = match is_exact {
+                true => causes.before(from),
+                false => causes.minutes_before(from),
+            };
             all.push(happening(from, Weight::Bad, "fired", None, after));
         }
     }
     all
 }
 
-/// How long an alert fired; at least a minute, as nothing shorter is known.
-fn lasted(spell: &Spell) -> String {
+/// How long an alert fired; at least a minute, where nothing shorter is known.
+fn lasted(spell: &Spell, is_exact: bool) -> String {
     let Some(from) = spell.from else {
         return "it had begun earlier".to_owned();
     };
-    match ((spell.to.as_second() - from.as_second()) / 60).max(1) {
+    let seconds = spell.to.as_second() - from.as_second();
+    if is_exact && seconds < 120 {
+        return format!("after {} s", seconds.max(0));
+    }
+    match (seconds / 60).max(1) {
         minutes @ ..120 => format!("after {minutes} m"),
         minutes => format!("after {} h", minutes / 60),
     }
