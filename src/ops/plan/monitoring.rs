@@ -262,6 +262,15 @@ fn age(at: Moment, now: Now) -> u64 {
     now.at.since(at)
 }
 
+/// Whole ones: `increase` reckons with parts of requests. Cut, as 300 of 300 would be enough.
+fn requests_in_words(requests: f64) -> String {
+    digits(if requests < 10.0 {
+        requests
+    } else {
+        requests.floor()
+    })
+}
+
 fn judge(query: &Query, reading: &Reading) -> Queried {
     let mut tail = String::new();
     match (&query.traffic, &reading.requests) {
@@ -273,7 +282,7 @@ fn judge(query: &Query, reading: &Reading) -> Queried {
         (Some(traffic), Some(Ok(requests))) if *requests < traffic.least => {
             let said = format!(
                 "too little traffic to tell: {} of {} requests",
-                digits(*requests),
+                requests_in_words(*requests),
                 digits(traffic.least)
             );
             return match traffic.quiet {
@@ -285,7 +294,9 @@ fn judge(query: &Query, reading: &Reading) -> Queried {
                 Quiet::Pass => Queried::new(Finding::Noted, format!("{said}; passed all the same")),
             };
         }
-        (Some(_), Some(Ok(requests))) => tail = format!("; {} requests", digits(*requests)),
+        (Some(_), Some(Ok(requests))) => {
+            tail = format!("; {} requests", requests_in_words(*requests))
+        }
     }
     let value = match &reading.value {
         Ok(value) => *value,
