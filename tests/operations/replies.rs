@@ -169,7 +169,11 @@ fn i_24_a_rollback_waits_for_no_lease_and_no_record_whose_answer_hangs() {
     back.assert(0, &["done: BLUE is live"]);
     dave.run(&["op", "list"]).assert(
         0,
-        &[&format!("{}  roll back", back.id()), "done: BLUE is live"],
+        &[
+            &back.id(),
+            "  roll back production to BLUE  ",
+            "done: BLUE is live",
+        ],
     );
 }
 
