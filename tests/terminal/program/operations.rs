@@ -68,13 +68,15 @@ fn wait_watch(pty: &Pty) {
     });
 }
 
+/// What `op list` says; nothing where there is none.
 fn list(estate: &Served, config: &Path) -> String {
     let config = config.to_str().unwrap();
     let mut command = estate
         .home
         .command(&["--config", config, "op", "list", "production"]);
     let out = command.output().unwrap();
-    String::from_utf8_lossy(&out.stdout).into_owned()
+    let said = String::from_utf8_lossy(&out.stdout);
+    said.replace("no operations\n", "")
 }
 
 /// The workers of this estate's home that run.
