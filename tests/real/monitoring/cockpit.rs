@@ -132,7 +132,11 @@ fn a_killed_prometheus_ages_on_the_screen_says_why_and_recovers() {
     assert!(text.contains("✗ TargetDown"), "nothing is lost:\n{text}");
     // What is not current is not acted upon.
     cockpit.pty.send("S");
-    cockpit.wait("refused: the alerts are not current");
+    cockpit.wait("Refused: the alerts are not current");
+    cockpit.pty.send("\x1b");
+    cockpit.pty.wait_for("the end of the plan", PATIENCE, |screen, _| {
+        !text_of(screen).contains("Refused: ")
+    });
     // The page of the alert says so of its chart, too.
     cockpit.pty.send("\r");
     cockpit.wait("Last hour");
