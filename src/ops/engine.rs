@@ -216,6 +216,10 @@ impl Run {
 
     async fn go_on(&mut self) -> Result<Ended, Ended> {
         let mut next = self.first();
+        // Whoever was asked to end left results, and no intent behind them.
+        if matches!(&next, Next::Begin(step) if self.kept.operation.open_step() != Some(step)) {
+            next = self.commit(Vec::new()).await?;
+        }
         loop {
             let results = match next {
                 Next::Nothing => return Ok(self.over()),

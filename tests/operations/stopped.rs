@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::Bench;
-use crate::operator::{CUTOVER, Operator, ROLLBACK, SERVICES, wait};
+use crate::operator::{CUTOVER, DEPLOY, Operator, ROLLBACK, SERVICES, wait};
 use crate::relay::{Asked, Fate};
 
 /// The watch after the flips has begun.
@@ -441,6 +441,42 @@ fn p03_what_came_of_the_step_is_written_before_the_worker_ends() {
     assert!(story.contains("flip digital-wall-service done"), "{story}");
     let adopted = bench.dave.run(&["op", "adopt", &said.id()]);
     adopted.assert(0, &["done: GREEN is live"]);
+}
+
+#[test]
+fn p02_p03_whoever_adopts_what_was_asked_to_end_writes_the_intent_before_the_patch() {
+    let bench = Bench::ready();
+    bench.idle_at_0();
+    let dave = &bench.dave;
+    let first = dave.relay.trap(Fate::HeldAfter, 1, Asked::is_update);
+    let running = dave.start(&DEPLOY);
+    first.wait("the first patch");
+    running.send(Signal::TERM);
+    wait("it to be heard", || {
+        let said = running.complaints();
+        said.contains("stops at the next step").then_some(())
+    });
+    first.let_go();
+    let said = running.end();
+    said.assert(
+        7,
+        &["interrupted: ", "update digital-wall-green-frontend done"],
+    );
+    assert!(!said.out.contains("green-backend …"), "{said:?}");
+
+    // Whoever goes on is killed when the patch arrived, and before its result is written.
+    let second = dave.relay.trap(Fate::HeldAfter, 1, Asked::is_update);
+    let adopting = dave.start(&["op", "adopt", &said.id()]);
+    second.wait("the second patch");
+    let intent = "update digital-wall-green-backend …";
+    let story = bench.erin().story(&said.id());
+    assert!(story.contains(intent), "{story}");
+    adopting.send(Signal::KILL);
+    adopting.end();
+
+    let adopted = dave.run(&["op", "adopt", &said.id(), "--yes"]);
+    adopted.assert(0, &["found done by reading it back", "done: GREEN runs"]);
+    assert_eq!(dave.relay.count(Asked::is_update), 2, "one a Deployment");
 }
 
 #[test]
