@@ -44,6 +44,38 @@ fn k06_i_16_a_patch_answered_by_an_error_of_the_server_is_read_back_applied_or_n
 }
 
 #[test]
+fn i_16_what_was_written_unheard_is_the_workers_own_when_it_is_seen() {
+    let bench = Bench::ready();
+    let dave = &bench.dave;
+    // Neither the answer to the write of the first intent and of the end is heard, nor the reading behind it.
+    for words in [r#""passed":{"step":"hold""#, r#""closed":"#] {
+        let is_it = move |it: &Asked| it.method == "PUT" && it.records(words);
+        let is_sent = AtomicBool::new(false);
+        let unread = move |it: &Asked| {
+            let is_behind = is_sent.fetch_or(is_it(it), Ordering::Relaxed);
+            is_behind && it.method == "GET" && it.path.contains("/configmaps/wheelhouse-0")
+        };
+        let _ = dave.relay.trap(Fate::Said(503, status(503)), 1, unread);
+        let _ = dave.relay.trap(Fate::Applied(503, status(503)), 1, is_it);
+    }
+
+    let said = dave.run(&CUTOVER);
+
+    said.assert(0, &["done: GREEN is live"]);
+    let closed = said.out.matches("done: GREEN is live").count();
+    let story = dave.story(&said.id());
+    assert!(!story.contains("(try 2)"), "{story}");
+    assert_eq!(story.matches("hold done").count(), 1, "{story}");
+    assert!(closed > 0, "{said:?}");
+    for service in SERVICES {
+        let leases = "/apis/coordination.k8s.io/v1/namespaces/production/leases";
+        let lease = bench.ask("GET", &format!("{leases}/wheelhouse-{service}"), None);
+        let holder = lease["spec"]["holderIdentity"].as_str().unwrap_or_default();
+        assert_eq!(holder, "", "{lease}");
+    }
+}
+
+#[test]
 fn n03_a_patch_whose_answer_never_comes_is_done_once() {
     let bench = Bench::ready();
     let dave = &bench.dave;

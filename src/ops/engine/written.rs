@@ -124,6 +124,9 @@ impl Run {
                 Err(NotWritten::Conflict) => match self.catch_up(&entries).await? {
                     Ok(written) => {
                         self.unwritten = None;
+                        if let Written::Done = written {
+                            self.tell(&entries);
+                        }
                         return Ok(written);
                     }
                     Err(fault) => NotWritten::Fault(fault),
@@ -193,11 +196,16 @@ impl Run {
             while Instant::now() < next {
                 self.wait(Some(next)).await?;
             }
-            // An abort needs no write of ours.
-            let known = self.kept.version.clone();
+            // An abort needs no write of ours; and what was seen may be ours, of which no answer came.
+            let known = (self.kept.version.clone(), self.kept.entries.len());
             self.hear();
-            if self.kept.version != known {
-                return Ok(Written::Not);
+            if self.kept.version != known.0 {
+                if !are_behind(&self.kept.entries, known.1, &entries) {
+                    return Ok(Written::Not);
+                }
+                self.unwritten = None;
+                self.tell(&entries);
+                return Ok(Written::Done);
             }
         }
     }
@@ -237,7 +245,7 @@ impl Run {
     async fn catch_up(&mut self, ours: &[Entry]) -> Result<Result<Written, Fault>, Ended> {
         Ok(match record::read(&self.bastion, &self.kept.id).await {
             Ok(Some(read)) => {
-                let is_there = read.entries.ends_with(ours);
+                let is_there = are_behind(&read.entries, self.kept.entries.len(), ours);
                 self.kept.become_read(read);
                 Ok(match is_there {
                     true => Written::Done,
@@ -281,6 +289,11 @@ impl Run {
             self.kept.operation.abort = abort;
         }
     }
+}
+
+/// Whether `ours` are what follows the first `known` of `all`: others may have written behind them.
+fn are_behind(all: &[Entry], known: usize, ours: &[Entry]) -> bool {
+    all.get(known..).is_some_and(|new| new.starts_with(ours))
 }
 
 /// Whether one Service is flipped, and another one is not yet.
