@@ -327,6 +327,26 @@ fn i_24_a_rollback_whose_record_is_not_to_be_written_at_all_ends_all_the_same() 
 }
 
 #[test]
+fn p06_a_rollback_whose_record_was_edited_ends_while_its_leases_are_renewed() {
+    let bench = Bench::ready();
+    let dave = &bench.dave;
+    dave.run(&CUTOVER).assert(0, &["done: GREEN is live"]);
+    dave.edit("patience = 5", "patience = 600");
+    let end = dave.relay.trap(Fate::HeldBefore, 1, |it| {
+        it.method == "PUT" && it.records(r#""closed":"#)
+    });
+    let back = dave.start(&ROLLBACK);
+    end.wait("its end");
+    let id = bench.await_said("restore …");
+    let edited = json!({"data": {"schema": "what was here?"}});
+    bench.ask("PATCH", &Bench::record_path(&id), Some(&edited));
+    let began = Instant::now();
+    end.let_go();
+    back.end().assert(0, &["done: BLUE is live"]);
+    assert!(began.elapsed() < Duration::from_secs(60));
+}
+
+#[test]
 fn x03_who_was_cut_off_by_a_rollback_is_ended_though_the_records_are_listed_at_the_second_try() {
     let bench = Bench::ready();
     let id = orphan(&bench);

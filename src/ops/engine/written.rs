@@ -7,6 +7,7 @@ use super::{Ended, Run, Tell};
 use crate::estate::{Fault, Record, Safe};
 use crate::ops::entry::{Entry, Step, What};
 use crate::ops::hook::{self, Event};
+use crate::ops::lock::Belief;
 use crate::ops::machine::{Next, Operation};
 use crate::ops::plan::{Flip, Plan};
 use crate::ops::record::{NotWritten, Room};
@@ -138,8 +139,13 @@ impl Run {
             // What the API will not take it does not take later either; a fault may pass, and is waited for so long.
             let is_fault = matches!(not, NotWritten::Fault(_));
             let is_final = |limit| !is_fault || lasts >= limit;
+            // An API that renews the Leases all the while is not away: it will not have this record written.
+            let patience = match self.lock.belief() {
+                Belief::Held => timing.patience.min(2 * timing.give_up),
+                Belief::Lost(_) | Belief::Fenced(_) => timing.patience,
+            };
             let is_exempt = match self.is_rollback() {
-                true => !is_last || is_final(timing.patience),
+                true => !is_last || is_final(patience),
                 false => {
                     let is_out = match not {
                         NotWritten::Gone => true,
