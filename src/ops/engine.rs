@@ -221,6 +221,10 @@ impl Run {
             next = self.commit(Vec::new()).await?;
         }
         loop {
+            // A way back is as exempt as a rollback is from what an overloaded server asks for (rule 9).
+            if self.kept.operation.is_going_back() {
+                self.bastion.cluster.urge();
+            }
             let results = match next {
                 Next::Nothing => return Ok(self.over()),
                 Next::Close(..) => Vec::new(),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::Bench;
-use crate::kept::orphan;
+use crate::kept::{orphan, orphan_at};
 use crate::operator::{CUTOVER, ROLLBACK, SERVICES, wait};
 use crate::relay::{Asked, Fate};
 
@@ -250,6 +250,46 @@ fn k05_i_24_a_rollback_goes_on_where_an_overloaded_server_asks_to_wait() {
     assert_eq!(bench.colours(), ["blue", "blue"]);
     // By every read of that time it was waited for.
     assert!(began.elapsed() < Duration::from_secs(60));
+}
+
+/// One list of `resource` is answered so.
+fn overloaded(bench: &Bench, resource: &str) {
+    let what = json!({"do": "status:429", "verbs": ["list"], "resource": resource, "retry-after": 100, "times": 1});
+    bench.served.act(&what.to_string());
+}
+
+#[test]
+fn k05_i_24_a_rollback_that_is_adopted_goes_on_where_an_overloaded_server_asks_to_wait() {
+    let bench = Bench::ready();
+    let dave = &bench.dave;
+    dave.run(&CUTOVER).assert(0, &["done: GREEN is live"]);
+    let id = orphan_at(&bench, &ROLLBACK, Asked::is_flip);
+    overloaded(&bench, "configmaps");
+    let began = Instant::now();
+
+    dave.run(&["op", "adopt", &id])
+        .assert(0, &["done: BLUE is live"]);
+
+    assert_eq!(dave.relay.count(|it| it.status == 429), 1);
+    assert!(began.elapsed() < Duration::from_secs(60));
+}
+
+#[test]
+fn k05_the_way_back_of_a_cutover_goes_on_where_an_overloaded_server_asks_to_wait() {
+    let bench = Bench::ready();
+    let dave = &bench.dave;
+    dave.edit("watch = 2", "watch = 60");
+    let running = dave.start(&CUTOVER);
+    let id = bench.await_said("watch …");
+    overloaded(&bench, "endpointslices");
+    bench
+        .colleague()
+        .run(&["op", "abort", &id, "--reason", "no"])
+        .assert(0, &[]);
+
+    running.end().assert(8, &["rolled back: "]);
+
+    assert_eq!(dave.relay.count(|it| it.status == 429), 1);
 }
 
 #[test]

@@ -396,6 +396,9 @@ async fn take_over(
             format!("the record of {id} holds no plan").into(),
         ));
     };
+    if plan.kind == OperationKind::Rollback {
+        bastion.cluster.urge();
+    }
     let journal = journal(bastion, &kept.id).unwrap_or_else(|_| Journal::none());
     let estate = reads::fresh(bastion).await?;
     // Before anything is seized: whoever overtook it may be at work.
