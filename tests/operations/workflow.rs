@@ -557,6 +557,27 @@ fn i_32_an_abort_while_the_run_is_dispatched_cancels_it_as_soon_as_its_name_is_k
 }
 
 #[test]
+fn i_32_i_53_an_abort_while_the_run_is_looked_for_cancels_one_that_shows_late() {
+    let bench = Bench::ready();
+    bench.idle_at_0();
+    let hub = Hub::new(Reply::Away);
+    hub.of(&bench.dave);
+    bench.dave.edit("moved = 3", "moved = 20");
+    let id = bench.dave.detach(&BY_WORKFLOW);
+    let listed = || lock(&hub.state).listed;
+    wait("a look", || (listed() > 0).then_some(()));
+    abort(&bench, &id);
+    let before = listed();
+    wait("two more", || (listed() > before + 1).then_some(()));
+    lock(&hub.state).is_started = true;
+    bench.dave.await_no_worker();
+    let story = bench.dave.story(&id);
+    assert!(story.contains("run 77, found by its name"), "{story}");
+    let all = (hub.dispatched().len(), hub.cancelled());
+    assert_eq!(all, (1, 1), "{story}");
+}
+
+#[test]
 fn i_54_a_run_that_was_skipped_is_no_deploy() {
     let (bench, hub, id) = following(Reply::Told);
     hub.ends("skipped");

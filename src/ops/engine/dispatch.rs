@@ -74,10 +74,12 @@ impl Run {
         };
         let began = Instant::now();
         let seconds = u64::from(wanted.timeout_s);
-        let timeout = Duration::from_secs(seconds).max(self.bastion.timing.moved);
+        let moved = self.bastion.timing.moved;
+        let timeout = Duration::from_secs(seconds).max(moved);
+        let mut answered = None;
         loop {
             let id = self.id().clone();
-            let (why, limit) = match github.dispatched(&wanted.file, &id).await {
+            let (why, is_over) = match github.dispatched(&wanted.file, &id).await {
                 Ok(Some(run)) => {
                     let said = format!("run {}, found by its name", run.id);
                     let dispatched = What::Dispatched { run: run.id };
@@ -87,20 +89,30 @@ impl Run {
                 }
                 Ok(None) => {
                     let said = format!("no run of {} names operation {id}", wanted.file);
-                    (Safe::from(said), self.bastion.timing.moved)
+                    let since: &mut Instant = answered.get_or_insert_with(Instant::now);
+                    (Safe::from(said), since.elapsed() >= moved)
                 }
                 // I-56: nothing was found out, and a run that was started goes on meanwhile.
-                Err(fault) => (fault.what, timeout),
+                Err(fault) => (fault.what, began.elapsed() >= timeout),
             };
-            if let Some(stopped) = self.stopped(step) {
-                return Ok(Found::Known(vec![stopped]));
-            }
-            if began.elapsed() >= limit {
-                let said =
-                    format!("{why}; it is not dispatched again: look there, and deploy anew");
+            self.hear();
+            let abort = self.kept.operation.abort.as_ref();
+            // A run that was started may show late, and an abort is to stop that, too.
+            let is_late = answered.unwrap_or(began).elapsed() >= moved;
+            if is_over || (is_late && abort.is_some()) {
+                let asked = abort.map_or_else(String::new, |(by, reason)| {
+                    format!("aborted by {by}: {reason}; ")
+                });
+                let said = format!(
+                    "{asked}{why}; it is not dispatched again: look there, cancel a run that begins yet, and deploy anew"
+                );
                 return Ok(Found::Known(vec![failed(step, said)]));
             }
-            self.pause().await?;
+            // Not a mere pause: an abort is seen meanwhile.
+            let next = Instant::now() + self.bastion.timing.pause;
+            while Instant::now() < next {
+                self.wait(Some(next)).await?;
+            }
         }
     }
 
