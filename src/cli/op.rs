@@ -164,8 +164,10 @@ async fn perform(loaded: &Loaded, verb: &Verb, may_write: bool) -> Done {
             let (bastion, kept) = find(loaded, &asked.id).await?;
             may_take(loaded, &bastion, &kept, may_write, *sure).await?;
             let reason = Safe::new(&asked.reason);
-            let left = engine::abandon(&bastion, &asked.id, reason).await;
-            let (left, hooks) = left.map_err(|why| (Exit::Bad, why))?;
+            let (left, hooks) = match engine::abandon(&bastion, &asked.id, reason).await {
+                Ok(left) => left,
+                Err(refused) => return Ok(operate::told(refused, false)),
+            };
             say(&format!("abandoned as it stands; {left}\n"));
             hooks.end().await;
             Ok(Exit::Ok)

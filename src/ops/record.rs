@@ -250,10 +250,14 @@ pub async fn add(bastion: &Bastion, id: &str, what: What) -> Result<Kept, Safe> 
 /// Ends an operation as it stands, and tells whoever is to be told of an end: whoever carried it out does not.
 ///
 /// # Errors
-/// As [`add`].
-pub async fn abandon(bastion: &Bastion, id: &str, reason: Safe) -> Result<(Kept, Hooks), Safe> {
+/// As [`amend`].
+pub async fn abandon(
+    bastion: &Bastion,
+    id: &str,
+    reason: Safe,
+) -> Result<(Kept, Hooks), Unamended> {
     let what = What::Abandoned { reason };
-    let kept = add(bastion, id, what.clone()).await?;
+    let kept = amend(bastion, id, ADDS, vec![what.clone()], is_open).await?;
     let hooks = hook::tell(bastion, &kept, &what);
     Ok((kept, hooks))
 }

@@ -387,6 +387,28 @@ fn p06_a_rollback_whose_record_was_edited_ends_while_its_leases_are_renewed() {
 }
 
 #[test]
+fn x03_who_is_over_by_itself_is_not_told_as_open_by_the_rollback_that_cut_it_off() {
+    let bench = Bench::ready();
+    let id = orphan(&bench);
+    let dave = &bench.dave;
+    let path = Bench::record_path(&id);
+    let own = path.clone();
+    let reading = (dave.relay).trap(Fate::HeldBefore, 1, move |it| it.is("GET", &own));
+    let to_green = [&ROLLBACK[..], &["--to", "green"]].concat();
+    let back = dave.start(&to_green);
+    reading.wait("the record of what was cut off");
+    let entries = bench.ask("GET", &path, None)["data"]["entries"].clone();
+    let closed = json!({"closed": {"outcome": "failed", "reason": "so it ended"}});
+    let last = json!({"at": "2026-11-26T14:02:00Z", "by": "dave", "what": closed});
+    let over = format!("{}\n{last}", entries.as_str().unwrap().trim_end());
+    bench.ask("PATCH", &path, Some(&json!({"data": {"entries": over}})));
+    reading.let_go();
+    let said = back.end();
+    said.assert(0, &["done: GREEN is live"]);
+    assert!(!said.out.contains("open still"), "{said:?}");
+}
+
+#[test]
 fn x03_who_was_cut_off_by_a_rollback_is_ended_though_the_records_are_listed_at_the_second_try() {
     let bench = Bench::ready();
     let id = orphan(&bench);

@@ -15,6 +15,7 @@ use crate::ops::entry::{OperationKind, Step, What};
 use crate::ops::marks::{self, Colour, Held, Verified};
 use crate::ops::patch::{self, Draft, Must};
 use crate::ops::plan::{CAPACITY, Finding, Gate, Plan, Request, check, is_to_come};
+use crate::ops::record::Unamended;
 use crate::ops::{Kept, helm, outside, reads, record};
 
 /// How often it is looked whether a colour bears what is live.
@@ -227,9 +228,6 @@ impl Run {
         let (mut said, mut left) = (Vec::new(), Vec::new());
         if self.is_rollback() {
             self.fence_the_rest().await?;
-            if let Some(why) = self.end_others().await? {
-                left.push(format!("operations that it cut off are open still: {why}"));
-            }
         }
         let list = self.autoscalers().await?.unwrap_or_else(|why| {
             left.push(format!("autoscalers, which could not be listed: {why}"));
@@ -251,6 +249,12 @@ impl Run {
                 Ok(min) => said.push(format!("{} back at {min}", autoscaler.name)),
                 Err(why) => left.push(why.to_string()),
             }
+        }
+        // What takes traffic has its room back by now.
+        if self.is_rollback()
+            && let Some(why) = self.end_others().await?
+        {
+            left.push(format!("operations that it cut off are open still: {why}"));
         }
         if let Some(colour) = self.verified_colour() {
             for service in self.lock.epochs.keys().cloned().collect::<Vec<_>>() {
@@ -369,17 +373,23 @@ impl Run {
         let mut left = None;
         for other in others {
             let reason: Safe = format!("cut off by rollback {}", self.id()).into();
-            let mut ended = Err(Safe::default());
-            for _ in 0..TRIES {
-                ended = record::abandon(&self.bastion, &other.id, reason.clone()).await;
-                if ended.is_ok() {
-                    break;
+            for tried in 1..=TRIES {
+                match record::abandon(&self.bastion, &other.id, reason.clone()).await {
+                    Ok((_, hooks)) => self.hooks.and(hooks),
+                    Err(Unamended::Absent(_)) => {}
+                    Err(Unamended::Failed(_)) if tried < TRIES => {
+                        tokio::time::sleep(self.bastion.timing.pause).await;
+                        continue;
+                    }
+                    Err(Unamended::Failed(why)) => left = Some(why),
+                    Err(Unamended::Forbidden(why)) => {
+                        let now = record::read(&self.bastion, &other.id).await;
+                        let is_over =
+                            matches!(now, Ok(Some(now)) if now.operation.closed.is_some());
+                        left = left.or((!is_over).then_some(why));
+                    }
                 }
-                tokio::time::sleep(self.bastion.timing.pause).await;
-            }
-            match ended {
-                Ok((_, hooks)) => self.hooks.and(hooks),
-                Err(why) => left = Some(why),
+                break;
             }
         }
         Ok(left)

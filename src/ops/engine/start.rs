@@ -21,7 +21,7 @@ use crate::ops::machine::{Next, Operation};
 use crate::ops::plan::{
     Flip, Gate, Plan, Refusal, RefusalKind, Request, Update, check, is_glass, left, target,
 };
-use crate::ops::record::{self, NotWritten, Room};
+use crate::ops::record::{self, NotWritten, Room, Unamended};
 use crate::ops::{helm, marks, monitoring, outside, policy, reads};
 
 /// Why there is no worker.
@@ -38,6 +38,16 @@ pub enum Refused {
 impl From<crate::estate::Fault> for Refused {
     fn from(fault: crate::estate::Fault) -> Self {
         Self::Trouble(fault.what)
+    }
+}
+
+impl From<Refused> for Safe {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Trouble(why) => why,
+            Refused::Refusal(refusal) => refusal.why,
+            Refused::Moved(_) => "the facts changed meanwhile".into(),
+        }
     }
 }
 
@@ -354,7 +364,7 @@ pub async fn adopt(
                     hooks.end().await;
                     format!("{reason}; {id} is closed as abandoned")
                 }
-                Err(why) => format!("{reason}; that could not be recorded: {why}"),
+                Err(why) => format!("{reason}; that could not be recorded: {}", Safe::from(why)),
             };
             Err(Refused::Refusal(Refusal {
                 kind: RefusalKind::Invalid,
@@ -529,18 +539,14 @@ fn overtaken(kept: &Kept, plan: &Plan, estate: &Estate) -> Option<Safe> {
 /// Ends the operation `id` as it stands, under a new epoch; what it leaves, and those who are being told.
 ///
 /// # Errors
-/// There is none, it is over, or the API's fault.
-pub async fn abandon(bastion: &Bastion, id: &str, reason: Safe) -> Result<(Safe, Hooks), Safe> {
+/// As [`adopt`].
+pub async fn abandon(bastion: &Bastion, id: &str, reason: Safe) -> Result<(Safe, Hooks), Refused> {
     let (_never, stop) = watch::channel(false);
-    let words = |refused: Refused| match refused {
-        Refused::Trouble(why) => why,
-        Refused::Refusal(refusal) => refusal.why,
-        Refused::Moved(_) => "the facts changed meanwhile".into(),
-    };
-    let run = match take_over(bastion, id, stop).await.map_err(words)? {
+    let trouble = |why: Unamended| Refused::Trouble(why.into());
+    let run = match take_over(bastion, id, stop).await? {
         Taken::Over(run) => run,
         Taken::Overtaken(by) => {
-            let (_, hooks) = record::abandon(bastion, id, reason).await?;
+            let (_, hooks) = (record::abandon(bastion, id, reason).await).map_err(trouble)?;
             return Ok((moved_on(&by), hooks));
         }
     };
@@ -548,9 +554,10 @@ pub async fn abandon(bastion: &Bastion, id: &str, reason: Safe) -> Result<(Safe,
     if !held.is_empty() {
         // Whoever held them: nobody gives them back before the next operation does.
         let fact = format!("left as it is: minReplicas of {}", held.join(", ")).into();
-        record::add(bastion, id, What::Noted { fact }).await?;
+        let noted = record::add(bastion, id, What::Noted { fact }).await;
+        noted.map_err(Refused::Trouble)?;
     }
-    let (kept, hooks) = record::abandon(bastion, id, reason).await?;
+    let (kept, hooks) = (record::abandon(bastion, id, reason).await).map_err(trouble)?;
     run.lock.release().await;
     let open: Vec<String> = (kept.operation.states.keys())
         .filter(|step| kept.operation.has_passed(step))
