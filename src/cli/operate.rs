@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::exit::Exit;
@@ -448,10 +448,18 @@ pub(super) async fn carry_out(
             return Exit::Signal(number);
         }
     };
-    voice.settle();
+    let is_said = voice.settle();
     let exit = ending(&id, ended);
     if is_followed && exit == Exit::Ok {
         follow_up(place, &id).await;
+    }
+    if !is_said {
+        // Whoever reads slowly is told all of it, unless nobody waits for that.
+        let mut signals = Signals::listen();
+        tokio::select! {
+            () = voice.all_said() => {}
+            _ = signals.next() => {}
+        }
     }
     exit
 }
@@ -537,20 +545,9 @@ pub(super) fn exit_of(kind: RefusalKind) -> Exit {
 
 /// The first signal asks for the next step boundary; the second ends at once.
 async fn interrupted(asked: watch::Sender<bool>, voice: &Voice, is_rollback: bool) -> i32 {
-    let streams = (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-        signal(SignalKind::hangup()),
-    );
-    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hang_up)) = streams else {
-        return std::future::pending().await;
-    };
+    let mut signals = Signals::listen();
     loop {
-        let number = tokio::select! {
-            _ = interrupt.recv() => 2,
-            _ = terminate.recv() => 15,
-            _ = hang_up.recv() => 1,
-        };
+        let number = signals.next().await;
         if asked.send_replace(true) {
             return number;
         }
@@ -559,6 +556,34 @@ async fn interrupted(asked: watch::Sender<bool>, voice: &Voice, is_rollback: boo
             false => "stops at the next step",
         };
         voice.complain(format!("wheelhouse: {does}; once more ends at once\n"));
+    }
+}
+
+/// What asks a process to end.
+struct Signals(Option<[(Signal, i32); 3]>);
+
+impl Signals {
+    fn listen() -> Self {
+        let of = |kind: SignalKind| Some((signal(kind).ok()?, kind.as_raw_value()));
+        let kinds = [
+            SignalKind::interrupt(),
+            SignalKind::terminate(),
+            SignalKind::hangup(),
+        ];
+        let [interrupt, terminate, hang_up] = kinds.map(of);
+        Self((|| Some([interrupt?, terminate?, hang_up?]))())
+    }
+
+    /// The number of the next one.
+    async fn next(&mut self) -> i32 {
+        let Some([a, b, c]) = &mut self.0 else {
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = a.0.recv() => a.1,
+            _ = b.0.recv() => b.1,
+            _ = c.0.recv() => c.1,
+        }
     }
 }
 

@@ -57,7 +57,7 @@ pub(super) fn complain(text: &str) {
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }
 
-/// How long the end waits for a reader that does not read.
+/// How long what follows an end waits for a reader that does not read.
 const SETTLES: Duration = Duration::from_secs(2);
 
 type Word = Box<dyn FnOnce() + Send>;
@@ -89,10 +89,22 @@ impl Voice {
         self.send(Box::new(move || complain(&text)));
     }
 
-    /// Waits until all is said, but not for ever.
-    pub(super) fn settle(&self) {
-        let (tell, done) = mpsc::channel::<()>();
+    /// Waits until all is said, but not for ever; whether it is.
+    pub(super) fn settle(&self) -> bool {
+        let done = self.done().recv_timeout(SETTLES);
+        done != Err(mpsc::RecvTimeoutError::Timeout)
+    }
+
+    /// Waits until all is said.
+    pub(super) async fn all_said(&self) {
+        let done = self.done();
+        let _ = tokio::task::spawn_blocking(move || done.recv()).await;
+    }
+
+    /// Hangs up when all that was to be said by now is.
+    fn done(&self) -> mpsc::Receiver<()> {
+        let (tell, done) = mpsc::channel();
         self.send(Box::new(move || drop(tell)));
-        let _ = done.recv_timeout(SETTLES);
+        done
     }
 }

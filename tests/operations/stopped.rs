@@ -1,5 +1,6 @@
 //! Workers that are asked to end, or break: what they leave, and that somebody can go on.
 
+use std::io::Read as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -496,9 +497,28 @@ fn p03_a_rollback_that_is_asked_to_end_says_that_it_goes_on_and_does() {
 }
 
 #[test]
-fn t04_a_reader_that_does_not_read_holds_no_operation_up() {
+fn t04_a_reader_that_does_not_read_holds_no_operation_up_and_one_that_is_slow_reads_its_end() {
     let bench = Bench::ready();
-    let running = bench.dave.start_unread(&CUTOVER);
-    assert_eq!(running.end().code, 0);
+    let (running, mut reader) = bench
+        .dave
+        .start_unread(&[&CUTOVER[..], &["--json"]].concat());
+    wait("its end", || {
+        let is_over = running.complaints().contains("done: GREEN is live");
+        is_over.then_some(())
+    });
     assert_eq!(bench.colours(), ["green", "green"]);
+    let mut said = String::new();
+    reader.read_to_string(&mut said).unwrap();
+    let last = said.lines().last().unwrap_or_default();
+    assert!(last.contains(r#""closed":"#), "{last}");
+    assert_eq!(running.end().code, 0);
+
+    // A pager that nobody scrolls is left by a signal.
+    let (running, _unread) = bench.dave.start_unread(&ROLLBACK);
+    wait("its end", || {
+        let is_over = running.complaints().contains("done: BLUE is live");
+        is_over.then_some(())
+    });
+    running.send(Signal::TERM);
+    assert_eq!(running.end().code, 0);
 }

@@ -264,19 +264,17 @@ impl Operator {
         }
     }
 
-    /// Starts a command whose output nobody reads, through a pipe that is full already.
-    pub fn start_unread(&self, args: &[&str]) -> Running {
+    /// Starts a command whose output nobody reads yet, through a pipe that is full already.
+    pub fn start_unread(&self, args: &[&str]) -> (Running, std::io::PipeReader) {
         let out = self.home.path().join("unread.out");
         let (unread, full) = std::io::pipe().unwrap();
         rustix::io::ioctl_fionbio(&full, true).unwrap();
         while (&full).write(&[b'x'; 4_096]).is_ok() {}
         rustix::io::ioctl_fionbio(&full, false).unwrap();
-        // Open for as long as the test runs, as a pager that nobody scrolls is.
-        std::mem::forget(unread);
         let mut command = self.command(args);
         let err = File::create(out.with_extension("err")).unwrap();
         let child = command.stdout(full).stderr(err).spawn().unwrap();
-        Running { child, out }
+        (Running { child, out }, unread)
     }
 
     fn spawn(&self, mut command: Command) -> Running {
