@@ -33,6 +33,9 @@ const MARGIN: i64 = 60;
 /// A plugin that gives what it gave before, although that ends soon, or nothing, is not asked again sooner: some give what
 /// they keep until seconds before its end.
 const AGAIN: Duration = Duration::from_secs(10);
+/// How long the first that asks waits for another credential while one is valid: as long as most plugins need. Whoever
+/// comes later looks whether it came, and waits no more.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// A refused credential is fetched again at once, but not more often than this.
 const RENEWAL: Duration = Duration::from_secs(30);
 /// A failed attempt to get a credential answers for all who ask so soon after it.
@@ -68,9 +71,13 @@ enum Way {
     Given(kube::Client),
 }
 
+/// Another credential that is being got. It is kept, not given up, when nobody waits for it.
+type Pending = Pin<Box<dyn Future<Output = Result<Built, Fault>> + Send>>;
+
 #[derive(Default)]
 struct State {
     built: Option<Built>,
+    pending: Option<Pending>,
     serial: u64,
     /// The server refused the credential, and no new one was got since.
     refused: bool,
@@ -216,6 +223,8 @@ impl Line {
             }
             // Whoever asks next goes on with it, should this one be given up on half-way.
             state.refused = true;
+            // What was asked for before may be the same again.
+            state.pending = None;
             state.renewed = Some(Instant::now());
             return self.renew(&mut state).await.map(|(client, _)| Some(client));
         }
@@ -236,22 +245,36 @@ impl Line {
         {
             return Err(fault.clone());
         }
-        let (refused, serial) = (state.refused, state.serial);
-        let old = state.built.as_mut().filter(|_| !refused);
-        let spare = old.and_then(|built| {
+        let before = state.built.as_ref().filter(|_| !state.refused);
+        let spare = before.and_then(|built| {
             let until = (built.credential.expires).filter(|at| *at > Timestamp::now())?;
-            // Who gives this up half-way leaves the old one to the next.
-            built.next = Some(Instant::now() + AGAIN);
-            Some((built.client.clone(), serial, until))
+            Some((built.client.clone(), state.serial, until))
         });
+        let limit = match (&spare, &state.pending) {
+            (None, _) => Duration::MAX,
+            (Some(_), None) => PATIENCE,
+            (Some(_), Some(_)) => Duration::ZERO,
+        };
         *self.spare.lock().unwrap_or_else(PoisonError::into_inner) = spare;
-        let before = state.built.as_ref().filter(|_| !refused);
-        let built = self.build(before).await;
+        let pending = (state.pending.take()).unwrap_or_else(|| self.build(before.cloned()));
+        let pending = state.pending.insert(pending);
+        let built = match (timeout(limit, &mut *pending).await, self.spare()) {
+            (Ok(built), _) => built,
+            (Err(_), Some(spare)) => return Ok(spare),
+            // It ended meanwhile.
+            (Err(_), None) => pending.await,
+        };
         let spare = self.spare();
         *self.spare.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        state.pending = None;
         match built {
             Ok(built) => {
                 let client = built.client.clone();
+                let config = built.config.as_ref();
+                if let Some(authority) = config.and_then(|it| it.cluster_url.authority()) {
+                    *self.host.lock().unwrap_or_else(PoisonError::into_inner) =
+                        authority.to_string();
+                }
                 // What is the same has the same number: a 401 to it is answered by a refresh.
                 state.serial += u64::from(built.next.is_none());
                 state.built = Some(built);
@@ -274,47 +297,17 @@ impl Line {
     }
 
     /// A client with a new credential; the one of `before`, with its connections, where there is no other.
-    async fn build(&self, before: Option<&Built>) -> Result<Built, Fault> {
+    fn build(&self, before: Option<Built>) -> Pending {
         match &self.way {
-            Way::Kubeconfig(target) => self.load(target.clone(), before).await,
-            Way::Given(client) => Ok(Built {
+            Way::Kubeconfig(target) => Box::pin(of_kubeconfig(target.clone(), self.limits, before)),
+            Way::Given(client) => Box::pin(std::future::ready(Ok(Built {
                 client: client.clone(),
                 config: None,
                 plugin: None,
                 credential: Credential::default(),
                 next: None,
-            }),
+            }))),
         }
-    }
-
-    async fn load(&self, target: Target, before: Option<&Built>) -> Result<Built, Fault> {
-        let limits = self.limits;
-        let read = tokio::task::spawn_blocking(move || load(&target, &limits));
-        let Loaded { mut config, plugin } = (timeout(limits.plugin, read).await)
-            .map_err(|_| fault::words(FaultKind::Config, "the kubeconfig cannot be read in time"))?
-            .map_err(|e| fault::words(FaultKind::Stopped, e))??;
-        let authority = config.cluster_url.authority().map(ToString::to_string);
-        *(self.host.lock()).unwrap_or_else(PoisonError::into_inner) = authority.unwrap_or_default();
-        let mut credential = Credential::default();
-        let name = plugin.as_ref().and_then(|plugin| plugin.command.clone());
-        if let Some(plugin) = plugin {
-            credential = exec::run(&plugin, limits.plugin).await?;
-            if let Some(before) = before.filter(|before| before.credential == credential) {
-                return Ok(Built {
-                    next: Some(Instant::now() + AGAIN),
-                    ..before.clone()
-                });
-            }
-            put(&mut config, credential.clone());
-        }
-        let client = client_of(config.clone()).await?;
-        Ok(Built {
-            client,
-            config: Some(config),
-            plugin: name,
-            credential,
-            next: None,
-        })
     }
 
     /// Carries one request to the server and guards the reply.
@@ -454,6 +447,38 @@ fn login(fault: Fault) -> Trouble {
     Trouble(Fault {
         kind: FaultKind::LoginNeeded,
         ..fault
+    })
+}
+
+/// A client with what the kubeconfig or its plugin gives; that of `before` where it is the same.
+async fn of_kubeconfig(
+    target: Target,
+    limits: Limits,
+    before: Option<Built>,
+) -> Result<Built, Fault> {
+    let read = tokio::task::spawn_blocking(move || load(&target, &limits));
+    let Loaded { mut config, plugin } = (timeout(limits.plugin, read).await)
+        .map_err(|_| fault::words(FaultKind::Config, "the kubeconfig cannot be read in time"))?
+        .map_err(|e| fault::words(FaultKind::Stopped, e))??;
+    let mut credential = Credential::default();
+    let name = plugin.as_ref().and_then(|plugin| plugin.command.clone());
+    if let Some(plugin) = plugin {
+        credential = exec::run(&plugin, limits.plugin).await?;
+        if let Some(before) = before.filter(|before| before.credential == credential) {
+            return Ok(Built {
+                next: Some(Instant::now() + AGAIN),
+                ..before
+            });
+        }
+        put(&mut config, credential.clone());
+    }
+    let client = client_of(config.clone()).await?;
+    Ok(Built {
+        client,
+        config: Some(config),
+        plugin: name,
+        credential,
+        next: None,
     })
 }
 
