@@ -10,7 +10,7 @@
 //!
 //! What is sent: `Runs` or `Unchanged` for each list that was answered, `Jobs`, `Reviews`, `Needs` and `Budget`
 //! when they changed, `Failed` when something is wrong that was not wrong before. While a rate limit
-//! shuts us out nothing is asked.
+//! shuts us out nothing is asked. Connected anew it goes on with what it knows.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -34,6 +34,9 @@ mod shared;
 
 /// Runs whose jobs are looked at, of all and of each branch that is deployed; besides them the one whose page is open.
 const LOOKED_AT: usize = 10;
+
+/// It is not connected anew sooner than so long after the last time: a key that is held down repeats itself.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// How often is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,10 +157,26 @@ impl From<Fault> for Broken {
 
 impl Observing {
     async fn run(&mut self) -> Result<(), Gone> {
-        let github = self.connect().await?;
-        self.shared.publish(&github);
         loop {
-            let pause = match self.round(&github).await {
+            let github = self.connect().await?;
+            self.shared.publish(&github);
+            self.rounds(&github).await?;
+            self.start_over();
+        }
+    }
+
+    /// What is wrong is told once a connection, and another token may see more; what is known stays.
+    fn start_over(&mut self) {
+        self.failed = None;
+        self.backoff.restart();
+        self.seen.hidden.clear();
+    }
+
+    /// Until it is to be connected anew.
+    async fn rounds(&mut self, github: &Github) -> Result<(), Gone> {
+        let connected = Instant::now();
+        loop {
+            let pause = match self.round(github).await {
                 Ok(()) => self.pause(),
                 Err(Broken::Gone) => return Err(Gone),
                 Err(Broken::Fault(fault)) => {
@@ -165,8 +184,14 @@ impl Observing {
                     github.pause().unwrap_or_else(|| self.backoff.pause())
                 }
             };
-            self.tell_budget(&github).await?;
-            self.rest(pause, &github).await?;
+            self.tell_budget(github).await?;
+            tokio::select! {
+                rested = self.rest(pause, github) => rested?,
+                () = self.shared.asked_anew(), if !self.is_limited() => {
+                    sleep_until(connected + AGAIN).await;
+                    return Ok(());
+                }
+            }
         }
     }
 
@@ -178,6 +203,7 @@ impl Observing {
             }
             tokio::select! {
                 () = sleep(self.backoff.pause()) => {}
+                () = self.shared.asked_anew() => self.start_over(),
                 () = self.out.closed() => return Err(Gone),
             }
         }

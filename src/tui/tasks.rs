@@ -200,7 +200,7 @@ impl Tasks {
         self.watch(environment, None);
         let github = self.repository.now();
         if github.is_none_or(|github| github.pause().is_none()) {
-            self.watch_repository(None);
+            self.repository.connect_anew();
         }
     }
 

@@ -58,6 +58,26 @@ async fn g09_a_quiet_hour_costs_nothing_of_the_hourly_budget() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn g09_connecting_anew_costs_nothing_of_the_hourly_budget_however_long_the_key_is_held() {
+    let repository = Repository::new();
+    let server = repository.serve().await;
+    let mut watching = Watching::start(&server);
+    watching.until(is_jobs).await;
+    watching.until(is_jobs).await;
+    watching.pass(5, &server).await;
+    let (before, left) = (server.asked().len(), repository.has().remaining);
+    for _ in 0..20 {
+        watching.shared.connect_anew();
+        watching.pass(1, &server).await;
+    }
+    let asked = server.asked().split_off(before);
+    let is_free = |a: &Asked| a.path == LIST && a.header("if-none-match").is_some();
+    assert!(asked.iter().all(is_free), "{asked:#?}");
+    assert!((3..=6).contains(&asked.len()), "{}", asked.len());
+    assert_eq!(repository.has().remaining, left, "304s only");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_run_that_goes_on_is_asked_for_every_five_seconds_and_its_jobs_with_it() {
     let repository = Repository::new();
     repository.has().runs[0] = run(2, "in_progress");

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::clients::github::Github;
 
@@ -12,6 +12,7 @@ pub struct Shared {
     github: Arc<watch::Sender<Option<Github>>>,
     is_looked_at: Arc<watch::Sender<bool>>,
     opened: Arc<watch::Sender<Option<u64>>>,
+    anew: Arc<Notify>,
 }
 
 impl Default for Shared {
@@ -20,6 +21,7 @@ impl Default for Shared {
             github: Arc::new(watch::Sender::new(None)),
             is_looked_at: Arc::new(watch::Sender::new(true)),
             opened: Arc::new(watch::Sender::new(None)),
+            anew: Arc::default(),
         }
     }
 }
@@ -44,6 +46,17 @@ impl Shared {
     /// Resolves when another run's page is opened.
     pub(super) async fn another_opened(&self) {
         comes(&self.opened, Option::is_some).await;
+    }
+
+    /// Has the source connect anew, with a token that is got anew. What it knows it keeps: what did not change costs
+    /// nothing.
+    pub fn connect_anew(&self) {
+        self.anew.notify_one();
+    }
+
+    /// Resolves when that was asked for.
+    pub(super) async fn asked_anew(&self) {
+        self.anew.notified().await;
     }
 
     /// Says which connection there is.
