@@ -258,27 +258,31 @@ fn leases<'a>(estate: &'a Estate, kept: &Kept) -> Vec<&'a Lease> {
 }
 
 /// Seconds that its watch has lasted: what its worker counted, and what went by since it said so, as far as it may be
-/// about to say that too. A worker that is gone counts nothing (I-25).
+/// about to say that too; its Leases are renewed one after the other. A worker that is gone counts nothing (I-25).
 pub fn watched(estate: &Estate, kept: &Kept, now: Now, pace: Pace) -> u64 {
     let at = estate.server_time(now);
     let seconds = |since| u64::try_from(at.duration_since(since).as_secs().max(0)).unwrap_or(0);
-    let said = leases(estate, kept).into_iter().filter_map(|l| l.renewed);
-    let unsaid = match kept.operation.state(&Step::Watch) {
-        StepState::Running { since, .. } => said.chain([since]).map(seconds).min().unwrap_or(0),
+    let step = match kept.operation.state(&Step::Watch) {
+        StepState::Running { since, .. } => seconds(since).min(pace.renew_s),
         _ => 0,
     };
-    match counted(estate, kept) {
+    let of = |lease: &Lease| match mark(lease)? {
         // Until it said that any counts none may.
-        0 => 0,
-        said => said + unsaid.min(pace.renew_s),
-    }
+        0 => Some(0),
+        said => Some(said + lease.renewed.map_or(step, seconds).min(step)),
+    };
+    let held = leases(estate, kept).into_iter();
+    held.filter_map(of).min().unwrap_or(0)
 }
 
 /// Seconds that it was watched, as its worker last said beside its Leases.
 pub fn counted(estate: &Estate, kept: &Kept) -> u64 {
     let held = leases(estate, kept).into_iter();
-    let said = held.filter_map(|l| l.marks.get(marks::WATCHED)?.parse().ok());
-    said.min().unwrap_or(0)
+    held.filter_map(mark).min().unwrap_or(0)
+}
+
+fn mark(lease: &Lease) -> Option<u64> {
+    lease.marks.get(marks::WATCHED)?.parse().ok()
 }
 
 /// What of an operation is worth a line in the list of what changed.

@@ -1347,6 +1347,24 @@ fn i_25_no_second_after_the_last_word_of_a_worker_that_is_gone_is_shown_as_watch
 }
 
 #[test]
+fn i_26_the_seconds_of_a_soak_never_go_back_while_its_leases_are_renewed_one_after_the_other() {
+    let mut state = ready();
+    let plan = plan_of(&state, OperationKind::Cutover);
+    flipped(&mut state, "green", "wheelhouse");
+    operating(&mut state, &until(&plan, &Step::Watch), 8);
+    let screen = text(&mut state, (80, 24));
+    let said = "watching that it stays: 25 of 30 s";
+    assert!(screen.contains(said), "{screen}");
+    // The first of the two says it already, the other not yet.
+    let mut renewed = lease("digital-wall-api", 0);
+    renewed.marks = labels(&[(marks::OPERATION, ID), (marks::WATCHED, "25")]);
+    let change = Delta::Changes(vec![Change::Applied(renewed)]);
+    observe(&mut state, vec![Seen::Leases(change)]);
+    let screen = text(&mut state, (80, 24));
+    assert!(screen.contains(said), "{screen}");
+}
+
+#[test]
 fn a_release_at_every_size_shows_where_it_is_and_what_it_waits_for() {
     for size in [(60, 15), (80, 24), (120, 30)] {
         let mut state = ready();
