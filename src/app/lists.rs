@@ -15,8 +15,8 @@ pub fn runs(state: &State) -> Vec<&Run> {
         .unwrap_or_default();
     let words = |run: &&Run| {
         // What became of it, in the screen's words and in GitHub's.
-        let (state, word) = (run.progress.words(), &run.progress);
-        format!("{} {} {} {state} {word:?}", run.words(), run.sha, run.title)
+        let (state, word) = (run.progress.words(), run.progress.api_words());
+        format!("{} {} {} {state} {word}", run.words(), run.sha, run.title)
     };
     narrowed(typed(state, Panel::Runs), runs.iter().collect(), words)
 }

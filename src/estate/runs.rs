@@ -312,6 +312,29 @@ impl Progress {
         };
         word.to_owned()
     }
+
+    /// In the words of GitHub's API: `in_progress`, `completed timed_out`.
+    pub fn api_words(&self) -> String {
+        let ended = match self {
+            Self::Queued => return "queued".to_owned(),
+            Self::Waiting => return "waiting".to_owned(),
+            Self::Running => return "in_progress".to_owned(),
+            Self::Other(word) => return word.to_string(),
+            Self::Done(conclusion) => match conclusion {
+                Conclusion::Success => "success",
+                Conclusion::Failure => "failure",
+                Conclusion::Cancelled => "cancelled",
+                Conclusion::Skipped => "skipped",
+                Conclusion::TimedOut => "timed_out",
+                Conclusion::ActionRequired => "action_required",
+                Conclusion::Neutral => "neutral",
+                Conclusion::Stale => "stale",
+                Conclusion::StartupFailure => "startup_failure",
+                Conclusion::Other(word) => word.as_str(),
+            },
+        };
+        format!("completed {ended}")
+    }
 }
 
 /// The newest of `runs`, which are newest first, of the commit whose hash begins so: one that is over, before one that is

@@ -143,6 +143,31 @@ fn a_filter_finds_runs_by_their_branch_and_by_what_became_of_them() {
     assert_eq!(found("m a i n"), ["#1482 main"]);
     assert_eq!(found("w a i t i n g"), ["#1482 main"]);
     assert_eq!(found("f a i l e d"), ["#1480 feat/q"]);
+    assert_eq!(found("f a i l u r e"), ["#1480 feat/q"]);
+    // What the program calls it inside is nobody's word.
+    for word in ["d o n e", "O t h e r", "R u n n i n g ("] {
+        assert_eq!(found(word), [""; 0], "{word}");
+    }
+    use wheelhouse::estate::runs::{Conclusion, Progress};
+    let mut state = full(Look::default());
+    for (progress, word) in [
+        (Progress::Running, "in_progress"),
+        (Progress::Done(Conclusion::TimedOut), "timed_out"),
+        (
+            Progress::Done(Conclusion::ActionRequired),
+            "action_required",
+        ),
+        (
+            Progress::Done(Conclusion::StartupFailure),
+            "startup_failure",
+        ),
+    ] {
+        state.repository.as_mut().unwrap().runs.value[0].progress = progress;
+        press(&mut state, "1 /");
+        type_in(&mut state, word);
+        assert_eq!(wheelhouse::app::lists::runs(&state).len(), 1, "{word}");
+        press(&mut state, "enter esc");
+    }
 }
 
 #[test]
