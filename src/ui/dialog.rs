@@ -54,28 +54,39 @@ pub fn draw(sheet: &Sheet, dialog: &Dialog, now: Moment, canvas: &mut Canvas<'_>
     if usize::from(columns) > sheet.title.len() + tag.width() + 8 {
         canvas.text_right(window.x + 2, window.y, columns - 4, &tag);
     }
-    let below = Text::plain(" ").append(keys(dialog));
-    canvas.text(window.x + 2, window.bottom() - 1, columns - 4, &below);
     let feet = u16::try_from(foot.len()).unwrap_or(u16::MAX);
     let split = inside.bottom().saturating_sub(feet).max(inside.y);
     let body = Rect {
         height: split - inside.y,
         ..inside
     };
-    scrolled(&lines, dialog.scroll, body, window, canvas);
+    let keys = keys(dialog);
+    let wide = keys.iter().map(Text::width).sum::<usize>() + 1;
+    let mut left = usize::from(columns - 4);
+    left = left.saturating_sub(scrolled(&lines, dialog.scroll, body, window, wide, canvas));
+    // Whole ones only.
+    let below = keys.into_iter().fold(Text::plain(" "), |below, key| {
+        match below.width() + key.width() <= left {
+            true => below.append(key),
+            false => below,
+        }
+    });
+    canvas.text(window.x + 2, window.bottom() - 1, columns - 4, &below);
     for (y, line) in (split..inside.bottom()).zip(&foot) {
         canvas.text(inside.x, y, inside.width, line);
     }
 }
 
-/// The lines as far as there is room, and how many there are below.
+/// The lines as far as there is room, and how many there are below, in short where keys as wide as `keys` stand beside
+/// that; how wide it is.
 fn scrolled(
     lines: &[(bool, Text)],
     scroll: usize,
     body: Rect,
     window: Rect,
+    keys: usize,
     canvas: &mut Canvas<'_>,
-) {
+) -> usize {
     // One row of air under the title, where there is room for everything.
     let air = u16::from(usize::from(body.height) > lines.len());
     let height = usize::from(body.height - air);
@@ -84,16 +95,24 @@ fn scrolled(
     for (y, (_, line)) in (body.y + air..body.bottom()).zip(lines.iter().skip(first)) {
         canvas.text(body.x, y, body.width, line);
     }
-    if hidden > first {
-        let below = lines.iter().skip(first + height);
-        let loud = match below.filter(|(is_loud, _)| *is_loud).count() {
-            0 => String::new(),
-            loud => format!(", {loud} to look at"),
-        };
-        let said = format!(" pgdn: {} more lines{loud} ", hidden - first);
-        let more = Text::default().add(said, Role::Warn);
-        canvas.text_right(window.x + 2, window.bottom() - 1, window.width - 4, &more);
+    if hidden <= first {
+        return 0;
     }
+    let (room, more) = (window.width - 4, hidden - first);
+    let below = lines.iter().skip(first + height);
+    let (long, short) = match below.filter(|(is_loud, _)| *is_loud).count() {
+        0 => (String::new(), String::new()),
+        loud => (
+            format!(", {loud} to look at"),
+            format!(", {loud} {}", canvas.theme.mark(Mark::Look)),
+        ),
+    };
+    let mut said = format!(" pgdn: {more} more lines{long} ");
+    if keys + width(&said) > usize::from(room) {
+        said = format!(" pgdn: {more} more{short} ");
+    }
+    let more = Text::default().add(said, Role::Warn);
+    usize::from(canvas.text_right(window.x + 2, window.bottom() - 1, room, &more))
 }
 
 fn line_of(line: &Line, room: usize, theme: &Theme) -> Vec<Text> {
@@ -282,8 +301,8 @@ fn prompt(sheet: &Sheet, dialog: &Dialog, now: Moment, room: usize, theme: &Them
     }
 }
 
-fn keys(dialog: &Dialog) -> Text {
-    let mut text = Text::default();
+fn keys(dialog: &Dialog) -> Vec<Text> {
+    let mut keys = Vec::new();
     for (key, what) in [
         ("Esc", "close"),
         ("Tab", "next field"),
@@ -298,9 +317,9 @@ fn keys(dialog: &Dialog) -> Text {
             _ => true,
         };
         if applies {
-            text.push(key, Role::Title);
-            text.push(format!(" {what}  "), Role::Dim);
+            let key = Text::default().add(key, Role::Title);
+            keys.push(key.add(format!(" {what}  "), Role::Dim));
         }
     }
-    text
+    keys
 }

@@ -262,6 +262,16 @@ fn what_wants_a_look_is_seen_before_all_else_in_a_small_window() {
 }
 
 #[test]
+fn how_much_is_below_and_the_keys_beside_it_stand_whole_at_the_foot_of_a_small_window() {
+    let mut state = full(Look::default());
+    press(&mut state, "C");
+    let screen = text(&mut state, (60, 18));
+    let foot = screen.lines().rev().nth(1).unwrap();
+    assert!(foot.contains("╚═ Esc close  Tab next field  ═"), "{screen}");
+    assert!(foot.contains("═ pgdn: 18 more, 2 ! ═╝"), "{screen}");
+}
+
+#[test]
 fn that_an_operation_began_is_not_said_when_it_is_over() {
     let begun = |entries: &dyn Fn(&Plan) -> Vec<Entry>| {
         let mut state = open_window();
