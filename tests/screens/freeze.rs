@@ -193,9 +193,13 @@ fn z_plans_a_freeze_that_needs_a_reason_and_the_typed_name() {
 fn t_plans_the_end_of_a_freeze_and_names_whose_it_was() {
     let mut state = open_window();
     press(&mut state, "T");
-    assert!(!matches!(state.overlay, Some(Overlay::Plan(_))));
-    let notice = state.notice.as_ref().unwrap();
-    assert!(notice.text.contains("nothing to thaw"), "{}", notice.text);
+    // What is typed next is typed into its plan, and is no key.
+    let commands = type_in(&mut state, "sale ends B");
+    assert!(commands.is_empty(), "{commands:?}");
+    let screen = text(&mut state, (120, 30));
+    assert!(screen.contains("THAW production"), "{screen}");
+    assert!(screen.contains("there is nothing to thaw"), "{screen}");
+    press(&mut state, "esc");
     freeze(&mut state, "carol", "sale", None);
     press(&mut state, "T");
     let screen = text(&mut state, (120, 30));
@@ -205,8 +209,13 @@ fn t_plans_the_end_of_a_freeze_and_names_whose_it_was() {
     );
     // A colleague's is not overwritten.
     press(&mut state, "esc Z");
-    let notice = state.notice.as_ref().unwrap();
-    assert!(notice.text.contains("thaw it first"), "{}", notice.text);
+    let screen = text(&mut state, (120, 30));
+    assert!(screen.contains("FREEZE production"), "{screen}");
+    let words = screen.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        words.contains("Refused: ") && words.contains("thaw it first"),
+        "{screen}"
+    );
 }
 
 #[test]

@@ -59,8 +59,14 @@ fn enter_where_there_is_nothing_to_go_into_says_so() {
 fn a_refusal_is_told_whole_over_as_many_rows_as_it_needs() {
     let mut state = full(Look::default());
     press(&mut state, "H");
-    let said = notice(&state).to_owned();
-    assert!(said.starts_with("refused: "), "{said}");
+    let screen = text(&mut state, (80, 24));
+    assert!(
+        screen.contains("KEEP WARM") && screen.contains("Refused: "),
+        "{screen}"
+    );
+    press(&mut state, "esc");
+    let said = "refused: nobody knows which colour is idle: the Services do not agree, and none was flipped by anybody whom this cockpit heard of";
+    update(&mut state, Event::Told(Safe::new(said)));
     for size in [(60, 15), (80, 24)] {
         let screen = text(&mut state, size);
         let foot: Vec<&str> = screen.lines().rev().take(5).collect();

@@ -26,11 +26,6 @@ const FIRST: usize = 1;
 
 /// Opens the plan of a freeze or of its end.
 pub fn propose_freeze(state: &mut State, wanted: Wanted) {
-    let drafted = draft(state, state.selected, &wanted, "");
-    if let Err(refusal) = drafted {
-        state.tell(&format!("refused: {}", refusal.why));
-        return;
-    }
     let estate = state.estate();
     let ask = Ask::of(estate.tier(), estate.scope.name.clone());
     let before = own(estate).cloned();

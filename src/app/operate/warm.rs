@@ -23,11 +23,7 @@ const KEEP: [(&str, Option<i64>); 6] = [
 
 /// Opens the plan.
 pub fn propose_warm(state: &mut State) {
-    let drafted = draft(state, state.selected, Wanted::Hold, "…");
-    let shown = match drafted {
-        Ok(draft) => draft.stands_on(),
-        Err(refusal) => return state.tell(&format!("refused: {}", refusal.why)),
-    };
+    let shown = stands_on(state, state.selected);
     let estate = state.estate();
     let ask = Ask::of(estate.tier(), estate.scope.name.clone());
     let fields = vec![
@@ -72,9 +68,13 @@ fn chosen(state: &State, proposal: &Proposal, dialog: &Dialog) -> Wanted {
 
 /// What the plan stands on.
 pub(super) fn facts(state: &State, proposal: &Proposal, facts: Facts) -> Facts {
-    let drafted = draft(state, proposal.environment, Wanted::Hold, "…");
-    let said = drafted.map_or_else(|refusal| refusal.why, |draft| draft.stands_on());
-    facts.with("what is idle", said)
+    facts.with("what is idle", stands_on(state, proposal.environment))
+}
+
+/// What is idle there, or why nothing may be said of it.
+fn stands_on(state: &State, at: usize) -> Safe {
+    let drafted = draft(state, at, Wanted::Hold, "…");
+    drafted.map_or_else(|refusal| refusal.why, |draft| draft.stands_on())
 }
 
 /// What the dialog says.
