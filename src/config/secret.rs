@@ -42,15 +42,15 @@ pub(super) fn is_reference(value: &DeValue<'_>) -> bool {
 /// What is expected of a reference that names two places.
 pub(super) const ONE: &str = "one of them: { env = \"NAME\" } or { file = \"/path\" }";
 
-/// Whether a URL carries a password: `https://user:password@host`.
+/// Whether a URL in a text carries a password: `https://user:password@host`.
 pub(super) fn is_in_url(text: &str) -> bool {
-    let Some((_, rest)) = text.split_once("://") else {
-        return false;
-    };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or("");
-    authority.rsplit_once('@').is_some_and(|(user, _)| {
-        user.split_once(':')
-            .is_some_and(|(_, password)| !password.is_empty())
+    // What may stand in a password, as `;`, `&` and `'` do, ends nothing.
+    let ends = |c: char| c.is_whitespace() || "/?#\"<>`".contains(c);
+    text.split("://").skip(1).any(|rest| {
+        let authority = rest.split(ends).next().unwrap_or("");
+        let user = authority.rsplit_once('@').map(|(user, _)| user);
+        let password = user.and_then(|user| user.split_once(':'));
+        password.is_some_and(|(_, password)| !password.is_empty())
     })
 }
 
@@ -80,5 +80,32 @@ pub(super) fn search_value(walk: &mut Walk<'_>, node: &Node<'_>) {
         }
         DeValue::String(text) if is_in_url(text) => walk.inline_secret(&node.path, &node.span),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_found_in_any_address_of_a_text_and_nowhere_else() {
+        for text in [
+            "https://me:hunter2@host/",
+            "curl http://host/health && curl https://me:hunter2@host",
+            "--from=http://host:80 --to=https://me:hunter2@host/",
+            "https://me:hunt'er;2&3@host/",
+        ] {
+            assert!(is_in_url(text), "{text}");
+        }
+        for text in [
+            "https://me@host/",
+            "https://me:@host/",
+            "http://host:80 and mail me@host",
+            "curl \"http://host:80\"@8080",
+            "http://host:80/me@host",
+            "me:hunter2@host",
+        ] {
+            assert!(!is_in_url(text), "{text}");
+        }
     }
 }
