@@ -134,9 +134,11 @@ fn a_killed_prometheus_ages_on_the_screen_says_why_and_recovers() {
     cockpit.pty.send("S");
     cockpit.wait("Refused: the alerts are not current");
     cockpit.pty.send("\x1b");
-    cockpit.pty.wait_for("the end of the plan", PATIENCE, |screen, _| {
-        !text_of(screen).contains("Refused: ")
-    });
+    cockpit
+        .pty
+        .wait_for("the end of the plan", PATIENCE, |screen, _| {
+            !text_of(screen).contains("Refused: ")
+        });
     // The page of the alert says so of its chart, too.
     cockpit.pty.send("\r");
     cockpit.wait("Last hour");
