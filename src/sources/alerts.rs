@@ -9,7 +9,8 @@
 //!    for it every ten minutes.
 //!
 //! 3. `Spells`, or `SpellsFailed`, at the start, soon after an alert began or ended to fire, and every
-//!    ten minutes: when alerts fired in the last hours. The latter alone where it did not come in time again and again.
+//!    ten minutes: when alerts fired in the last hours. The latter alone where it did not come in time again and again,
+//!    and at once when the rules come again after a failure.
 //!
 //! 4. `Read` for each query that is a gate and each colour, once an interval, whatever came of it.
 //!
@@ -109,6 +110,7 @@ pub async fn run_at(
         colours: target.colours,
         interval: Duration::from_secs(target.interval_s),
         turned: Notify::new(),
+        returned: Notify::new(),
     };
     let targets = [&target.prometheus, &target.alertmanager];
     if targets
@@ -174,16 +176,22 @@ struct Asking {
     interval: Duration,
     /// Another set of alerts fires than before.
     turned: Notify,
+    /// Prometheus answers again.
+    returned: Notify,
 }
 
 impl Asking {
     async fn rules(&self, prometheus: &Prometheus, outlet: &Outlet) -> Result<(), Gone> {
         let mut backoff = self.backoff();
         let mut fired = BTreeSet::new();
+        let mut is_away = false;
         loop {
             let (at, cluster) = ((outlet.clock)(), self.cluster());
             let answer = prometheus.rules(cluster.as_ref(), self.pace.answer).await;
             let pause = self.pause(&mut backoff, answer.as_ref().err());
+            if std::mem::replace(&mut is_away, answer.is_err()) && !is_away {
+                self.returned.notify_one();
+            }
             let seen = match answer {
                 Ok(mut rules) => {
                     rules.keep(&self.belongs, self.watchdog.as_ref());
@@ -244,6 +252,8 @@ impl Asking {
             if is_over {
                 tokio::select! {
                     () = tokio::time::sleep(RARE) => {}
+                    // It was no more than away.
+                    () = self.returned.notified(), if hard > 0 => {}
                     () = self.turned.notified() => tokio::time::sleep(CERTAIN).await,
                 }
             }

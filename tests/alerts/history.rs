@@ -1,5 +1,8 @@
 //! When alerts fired, by Prometheus' own series of them: what a cockpit that was started later knows.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde_json::{Value, json};
 use wheelhouse::estate::FaultKind;
 use wheelhouse::estate::spells::STEP_SECONDS;
@@ -144,4 +147,25 @@ async fn a_history_that_never_comes_in_time_is_asked_for_rarely_and_targets_more
     let (rules, targets) = (count("rules"), count("targets"));
     assert!(targets > 1 && targets < rules / 3, "{targets} of {rules}");
     assert_eq!(count("query_range"), 3);
+}
+
+#[tokio::test]
+async fn a_history_that_was_away_as_its_prometheus_was_is_asked_for_as_soon_as_that_is_back() {
+    let is_away = Arc::new(AtomicBool::new(true));
+    let away = is_away.clone();
+    let server = Server::start(move |asked| match away.load(Ordering::SeqCst) {
+        true => Answer::Full(200, "", "no JSON".into()),
+        false => answer(asked, || {
+            success(&json!({"resultType": "matrix", "result": []}))
+        }),
+    })
+    .await;
+    let mut source = Source::start(prometheus(&server), None);
+    let count = |path: &str| server.count(|asked| asked.path.ends_with(path));
+    // By then it is asked for rarely.
+    source.until(|_| count("rules") > 20).await;
+    is_away.store(false, Ordering::SeqCst);
+    source
+        .until(|alerts| alerts.spells.fault.is_none() && alerts.spells.seen.is_some())
+        .await;
 }
