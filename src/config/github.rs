@@ -116,12 +116,7 @@ fn token(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Token> {
     };
     let section = walk.section(node, TOKEN)?;
     if table.len() > 1 && secret::is_reference(node.value) {
-        walk.wrong(
-            &node.path,
-            &node.span,
-            "two references".to_owned(),
-            secret::ONE,
-        );
+        walk.two_references(&node.path, &node.span);
         return None;
     }
     if table.len() != 1 {

@@ -282,12 +282,7 @@ fn reference(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Reference> {
     }
     let section = walk.section(node, "a reference")?;
     if section.entries().len() > 1 {
-        walk.wrong(
-            &node.path,
-            &node.span,
-            "two references".to_owned(),
-            secret::ONE,
-        );
+        walk.two_references(&node.path, &node.span);
         return None;
     }
     let env = section.optional(walk, "env", |walk, node| walk.text(node, VARIABLE))?;

@@ -137,6 +137,11 @@ impl<'t> Walk<'t> {
         self.secret(path, span, expected);
     }
 
+    /// A secret that is referred to in two ways.
+    pub(super) fn two_references(&mut self, path: &str, span: &Range<usize>) {
+        self.wrong(path, span, "two references".to_owned(), secret::ONE);
+    }
+
     fn secret(&mut self, path: &str, span: &Range<usize>, expected: &str) {
         let advice = self.exposure.map(str::to_owned);
         let found = "an inline secret (not shown)".to_owned();

@@ -48,10 +48,7 @@ pub fn brought_back(
     switch: &TrafficSwitch,
     to: usize,
 ) -> Option<Flipped> {
-    let flips = services
-        .iter()
-        .filter_map(|service| marks::flipped(service));
-    let last = flips.max_by_key(|flip| flip.at)?;
+    let last = last_flip(services)?;
     let is_from_there = is_back(&last) && last.from.as_ref() == Some(&switch.colours[to]);
     (is_from_there && is_as_left(estate, to, &last)).then_some(last)
 }
@@ -64,10 +61,7 @@ pub(super) fn goes_back(
     switch: &TrafficSwitch,
     to: usize,
 ) -> Option<Gate> {
-    let flips = services
-        .iter()
-        .filter_map(|service| marks::flipped(service));
-    let last = flips.max_by_key(|flip| flip.at)?;
+    let last = last_flip(services)?;
     let [there, live] = [to, 1 - to].map(|colour| &switch.colours[colour]);
     let stands = last.to == *live && estate.live_colour() == Some(1 - to);
     let is_from_there = stands && last.cut_over() && last.from.as_ref() == Some(there);
@@ -83,6 +77,14 @@ pub(super) fn goes_back(
         last.by
     );
     Some(Gate::new(BACK, Finding::Noted, said))
+}
+
+/// What brought these Services where they are, as far as they say.
+fn last_flip(services: &[&Service]) -> Option<Flipped> {
+    let flips = services
+        .iter()
+        .filter_map(|service| marks::flipped(service));
+    flips.max_by_key(|flip| flip.at)
 }
 
 /// Whether the colour runs what it ran when traffic left it.
