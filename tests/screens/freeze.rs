@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use wheelhouse::app::operate::{Wish, wanted};
-use wheelhouse::app::{Command, Look, Overlay, State};
+use wheelhouse::app::{Command, Look, State};
 use wheelhouse::estate::policy::NAME;
 use wheelhouse::estate::*;
 use wheelhouse::ops::freeze::Wanted;

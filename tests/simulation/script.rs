@@ -113,7 +113,7 @@ pub async fn abandon(process: Arc<Process>, id: String) -> End {
     process.enter("abandon");
     let work = async {
         let said = engine::abandon(&bastion, &id, "given up".into()).await;
-        said.map_err(|why| why.to_string())
+        said.map_err(|why| wheelhouse::ops::policy::words(&why).to_string())
     };
     match process.run(work).await {
         Some(Ok(_)) => End::Said,
