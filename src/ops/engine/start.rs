@@ -43,11 +43,7 @@ impl From<crate::estate::Fault> for Refused {
 
 impl From<Refused> for Safe {
     fn from(refused: Refused) -> Self {
-        match refused {
-            Refused::Trouble(why) => why,
-            Refused::Refusal(refusal) => refusal.why,
-            Refused::Moved(_) => "the facts changed meanwhile".into(),
-        }
+        policy::words(&refused)
     }
 }
 
