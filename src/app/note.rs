@@ -11,7 +11,7 @@ pub(super) fn copy(state: &mut State) -> Command {
     let text = note(&head(state, &story), &story.shown, CLIPBOARD);
     let (count, bytes) = (story.shown.len(), text.len());
     state.tell(&format!(
-        "sent {count} timeline entries ({bytes} bytes) to the terminal's clipboard; status prints them as well"
+        "sent {count} timeline entries ({bytes} bytes) to the terminal's clipboard; status prints them"
     ));
     Command::Copy(text)
 }

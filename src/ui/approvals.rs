@@ -3,9 +3,9 @@
 use super::canvas::{Canvas, Text, column, fit};
 use super::overlay::list;
 use super::theme::{Mark, Role, Theme};
-use crate::app::State;
 use crate::app::approvals::{self, Listed, Row, Stands};
 use crate::app::reviews::Waiting;
+use crate::app::{Action, State};
 use crate::estate::{Currency, Kind};
 use crate::ops::Plan;
 
@@ -48,12 +48,15 @@ pub(super) fn draw(state: &State, canvas: &mut Canvas<'_>) {
         .map(|environment| environment.estate.scope.name.as_str())
         .collect();
     if !unseen.is_empty() {
-        let said = format!("not watched yet: {} (e goes there)", unseen.join(", "));
+        let key = state.keymap.key_of(Action::Environments);
+        let said = format!("not watched yet: {} ({key} goes there)", unseen.join(", "));
         lines.push(Text::default().add(fit(&said, room, &theme), Role::Dim));
     }
+    let [yes, no] = [Action::Approve, Action::Reject].map(|it| state.keymap.key_of(it));
+    let keys = format!("  {yes} approves, {no} rejects, Enter goes there");
     let title = Text::default()
         .add("Approvals", Role::Focus)
-        .add("  Y approves, J rejects, Enter goes there", Role::Dim);
+        .add(keys, Role::Dim);
     list(canvas, &title, &lines, chosen);
 }
 

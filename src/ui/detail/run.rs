@@ -1,7 +1,7 @@
 //! A workflow run: its jobs in the workflow's order, each with its steps.
 
 use super::{Page, Text};
-use crate::app::{Item, view};
+use crate::app::{Action, Item, view};
 use crate::estate::Safe;
 use crate::estate::act::About;
 use crate::estate::runs::{Conclusion, Job, Progress, Repository, Run, Skipped};
@@ -51,8 +51,12 @@ fn reviews(page: &mut Page<'_>, repository: &Repository, run: &Run) {
     for it in repository.pending_of(run) {
         let (name, who) = (&it.environment, it.reviewers());
         let keys = match it.may {
-            Some(false) => "",
-            Some(true) | None => "; Y approves, J rejects",
+            Some(false) => String::new(),
+            Some(true) | None => {
+                let keymap = &page.state.keymap;
+                let [yes, no] = [Action::Approve, Action::Reject].map(|it| keymap.key_of(it));
+                format!("; {yes} approves, {no} rejects")
+            }
         };
         let mark = page.theme.mark(Mark::Approval);
         let said = format!("{mark} {name} is to be reviewed by {who}{keys}");
