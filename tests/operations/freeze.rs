@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::Bench;
-use crate::operator::{CUTOVER, DEPLOY, Operator, QUICK, REQUEST, ROLLBACK, wait};
+use crate::operator::{CUTOVER, DEPLOY, Operator, QUICK, REQUEST, ROLLBACK, Said, wait};
 use crate::relay::{Asked, Fate};
 
 const POLICY: &str = "/api/v1/namespaces/production/configmaps/wheelhouse-policy";
@@ -295,19 +295,25 @@ fn i_12_a_policy_that_may_not_be_read_may_ask_for_an_approval_and_no_broken_glas
     assert_eq!(dave.relay.count(Asked::is_flip), 0);
 }
 
-#[test]
-fn i_12_a_policy_that_becomes_unreadable_before_the_first_flip_stops_it_broken_glass_or_not() {
-    let bench = Bench::ready();
+/// A cutover over broken glass in which the policy becomes that one just before its first flip.
+fn with_glass_until(bench: &Bench, policy: Value) -> Said {
     let dave = &bench.dave;
-    by_bob(&bench, None);
     let trap = dave.relay.trap(Fate::HeldBefore, 1, |it| {
         it.records("\"began\":{\"step\":{\"flip\"")
     });
     let running = dave.start(&[&CUTOVER[..], &GLASS[..]].concat());
     trap.wait("the intent of the flip");
-    set(&bench, json!({"schema": "9"}));
+    set(bench, policy);
     trap.let_go();
-    running.end().assert(
+    running.end()
+}
+
+#[test]
+fn i_12_a_policy_that_becomes_unreadable_before_the_first_flip_stops_it_broken_glass_or_not() {
+    let bench = Bench::ready();
+    let dave = &bench.dave;
+    by_bob(&bench, None);
+    with_glass_until(&bench, json!({"schema": "9"})).assert(
         1,
         &[
             "flip digital-wall-service FAILED: policy: ",
@@ -432,15 +438,8 @@ fn i_44_glass_that_was_broken_for_one_freeze_passes_no_other_before_the_first_fl
     let bench = Bench::ready();
     let dave = &bench.dave;
     by_bob(&bench, None);
-    let trap = dave.relay.trap(Fate::HeldBefore, 1, |it| {
-        it.records("\"began\":{\"step\":{\"flip\"")
-    });
-    let running = dave.start(&[&CUTOVER[..], &GLASS[..]].concat());
-    trap.wait("the intent of the flip");
     let carols = json!({"freeze": r#"{"who":"carol","why":"the vault is open"}"#});
-    set(&bench, carols);
-    trap.let_go();
-    running.end().assert(
+    with_glass_until(&bench, carols).assert(
         1,
         &["flip digital-wall-service FAILED: freeze: frozen by carol"],
     );

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::Bench;
 use crate::kept::{orphan, orphan_at};
-use crate::operator::{CUTOVER, ROLLBACK, SERVICES, wait};
+use crate::operator::{CUTOVER, Operator, ROLLBACK, SERVICES, wait};
 use crate::relay::{Asked, Fate};
 
 fn status(code: u16) -> String {
@@ -311,6 +311,16 @@ fn i_24_a_rollback_whose_leases_are_tidied_away_goes_on() {
     assert_eq!(bench.colours(), ["blue", "blue"]);
 }
 
+/// It ends, its record says so, and nothing of it is left open: the next one begins.
+fn rolls_back_to_the_end(dave: &Operator) {
+    let back = dave.run(&ROLLBACK);
+
+    back.assert(0, &["done: BLUE is live"]);
+    let story = dave.story(&back.id());
+    assert!(story.contains("done: BLUE is live"), "{story}");
+    dave.run(&CUTOVER).assert(0, &["done: GREEN is live"]);
+}
+
 #[test]
 fn i_24_a_rollbacks_record_that_was_written_unheard_is_gone_on_with() {
     let bench = Bench::ready();
@@ -323,13 +333,7 @@ fn i_24_a_rollbacks_record_that_was_written_unheard_is_gone_on_with() {
         .trap(Fate::Applied(503, status(503)), 1, is_record);
     let _unread = dave.relay.trap(Fate::Said(503, status(503)), 1, is_read);
 
-    let back = dave.run(&ROLLBACK);
-
-    back.assert(0, &["done: BLUE is live"]);
-    let story = dave.story(&back.id());
-    assert!(story.contains("done: BLUE is live"), "{story}");
-    // Nothing of it is left open: the next one begins.
-    dave.run(&CUTOVER).assert(0, &["done: GREEN is live"]);
+    rolls_back_to_the_end(dave);
 }
 
 #[test]
@@ -342,13 +346,7 @@ fn i_24_a_rollbacks_end_that_is_not_taken_at_once_is_written_afterwards() {
     let _busy = dave.relay.trap(Fate::Said(429, status(429)), 1, is_end);
     let _away = dave.relay.trap(Fate::Said(503, status(503)), 1, is_end);
 
-    let back = dave.run(&ROLLBACK);
-
-    back.assert(0, &["done: BLUE is live"]);
-    let story = dave.story(&back.id());
-    assert!(story.contains("done: BLUE is live"), "{story}");
-    // Nothing of it is left open: the next one begins.
-    dave.run(&CUTOVER).assert(0, &["done: GREEN is live"]);
+    rolls_back_to_the_end(dave);
 }
 
 #[test]
