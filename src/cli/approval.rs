@@ -6,6 +6,7 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 
 use super::exit::Exit;
+use super::freeze::undone;
 use super::op::find_any;
 use super::operate::{self, ask, exit_of, text};
 use super::output::{complain, say};
@@ -143,7 +144,7 @@ async fn connect(loaded: &Loaded, name: &str, as_json: bool) -> Result<Bastion, 
     let place = operate::place(loaded, name).map_err(|why| (Exit::Usage, why.into()))?;
     let bastion = Bastion::connect(&place).await;
     bastion.map_err(|fault| {
-        undone(&fault.what, as_json);
+        undone("approval", &fault.what, SCHEMA, as_json);
         (Exit::Unknown, fault.what)
     })
 }
@@ -299,21 +300,13 @@ fn show(draft: &Draft, as_json: bool) {
 /// `fault` is the end where it was no refusal.
 fn refuse(refused: Refused, fault: Exit, as_json: bool) -> Done {
     let words = policy::words(&refused);
-    undone(&words, as_json);
+    undone("approval", &words, SCHEMA, as_json);
     match refused {
         Refused::Refusal(refusal) => {
             complain(&format!("refused: {words}\n"));
             Ok(exit_of(refusal.kind))
         }
         _ => Err((fault, words)),
-    }
-}
-
-/// There is nothing that was written.
-fn undone(why: &Safe, as_json: bool) {
-    if as_json {
-        let said = json!({ "schema": SCHEMA, "approval": null, "done": null, "refused": why });
-        say(&format!("{said}\n"));
     }
 }
 

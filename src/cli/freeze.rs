@@ -164,16 +164,16 @@ pub(super) fn reach(
 /// The cluster, or the exit code after the words why it is not reached.
 pub(super) async fn connect(place: &Place, schema: &str, as_json: bool) -> Result<Bastion, Exit> {
     Bastion::connect(place).await.map_err(|fault| {
-        undone(&fault.what, schema, as_json);
+        undone("change", &fault.what, schema, as_json);
         complain(&format!("wheelhouse: {}\n", fault.what));
         Exit::Unknown
     })
 }
 
-/// There is no change to show.
-fn undone(why: &Safe, schema: &str, as_json: bool) {
+/// There is no `what` to show: nothing was written.
+pub(super) fn undone(what: &str, why: &Safe, schema: &str, as_json: bool) {
     if as_json {
-        let said = json!({ "schema": schema, "change": null, "done": null, "refused": why });
+        let said = json!({ "schema": schema, (what): null, "done": null, "refused": why });
         say(&format!("{said}\n"));
     }
 }
@@ -287,7 +287,7 @@ fn text(draft: &Draft) -> String {
 }
 
 pub(super) fn refuse(refusal: &Refusal, schema: &str, as_json: bool) -> Exit {
-    undone(&refusal.why, schema, as_json);
+    undone("change", &refusal.why, schema, as_json);
     complain(&format!("refused: {}\n", refusal.why));
     exit_of(refusal.kind)
 }

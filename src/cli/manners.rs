@@ -45,12 +45,17 @@ impl Surroundings {
             in_tmux: is_set("TMUX"),
         }
     }
+
+    fn is_utf8(&self) -> bool {
+        let locale = self.locale.to_ascii_lowercase();
+        locale.contains("utf-8") || locale.contains("utf8")
+    }
 }
 
 /// Whether the locale that somebody set has none of our glyphs; a job without any has a log that takes them.
 pub(super) fn lacks_glyphs() -> bool {
-    let locale = Surroundings::of_this_process().locale.to_ascii_lowercase();
-    !locale.is_empty() && !locale.contains("utf-8") && !locale.contains("utf8")
+    let around = Surroundings::of_this_process();
+    !around.locale.is_empty() && !around.is_utf8()
 }
 
 /// How to behave here.
@@ -102,8 +107,7 @@ fn decide(arguments: &Arguments, ui: &Ui, around: &Surroundings) -> Result<Manne
         around.term.as_str(),
         "linux" | "vt100" | "vt102" | "vt220" | "ansi" | "cons25"
     );
-    let locale = around.locale.to_ascii_lowercase();
-    let is_utf8 = locale.contains("utf-8") || locale.contains("utf8");
+    let is_utf8 = around.is_utf8();
     let ascii = match ui.ascii {
         _ if arguments.ascii => true,
         Switch::Always => true,
