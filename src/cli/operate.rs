@@ -324,7 +324,7 @@ async fn operate(place: Place, request: Request, arguments: &Arguments) -> Exit 
     };
     let prepared = match engine::prepare(&bastion, request.clone()).await {
         Ok(prepared) => prepared,
-        Err(Refused::Trouble(why)) => return unknown(&why, arguments.json),
+        Err(Refused::Trouble(why) | Refused::Away(why)) => return unknown(&why, arguments.json),
         Err(refused) => return told(refused, arguments.json),
     };
     let plan = match prepared.plan() {
@@ -406,9 +406,12 @@ async fn detach(place: Place, request: Request, plan: &Plan, placement: Placemen
                 ));
                 return Exit::Ok;
             }
-            Said::Refused { why, kind, .. } => {
+            Said::Refused {
+                why, kind, is_away, ..
+            } => {
                 complain(&format!("wheelhouse: {why}\n"));
-                return kind.map_or(Exit::Bad, exit_of);
+                let otherwise = if is_away { Exit::Unknown } else { Exit::Bad };
+                return kind.map_or(otherwise, exit_of);
             }
         }
     }
@@ -599,6 +602,7 @@ pub(super) fn told(refused: Refused, as_json: bool) -> Exit {
             Exit::Refused
         }
         Refused::Trouble(why) => trouble(&why),
+        Refused::Away(why) => unknown(&why, as_json),
     }
 }
 

@@ -144,7 +144,7 @@ pub(super) fn refusal(kind: RefusalKind, why: impl Into<Safe>) -> Refused {
 pub fn words(refused: &Refused) -> Safe {
     match refused {
         Refused::Refusal(refusal) => refusal.why.clone(),
-        Refused::Trouble(why) => why.clone(),
+        Refused::Trouble(why) | Refused::Away(why) => why.clone(),
         Refused::Moved(_) => "the facts changed meanwhile".into(),
     }
 }

@@ -26,7 +26,7 @@ use super::engine::{self, Ended, Refused, Run};
 use super::entry::{OperationKind, Outcome};
 use super::placement::Placement;
 use super::plan::{Plan, RefusalKind, Request};
-use crate::estate::{Fault, Safe};
+use crate::estate::Safe;
 
 /// What a worker is to do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -65,6 +65,9 @@ pub enum Said {
         kind: Option<RefusalKind>,
         /// What would be planned now, where that can be told.
         plan: Option<Box<Plan>>,
+        /// Whether it is because the API server could not be asked.
+        #[serde(default)]
+        is_away: bool,
     },
 }
 
@@ -92,13 +95,16 @@ impl Said {
                 why: refusal.why,
                 kind: Some(refusal.kind),
                 plan: refusal.plan,
+                is_away: false,
             },
             Refused::Moved(plan) => Self::Refused {
                 why: "the facts changed since it was confirmed: look, and confirm again".into(),
                 kind: Some(RefusalKind::Gate),
                 plan: Some(plan),
+                is_away: false,
             },
             Refused::Trouble(why) => Self::trouble(why),
+            Refused::Away(why) => Self::away(why),
         }
     }
 
@@ -107,6 +113,16 @@ impl Said {
             why,
             kind: None,
             plan: None,
+            is_away: false,
+        }
+    }
+
+    fn away(why: Safe) -> Self {
+        Self::Refused {
+            why,
+            kind: None,
+            plan: None,
+            is_away: true,
         }
     }
 }
@@ -248,12 +264,11 @@ async fn begin(
 ) -> Result<Option<Task>, Said> {
     let job: Job = serde_json::from_str(line)
         .map_err(|error| Said::trouble(format!("the worker was given no job: {error}").into()))?;
-    let trouble = |fault: Fault| Said::trouble(fault.what);
     let bastion = match &job.wanted {
         Wanted::Start(request) => Bastion::connect_for(&job.place, request.kind).await,
         Wanted::Adopt(_) | Wanted::CleanUp(_) => Bastion::connect(&job.place).await,
     };
-    let bastion = bastion.map_err(trouble)?;
+    let bastion = bastion.map_err(|fault| Said::of(fault.into()))?;
     let request = match job.wanted {
         Wanted::Adopt(id) => {
             let run = engine::adopt(&bastion, &id, stop).await;

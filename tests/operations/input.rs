@@ -1,9 +1,10 @@
 //! What is typed, and what comes out.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::Bench;
 use crate::operator::{CUTOVER, DEPLOY, ROLLBACK, SERVICES};
+use crate::relay::{Asked, Fate};
 
 #[test]
 fn what_cannot_be_meant_is_said_with_a_way_on_and_changes_nothing() {
@@ -179,4 +180,18 @@ fn an_api_server_that_is_away_is_unknown_whatever_is_asked() {
         assert!(told["refused"].is_string(), "{args:?}: {said}");
         assert!(told["schema"].is_string(), "{args:?}: {said}");
     }
+}
+
+#[test]
+fn an_api_server_that_goes_away_behind_the_plan_is_unknown_as_well() {
+    let bench = Bench::ready();
+    let dave = &bench.dave;
+    let said = json!({"kind": "Status", "status": "Failure", "code": 503, "message": "so it said"});
+    let fate = Fate::Said(503, said.to_string());
+    let locks = |it: &Asked| it.is_write() && it.path.contains("/leases");
+    let _away = dave.relay.ever_after(fate, locks);
+    for way in [&CUTOVER[..], &[&CUTOVER[..], &["--detach"]].concat()] {
+        dave.run(way).assert(3, &["so it said"]);
+    }
+    assert_eq!(dave.relay.count(Asked::is_flip), 0);
 }

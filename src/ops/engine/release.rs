@@ -195,7 +195,7 @@ impl Run {
                 Some((said.into(), true))
             }
             Err(Refused::Refusal(refusal)) => Some((refusal.why, false)),
-            Err(Refused::Trouble(why)) => {
+            Err(Refused::Trouble(why) | Refused::Away(why)) => {
                 let said = format!("an approval is needed and could not be asked for: {why}");
                 Some((said.into(), false))
             }

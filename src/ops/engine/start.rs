@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::hold::{all_held, evidence};
 use super::wait::watched;
 use super::{Ended, Run};
-use crate::estate::{Estate, Lasting, Lease, Safe, Tier};
+use crate::estate::{Estate, Fault, FaultKind, Lasting, Lease, Safe, Tier};
 use crate::ops::bastion::{Bastion, Planted};
 use crate::ops::entry::{Entry, OperationKind, Step, What};
 use crate::ops::eyes::Eyes;
@@ -31,13 +31,20 @@ pub enum Refused {
     Refusal(Refusal),
     /// The decisive facts are others than those that were confirmed; what is planned now.
     Moved(Box<Plan>),
-    /// The API, the disk, or the record.
+    /// The disk, the record, or what the API server said to it.
     Trouble(Safe),
+    /// The API server could not be asked, or gave no answer that is one: what is true is not known.
+    Away(Safe),
 }
 
-impl From<crate::estate::Fault> for Refused {
-    fn from(fault: crate::estate::Fault) -> Self {
-        Self::Trouble(fault.what)
+impl From<Fault> for Refused {
+    fn from(fault: Fault) -> Self {
+        match fault.kind {
+            FaultKind::Forbidden | FaultKind::Missing | FaultKind::Config => {
+                Self::Trouble(fault.what)
+            }
+            _ => Self::Away(fault.what),
+        }
     }
 }
 

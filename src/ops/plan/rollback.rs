@@ -216,7 +216,7 @@ fn never_live(
         Plan::colour_in_words(&switch.colours[1 - to]),
     );
     Some(Refusal::invalid(format!(
-        "{word} was never live as it is: {what}. {live} stays live; cut over with the checks (C), or bring traffic there all the same by {}",
+        "{word} was never live as it is: {what}. {live} stays live; cut over with the checks, or bring traffic there all the same by {}",
         by_name(estate, value)
     )))
 }
@@ -351,7 +351,7 @@ fn already_back(
     let word = |place: usize| Plan::colour_in_words(&switch.colours[place]);
     let (back, gone) = (word(live), word(1 - live));
     Refusal::invalid(format!(
-        "{} rolled back to {back} at {:.0}: that is live. To go to {gone} all the same, cut over with its checks (C), or {}",
+        "{} rolled back to {back} at {:.0}: that is live. To go to {gone} all the same, cut over with its checks, or {}",
         flipped.subject(),
         flipped.at,
         by_name(estate, &switch.colours[1 - live])

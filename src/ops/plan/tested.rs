@@ -136,7 +136,7 @@ fn stands(
             _ => None,
         });
     let Some((at, revisions)) = tested.filter(|_| kept.torn == 0) else {
-        let said = "its record does not say what was tested: test again (V)";
+        let said = "its record does not say what was tested: test again";
         return Err((Finding::Unknown, said.to_owned()));
     };
     match changed(revisions, &self::revisions(estate, Some(to))) {
@@ -175,7 +175,7 @@ fn changed(was: &Revisions, is: &Revisions) -> Option<String> {
     (!workloads.is_empty()).then(|| {
         let words: Vec<&str> = workloads.into_iter().collect();
         format!(
-            "{} changed since the test, by template or digest: test again (V)",
+            "{} changed since the test, by template or digest: test again",
             words.join(" and ")
         )
     })

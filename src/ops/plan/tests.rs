@@ -494,7 +494,7 @@ fn o06_a_second_rollback_does_not_bring_back_what_the_first_took_away() {
     assert_eq!(kind, RefusalKind::Invalid);
     assert!(why.contains("alice rolled back to BLUE"), "{why}");
     assert!(
-        why.ends_with("(C), or `wheelhouse rollback production --to green`"),
+        why.ends_with(", or `wheelhouse rollback production --to green`"),
         "{why}"
     );
 }
