@@ -37,7 +37,7 @@ pub use release::Demands;
 pub(in crate::ops) use release::Stands;
 pub use smoke::{Fetch, Probe, Question, Trial};
 pub(in crate::ops) use smoke::{all, ill, pods, port};
-pub use soaked::{Restarts, Soaked, restarted, soaked};
+pub use soaked::{Restarts, Soaked, asks_nothing, restarted, soaked};
 pub use still::{open, still};
 pub(in crate::ops) use tested::revisions;
 pub use tested::{Revisions, in_words};

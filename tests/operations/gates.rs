@@ -269,13 +269,24 @@ fn what_is_overridden_goes_ahead_although_each_question_to_prometheus_hangs() {
     wait("GREEN", || {
         (bench.colours() == ["green", "green"]).then_some(())
     });
-    // Its soak cannot pass: whether all is well is not known.
+    // Its soak cannot pass: whether all is well is not known, and that is said.
     let id = await_soak(&bench);
+    wait("the call", || {
+        let said = state(&bench, &id);
+        (said.contains("PAUSED: UNKNOWN") && said.contains("has not answered")).then_some(())
+    });
     bench
         .dave
         .run(&["op", "abort", &id, "--reason", "seen"])
         .assert(0, &[]);
     running.end().assert(8, &["rolled back"]);
+}
+
+#[test]
+fn a_soak_whose_environment_has_no_gate_of_monitorings_does_not_wait_for_it() {
+    let (bench, prometheus) = bench("soak = 1\nalerts = []");
+    prometheus.says().is_away = true;
+    bench.dave.run(&CUTOVER).assert(0, &["done: GREEN is live"]);
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::ops::bastion::Planted;
 use crate::ops::entry::{Step, What};
 use crate::ops::lock::millis;
 use crate::ops::machine::{HELD, UNSURE};
-use crate::ops::plan::{Plan, Soaked, restarted, soaked};
+use crate::ops::plan::{Plan, Soaked, asks_nothing, restarted, soaked};
 
 /// What lacks for so long is worth a word.
 const TOLD: Duration = Duration::from_secs(5);
@@ -71,8 +71,9 @@ impl Run {
             let is_due = matches!(seen, Soaked::Well(_)) && soak.end.is_due();
             let seen = soak.end.over(seen);
             let seen = self.thinned(&plan, &mut soak, seen).await?;
+            self.count(&mut soak, matches!(seen, Soaked::Well(_)));
+            let seen = self.answered(&plan, &soak, seen);
             let is_known = matches!(seen, Soaked::Well(_));
-            self.count(&mut soak, is_known);
             if let Some(why) = self.moved_away(&plan, &mut soak).await? {
                 return Ok(vec![failed(&step, why)]);
             }
@@ -105,7 +106,7 @@ impl Run {
                 self.eyes.prove().await;
                 self.count(&mut soak, is_known);
             }
-            if soak.watched >= 1_000 * plan.soak.watch_s && (is_due || self.is_well(&soak)) {
+            if soak.watched >= 1_000 * plan.soak.watch_s && (is_due || self.is_well(&plan, &soak)) {
                 let seconds = soak.watched / 1_000;
                 if let End::Well(verified) = &soak.end {
                     let words = format!("watched for {seconds} s: it stayed; {said}{verified}");
@@ -307,13 +308,30 @@ impl Run {
         Ok(())
     }
 
-    /// Whether it may end well now: nothing is paused, and monitoring answered since the flip.
-    fn is_well(&self, soak: &Soak) -> bool {
-        let has_answered = match &self.eyes.estate.alerts {
-            Some(alerts) => alerts.rules.seen.is_some_and(|seen| seen >= soak.began),
-            None => true,
-        };
+    /// What is seen once all is watched: monitoring that was passed over by an override and has not answered since is no proof
+    /// that all is well, and nobody waits for it unawares.
+    fn answered(&self, plan: &Plan, soak: &Soak, seen: Soaked) -> Soaked {
+        let is_over = soak.watched >= 1_000 * plan.soak.watch_s;
+        match seen {
+            Soaked::Well(_) if is_over && !self.has_answered(plan, soak) => {
+                Soaked::Unknown("monitoring has not answered since it is watched".into())
+            }
+            seen => seen,
+        }
+    }
+
+    /// Whether monitoring answered since the flip, where anything of it is a gate.
+    fn has_answered(&self, plan: &Plan, soak: &Soak) -> bool {
+        let alerts = self.eyes.estate.alerts.as_ref();
+        alerts.is_none_or(|alerts| {
+            let is_heard = alerts.rules.seen.is_some_and(|seen| seen >= soak.began);
+            is_heard || asks_nothing(plan, alerts)
+        })
+    }
+
+    /// Whether it may end well now: monitoring was heard, and nothing is paused.
+    fn is_well(&self, plan: &Plan, soak: &Soak) -> bool {
         let is_quiet = soak.unsure_since.is_none() && soak.reverted_at.is_none();
-        has_answered && is_quiet && !soak.is_held && !soak.is_called
+        self.has_answered(plan, soak) && is_quiet && !soak.is_held && !soak.is_called
     }
 }

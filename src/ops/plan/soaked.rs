@@ -28,10 +28,15 @@ pub enum Soaked {
     Bad(Safe),
 }
 
+/// Whether no gate is monitoring's to decide: then a soak does not wait for it, either.
+pub fn asks_nothing(plan: &Plan, alerts: &Alerts) -> bool {
+    alerts.scope.gates.is_empty() && plan.fired.is_none()
+}
+
 /// What monitoring says of the colour that `plan` brought traffic to.
 pub fn soaked(plan: &Plan, estate: &Estate, now: Now) -> Soaked {
     let (alerts, switch) = match (&estate.alerts, &estate.scope.traffic) {
-        (Some(alerts), Some(_)) if alerts.scope.gates.is_empty() && plan.fired.is_none() => {
+        (Some(alerts), Some(_)) if asks_nothing(plan, alerts) => {
             return Soaked::Well("nothing of monitoring is a gate".into());
         }
         (Some(alerts), Some(switch)) => (alerts, switch),
@@ -60,7 +65,7 @@ pub fn soaked(plan: &Plan, estate: &Estate, now: Now) -> Soaked {
             let id = Gate::id_of("query", Some(&query.name));
             (id, queried(query, alerts, &plan.to, now))
         })
-        .filter(|(id, _)| !plan.is_overridden(id))
+        .filter(|(id, it)| counts(plan, id, it.finding))
         .collect();
     let first = |finding| read.iter().find(move |(_, it)| it.finding == finding);
     if let Some((id, bad)) = first(Finding::Bad) {
@@ -89,6 +94,16 @@ pub fn soaked(plan: &Plan, estate: &Estate, now: Now) -> Soaked {
     let mut said = vec!["no new alert".to_owned()];
     said.extend(read.iter().map(|(id, it)| format!("{id} {}", it.said)));
     Soaked::Well(said.join("; ").into())
+}
+
+/// Whether what a query says counts in the soak. What somebody passed over does not; but an idle colour that had no series yet says
+/// nothing of what is measured once it has traffic.
+fn counts(plan: &Plan, id: &Safe, finding: Finding) -> bool {
+    let was_bad = || {
+        let mut gates = plan.gates.iter();
+        gates.any(|gate| gate.id() == *id && gate.finding == Finding::Bad)
+    };
+    !plan.is_overridden(id) || (finding == Finding::Bad && !was_bad())
 }
 
 /// Restarts of the containers of each pod, by its uid.

@@ -538,3 +538,31 @@ fn where_nothing_of_monitoring_is_a_gate_a_prometheus_that_is_away_stops_nothing
     let well = soaked(&plan, &estate(Alerts::new(none)), now(AT));
     assert!(matches!(well, Soaked::Well(_)), "{well:?}");
 }
+
+#[test]
+fn rule_6_a_query_that_was_passed_over_as_not_known_still_counts_when_it_is_bad_under_traffic() {
+    let overriding = Request {
+        overrides: [("query:errors".into(), "no series yet".into())].into(),
+        ..request(Cutover)
+    };
+    let with = |value: Result<f64, &str>| {
+        let mut alerts = seen(with_query(None), Vec::new());
+        read(&mut alerts, value, None);
+        estate(alerts)
+    };
+    let unread = with(Err("no data"));
+    let plan = check(&overriding, &unread, now(AT)).unwrap();
+    let well = |estate: &Estate| matches!(soaked(&plan, estate, now(AT)), Soaked::Well(_));
+    assert!(well(&unread));
+    assert!(well(&with(Ok(0.001))));
+    let bad = soaked(&plan, &with(Ok(0.9)), now(AT));
+    assert!(
+        matches!(&bad, Soaked::Bad(why) if why.contains("errors")),
+        "{bad:?}"
+    );
+
+    // What was passed over as BAD was known, and somebody said why it does not count.
+    let known = check(&overriding, &with(Ok(0.9)), now(AT)).unwrap();
+    let still = soaked(&known, &with(Ok(0.9)), now(AT));
+    assert!(matches!(still, Soaked::Well(_)), "{still:?}");
+}
