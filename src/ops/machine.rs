@@ -310,6 +310,15 @@ impl Operation {
         self.paused.as_ref()?.strip_prefix(WAITS)
     }
 
+    /// The run of GitHub's that it started and has not seen the end of.
+    pub fn followed(&self) -> Option<u64> {
+        let is_over = matches!(
+            self.state(&Step::Follow),
+            StepState::Passed { .. } | StepState::Failed { .. }
+        );
+        self.run.filter(|_| !is_over)
+    }
+
     /// The step whose intent is written and whose result is not.
     pub fn open_step(&self) -> Option<&Step> {
         let is_open = |state: &StepState| {

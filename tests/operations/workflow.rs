@@ -1,6 +1,7 @@
 //! Deploys by a workflow of GitHub's, and jobs of its run that join the operation.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Path, State};
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::Bench;
-use crate::operator::{DEPLOY, Operator, QUICK, Said, wait};
+use crate::operator::{CUTOVER, DEPLOY, Operator, QUICK, ROLLBACK, Said, wait};
 use crate::relay::{Asked, Fate};
 
 /// The run that the workflow is.
@@ -575,6 +576,63 @@ fn i_32_i_53_an_abort_while_the_run_is_looked_for_cancels_one_that_shows_late() 
     assert!(story.contains("run 77, found by its name"), "{story}");
     let all = (hub.dispatched().len(), hub.cancelled());
     assert_eq!(all, (1, 1), "{story}");
+}
+
+#[test]
+fn i_6_a_run_that_outlasts_its_time_is_cancelled_and_the_time_of_its_reviewers_is_not_its_own() {
+    let bench = Bench::ready();
+    bench.idle_at_0();
+    let hub = Hub::new(Reply::Told);
+    hub.of(&bench.dave);
+    bench
+        .dave
+        .edit("ref = \"main\"", "ref = \"main\"\ntimeout = 2");
+    lock(&hub.state).is_reviewed = false;
+    let id = bench.dave.detach(&BY_WORKFLOW);
+    let story = || bench.dave.story(&id);
+    wait("the review to be told", || {
+        story().contains("WAITS").then_some(())
+    });
+    std::thread::sleep(Duration::from_secs(4));
+    assert_eq!(hub.cancelled(), 0, "{}", story());
+    lock(&hub.state).is_reviewed = true;
+    bench.dave.await_no_worker();
+    for part in [
+        "run 77 not within 2 s: it is under way",
+        "note: run 77 ended cancelled: https://",
+    ] {
+        assert!(story().contains(part), "{part} in {}", story());
+    }
+    assert_eq!(hub.cancelled(), 1);
+}
+
+#[test]
+fn i_6_a_rollback_cancels_the_run_of_the_deploy_that_it_cuts_off() {
+    let bench = Bench::ready();
+    let hub = Hub::new(Reply::Told);
+    hub.of(&bench.dave);
+    bench.dave.run(&CUTOVER).assert(0, &[]);
+    let id = bench.dave.detach(&BY_WORKFLOW);
+    wait("the run to be followed", || {
+        bench.dave.story(&id).contains("follow …").then_some(())
+    });
+
+    let said = bench.dave.run(&ROLLBACK);
+
+    let note = format!("note: run 77 of {id} is cancelled at GitHub");
+    said.assert(0, &[&note, "BLUE is live"]);
+    assert_eq!(hub.cancelled(), 1);
+}
+
+#[test]
+fn i_6_whoever_abandons_a_deploy_is_told_of_the_run_that_goes_on() {
+    let (bench, hub, id) = following(Reply::Told);
+    bench.dave.kill_worker();
+    bench
+        .dave
+        .run(&["op", "abandon", &id, "--reason", "by hand"])
+        .assert(0, &["run 77 goes on: cancel it at GitHub"]);
+    assert_eq!(hub.cancelled(), 0);
 }
 
 #[test]

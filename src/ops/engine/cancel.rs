@@ -1,4 +1,4 @@
-//! A run that a deploy started and that nobody wants any more: cancelled once, and looked at until it has ended.
+//! A run that a deploy started and that nobody wants any more, or waits for: cancelled once, and looked at until it has ended.
 //!
 //! GitHub takes a cancellation and does it later, or not at all where a job refuses to end: what it said is not what
 //! came of it. Whatever the run left in the cluster takes no traffic, and the next deploy puts it right.
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::dispatch::{LOOKS, ended};
 use super::{Ended, Run};
-use crate::clients::github::{Github, Undispatched};
+use crate::clients::github::{self, Github, Undispatched};
 use crate::estate::Safe;
 use crate::estate::runs::Progress;
 use crate::ops::entry::What;
@@ -21,9 +21,14 @@ impl Run {
         github: &Github,
     ) -> Result<Option<What>, Ended> {
         self.hear();
-        if self.kept.operation.abort.is_none() {
-            return Ok(None);
+        match self.kept.operation.abort {
+            Some(_) => self.cancel(id, github).await.map(Some),
+            None => Ok(None),
         }
+    }
+
+    /// Cancels run `id`; what came of it, to be noted.
+    pub(super) async fn cancel(&mut self, id: u64, github: &Github) -> Result<What, Ended> {
         let intent = Safe::from(format!("run {id} is to be cancelled at GitHub"));
         let sent = match self.kept.operation.notes.contains(&intent) {
             // Whoever was here before may have sent it: it is looked at, and not sent again.
@@ -49,7 +54,29 @@ impl Run {
             Some(said) => said,
             None => format!("run {id} goes on: cancel it at GitHub ({why})").into(),
         };
-        Ok(Some(What::Noted { fact }))
+        Ok(What::Noted { fact })
+    }
+
+    /// Cancels run `id` of `other`, which a rollback cut off: it would deploy on, where it can the very thing that was taken
+    /// back. Nobody waits for what comes of it.
+    pub(super) async fn cancel_of(&mut self, other: &Safe, id: u64) -> Safe {
+        self.note("sent", json!({ "cancel": id }));
+        let asked = async {
+            let target = self.bastion.github.as_ref();
+            let target = target.ok_or("there is no [github] in the configuration here")?;
+            let github = github::connect(target).await.map_err(|fault| fault.what)?;
+            let cancelled = github.cancel(id).await;
+            cancelled
+                .map_err(|(Undispatched::Refused(fault) | Undispatched::Unknown(fault))| fault.what)
+        };
+        match tokio::time::timeout(self.bastion.timing.answer, asked).await {
+            Ok(Ok(())) => {
+                format!("run {id} of {other} is cancelled at GitHub: look there whether it ends")
+            }
+            Ok(Err(why)) => format!("run {id} of {other} goes on: cancel it at GitHub ({why})"),
+            Err(_) => format!("run {id} of {other} goes on: cancel it at GitHub (no answer)"),
+        }
+        .into()
     }
 
     /// How run `id` ended, if it has by then.

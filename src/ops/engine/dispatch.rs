@@ -126,7 +126,9 @@ impl Run {
             Err(why) => return Ok(vec![failed(step, why)]),
         };
         let timeout = Duration::from_secs(u64::from(wanted.timeout_s));
-        let limit = Instant::now() + timeout;
+        // GitHub's reviewers have as long as those here, and that is none of the run's time.
+        let review = Duration::from_secs(u64::from(self.bastion.scope.approval.lasts_s));
+        let (mut limit, mut asked) = (Instant::now() + timeout, None);
         let mut next = Instant::now();
         let mut why = Safe::from("it was not seen yet");
         loop {
@@ -135,6 +137,16 @@ impl Run {
                 next = Instant::now() + github.pause().map_or(LOOKS, |_| SCARCE);
                 if let Ok(run) = &seen {
                     self.reviewed(run).await?;
+                    match run.progress {
+                        Progress::Waiting => {
+                            asked.get_or_insert_with(Instant::now);
+                        }
+                        _ => {
+                            limit += asked
+                                .take()
+                                .map_or(Duration::ZERO, |at: Instant| at.elapsed())
+                        }
+                    }
                 }
                 match seen {
                     Ok(run) => match run.progress {
@@ -162,9 +174,13 @@ impl Run {
                 let noted = self.cancelled(id, &github).await?;
                 return Ok(noted.into_iter().chain([stopped]).collect());
             }
-            if let Woken::Late = self.wait(Some(limit)).await? {
-                let said = format!("run {id} not within {} s: {why}", timeout.as_secs());
-                return Ok(vec![failed(step, said)]);
+            let until = asked.map_or(limit, |at| at + review.max(timeout));
+            if let Woken::Late = self.wait(Some(until)).await? {
+                let seconds = asked.map_or(timeout, |_| review.max(timeout)).as_secs();
+                let said = format!("run {id} not within {seconds} s: {why}");
+                // Nobody holds the locks any more when it deploys at last (I-6).
+                let noted = self.cancel(id, &github).await?;
+                return Ok(vec![noted, failed(step, said)]);
             }
         }
     }

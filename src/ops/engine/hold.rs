@@ -375,7 +375,13 @@ impl Run {
             let reason: Safe = format!("cut off by rollback {}", self.id()).into();
             for tried in 1..=TRIES {
                 match record::abandon(&self.bastion, &other.id, reason.clone()).await {
-                    Ok((_, hooks)) => self.hooks.and(hooks),
+                    Ok((ended, hooks)) => {
+                        self.hooks.and(hooks);
+                        if let Some(run) = ended.operation.followed() {
+                            let fact = self.cancel_of(&other.id, run).await;
+                            self.beforehand.push(What::Noted { fact });
+                        }
+                    }
                     Err(Unamended::Absent(_)) => {}
                     Err(Unamended::Failed(_)) if tried < TRIES => {
                         tokio::time::sleep(self.bastion.timing.pause).await;

@@ -573,6 +573,9 @@ pub async fn abandon(bastion: &Bastion, id: &str, reason: Safe) -> Result<(Safe,
     if !held.is_empty() {
         said = format!("{said}; still held: {}", held.join(", "));
     }
+    if let Some(run) = kept.operation.followed() {
+        said = format!("{said}; run {run} goes on: cancel it at GitHub");
+    }
     Ok((said.into(), hooks))
 }
 
