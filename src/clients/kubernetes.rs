@@ -73,6 +73,8 @@ pub struct Limits {
     pub head: Duration,
     /// Between two parts of a body that is no stream.
     pub idle: Duration,
+    /// Of a log that is followed, before it is opened anew: nothing else tells a quiet container from a dead connection.
+    pub quiet: Duration,
     /// For an exec credential plugin.
     pub plugin: Duration,
     /// Bytes of a body that is no stream, after decompression.
@@ -87,6 +89,7 @@ impl Default for Limits {
             connect: Duration::from_secs(10),
             head: Duration::from_secs(45),
             idle: Duration::from_secs(30),
+            quiet: Duration::from_secs(60),
             plugin: Duration::from_secs(15),
             body: 64 << 20,
             line: 16 << 20,

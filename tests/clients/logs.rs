@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use wheelhouse::clients::kubernetes::{Cluster, logs};
+use wheelhouse::clients::kubernetes::{Cluster, Limits, logs};
 use wheelhouse::estate::{FaultKind, LogChunk, LogTarget};
 
-use super::cockpit::{LIMIT, connect};
+use super::cockpit::{Kubeconfig, LIMIT, TOKEN, connect};
 use super::server::{Answer, Server, calm, refused};
 
 fn target(previous: bool) -> LogTarget {
@@ -169,6 +169,64 @@ async fn n02_a_log_that_cannot_go_on_says_that_it_broke_off() {
         };
         assert!(fault.what.starts_with(words), "{}", fault.what);
     }
+}
+
+/// Opens a log of which the answers are those, one after another, with a fifth of a second for each silence.
+async fn quiet(answers: [Answer; 2]) -> (Server, Vec<String>) {
+    let answers = std::sync::Mutex::new(Vec::from(answers));
+    let server = Server::start(move |asked| match asked.path.ends_with("/log") {
+        true => {
+            let mut answers = answers.lock().unwrap();
+            match answers.len() {
+                0 => Answer::Silence,
+                _ => answers.remove(0),
+            }
+        }
+        false => calm(asked),
+    })
+    .await;
+    let short = Duration::from_millis(200);
+    let limits = Limits {
+        head: short,
+        quiet: short,
+        ..Limits::default()
+    };
+    let kubeconfig = Kubeconfig::new(&server.url, TOKEN);
+    let cluster = kubeconfig.connect_within(limits).await.unwrap();
+    let mut chunks = logs(&cluster, &target(false));
+    let mut told = Vec::new();
+    while !told.iter().any(|line| line == "two") {
+        told.extend(
+            lines(&next(&mut chunks).await)
+                .iter()
+                .map(ToString::to_string),
+        );
+    }
+    (server, told)
+}
+
+#[tokio::test]
+async fn n02_a_log_whose_connection_alone_died_is_opened_anew_and_repeats_nothing() {
+    let first = "2026-11-23T20:00:00.5Z one\n2026-11-23T20:00:01.5Z t";
+    let again = "2026-11-23T20:00:00.5Z one\n2026-11-23T20:00:01.5Z two\n";
+    let all = [first, again].map(|it| Answer::Lines(vec![it.into()]));
+    let (server, told) = quiet(all).await;
+    assert_eq!(told, ["one", "two"]);
+    let asked = server.asked();
+    let query = &asked.iter().filter(|a| a.path.ends_with("/log")).nth(1);
+    assert!(
+        query
+            .unwrap()
+            .query
+            .contains("sinceTime=2026-11-23T20%3A00%3A00Z")
+    );
+}
+
+#[tokio::test]
+async fn a_log_of_which_the_kubelet_sends_nothing_yet_is_no_fault_of_the_api_server() {
+    let later = Answer::Lines(vec!["2026-11-23T20:00:01.5Z two\n".into()]);
+    let (_server, told) = quiet([Answer::Silence, later]).await;
+    assert_eq!(told, ["two"]);
 }
 
 #[tokio::test]

@@ -1,9 +1,11 @@
 //! A container's log as it grows: the last 500 lines, then what comes.
 //!
 //! A connection that died in silence looks like a container that says nothing. So a log is cut with the watches, when the
-//! line is back, and goes on where it stopped.
+//! line is back, and goes on where it stopped; and one that is quiet for long is opened anew, as its connection may have died
+//! alone.
 
 use std::pin::Pin;
+use std::time::Duration;
 
 use futures::io::{AsyncBufRead, AsyncBufReadExt as _};
 use futures::stream::{self, BoxStream, StreamExt as _};
@@ -11,6 +13,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::LogParams;
 use tokio::sync::watch::Receiver;
+use tokio::time::timeout;
 
 use super::super::mask::masked;
 use super::{Cluster, fault};
@@ -100,6 +103,14 @@ impl Reading {
             Ok(reader) => Stage::Open(Box::pin(reader)),
             Err(e) => {
                 let fault = fault::of(&cluster.host(), &e);
+                // The kubelet sends not even the head of its answer before the first line.
+                let limit = cluster.line.limits.connect;
+                if wanted.follow
+                    && fault.kind == FaultKind::Slow
+                    && cluster.pulse(limit).await.is_ok()
+                {
+                    return Stage::Closed;
+                }
                 Stage::Ended(Some(match since {
                     Some(_) => broken(fault),
                     None => fault,
@@ -110,7 +121,17 @@ impl Reading {
 
     /// Reads what has come, and takes whole lines off it.
     async fn read(&mut self, mut reader: Reader) -> Vec<Safe> {
-        let broken = match reader.fill_buf().await {
+        // What is over ends by itself; whose place is not known cannot be gone on with.
+        let quiet = match !self.target.previous && self.place.is_known() {
+            true => self.cluster.line.limits.quiet,
+            false => Duration::MAX,
+        };
+        let Ok(read) = timeout(quiet, reader.fill_buf()).await else {
+            self.line.clear();
+            self.stage = Stage::Closed;
+            return Vec::new();
+        };
+        let broken = match read {
             Ok([]) => None,
             Ok(bytes) => {
                 let (lines, used) = split(&mut self.line, bytes, &mut self.place);
