@@ -198,6 +198,9 @@ fn what_was_broken_once_is_not_any_more() {
         let played = play(seed, Shape::of(seed), None);
         assert_eq!(played.broken, [], "SIM_SEED={seed}");
     }
+    // Autoscalers left held, because the API was away for longer than traffic takes to move.
+    let played = play(4904, Shape::released(4904), None);
+    assert_eq!(played.broken, [], "SIM_RELEASED=4904");
 }
 
 #[test]

@@ -404,7 +404,8 @@ impl Run {
     /// All autoscalers. Nothing waits for this any more, so an API that is away is waited for.
     async fn autoscalers(&mut self) -> Result<Result<Vec<Autoscaler>, Safe>, Ended> {
         let has_held = self.plan().is_some_and(|plan| !plan.holds.is_empty());
-        let until = Instant::now() + self.bastion.timing.moved;
+        let timing = &self.bastion.timing;
+        let until = Instant::now() + timing.moved.max(timing.patience);
         loop {
             let answer = self.bastion.timing.answer;
             match self.bastion.cluster.list::<Autoscaler>("", answer).await {
