@@ -380,6 +380,12 @@ fn before_the_first_answer_nothing_is_said_to_be_absent() {
         assert!(screen.contains("waiting"), "{screen}");
     }
     seen!("waiting-80x24", text(&mut state, (80, 24)));
+    press(&mut state, "0 enter");
+    let page = text(&mut state, (80, 24));
+    assert!(
+        page.contains("was not seen yet") && !page.contains("gone"),
+        "{page}"
+    );
 }
 
 #[test]

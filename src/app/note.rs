@@ -98,6 +98,8 @@ fn cluster(estate: &Estate, now: Moment) -> Option<Gap> {
     let away: Vec<Kind> = KINDS.into_iter().filter(is_away).collect();
     let is_waiting = |kind: &Kind| estate.currency(*kind, now) == Currency::Waiting;
     let fault = estate.cluster.fault.as_ref();
+    // One kind may be refused while the server answers.
+    let fault = fault.or_else(|| away.iter().find_map(|kind| estate.fault(*kind)));
     let why = fault.map_or_else(String::new, |fault| format!(": {}", fault.what));
     let names: Vec<&str> = away.iter().map(|kind| kind.word()).collect();
     Some(Gap {

@@ -607,8 +607,13 @@ pub fn facts(state: &State, proposal: &Proposal) -> Facts {
     }
 }
 
-/// The parts of the hash that can be told, and the hash. A rollback stands on what it changes alone.
+/// The parts of the hash that can be told, and the hash. A rollback stands on where it goes alone: the cutover that it is to cut
+/// off may flip the next Service while the plan is read, and that is no reason to confirm anew.
 fn decisive(facts: Facts, plan: &Plan) -> Facts {
+    let facts = facts.with("the target", &plan.to);
+    if plan.kind == OperationKind::Rollback {
+        return facts.with("what it brings back", plan.brings_back());
+    }
     let selectors: Vec<String> = (plan.flips.iter())
         .map(|f| {
             format!(
@@ -618,12 +623,7 @@ fn decisive(facts: Facts, plan: &Plan) -> Facts {
             )
         })
         .collect();
-    let facts = facts
-        .with("the target", &plan.to)
-        .with("the selectors", selectors.join(", "));
-    if plan.kind == OperationKind::Rollback {
-        return facts.with("what it brings back", plan.brings_back());
-    }
+    let facts = facts.with("the selectors", selectors.join(", "));
     let checks: Vec<String> = (plan.gates.iter())
         .filter(|gate| !matches!(gate.name.as_str(), "lock" | "current" | "rights"))
         .map(|gate| format!("{} {:?}", gate.id(), gate.finding))

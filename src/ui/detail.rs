@@ -16,7 +16,7 @@ use crate::app::{Item, Level, State, View, view};
 use crate::estate::act::{About, Doing, Outcome};
 use crate::estate::runs::{Run, newest_of};
 use crate::estate::{
-    Condition, Container, ContainerState, Deployment, Event, Image, Live, Pod, Safe, Service,
+    Condition, Container, ContainerState, Deployment, Event, Image, Kind, Live, Pod, Safe, Service,
     Verdict, health, why,
 };
 use crate::ops::marks::{self, Flipped};
@@ -146,10 +146,24 @@ impl Page<'_> {
     }
 
     fn gone(&mut self, kind: &str, name: &Safe) -> Text {
-        let said = format!(
-            "{} {kind} {name} is gone; Esc goes back",
-            self.theme.mark(Mark::Look)
-        );
+        self.absent(kind, name, "is gone")
+    }
+
+    /// An object of the cluster that is not there: missing is never known before all of its kind were listed.
+    fn missing(&mut self, kind: Kind, word: &str, name: &Safe) -> Text {
+        let estate = self.state.estate();
+        let said = match (estate.is_listed(kind), estate.fault(kind)) {
+            (true, _) if kind == Kind::Services => "is not there".to_owned(),
+            (true, _) => "is gone".to_owned(),
+            (false, Some(fault)) => format!("is not known: {}", fault.what),
+            (false, None) => "was not seen yet".to_owned(),
+        };
+        self.absent(word, name, &said)
+    }
+
+    fn absent(&mut self, kind: &str, name: &Safe, why: &str) -> Text {
+        let mark = self.theme.mark(Mark::Look);
+        let said = format!("{mark} {kind} {name} {why}; Esc goes back");
         self.line(Text::default().add(said, Role::Warn));
         Text::default().add(format!("{kind}  {name}"), Role::Focus)
     }
@@ -158,7 +172,7 @@ impl Page<'_> {
         let state = self.state;
         let estate = state.estate();
         let Some(pod) = estate.pods.value.get(name) else {
-            return self.gone("Pod", name);
+            return self.missing(Kind::Pods, "Pod", name);
         };
         match estate.why_not_ready(pod) {
             Some(why) => {
@@ -306,7 +320,7 @@ impl Page<'_> {
         let views = estate.service_views();
         let view = views.iter().find(|v| v.name == name);
         let Some(service) = estate.services.value.get(name) else {
-            return self.gone("Service", name);
+            return self.missing(Kind::Services, "Service", name);
         };
         let selector: Vec<_> = service
             .selector
@@ -423,7 +437,7 @@ impl Page<'_> {
             .filter(|s| s.service == *service)
             .collect();
         if slices.iter().all(|s| s.endpoints.is_empty()) {
-            let said = match estate.is_listed(crate::estate::Kind::EndpointSlices) {
+            let said = match estate.is_listed(Kind::EndpointSlices) {
                 true => "none: nothing takes this Service's traffic",
                 false => "not seen yet",
             };
@@ -466,7 +480,7 @@ impl Page<'_> {
         let state = self.state;
         let estate = state.estate();
         let Some(deployment) = estate.deployments.value.get(name) else {
-            return self.gone("Deployment", name);
+            return self.missing(Kind::Deployments, "Deployment", name);
         };
         self.rollout(deployment);
         self.heading("Conditions");

@@ -685,6 +685,24 @@ fn i_47_a_rollback_goes_where_it_was_shown_to_go_whatever_is_live_by_then() {
 }
 
 #[test]
+fn i_24_a_rollback_is_not_asked_anew_because_the_cutover_that_it_cuts_off_flips_on() {
+    let mut state = ready();
+    press(&mut state, "R");
+    pass(&mut state, 1);
+    type_in(&mut state, "roll");
+    let moved = service("digital-wall-service", "frontend", "green");
+    let moved = Delta::Changes(vec![Change::Applied(moved)]);
+    observe(&mut state, vec![Seen::Services(moved)]);
+    type_in(&mut state, "back");
+    let commands = press(&mut state, "enter");
+    assert!(
+        matches!(&commands[..], [Command::Go { .. }]),
+        "{commands:?} {}",
+        text(&mut state, (120, 40))
+    );
+}
+
+#[test]
 fn i_47_nothing_that_is_switched_or_sorted_behind_an_open_plan_retargets_it() {
     let mut state = asked();
     let shown = (
