@@ -17,9 +17,8 @@
 //! Not simulated: deploys by helm, programs and workflows, GitHub, and pods' port-forwards (their answers are values, as
 //! monitoring's are).
 //!
-//! `SIM_SEEDS=10000 cargo test --test simulation -- in_any_seed` runs so many, and a fifth of as many clean-ups and
-//! releases, from `SIM_FIRST` on; `SIM_SEED=7 cargo test --test simulation -- --exact one --nocapture` tells what happened
-//! in one.
+//! `SIM_SEEDS=10000 cargo test --test simulation -- in_any_seed` runs so many, and as many clean-ups and releases, from
+//! `SIM_FIRST` on; `SIM_SEED=7 cargo test --test simulation -- --exact one --nocapture` tells what happened in one.
 
 #![allow(
     clippy::unwrap_used,

@@ -66,6 +66,7 @@ pub fn play(seed: u64, shape: Shape, planted: Option<Planted>) -> Played {
             Err(_) => told.law().breaks(Rule::LeavesNothing, "it has no end"),
         }
         let broken = world.law().broken.clone();
+        world.disband();
         Played {
             seed,
             shape,

@@ -129,6 +129,11 @@ impl World {
         lock(&self.processes).clone()
     }
 
+    /// Lets go of its processes, which have hold of it: a world that is over leaves nothing in memory.
+    pub fn disband(&self) {
+        lock(&self.processes).clear();
+    }
+
     /// The fault that was aimed at this stage, when its time has come.
     pub fn strike(&self, stage: &str, fits: impl Fn(Fault) -> bool) -> Option<Fault> {
         let mut aimed = lock(&self.aimed);
