@@ -230,6 +230,21 @@ async fn a_log_of_which_the_kubelet_sends_nothing_yet_is_no_fault_of_the_api_ser
 }
 
 #[tokio::test]
+async fn a_log_that_a_gateway_refuses_as_slow_is_not_asked_for_again() {
+    // The server itself is well.
+    let server = Server::start(|asked| match asked.path.ends_with("/log") {
+        true => refused(504, "Gateway Timeout"),
+        false => calm(asked),
+    })
+    .await;
+    let mut chunks = logs(&connect(&server.url).await, &target(false));
+    let LogChunk::Ended(Some(fault)) = next(&mut chunks).await else {
+        panic!("it goes on")
+    };
+    assert_eq!(fault.kind, FaultKind::Slow);
+}
+
+#[tokio::test]
 async fn a_log_that_breaks_off_or_is_refused_says_why() {
     let broken = || {
         Answer::Raw(

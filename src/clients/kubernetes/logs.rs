@@ -13,7 +13,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::LogParams;
 use tokio::sync::watch::Receiver;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::super::mask::masked;
 use super::{Cluster, fault};
@@ -99,16 +99,16 @@ impl Reading {
             timestamps: true,
             ..LogParams::default()
         };
+        let began = Instant::now();
         match api.log_stream(&self.target.pod, &wanted).await {
             Ok(reader) => Stage::Open(Box::pin(reader)),
             Err(e) => {
                 let fault = fault::of(&cluster.host(), &e);
-                // The kubelet sends not even the head of its answer before the first line.
-                let limit = cluster.line.limits.connect;
-                if wanted.follow
-                    && fault.kind == FaultKind::Slow
-                    && cluster.pulse(limit).await.is_ok()
-                {
+                // The kubelet sends not even the head of its answer before the first line. A gateway that says at once
+                // that it is slow is asked no more.
+                let limits = &cluster.line.limits;
+                let is_unheard = fault.kind == FaultKind::Slow && began.elapsed() >= limits.head;
+                if wanted.follow && is_unheard && cluster.pulse(limits.connect).await.is_ok() {
                     return Stage::Closed;
                 }
                 Stage::Ended(Some(match since {
