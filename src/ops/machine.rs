@@ -312,11 +312,7 @@ impl Operation {
 
     /// The run of GitHub's that it started and has not seen the end of.
     pub fn followed(&self) -> Option<u64> {
-        let is_over = matches!(
-            self.state(&Step::Follow),
-            StepState::Passed { .. } | StepState::Failed { .. }
-        );
-        self.run.filter(|_| !is_over)
+        self.run.filter(|_| !self.is_over(&Step::Follow))
     }
 
     /// The step whose intent is written and whose result is not.

@@ -104,25 +104,20 @@ impl Said {
                 is_away: false,
             },
             Refused::Trouble(why) => Self::trouble(why),
-            Refused::Away(why) => Self::away(why),
+            Refused::Away(why) => Self::unplanned(why, true),
         }
     }
 
     fn trouble(why: Safe) -> Self {
-        Self::Refused {
-            why,
-            kind: None,
-            plan: None,
-            is_away: false,
-        }
+        Self::unplanned(why, false)
     }
 
-    fn away(why: Safe) -> Self {
+    fn unplanned(why: Safe, is_away: bool) -> Self {
         Self::Refused {
             why,
             kind: None,
             plan: None,
-            is_away: true,
+            is_away,
         }
     }
 }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::dispatch::{LOOKS, ended};
 use super::{Ended, Run};
-use crate::clients::github::{self, Github, Undispatched};
+use crate::clients::github::{Github, Undispatched};
 use crate::estate::Safe;
 use crate::estate::runs::Progress;
 use crate::ops::entry::What;
@@ -60,16 +60,15 @@ impl Run {
     /// Cancels run `id` of `other`, which a rollback cut off: it would deploy on, where it can the very thing that was taken
     /// back. Nobody waits for what comes of it.
     pub(super) async fn cancel_of(&mut self, other: &Safe, id: u64) -> Safe {
-        self.note("sent", json!({ "cancel": id }));
+        let answer = self.bastion.timing.answer;
         let asked = async {
-            let target = self.bastion.github.as_ref();
-            let target = target.ok_or("there is no [github] in the configuration here")?;
-            let github = github::connect(target).await.map_err(|fault| fault.what)?;
+            let github = self.github().await?;
+            self.note("sent", json!({ "cancel": id }));
             let cancelled = github.cancel(id).await;
             cancelled
                 .map_err(|(Undispatched::Refused(fault) | Undispatched::Unknown(fault))| fault.what)
         };
-        match tokio::time::timeout(self.bastion.timing.answer, asked).await {
+        match tokio::time::timeout(answer, asked).await {
             Ok(Ok(())) => {
                 format!("run {id} of {other} is cancelled at GitHub: look there whether it ends")
             }

@@ -127,8 +127,10 @@ impl Run {
         };
         let timeout = Duration::from_secs(u64::from(wanted.timeout_s));
         // GitHub's reviewers have as long as those here, and that is none of the run's time.
-        let review = Duration::from_secs(u64::from(self.bastion.scope.approval.lasts_s));
-        let (mut limit, mut asked) = (Instant::now() + timeout, None);
+        let review =
+            Duration::from_secs(u64::from(self.bastion.scope.approval.lasts_s)).max(timeout);
+        let mut limit = Instant::now() + timeout;
+        let mut asked: Option<Instant> = None;
         let mut next = Instant::now();
         let mut why = Safe::from("it was not seen yet");
         loop {
@@ -138,14 +140,8 @@ impl Run {
                 if let Ok(run) = &seen {
                     self.reviewed(run).await?;
                     match run.progress {
-                        Progress::Waiting => {
-                            asked.get_or_insert_with(Instant::now);
-                        }
-                        _ => {
-                            limit += asked
-                                .take()
-                                .map_or(Duration::ZERO, |at: Instant| at.elapsed())
-                        }
+                        Progress::Waiting => asked = asked.or_else(|| Some(Instant::now())),
+                        _ => limit += asked.take().map_or(Duration::ZERO, |at| at.elapsed()),
                     }
                 }
                 match seen {
@@ -174,10 +170,12 @@ impl Run {
                 let noted = self.cancelled(id, &github).await?;
                 return Ok(noted.into_iter().chain([stopped]).collect());
             }
-            let until = asked.map_or(limit, |at| at + review.max(timeout));
+            let (until, allowed) = match asked {
+                Some(at) => (at + review, review),
+                None => (limit, timeout),
+            };
             if let Woken::Late = self.wait(Some(until)).await? {
-                let seconds = asked.map_or(timeout, |_| review.max(timeout)).as_secs();
-                let said = format!("run {id} not within {seconds} s: {why}");
+                let said = format!("run {id} not within {} s: {why}", allowed.as_secs());
                 // Nobody holds the locks any more when it deploys at last (I-6).
                 let noted = self.cancel(id, &github).await?;
                 return Ok(vec![noted, failed(step, said)]);
@@ -208,11 +206,14 @@ impl Run {
         else {
             return Err("its plan names no workflow".into());
         };
-        let Some(target) = &self.bastion.github else {
-            return Err("there is no [github] in the configuration here".into());
-        };
-        let github = github::connect(target).await.map_err(|fault| fault.what)?;
-        Ok((wanted, github))
+        Ok((wanted, self.github().await?))
+    }
+
+    /// The way to the GitHub that is configured here.
+    pub(super) async fn github(&self) -> Result<Github, Safe> {
+        let target = self.bastion.github.as_ref();
+        let target = target.ok_or("there is no [github] in the configuration here")?;
+        github::connect(target).await.map_err(|fault| fault.what)
     }
 
     /// The inputs with what is known now in them.
