@@ -210,8 +210,7 @@ pub fn hold(estate: &Estate, kept: &Kept, now: Now) -> Hold {
     }
     let at = estate.server_time(now);
     let beat = |lease: &Lease| {
-        let renewed = lease.renewed.or(lease.acquired);
-        renewed.map(|renewed| at.duration_since(renewed).as_secs().max(0))
+        marks::beat(lease).map(|renewed| at.duration_since(renewed).as_secs().max(0))
     };
     let mine: Vec<&Lease> = leases(estate, kept);
     let alive = mine.iter().find(|lease| marks::is_alive(lease, at));
@@ -219,7 +218,7 @@ pub fn hold(estate: &Estate, kept: &Kept, now: Now) -> Hold {
         return Hold::Alive { holder, beat };
     }
     let written = kept.worked();
-    match written.is_some_and(|last| at.duration_since(last).as_secs() < GRACE_S) {
+    match written.is_some_and(|last| at.duration_since(last).as_secs().abs() < GRACE_S) {
         true => Hold::Unknown("its Lease is not seen yet".into()),
         false => Hold::Orphaned {
             beat: mine.into_iter().find_map(beat),
@@ -269,7 +268,7 @@ pub fn watched(estate: &Estate, kept: &Kept, now: Now, pace: Pace) -> u64 {
     let of = |lease: &Lease| match mark(lease)? {
         // Until it said that any counts none may.
         0 => Some(0),
-        said => Some(said + lease.renewed.map_or(step, seconds).min(step)),
+        said => Some(said + marks::beat(lease).map_or(step, seconds).min(step)),
     };
     let held = leases(estate, kept).into_iter();
     held.filter_map(of).min().unwrap_or(0)

@@ -55,6 +55,9 @@ pub struct Lease {
     pub acquired: Option<Timestamp>,
     /// `spec.renewTime`, by the holder's clock.
     pub renewed: Option<Timestamp>,
+    /// When the API server took that, by its own clock and in whole seconds: `metadata.managedFields` of whoever
+    /// wrote `spec.renewTime` last. None where the server keeps no managed fields.
+    pub taken: Option<Timestamp>,
     /// `spec.leaseTransitions`: the epoch.
     pub transitions: u64,
     /// Its annotations that start with [`mark::PREFIX`].

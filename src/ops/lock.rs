@@ -48,8 +48,13 @@ pub enum NotLocked {
 /// How the Leases are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Taking<'a> {
-    /// Only where they are free, or as they were left for good, by resourceVersion.
-    Free(&'a BTreeSet<Safe>),
+    /// Only where they are free.
+    Free {
+        /// Or as they were left for good, by resourceVersion.
+        left: &'a BTreeSet<Safe>,
+        /// The server's time.
+        server: Timestamp,
+    },
     /// Also from whoever has them: a takeover, which somebody confirmed.
     Seize,
 }
@@ -152,7 +157,8 @@ pub async fn acquire(
     Ok(lock)
 }
 
-/// The Leases of `operation` as another process holds them, under the epochs of its record.
+/// The Leases of `operation` as another process holds them, under the epochs of its record. `server` is the server's
+/// time.
 ///
 /// # Errors
 /// One of them is not held for it, or under another epoch; or the API's fault.
@@ -161,6 +167,7 @@ pub async fn borrow(
     held_for: &HeldFor,
     locks: &[Safe],
     epochs: &BTreeMap<Safe, u64>,
+    server: Timestamp,
 ) -> Result<Lock, Safe> {
     let operation = &held_for.operation;
     let mut leases = BTreeMap::new();
@@ -175,7 +182,7 @@ pub async fn borrow(
                     .holder
                     .as_ref()
                     .is_some_and(|holder| !holder.is_empty())
-                && marks::is_alive(lease, bastion.clock.wall())
+                && marks::is_alive(lease, server)
         };
         match lease.filter(is_its) {
             Some(lease) => leases.insert(lock.clone(), lease),
@@ -302,14 +309,14 @@ async fn take(
         };
         let holder = known.holder.clone().filter(|holder| !holder.is_empty());
         if let Some(holder) = &holder
-            && let Taking::Free(left) = taking
+            && let Taking::Free { left, server } = taking
             && !left.contains(&known.resource_version)
         {
             return Err(NotLocked::Held {
                 service: service.clone(),
                 holder: holder.clone(),
                 operation: marks::operation(&known.marks),
-                is_alive: marks::is_alive(&known, bastion.clock.wall()),
+                is_alive: marks::is_alive(&known, server),
             });
         }
         let epoch = known.transitions.max(floor) + 1;
@@ -520,9 +527,9 @@ impl Lock {
                     == Some(&self.held_for.operation)
                     && read.transitions == lease.transitions
                     && read.holder == lease.holder;
-                match (is_same, marks::is_alive(&read, self.bastion.clock.wall())) {
+                match (is_same, read.resource_version != lease.resource_version) {
                     (true, true) => Ok(read),
-                    // Not renewed lately: nothing is written until it is.
+                    // Not renewed since it was last looked at, whatever any clock says: that is no sign of life.
                     (true, false) => Err(None),
                     (false, _) => Err(Some(read.holder.unwrap_or_else(|| "nobody".into()))),
                 }

@@ -395,15 +395,19 @@ impl Operation {
             StepState::Failed { reason } if is_backward(step) => Some((step, reason)),
             _ => None,
         });
-        if let Some((step, reason)) = stuck {
-            let words = format!("{step} failed: {reason}; the rest is as the steps say");
-            return Next::Close(Outcome::Failed, words.into());
-        }
         let why = match (&self.abort, &self.failure) {
             (Some((by, reason)), _) => format!("aborted by {by}: {reason}"),
             (None, Some((step, reason))) => format!("{step} failed: {reason}"),
             (None, None) => plan.done_in_words(),
         };
+        if let Some((step, reason)) = stuck {
+            let cause = match self.is_going_back() {
+                true => format!("; it went back because: {why}"),
+                false => String::new(),
+            };
+            let words = format!("{step} failed: {reason}{cause}; the rest is as the steps say");
+            return Next::Close(Outcome::Failed, words.into());
+        }
         // An idle colour that was half deployed takes no traffic.
         let touches = |s: &Step| match s {
             Step::Flip(_) => true,

@@ -257,9 +257,15 @@ pub fn meant(service: &Service) -> Option<Labels> {
     service.meant()
 }
 
+/// When the holder of `lease` last renewed it: when the server took that, and where it does not say, by the holder's
+/// clock, which may be hours off.
+pub fn beat(lease: &Lease) -> Option<Timestamp> {
+    lease.taken.or(lease.renewed).or(lease.acquired)
+}
+
 /// Whether the holder of `lease` renewed it within its duration, by the server's time.
 pub fn is_alive(lease: &Lease, now: Timestamp) -> bool {
-    let Some(renewed) = lease.renewed.or(lease.acquired) else {
+    let Some(renewed) = beat(lease) else {
         return false;
     };
     let age = now.duration_since(renewed).as_secs();

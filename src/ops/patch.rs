@@ -121,6 +121,15 @@ pub fn flip(must: &Must<'_>, flip: &Flip, by: Signed<'_>) -> Draft {
     draft
 }
 
+/// A Service's that has that selector already, and that is to keep it: what it changes is what a late patch tests.
+pub fn stay(must: &Must<'_>, flip: &Flip, by: Signed<'_>) -> Draft {
+    let mut draft = Draft::of(must);
+    draft.test("/spec/selector", selector(&flip.to));
+    draft.sign(by, marks::FENCE);
+    draft.mark(marks::MEANT, &selector(&flip.to).to_string());
+    draft
+}
+
 /// A Deployment's, of that generation: images, and replicas where they change.
 pub fn update(
     must: &Must<'_>,

@@ -29,7 +29,7 @@ pub(in crate::ops) use decisive::digest;
 pub use deploy::{SAME, asked};
 pub(in crate::ops) use deploy::{arriving, told};
 pub use freeze::is_glass;
-pub(in crate::ops) use gates::{CAPACITY, is_to_come};
+pub(in crate::ops) use gates::{CAPACITY, flip_of, is_to_come};
 pub use helm::{Helm, Release};
 pub(in crate::ops) use left::left;
 pub use overridden::OVERRIDABLE;

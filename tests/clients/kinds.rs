@@ -6,6 +6,7 @@ use wheelhouse::estate::{
     Autoscaler, Change, Container, ContainerState, Delta, Deployment, Endpoint, Event, Kind, Pod,
     PortTarget, ReplicaSet, Seen, Service, Slice, TargetPort, mark,
 };
+use wheelhouse::ops::marks;
 
 use super::cockpit::{Kubeconfig, TOKEN, Telling, connect};
 use super::server::{Answer, Asked, Server, calm, event, list};
@@ -379,11 +380,36 @@ async fn a_lease_is_read_and_one_without_a_holder_is_free() {
     assert_eq!(lease.renewed, "2026-11-23T20:00:10.123456Z".parse().ok());
     assert_eq!(lease.marks.get(mark::OPERATION).unwrap().as_str(), "op-1");
     assert_eq!(lease.transitions, 3);
+    assert_eq!(lease.taken, None, "the server keeps no managed fields");
     let free = json!({"metadata": {"name": "svc-shop"}, "spec": {"holderIdentity": ""}});
     let Seen::Leases(Delta::Page(page)) = listed(Kind::Leases, free).await else {
         panic!()
     };
     assert_eq!((page[0].holder.clone(), page[0].transitions), (None, 0));
+}
+
+/// A holder whose clock runs an hour ahead would look alive for an hour after its death.
+#[tokio::test]
+async fn p11_a_lease_says_by_the_servers_clock_when_it_was_renewed() {
+    let entry = |manager: &str, time: &str, spec: serde_json::Value| json!({"manager": manager, "operation": "Update", "time": time, "fieldsV1": {"f:spec": spec}});
+    let item = json!({
+        "metadata": {"name": "svc-shop", "uid": "u", "resourceVersion": "5", "annotations": {"wheelhouse.dev/operation": "op-1"},
+            "managedFields": [
+                entry("wheelhouse", "2026-11-23T20:00:10Z", json!({"f:renewTime": {}})),
+                entry("older", "2026-11-23T19:00:10Z", json!({"f:renewTime": {}})),
+                entry("kubectl", "2026-11-23T20:05:00Z", json!({"f:preferredHolder": {}})),
+            ]},
+        "spec": {"holderIdentity": "ann@b1", "leaseDurationSeconds": 60, "leaseTransitions": 3,
+            "acquireTime": "2026-11-23T20:00:00.000000Z", "renewTime": "2026-11-23T21:00:10.123456Z"},
+    });
+    let Seen::Leases(Delta::Page(page)) = listed(Kind::Leases, item).await else {
+        panic!()
+    };
+    let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap();
+    assert_eq!(page[0].taken, Some(at("2026-11-23T20:00:10Z")));
+    assert_eq!(page[0].marks.get(mark::OPERATION).unwrap().as_str(), "op-1");
+    assert!(marks::is_alive(&page[0], at("2026-11-23T20:01:09Z")));
+    assert!(!marks::is_alive(&page[0], at("2026-11-23T20:01:11Z")));
 }
 
 #[tokio::test]

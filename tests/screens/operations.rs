@@ -155,6 +155,7 @@ fn lease(service: &str, renewed: i64) -> Lease {
         duration_s: 60,
         acquired: ago(40),
         renewed: ago(renewed),
+        taken: None,
         transitions: 1,
         marks: labels(&[(marks::OPERATION, ID), (marks::WATCHED, "17")]),
     }

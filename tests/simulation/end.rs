@@ -89,7 +89,8 @@ impl World {
         let records = self.list("/api/v1/namespaces/wheelhouse/configmaps").await;
         let is_ill = |record: &Value| {
             let text = record["data"]["entries"].as_str().unwrap_or_default();
-            let is_overtaken = text.contains("moved traffic since");
+            let is_overtaken = text.contains("moved traffic since")
+                || text.contains("\"abandoned\":{\"reason\":\"cut off by rollback");
             text.contains("\"outcome\":\"failed\"")
                 || (text.contains("\"abandoned\"") && !is_overtaken)
         };

@@ -14,8 +14,8 @@ use super::play::{in_virtual_time, loosen, play};
 use super::plot::{Plot, Shape};
 use super::process::Process;
 use super::release::Meets;
-use super::script::{End, adopt, open, operate, pause};
-use super::world::{SERVICES, World};
+use super::script::{End, adopt, open, operate, operate_after, pause};
+use super::world::{NAMESPACE, SERVICES, World};
 
 /// Where records are.
 const RECORDS: &str = "/api/v1/namespaces/wheelhouse/configmaps";
@@ -189,5 +189,90 @@ fn i_32_a_way_back_waits_for_an_api_that_is_away() {
             meets: Meets::default(),
         };
         assert_eq!(play(seed, shape, None).broken, [], "seed {seed}");
+    }
+}
+
+/// The patch of the second Service arrives after the rollback was planned, and before it cuts the cutover off.
+#[test]
+fn i_30_a_rollback_takes_back_what_was_under_way_when_it_was_confirmed() {
+    in_virtual_time(|| async {
+        let world = World::new(1, None, aimed(Fault::CrashAfter, "move", 0), 0);
+        let left = dead(&world).await;
+        assert_eq!(colours(&world).await, ["green", "blue"]);
+        // What its worker sent before it died, and a proxy held.
+        let arrives = async || {
+            let path = format!("/api/v1/namespaces/{NAMESPACE}/services/{}", SERVICES[1]);
+            let patch = json!([
+                {"op": "add", "path": "/metadata/annotations/wheelhouse.dev~1epoch", "value": "1"},
+                {"op": "add", "path": "/metadata/annotations/wheelhouse.dev~1operation", "value": left},
+                {"op": "replace", "path": "/spec/selector/version", "value": "green"},
+            ]);
+            world.ask("PATCH", &path, patch).await;
+        };
+        let end = operate_after(Process::new(&world, "bob"), Rollback, arrives).await;
+        let is_done = matches!(end, End::Ended(Ended::Closed(Outcome::Done, _)));
+        assert!(is_done, "{end:?}");
+        assert_eq!(colours(&world).await, ["blue", "blue"]);
+        assert_eq!(world.law().broken, []);
+    });
+}
+
+/// A selector that somebody changes while the operation waits for traffic to move is named at once, and waited for. What
+/// keeps it waiting is a machine that stands still for as long as the seed says.
+#[test]
+fn x04_a_selector_that_is_put_elsewhere_while_traffic_moves_pauses_and_is_named() {
+    for puts_right in [true, false] {
+        let paused = Arc::new(AtomicU32::new(0));
+        for seed in 1..12 {
+            let paused = paused.clone();
+            in_virtual_time(move || async move {
+                let world = World::new(seed, None, aimed(Fault::Stop, "move", 1), 0);
+                let worker = operate(Process::new(&world, "alice"), Cutover);
+                let worker = tokio::task::spawn_local(worker);
+                // The first Service alone: the other one was not flipped yet.
+                let flip = async |to: &str| {
+                    let path = format!("/api/v1/namespaces/{NAMESPACE}/services/{}", SERVICES[0]);
+                    let patch =
+                        json!([{"op": "replace", "path": "/spec/selector/version", "value": to}]);
+                    world.ask("PATCH", &path, patch).await;
+                    world.law().meddled(SERVICES[0], world.now());
+                };
+                pause(1).await;
+                flip("blue").await;
+                let mut is_paused = false;
+                for _ in 0..60 {
+                    pause(1).await;
+                    let records = world.list(RECORDS).await;
+                    let entries = records[0]["data"]["entries"].as_str().unwrap_or_default();
+                    let said = entries.lines().find(|line| line.contains("\"paused\""));
+                    let Some(said) = said else { continue };
+                    let named = format!(
+                        "REVERTED: {} selects part=frontend version=blue, by ",
+                        SERVICES[0]
+                    );
+                    assert!(said.contains(&named), "{said}");
+                    assert!(
+                        !entries.contains("\"passed\":{\"step\":{\"move\""),
+                        "{entries}"
+                    );
+                    paused.fetch_add(1, Ordering::Relaxed);
+                    is_paused = true;
+                    break;
+                }
+                if puts_right {
+                    flip("green").await;
+                }
+                let end = worker.await.unwrap();
+                let End::Ended(Ended::Closed(outcome, why)) = end else {
+                    return;
+                };
+                match puts_right {
+                    true if is_paused => assert_eq!(outcome, Outcome::Done, "{seed}: {why}"),
+                    true => {}
+                    false => assert!(why.contains("REVERTED"), "{seed}: {outcome:?} {why}"),
+                }
+            });
+        }
+        assert!(paused.load(Ordering::Relaxed) > 0, "it never waited");
     }
 }

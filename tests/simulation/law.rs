@@ -621,7 +621,10 @@ impl World {
                 let words = format!("{id} goes back: {reason}");
                 self.law().breaks(Rule::OutageMovesNothing, words);
             }
-            if passed["step"] == "watch" && sky.has_said(Says::Fires, self.now(), OLDEST) {
+            // What fires is GREEN's: it says nothing against BLUE.
+            let is_its = entries[0]["what"]["planned"]["to"] == "green";
+            if passed["step"] == "watch" && is_its && sky.has_said(Says::Fires, self.now(), OLDEST)
+            {
                 self.law()
                     .breaks(Rule::AlarmsAreHeard, format!("{id} passed"));
             }

@@ -38,6 +38,15 @@ pub fn request(kind: OperationKind, probes: Vec<Probe>) -> Request {
 
 /// Begins an operation and carries it out.
 pub async fn operate(process: Arc<Process>, kind: OperationKind) -> End {
+    operate_after(process, kind, async || {}).await
+}
+
+/// As [`operate`], where the person waits with the confirmation.
+pub async fn operate_after(
+    process: Arc<Process>,
+    kind: OperationKind,
+    wait: impl AsyncFnOnce(),
+) -> End {
     let (_never, stop) = watch::channel(false);
     let bastion = process.bastion();
     let work = async {
@@ -49,6 +58,7 @@ pub async fn operate(process: Arc<Process>, kind: OperationKind) -> End {
         if let Ok(plan) = prepared.plan() {
             process.state().planned = plan.flips.iter().map(|f| f.service.to_string()).collect();
         }
+        wait().await;
         process.enter("lock");
         let run = prepared.start(None, stop).await;
         let run = run.map_err(|why| format!("{why:?}"))?;

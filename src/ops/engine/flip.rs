@@ -76,9 +76,20 @@ impl Run {
             if self.is_later(&read) && !self.bastion.has(Planted::NoEpochTest) {
                 return Err(Ended::Fenced("somebody with a later epoch".into()));
             }
-            let draft = self.flip_patch(step, &flip, &read);
+            let is_there = self.is_there(&flip, &read);
+            let draft = match is_there {
+                true => self.stay_patch(&flip, &read),
+                false => self.flip_patch(step, &flip, &read),
+            };
             let said = ("selector", patch::selector(&flip.to));
             match self.send::<Service>(service, draft, said).await? {
+                Ok(after) if is_there => {
+                    let (at, version) = (words(&after.selector), &after.resource_version);
+                    let said = format!(
+                        "{at} already, and nothing of before moves it any more (resourceVersion {version})"
+                    );
+                    return Ok(vec![passed(step, said)]);
+                }
                 Ok(after) => {
                     let version = &after.resource_version;
                     let key = &self
@@ -339,7 +350,8 @@ impl Run {
                         return Err(Ended::Fenced("somebody with a later epoch".into()));
                     }
                     let words = self.stands(flip, &read, &fault.what);
-                    let is_still = read.uid == flip.uid && read.selector == flip.from;
+                    let is_still = read.uid == flip.uid
+                        && (read.selector == flip.from || self.is_there(flip, &read));
                     return Ok(match is_still {
                         true => Stood::Still(words),
                         false => Stood::Settled(vec![failed(step, words)]),
@@ -394,7 +406,8 @@ impl Run {
             if self.is_later(&read) {
                 return Err(Ended::Fenced("somebody with a later epoch".into()));
             }
-            if read.uid != flip.uid || read.selector != flip.from {
+            let is_its = read.selector == flip.from || self.is_there(&flip, &read);
+            if read.uid != flip.uid || !is_its {
                 let why = self.stands(&flip, &read, "it was changed meanwhile");
                 return Ok(Found::Known(vec![failed(step, why)]));
             }
@@ -411,6 +424,31 @@ impl Run {
         service.uid == flip.uid
             && service.selector == flip.to
             && marks::operation(&service.marks).as_ref() == Some(self.id())
+    }
+
+    /// Whether a rollback finds `service` where it is to go, though this operation did not bring it there.
+    fn is_there(&self, flip: &Flip, service: &Service) -> bool {
+        self.is_rollback() && service.selector == flip.to
+    }
+
+    /// Keeps a Service where it is: whoever was cut off may have a patch of it under way, which this voids.
+    fn stay_patch(&self, flip: &Flip, read: &Service) -> Draft {
+        let must = Must {
+            uid: &flip.uid,
+            epoch: marks::epoch(&read.marks),
+            version: &read.resource_version,
+            is_strict: true,
+            has_annotations: read.has_annotations,
+            is_careless: self.bastion.has(Planted::NoEpochTest),
+        };
+        let epoch = self.epoch(&flip.service);
+        let nonce = self.bastion.clock.nonce();
+        let by = Signed {
+            epoch: &epoch.to_string(),
+            operation: self.id(),
+            said: &format!("{epoch}/{nonce}"),
+        };
+        patch::stay(&must, flip, by)
     }
 
     /// What is there in place of what was expected, and who wrote it.

@@ -7,6 +7,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::flip::{failed, passed, text};
+use super::wait::reverted_by;
 use super::{Ended, Run};
 use crate::clients::kubernetes::Unwritten;
 use crate::estate::{Autoscaler, Deployment, Estate, Fault, FaultKind, Kind, Safe, Service};
@@ -264,19 +265,59 @@ impl Run {
             }
             said.push(format!("{} verified live", colour.to_uppercase()));
         }
-        let mut results = vec![passed(
-            &Step::Restore,
-            match said.is_empty() {
-                true => "nothing to give back".to_owned(),
-                false => said.join(", "),
-            },
-        )];
+        let said = match said.is_empty() {
+            true => "nothing to give back".to_owned(),
+            false => said.join(", "),
+        };
+        // What was given back is said in either case.
+        let mut results = match self.not_back().await? {
+            None => vec![passed(&Step::Restore, said)],
+            Some(why) => vec![failed(&Step::Restore, format!("{why}; {said}"))],
+        };
         if !left.is_empty() {
             results.push(What::Noted {
                 fact: format!("left as it is: {}", left.join("; ")).into(),
             });
         }
         Ok(results)
+    }
+
+    /// A Service of the switch that is not where it was before, though the way back is at its end: somebody else put it there,
+    /// whom we do not fight (rule 11). That all is as before would not be true.
+    async fn not_back(&mut self) -> Result<Option<Safe>, Ended> {
+        let undoes = |step: &Step| matches!(step, Step::Undo(_));
+        let operation = &self.kept.operation;
+        let has_undone = (operation.states.keys()).any(|it| undoes(it) && operation.has_passed(it));
+        let plan = self.plan().filter(|_| has_undone);
+        let Some((from, plan)) = plan.and_then(|plan| Some((plan.from.clone()?, plan.clone())))
+        else {
+            return Ok(None);
+        };
+        for service in plan.least.keys() {
+            let mut read = None;
+            for _ in 0..TRIES {
+                let answer = self.bastion.timing.answer;
+                match self.bastion.cluster.get::<Service>(service, answer).await {
+                    Ok(Some(now)) => {
+                        read = Some(now);
+                        break;
+                    }
+                    Ok(None) => return Ok(Some(format!("Service {service} was deleted").into())),
+                    Err(_) => self.pause().await?,
+                }
+            }
+            let Some(read) = read else {
+                let said = format!("Service {service} could not be read: where it is is not known");
+                return Ok(Some(said.into()));
+            };
+            // Somebody with a later epoch answers for it.
+            let is_back = read.selector.get(&plan.key) == Some(&from) || self.is_later(&read);
+            if !is_back {
+                let to = read.selector.with(&plan.key, &from);
+                return Ok(reverted_by(&read, &to));
+            }
+        }
+        Ok(None)
     }
 
     /// Which autoscalers are this environment's: those of the plan, and those of its workloads' Deployments as the watch

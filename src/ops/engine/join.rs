@@ -96,7 +96,11 @@ impl Prepared {
             return Err(Refused::Moved(Box::new(plan)));
         }
         let epochs = &kept.operation.epochs;
-        let lock = lock::borrow(&bastion, &held_for(&kept.id, &plan), &plan.locks(), epochs).await;
+        let (held_for, server) = (
+            held_for(&kept.id, &plan),
+            estate.server_time(bastion.clock.now()),
+        );
+        let lock = lock::borrow(&bastion, &held_for, &plan.locks(), epochs, server).await;
         let lock = lock.map_err(|why| {
             Refused::Refusal(Refusal {
                 kind: RefusalKind::Held,

@@ -19,7 +19,7 @@ use crate::ops::kept::{self, Kept};
 use crate::ops::lock::{self, HeldFor, Lock, NotLocked, Taking};
 use crate::ops::machine::{Next, Operation};
 use crate::ops::plan::{
-    Flip, Gate, Plan, Refusal, RefusalKind, Request, Update, check, is_glass, left, target,
+    Flip, Gate, Plan, Refusal, RefusalKind, Request, Update, check, flip_of, is_glass, left, target,
 };
 use crate::ops::record::{self, NotWritten, Room, Unamended};
 use crate::ops::{helm, marks, monitoring, outside, policy, reads};
@@ -245,7 +245,11 @@ impl Prepared {
         let mut journal = journal(bastion, &id).map_err(no_room)?;
         let services = plan.locks();
         let left = left(&estate, bastion.clock.now());
-        let taking = Taking::Free(&left);
+        let server = estate.server_time(bastion.clock.now());
+        let taking = Taking::Free {
+            left: &left,
+            server,
+        };
         let held_for = held_for(&id, &plan);
         let floor = floor(&estate, &plan);
         let lock = lock::acquire(bastion, &held_for, &services, &floor, taking).await;
@@ -305,6 +309,7 @@ impl Prepared {
         }
         let id = bastion.clock.operation_id();
         let known = leases(&self.eyes.estate, &plan);
+        let plan = whole(plan, &known, &self.eyes.estate);
         let epochs = next_epochs(&known, &floor(&self.eyes.estate, &plan), &plan);
         let mut entries = vec![entry(bastion, What::Planned(Box::new(plan.clone())))];
         if let Next::Begin(step) = Operation::fold(&entries).next() {
@@ -313,7 +318,10 @@ impl Prepared {
         let (services, held_for) = (plan.locks(), held_for(&id, &plan));
         if bastion.has(Planted::RollbackWaits) {
             let nobody = BTreeSet::new();
-            let taking = Taking::Free(&nobody);
+            let taking = Taking::Free {
+                left: &nobody,
+                server: bastion.clock.wall(),
+            };
             let free = lock::acquire(bastion, &held_for, &services, &epochs, taking).await;
             free.map_err(|not| not_locked(&plan, not))?.release().await;
         }
@@ -347,6 +355,31 @@ impl Prepared {
         }
         Ok(run)
     }
+}
+
+/// A rollback that cuts somebody off flips every Service of the switch: the patch of one that stands where it is to go
+/// may be under way. Those come last, as traffic waits for the others.
+fn whole(mut plan: Plan, known: &BTreeMap<Safe, Lease>, estate: &Estate) -> Plan {
+    let is_held = |lease: &Lease| lease.holder.as_ref().is_some_and(|it| !it.is_empty());
+    let Some(switch) = &estate.scope.traffic else {
+        return plan;
+    };
+    if plan.flips.is_empty() || !known.values().any(is_held) {
+        return plan;
+    }
+    let Some(to) = switch.colour(&plan.to) else {
+        return plan;
+    };
+    let services = (switch.services.iter()).filter_map(|name| estate.services.value.get(name));
+    let others: Vec<Flip> = services
+        .filter(|service| plan.flip(&service.name).is_none())
+        .map(|service| Flip {
+            from: service.selector.with(&switch.key, &switch.colours[1 - to]),
+            ..flip_of(service, service.selector.clone())
+        })
+        .collect();
+    plan.flips.extend(others);
+    plan
 }
 
 /// Takes over the operation `id`, whoever holds it: explicit, recorded, under a new epoch.

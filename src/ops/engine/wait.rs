@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::flip::{failed, passed, words};
 use super::{Ended, Run};
-use crate::estate::{Estate, Kind, Safe, Seen, Slice};
+use crate::estate::{Estate, Kind, Labels, Safe, Seen, Service, Slice};
 use crate::ops::entry::{Step, What};
 use crate::ops::lock::Belief;
 use crate::ops::plan::{Flip, Plan};
@@ -37,9 +37,24 @@ impl Run {
                 plan.least.get(service).copied().unwrap_or(1).max(1),
             ),
         };
-        let limit = Instant::now() + self.bastion.timing.moved;
+        let moved = self.bastion.timing.moved;
+        let (mut limit, mut reverted_at) = (Instant::now() + moved, None);
         loop {
             self.announce_freeze().await?;
+            // Forward nobody is fought, and a person has the time to put it right (rule 11).
+            if !is_back && let Some(why) = self.sees_put_elsewhere(&plan, &self.eyes.estate) {
+                let since = *reverted_at.get_or_insert_with(Instant::now);
+                if let Some(stopped) = self.put_elsewhere_for(step, &plan, why, since).await? {
+                    return Ok(vec![stopped]);
+                }
+                self.wait(None).await?;
+                continue;
+            }
+            if reverted_at.take().is_some() {
+                // EndpointSlices follow a selector that was put right, as they follow a flip.
+                limit = Instant::now() + moved;
+                self.write(vec![What::Resumed]).await?;
+            }
             // What the watches said last may be older than the flip: a read made now decides.
             let mut seen = standing(&self.eyes.estate, service, &colour, least);
             if seen.is_ok() {
@@ -62,9 +77,48 @@ impl Run {
             }
             if let Woken::Late = self.wait(Some(limit)).await? {
                 let seconds = self.bastion.timing.moved.as_secs();
+                // A watch may be dead: who it was is read now.
+                let now = reads::least(&self.bastion).await.ok();
+                let put_elsewhere = now.and_then(|now| self.sees_put_elsewhere(&plan, &now));
+                let why = put_elsewhere.filter(|_| !is_back).unwrap_or(why);
                 return Ok(vec![failed(step, format!("not within {seconds} s: {why}"))]);
             }
         }
+    }
+
+    /// Who changed the selector of a Service that this operation has flipped, by what was seen of it since.
+    fn sees_put_elsewhere(&self, plan: &Plan, estate: &Estate) -> Option<Safe> {
+        let has_flipped = |flip: &&Flip| {
+            let step = Step::Flip(flip.service.clone());
+            let seen = estate.services.value.get(&flip.service);
+            let is_ours =
+                |seen: &Service| marks::operation(&seen.marks).as_ref() == Some(self.id());
+            let is_gone = seen.is_none() && self.eyes.has_seen();
+            self.kept.operation.has_passed(&step) && (is_gone || seen.is_some_and(is_ours))
+        };
+        let mut flipped = plan.flips.iter().filter(has_flipped);
+        flipped.find_map(|flip| reverted(estate, flip))
+    }
+
+    /// Somebody did: it pauses and names who, and fails where nobody puts it right in time, or somebody aborts it. A
+    /// rollback waits for nobody: whoever flips against it is named at once.
+    async fn put_elsewhere_for(
+        &mut self,
+        step: &Step,
+        plan: &Plan,
+        why: Safe,
+        since: Instant,
+    ) -> Result<Option<What>, Ended> {
+        if self.is_overtaken(plan) {
+            return Err(Ended::Fenced("somebody with a later epoch".into()));
+        }
+        if self.is_rollback() || since.elapsed() >= self.bastion.timing.patience {
+            return Ok(Some(failed(step, why)));
+        }
+        if self.kept.operation.paused.as_ref() != Some(&why) {
+            self.write(vec![What::Paused { reason: why }]).await?;
+        }
+        Ok(self.stopped(step))
     }
 
     /// Whether the watched Service is one that this operation flipped, as far as it flips it.
@@ -131,7 +185,12 @@ pub(super) fn reverted(estate: &Estate, flip: &Flip) -> Option<Safe> {
     let Some(service) = estate.services.value.get(&flip.service) else {
         return Some(format!("Service {} was deleted", flip.service).into());
     };
-    if service.selector == flip.to {
+    reverted_by(service, &flip.to)
+}
+
+/// Whose hand it was, where `service` does not select what was `meant`.
+pub(super) fn reverted_by(service: &Service, meant: &Labels) -> Option<Safe> {
+    if service.selector == *meant {
         return None;
     }
     let who = service.selector_writer().map_or_else(
@@ -142,7 +201,7 @@ pub(super) fn reverted(estate: &Estate, flip: &Flip) -> Option<Safe> {
         },
     );
     let is = words(&service.selector);
-    Some(format!("REVERTED: {} selects {is}, by {who}", flip.service).into())
+    Some(format!("REVERTED: {} selects {is}, by {who}", service.name).into())
 }
 
 /// Whether the slices of `service` serve `colour` alone, with at least so many ready endpoints.

@@ -295,17 +295,22 @@ pub(super) fn services<'a>(
 pub(super) fn flips(services: &[&Service], to: impl Fn(&Service) -> Labels) -> Vec<Flip> {
     let flip = |service: &&Service| {
         let to = to(service);
-        (to != service.selector).then(|| Flip {
-            service: service.name.clone(),
-            uid: service.uid.clone(),
-            from: service.selector.clone(),
-            to,
-            epoch: marks::epoch(&service.marks),
-            resource_version: service.resource_version.clone(),
-            has_annotations: service.has_annotations,
-        })
+        (to != service.selector).then(|| flip_of(service, to))
     };
     services.iter().filter_map(flip).collect()
+}
+
+/// The patch that brings `service`, as it was read, to the selector `to`.
+pub(in crate::ops) fn flip_of(service: &Service, to: Labels) -> Flip {
+    Flip {
+        service: service.name.clone(),
+        uid: service.uid.clone(),
+        from: service.selector.clone(),
+        to,
+        epoch: marks::epoch(&service.marks),
+        resource_version: service.resource_version.clone(),
+        has_annotations: service.has_annotations,
+    }
 }
 
 /// Pods that take traffic under the selector `to`.

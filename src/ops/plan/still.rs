@@ -5,6 +5,7 @@ use super::gates::{capacity, matching, portless, ready, taking};
 use super::tested::untested;
 use super::{Finding, Flip, Gate, Plan, monitoring};
 use crate::estate::{Estate, Now, Safe, Service};
+use crate::ops::OperationKind;
 
 /// The Service as it is now, if `flip` may be done to it. Forward moves demand the colour's Deployments
 /// saturated too; a way back demands no more than ready pods behind the whole selector (I-22).
@@ -20,7 +21,9 @@ pub fn still(plan: &Plan, flip: &Flip, estate: &Estate, is_forward: bool) -> Res
             format!("Service {name} was deleted and made again: it is another object now").into(),
         );
     }
-    if service.selector != flip.from {
+    // A way back finds it gone there already where whoever was cut off took it back, or never got so far.
+    let is_back = plan.kind == OperationKind::Rollback && service.selector == flip.to;
+    if service.selector != flip.from && !is_back {
         let words = |labels: &crate::estate::Labels| {
             let pairs: Vec<String> = labels.iter().map(|(k, v)| format!("{k}={v}")).collect();
             pairs.join(" ")

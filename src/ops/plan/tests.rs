@@ -342,6 +342,7 @@ fn lease(renewed_ms_ago: i64) -> Lease {
         duration_s: 60,
         acquired: Some(at),
         renewed: Some(at),
+        taken: None,
         transitions: 4,
         marks: [(marks::OPERATION.into(), "01op".into())]
             .into_iter()

@@ -6,13 +6,23 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use super::traffic::{Managed, taken};
 use super::{Meta, Place, Projected, empty};
 use crate::estate::{Kind, Lease, Policy, Record, Safe, policy};
 
 #[derive(Deserialize)]
 pub(in super::super) struct WireLease {
-    metadata: Option<Meta>,
+    metadata: Option<LeaseMeta>,
     spec: Option<LeaseSpec>,
+}
+
+/// `metadata` with the field managers: what the holder's clock says is not the server's word.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LeaseMeta {
+    #[serde(flatten)]
+    meta: Meta,
+    managed_fields: Option<Vec<Managed>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -35,16 +45,18 @@ impl Projected for Lease {
     type Wire = WireLease;
 
     fn meta(wire: &mut WireLease) -> Meta {
-        wire.metadata.take().unwrap_or_default()
+        std::mem::take(&mut wire.metadata.get_or_insert_default().meta)
     }
 
     fn project(mut meta: Meta, wire: WireLease) -> Option<Self> {
         let spec = wire.spec.unwrap_or_default();
+        let managed = wire.metadata.and_then(|meta| meta.managed_fields);
         Some(Self {
             marks: meta.marks().0,
             name: meta.name(),
             uid: meta.uid.unwrap_or_else(empty),
             resource_version: meta.resource_version.unwrap_or_else(empty),
+            taken: taken(&managed.unwrap_or_default(), "f:renewTime"),
             holder: spec.holder_identity.filter(|holder| !holder.is_empty()),
             duration_s: spec.lease_duration_seconds.unwrap_or(0),
             acquired: spec.acquire_time,

@@ -34,7 +34,7 @@ struct ServiceMeta {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Managed {
+pub(super) struct Managed {
     manager: Option<Safe>,
     operation: Option<Safe>,
     time: Option<Timestamp>,
@@ -45,6 +45,15 @@ struct Managed {
 struct Fields {
     #[serde(rename = "f:spec")]
     spec: Option<BTreeMap<String, Value>>,
+}
+
+/// When the server last took a write of `field` of the `spec`, by its own clock.
+pub(super) fn taken(managed: &[Managed], field: &str) -> Option<Timestamp> {
+    let has = |entry: &&Managed| {
+        let spec = entry.fields_v1.as_ref().and_then(|it| it.spec.as_ref());
+        spec.is_some_and(|spec| spec.contains_key(field))
+    };
+    managed.iter().filter(has).filter_map(|it| it.time).max()
 }
 
 #[derive(Default, Deserialize)]
