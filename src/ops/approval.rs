@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::kept::{NAMESPACE, is_id};
+use super::plan::approval::is_of_approval;
 use crate::estate::{Estate, Record, Safe, mark};
 
 /// The version of its shape.
@@ -41,6 +42,9 @@ const KEYS: [&str; 14] = [
     "created",
     "expires",
 ];
+
+/// The key that is there where the cutover passes over gates: their ids, and why, as a JSON object.
+const OVERRIDES: &str = "overrides";
 
 /// What it says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -93,6 +97,9 @@ pub struct Paper {
     pub plan: Safe,
     /// What would go live, by workload: tag and digest.
     pub runs: Safe,
+    /// The gates that the cutover passes over, by id, and why: an approval lets no other one be passed over.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub overrides: BTreeMap<Safe, Safe>,
     /// Why.
     pub reason: Safe,
     /// When, by its author's clock as the server corrected it.
@@ -160,6 +167,11 @@ fn judge(record: &Record) -> Result<Paper, String> {
         .created
         .ok_or("the server says not when it was created")?;
     let (created, expires) = times(&of, since)?;
+    let overrides = match of(OVERRIDES) {
+        none if none.is_empty() => BTreeMap::new(),
+        text => serde_json::from_str(&text)
+            .map_err(|e| format!("`{OVERRIDES}` is no JSON object of gates and reasons: {e}"))?,
+    };
     Ok(Paper {
         id: id.into(),
         decision,
@@ -172,6 +184,7 @@ fn judge(record: &Record) -> Result<Paper, String> {
         colour: of("colour"),
         plan: of("plan"),
         runs: of("runs"),
+        overrides,
         reason: of("reason"),
         created,
         expires,
@@ -182,12 +195,14 @@ fn judge(record: &Record) -> Result<Paper, String> {
 
 /// Its parts by their keys: all that must be there, and nothing else.
 fn parts(data: &BTreeMap<String, std::sync::Arc<str>>) -> Result<impl Fn(&str) -> Safe, String> {
-    if let Some(unknown) = data.keys().find(|key| !KEYS.contains(&key.as_str())) {
+    let is_known = |key: &str| KEYS.contains(&key) || key == OVERRIDES;
+    if let Some(unknown) = data.keys().find(|key| !is_known(key)) {
         let unknown = Safe::new(unknown);
         return Err(format!("it has a key {unknown:?}, which is not known"));
     }
     let mut parts = BTreeMap::new();
-    for key in KEYS {
+    let there = data.contains_key(OVERRIDES).then_some(OVERRIDES);
+    for key in KEYS.into_iter().chain(there) {
         let text = data.get(key).ok_or(format!("it has no `{key}`"))?;
         let long = text.chars().count();
         if long > LONG {
@@ -247,7 +262,7 @@ impl Paper {
     /// Its data, as [`read`] reads them.
     pub fn data(&self) -> BTreeMap<&'static str, String> {
         let schema = SCHEMA.to_string();
-        BTreeMap::from([
+        let mut data = BTreeMap::from([
             ("schema", schema),
             ("decision", self.decision.word().to_owned()),
             ("request", self.request.to_string()),
@@ -262,7 +277,25 @@ impl Paper {
             ("reason", self.reason.to_string()),
             ("created", format!("{:.0}", self.created)),
             ("expires", format!("{:.0}", self.expires)),
-        ])
+        ]);
+        if !self.overrides.is_empty() {
+            let text = serde_json::to_string(&self.overrides).unwrap_or_default();
+            data.insert(OVERRIDES, text);
+        }
+        data
+    }
+
+    /// A gate among `overrides` that nobody was told of who read this: what was approved does not pass over it.
+    pub fn lacks<'a>(&self, overrides: &'a BTreeMap<Safe, Safe>) -> Option<&'a Safe> {
+        let mut ids = overrides.keys().filter(|id| !is_of_approval(id));
+        ids.find(|id| !self.overrides.contains_key(*id))
+    }
+
+    /// `query:errors (the exporter is broken), restarts (…)`; none where it passes over nothing.
+    pub fn passes_over(&self) -> Option<String> {
+        let words = |(id, why): (&Safe, &Safe)| format!("{id} ({why})");
+        let all: Vec<String> = self.overrides.iter().map(words).collect();
+        (!all.is_empty()).then(|| all.join(", "))
     }
 }
 
@@ -361,6 +394,8 @@ impl Papers {
             asked.id == paper.request
                 && asked.id == asked.request
                 && asked.plan == paper.plan
+                && paper.lacks(&asked.overrides).is_none()
+                && asked.lacks(&paper.overrides).is_none()
                 && asked.author == asked.requester
                 && asked.author == paper.requester
         };
@@ -396,6 +431,7 @@ pub(in crate::ops) mod tests {
 
     pub(in crate::ops) fn paper(decision: Decision, author: &str) -> Paper {
         Paper {
+            overrides: BTreeMap::new(),
             id: "01jabcdefghjkmnpqrstvwxyz0".into(),
             decision,
             request: "01jabcdefghjkmnpqrstvwxyz0".into(),
@@ -440,6 +476,29 @@ pub(in crate::ops) mod tests {
             deleting: None,
             labels,
             data,
+        }
+    }
+
+    #[test]
+    fn what_is_passed_over_is_read_back_and_what_is_none_is_no_paper() {
+        let paper = Paper {
+            overrides: [("alert:A \"b\"".into(), "seen,\u{1f525}".into())].into(),
+            ..paper(Decision::Approved, "erin")
+        };
+        let there = read(&object(&paper, &[])).unwrap();
+        assert_eq!(there.overrides, paper.overrides);
+        assert_eq!(
+            there.passes_over().unwrap(),
+            "alert:A \"b\" (seen,\u{1f525})"
+        );
+        for wrong in ["", "[]", "{\"a\": 1}", "ci"] {
+            let object = object(&paper, &[("overrides", Some(wrong))]);
+            let unread = read(&object).unwrap_err();
+            assert!(
+                unread.why.contains("`overrides` is"),
+                "{wrong}: {}",
+                unread.why
+            );
         }
     }
 

@@ -11,6 +11,7 @@ use super::bastion::Bastion;
 use super::engine::Refused;
 use super::hook::{Event, Hooks};
 use super::kept::NAMESPACE;
+use super::plan::approval::is_of_approval;
 use super::plan::{Plan, Refusal, RefusalKind, Request, Within, check, target};
 use super::policy::{ask_clock, journaled, put, read as read_policy, refusal, words};
 use super::reads::{fresh, tell};
@@ -141,8 +142,11 @@ pub async fn ask(bastion: &Bastion, wanted: &Wanted) -> Result<Draft, Refused> {
     let papers = Papers::in_estate(&estate);
     let asked = papers.waiting(lasts_s, server);
     // A release asks for itself beside somebody else, who may not approve what they asked for: the two would wait for ever.
-    let is_doubled =
-        |it: &&&Paper| it.plan == plan.bound && (wanted.within.is_none() || it.author == author);
+    let is_doubled = |it: &&&Paper| {
+        it.plan == plan.bound
+            && it.lacks(&wanted.overrides).is_none()
+            && (wanted.within.is_none() || it.author == author)
+    };
     if let Some(asked) = asked.iter().find(is_doubled) {
         let until = clock(asked.ends(lasts_s));
         let said = format!("it is {}; it waits until {until}", asked.words());
@@ -158,6 +162,7 @@ pub async fn ask(bastion: &Bastion, wanted: &Wanted) -> Result<Draft, Refused> {
         colour: plan.to.clone(),
         plan: plan.bound.clone(),
         runs: runs(&plan),
+        overrides: told(&wanted.overrides)?,
         ..blank(bastion, &wanted.reason, (server, lasts_s))
     };
     Ok(Draft {
@@ -166,6 +171,20 @@ pub async fn ask(bastion: &Bastion, wanted: &Wanted) -> Result<Draft, Refused> {
         plan: Some(Box::new(plan)),
         already: None,
     })
+}
+
+/// What is passed over, for whoever decides to read.
+fn told(overrides: &BTreeMap<Safe, Safe>) -> Result<BTreeMap<Safe, Safe>, Refused> {
+    let passed = overrides.iter().filter(|(id, _)| !is_of_approval(id));
+    let passed: BTreeMap<Safe, Safe> = passed.map(|(id, why)| (id.clone(), why.clone())).collect();
+    let long = serde_json::to_string(&passed).map_or(0, |text| text.chars().count());
+    if long > LONG {
+        let said = format!(
+            "the overrides and their reasons have {long} characters, at most {LONG} may be asked for: shorten the reasons"
+        );
+        return Err(Refused::Refusal(Refusal::invalid(said)));
+    }
+    Ok(passed)
 }
 
 /// What is asked for in somebody's name is what they saw (I-47).
@@ -211,7 +230,7 @@ fn askable(estate: &Estate, plan: &Plan, now: Now) -> Result<(), Refused> {
         ));
     }
     let closed = |gate: &&super::Gate| gate.is_closed() && !plan.is_overridden(&gate.id());
-    let other = |gate: &&super::Gate| !super::plan::approval::is_of_approval(&gate.name);
+    let other = |gate: &&super::Gate| !is_of_approval(&gate.name);
     match plan.gates.iter().filter(closed).find(other) {
         _ if plan.may_be_asked_for() => Ok(()),
         None => invalid(format!(
@@ -268,6 +287,7 @@ pub async fn decide(
             colour: asked.colour.clone(),
             plan: asked.plan.clone(),
             runs: asked.runs.clone(),
+            overrides: asked.overrides.clone(),
             ..blank(bastion, reason, (server, lasts_s))
         },
         tier: estate.tier(),
@@ -315,6 +335,7 @@ fn decidable(
 /// # Errors
 /// What would go live now is not what was asked for.
 async fn same(bastion: &Bastion, asked: &Paper) -> Result<Plan, Refused> {
+    // What it passes over may be open by now, and decides nothing of what would go live.
     let request = cutover(Some(asked.colour.clone()), BTreeMap::new());
     let (_, plan) = planned(bastion, &request).await?;
     match plan.bound == asked.plan {
@@ -391,6 +412,7 @@ fn blank(bastion: &Bastion, reason: &Safe, (server, lasts_s): (Timestamp, u32)) 
         colour: Safe::default(),
         plan: Safe::default(),
         runs: Safe::default(),
+        overrides: BTreeMap::new(),
         reason: reason.trim().into(),
         created: server,
         expires: server.checked_add(lasts).unwrap_or(server),

@@ -43,6 +43,7 @@ fn asked(state: &State) -> Paper {
         colour: "green".into(),
         plan: plan.bound,
         runs: "frontend 9b1e07d, backend 9b1e07d".into(),
+        overrides: [("alert:HighErrorRate".into(), "the exporter lies".into())].into(),
         reason: "v42 is due".into(),
         created: ago(600).unwrap(),
         expires: ago(-3_000).unwrap(),

@@ -186,8 +186,10 @@ pub(super) fn decision(state: &State, proposal: &Proposal, id: &Safe, decision: 
         ),
         Line::Fact("why", asked.reason.to_string()),
         Line::Fact("runs", asked.runs.to_string()),
-        Line::Blank,
     ]);
+    let passes_over = asked.passes_over();
+    (sheet.lines).extend(passes_over.map(|gates| Line::Fact("passes over", gates)));
+    sheet.lines.push(Line::Blank);
     match (decision, approvals::planned(&asked, estate, state.now)) {
         (Decision::Approved, Ok(plan)) => sheet::full(&mut sheet, &plan, estate),
         _ => sheet.lines.push(Line::Words(

@@ -26,8 +26,11 @@ fn line(estate: &Estate, listed: &Listed) -> String {
         ),
         Stands::Approved | Stands::Void => String::new(),
     };
+    let passes_over = asked
+        .passes_over()
+        .map_or_else(String::new, |gates| format!(", passing over {gates}"));
     format!(
-        "approval of a cutover to {to} ({}), {}; {said}{way_on}",
+        "approval of a cutover to {to} ({}){passes_over}, {}; {said}{way_on}",
         asked.runs,
         asked.words()
     )
@@ -49,6 +52,7 @@ pub(super) fn json(estate: &Estate, now: Now) -> Value {
             "seat": asked.seat,
             "to": asked.colour,
             "runs": asked.runs,
+            "overrides": asked.overrides,
             "reason": asked.reason,
             "since": asked.created,
             "until": asked.ends(lasts_s),

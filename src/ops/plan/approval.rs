@@ -4,6 +4,8 @@
 //! over nothing. It is asked with the plan, again on fresh reads when the operation starts, and once more before the
 //! first flip, whoever carries it out by then.
 
+use std::collections::BTreeMap;
+
 use super::freeze::WAY_ON;
 use super::gates::AUTOSCALERS;
 use super::{Finding, Flip, Gate, How, Plan, decisive};
@@ -27,11 +29,12 @@ pub(in crate::ops) fn is_of_approval(name: &str) -> bool {
 
 /// Whether it is approved that `flips` are done; none where nobody asks, or nothing moves. A policy that nobody could
 /// read may ask for it (I-12).
-/// `within`: the operation that this is a part of.
+/// `within`: the operation that this is a part of; `overrides`: what it passes over, which an approval must know of.
 pub(super) fn approval(
     to: &Safe,
     flips: &[Flip],
     within: Option<&Safe>,
+    overrides: &BTreeMap<Safe, Safe>,
     estate: &Estate,
     now: Now,
 ) -> Option<Gate> {
@@ -60,7 +63,7 @@ pub(super) fn approval(
         }
         (Approver::Other, _) => {
             let bound = decisive::bound(to, flips, estate);
-            Some(judged(&bound, estate, now))
+            Some(judged(&bound, overrides, estate, now))
         }
     }
 }
@@ -124,10 +127,11 @@ pub(in crate::ops) fn approved(
     let gate = match plan.gates.iter().any(is_asked) {
         true => Some(judged(
             &decisive::bound(&plan.to, &plan.flips, estate),
+            &plan.overridden,
             estate,
             now,
         )),
-        false => approval(&plan.to, &plan.flips, within, estate, now),
+        false => approval(&plan.to, &plan.flips, within, &plan.overridden, estate, now),
     };
     match gate {
         Some(gate) if gate.is_closed() && !plan.is_overridden(&gate.id()) => {
@@ -154,8 +158,8 @@ impl Plan {
     }
 }
 
-fn judged(bound: &Safe, estate: &Estate, now: Now) -> Gate {
-    match judge(bound, estate, now) {
+fn judged(bound: &Safe, overrides: &BTreeMap<Safe, Safe>, estate: &Estate, now: Now) -> Gate {
+    match judge(bound, overrides, estate, now) {
         Ok(Ok(gate)) => gate,
         Ok(Err(why)) => Gate::new(APPROVAL, Finding::Bad, why),
         Err(why) => Gate::new(APPROVAL, Finding::Unknown, why),
@@ -164,7 +168,12 @@ fn judged(bound: &Safe, estate: &Estate, now: Now) -> Gate {
 
 /// # Errors
 /// It is not known, and why; within: it is not approved, and why.
-fn judge(bound: &Safe, estate: &Estate, now: Now) -> Result<Result<Gate, String>, String> {
+fn judge(
+    bound: &Safe,
+    overrides: &BTreeMap<Safe, Safe>,
+    estate: &Estate,
+    now: Now,
+) -> Result<Result<Gate, String>, String> {
     seen(estate, now)?;
     let papers = Papers::in_estate(estate);
     // One of a newer version may be a rejection.
@@ -193,6 +202,13 @@ fn judge(bound: &Safe, estate: &Estate, now: Now) -> Result<Result<Gate, String>
             let author = &paper.author;
             why = Some(format!(
                 "the approval by {author} answers no request that is there: one that was asked for is needed"
+            ));
+            continue;
+        }
+        if let Some(id) = paper.lacks(overrides) {
+            let author = &paper.author;
+            why = Some(format!(
+                "the approval by {author} passes over no {id}, which is overridden: ask anew, with that override"
             ));
             continue;
         }

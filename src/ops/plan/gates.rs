@@ -88,7 +88,8 @@ pub(super) fn cutover(
         gates.extend(cleanup::follows(switch, to));
     }
     let within = request.within.as_ref().map(|within| &within.operation);
-    gates.extend(approval(value, &flips, within, estate, now));
+    let overrides = &request.overrides;
+    gates.extend(approval(value, &flips, within, overrides, estate, now));
     gates.extend(lock(request, estate, &switch.services, now));
     gates.extend(rights(estate));
     gates.extend(owners(&services));

@@ -344,3 +344,53 @@ fn a_rejection_that_is_told_later_by_the_watch_closes_the_gate() {
     assert_eq!(kind, RefusalKind::Gate);
     assert!(why.starts_with("rejected: by frank"), "{why}");
 }
+
+/// Whoever approves reads what is passed over: what nobody told them of is not.
+#[test]
+fn i_49_an_approval_covers_the_overrides_that_were_asked_for_and_no_other() {
+    let bound = bound(parts());
+    let over = |gates: &[&str]| -> std::collections::BTreeMap<Safe, Safe> {
+        let told = gates.iter().map(|gate| ((*gate).into(), "seen".into()));
+        told.collect()
+    };
+    let told = |gates: &[&str]| Paper {
+        overrides: over(gates),
+        ..decided(Decision::Approved, "erin", &bound)
+    };
+    let approved = |paper: &Paper, gates: &[&str]| {
+        let asked = Paper {
+            id: paper.request.clone(),
+            author: "dave".into(),
+            decision: Decision::Asked,
+            ..paper.clone()
+        };
+        let records = vec![object(paper, &[]), object(&asked, &[])];
+        let estate = unasked(parts(), Some("frank"), records);
+        let plan = Plan {
+            overridden: over(gates),
+            ..judged(&estate).unwrap()
+        };
+        super::super::approval::approved(&plan, None, &estate, now(AT))
+    };
+    assert_eq!(approved(&told(&[]), &[]), Ok(()));
+    assert_eq!(approved(&told(&["restarts", "ci"]), &["ci"]), Ok(()));
+    let why = approved(&told(&["restarts"]), &["ci", "restarts"]).unwrap_err();
+    assert!(
+        why.contains("passes over no ci, which is overridden"),
+        "{why}"
+    );
+    // That the approval itself is passed over needs nobody's approval.
+    assert_eq!(approved(&told(&[]), &["approval"]), Ok(()));
+    // One that says more than was asked for answers another request.
+    let more = told(&["ci"]);
+    let asked = Paper {
+        id: more.request.clone(),
+        author: "dave".into(),
+        decision: Decision::Asked,
+        overrides: over(&[]),
+        ..more.clone()
+    };
+    let records = vec![object(&more, &[]), object(&asked, &[])];
+    let (_, why) = judged(&unasked(parts(), Some("frank"), records)).unwrap_err();
+    assert!(why.contains("answers no request that is there"), "{why}");
+}
