@@ -38,6 +38,70 @@ const SCHEMES: [&str; 3] = ["bearer ", "basic ", "token "];
 /// A credential is longer than a word of prose ("bearer token", "token expired").
 const LONG: usize = 16;
 
+/// How a private key begins and ends in PEM, but for its kind.
+const BEGIN: &str = "-----BEGIN ";
+const END: &str = "-----END ";
+const PRIVATE: &str = "PRIVATE KEY";
+
+/// Masks line after line: a private key goes over several.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Masks {
+    is_in_key: bool,
+}
+
+impl Masks {
+    /// The next line with each secret replaced.
+    pub(super) fn line(&mut self, line: &Safe) -> Safe {
+        let text = line.as_str();
+        if let Some(at) = text.find(BEGIN).filter(|at| text[*at..].contains(PRIVATE)) {
+            // What is written in one line ends in it, or goes over.
+            let end = text[at..].find(END).map(|end| at + end);
+            self.is_in_key = end.is_none();
+            let tail = end.map_or("", |end| &text[end..]);
+            return masked(&format!("{}{BEGIN}{PRIVATE}-----{MASK}{tail}", &text[..at]).into());
+        }
+        if !self.is_in_key {
+            return masked(line);
+        }
+        if let Some(end) = text.find(END) {
+            self.is_in_key = false;
+            return format!("{MASK}{}", &text[end..]).into();
+        }
+        // Whatever is no part of a key ends it: it was cut off.
+        self.is_in_key = is_of_a_key(text);
+        match self.is_in_key {
+            true => MASK.into(),
+            false => masked(line),
+        }
+    }
+
+    /// All of a text whose beginning may be cut off, in the middle of a key.
+    pub(super) fn all(lines: impl IntoIterator<Item = Safe>) -> Vec<Safe> {
+        let mut lines: Vec<Safe> = lines.into_iter().collect();
+        let mut is_in_key = false;
+        for place in (0..lines.len()).rev() {
+            let text = lines[place].as_str();
+            let is_end = text.contains(END) && text.contains(PRIVATE);
+            let is_begin = text.contains(BEGIN);
+            let is_key = is_in_key && is_of_a_key(text);
+            is_in_key = !is_begin && (is_end || is_key);
+            if is_key && !is_begin && !is_end {
+                lines[place] = MASK.into();
+            }
+        }
+        let mut masks = Self::default();
+        lines.iter().map(|line| masks.line(line)).collect()
+    }
+}
+
+/// Whether a line may stand in a key: base64, a header of an encrypted one, or nothing.
+fn is_of_a_key(line: &str) -> bool {
+    let is_header = ["Proc-Type:", "DEK-Info:"];
+    let line = line.trim();
+    let is_base64 = |c: char| c.is_ascii_alphanumeric() || "+/=*".contains(c);
+    is_header.iter().any(|it| line.starts_with(it)) || line.chars().all(is_base64)
+}
+
 /// The line with each secret replaced.
 pub(super) fn masked(line: &Safe) -> Safe {
     let mut out = String::new();
@@ -151,6 +215,57 @@ fn span(text: &str, is: impl Fn(char) -> bool) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_private_key_is_masked_whole_and_what_comes_after_it_is_not() {
+        let body = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7";
+        let shown = |text: &str| {
+            let mut masks = Masks::default();
+            let lines = text.lines().map(|line| masks.line(&Safe::new(line)));
+            let by_line: Vec<String> = lines.map(|it| it.to_string()).collect();
+            let all = Masks::all(text.lines().map(Safe::new));
+            let all: Vec<String> = all.iter().map(ToString::to_string).collect();
+            (by_line, all)
+        };
+        for kind in ["", "RSA ", "EC ", "OPENSSH ", "ENCRYPTED "] {
+            let text = format!(
+                "key: -----BEGIN {kind}PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\n{body}\nab==\n-----END {kind}PRIVATE KEY----- x\nhello"
+            );
+            let (by_line, all) = shown(&text);
+            assert_eq!(by_line, all);
+            assert_eq!(by_line[0], "key: -----BEGIN PRIVATE KEY-----***");
+            assert!(
+                by_line[1..5].iter().all(|line| line == "***"),
+                "{by_line:?}"
+            );
+            let end = format!("***-----END {kind}PRIVATE KEY----- x");
+            assert_eq!(by_line[5..], [end.as_str(), "hello"]);
+        }
+        // In one line, as a variable holds it.
+        let text =
+            format!("K=\"-----BEGIN PRIVATE KEY-----\\n{body}\\n-----END PRIVATE KEY-----\" y\nz");
+        let (by_line, _) = shown(&text);
+        assert_eq!(
+            by_line,
+            [
+                "K=\"-----BEGIN PRIVATE KEY-----***-----END PRIVATE KEY-----\" y",
+                "z"
+            ]
+        );
+        // Cut off: what is no part of it is shown again.
+        let (by_line, _) = shown(&format!(
+            "-----BEGIN PRIVATE KEY-----\n{body}\nthe server starts\nok"
+        ));
+        assert_eq!(by_line[1..], ["***", "the server starts", "ok"]);
+        // Its beginning is left out.
+        let (_, all) = shown(&format!(
+            "{body}\n{body}\n-----END RSA PRIVATE KEY-----\nok"
+        ));
+        assert_eq!(all, ["***", "***", "-----END RSA PRIVATE KEY-----", "ok"]);
+        // A certificate is none.
+        let text = format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----");
+        assert_eq!(shown(&text).0.join("\n"), text);
+    }
 
     #[test]
     fn secrets_are_masked_and_prose_is_not() {

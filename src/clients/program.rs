@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 
-use super::mask::masked;
+use super::mask::Masks;
 use crate::estate::{Fault, FaultKind, Safe};
 
 /// What is kept of what it prints, in bytes.
@@ -200,8 +200,9 @@ impl Program {
     /// The last 8 KiB of what it printed, in lines, the oldest first.
     pub fn tail(&self) -> Vec<Safe> {
         let lines = self.tail.split(|byte| *byte == b'\n');
-        let cleaned = lines.map(|line| masked(&Safe::from_bytes(line)));
-        cleaned.filter(|line| !line.trim().is_empty()).collect()
+        let mut cleaned = Masks::all(lines.map(Safe::from_bytes));
+        cleaned.retain(|line| !line.trim().is_empty());
+        cleaned
     }
 }
 

@@ -34,6 +34,28 @@ impl Safe {
         Self(clean(text, limit).into())
     }
 
+    /// As [`Safe::new`], but what is left out is marked: for what is repeated to whom it came from, such as the labels of an
+    /// alert. One that is not `text` to the letter holds `<U+` or ends with `…`.
+    pub fn exact(text: &str) -> Self {
+        let clean = Self::new(text);
+        if clean.as_str() == text {
+            return clean;
+        }
+        use fmt::Write as _;
+        let mut told = String::with_capacity(text.len());
+        for c in text.chars() {
+            match c.is_control() {
+                true => drop(write!(told, "<U+{:04X}>", u32::from(c))),
+                false => told.push(c),
+            }
+        }
+        let told = Self::new(&told);
+        match told.contains("<U+") || told.ends_with('…') {
+            true => told,
+            false => Self(format!("{told}…").into()),
+        }
+    }
+
     /// As [`Safe::new`], but of bytes that may not be UTF-8 (log lines).
     pub fn from_bytes(bytes: &[u8]) -> Self {
         // Four times the limit is enough to fill it after cleaning; the rest is not even decoded.
@@ -213,6 +235,22 @@ fn is_hidden(c: char) -> bool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn what_is_repeated_is_marked_where_it_is_not_what_it_was() {
+        for (dirty, exact) in [
+            ("plain", "plain"),
+            ("caf\u{e9}", "caf\u{e9}"),
+            ("\u{1b}[31mgreen", "<U+001B>[31mgreen"),
+            ("a\nb", "a<U+000A>b"),
+            ("a\tb", "a<U+0009>b"),
+            ("a\u{202e}b", "a<U+202E>b"),
+            ("gr\u{fc}n ", "gr\u{fc}n…"),
+            ("a\u{300}\u{300}\u{300}", "a\u{300}\u{300}…"),
+        ] {
+            assert_eq!(Safe::exact(dirty).as_str(), exact, "{dirty:?}");
+        }
+    }
 
     #[test]
     fn escape_sequences_are_dropped_whole() {

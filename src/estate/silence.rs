@@ -53,7 +53,7 @@ impl Draft {
         let lasts = self.starts.duration_until(self.ends);
         let wrong = if self.matchers.get("alertname").is_none_or(|n| n.is_empty()) {
             "a silence must name its alert"
-        } else if self.matchers.iter().any(|(_, v)| is_altered(v)) {
+        } else if (self.matchers.iter()).any(|(k, v)| is_altered(k) || is_altered(v)) {
             "a label of the alert cannot be repeated exactly: set this silence in Alertmanager"
         } else if self.author.trim().is_empty() {
             "a silence needs its author"
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     fn draft(labels: &[(&str, &str)]) -> Draft {
-        let labels = (labels.iter()).map(|(k, v)| (Safe::new(k), Safe::new(v)));
+        let labels = (labels.iter()).map(|(k, v)| (Safe::exact(k), Safe::exact(v)));
         let alert = Alert {
             labels: labels.collect(),
             annotations: Labels::default(),
@@ -106,6 +106,16 @@ mod tests {
         for (labels, words) in [
             (&[("colour", "green")][..], "name its alert"),
             (&[("alertname", "X"), ("path", "a\u{202e}b")], "exactly"),
+            (
+                &[("alertname", "X"), ("colour", "\u{1b}[31mgreen")],
+                "exactly",
+            ),
+            (&[("alertname", "X"), ("error", "a\nb")], "exactly"),
+            (&[("alertname", "X"), ("colour", "gr\u{fc}n ")], "exactly"),
+            (
+                &[("alertname", "X"), ("col\u{1b}[0mour", "green")],
+                "exactly",
+            ),
             (&[("alertname", "X"), ("colour", "")], "exactly"),
         ] {
             let refused = draft(labels).check().err().unwrap_or("accepted".into());

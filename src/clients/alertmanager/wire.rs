@@ -26,7 +26,7 @@ pub(super) struct Built {
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Alert {
     #[serde(deserialize_with = "nullable")]
-    labels: BTreeMap<Safe, Safe>,
+    labels: BTreeMap<String, String>,
     #[serde(deserialize_with = "nullable")]
     status: Standing,
 }
@@ -91,7 +91,10 @@ fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
 impl Alert {
     pub(super) fn handled(self) -> Handled {
         Handled {
-            labels: self.labels.into_iter().collect::<Labels>(),
+            // As Prometheus's are read, so that they are found.
+            labels: (self.labels.iter())
+                .map(|(key, value)| (Safe::exact(key), Safe::exact(value)))
+                .collect::<Labels>(),
             silenced_by: self.status.silenced_by,
             inhibited_by: self.status.inhibited_by,
         }

@@ -6,7 +6,7 @@ use http::header::LOCATION;
 use http::{HeaderMap, Uri};
 use jiff::Timestamp;
 
-use super::super::mask::masked;
+use super::super::mask::Masks;
 use super::ask::{Purpose, location};
 use super::step::{Window, stamped};
 use super::{Github, fault};
@@ -140,11 +140,8 @@ impl Tail {
                 format!("({gone} before this are left out; these are the last {kept})").into(),
             );
         }
-        told.extend(
-            lines
-                .iter()
-                .map(|(_, text)| masked(&Safe::from_bytes(text))),
-        );
+        let lines = lines.iter().map(|(_, text)| Safe::from_bytes(text));
+        told.extend(Masks::all(lines));
         told
     }
 }

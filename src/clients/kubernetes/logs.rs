@@ -15,7 +15,7 @@ use kube::api::LogParams;
 use tokio::sync::watch::Receiver;
 use tokio::time::{Instant, timeout};
 
-use super::super::mask::masked;
+use super::super::mask::Masks;
 use super::{Cluster, fault};
 use crate::estate::{Fault, FaultKind, LogChunk, LogTarget, Safe};
 use place::Place;
@@ -37,6 +37,7 @@ pub fn logs(cluster: &Cluster, target: &LogTarget) -> BoxStream<'static, LogChun
         target: target.clone(),
         stage: Stage::Closed,
         place: Place::default(),
+        masks: Masks::default(),
         line: Vec::new(),
     };
     stream::unfold(reading, Reading::next).boxed()
@@ -63,6 +64,7 @@ struct Reading {
     cuts: Receiver<u64>,
     stage: Stage,
     place: Place,
+    masks: Masks,
     line: Vec<u8>,
 }
 
@@ -134,7 +136,8 @@ impl Reading {
         let broken = match read {
             Ok([]) => None,
             Ok(bytes) => {
-                let (lines, used) = split(&mut self.line, bytes, &mut self.place);
+                let (lines, used) =
+                    split(&mut self.line, bytes, (&mut self.place, &mut self.masks));
                 reader.consume_unpin(used);
                 self.stage = Stage::Open(reader);
                 return lines;
@@ -157,12 +160,18 @@ impl Reading {
         // The last line has no line break.
         let last = std::mem::take(&mut self.line);
         let last = (!last.is_empty()).then(|| self.place.pass(&last)).flatten();
-        last.map(told).into_iter().collect()
+        (last.map(|line| told(line, &mut self.masks)))
+            .into_iter()
+            .collect()
     }
 }
 
 /// Takes whole lines off `bytes`, up to [`CHUNK`]; what is left of a line stays in `line`, bounded.
-fn split(line: &mut Vec<u8>, bytes: &[u8], place: &mut Place) -> (Vec<Safe>, usize) {
+fn split(
+    line: &mut Vec<u8>,
+    bytes: &[u8],
+    (place, masks): (&mut Place, &mut Masks),
+) -> (Vec<Safe>, usize) {
     let mut lines = Vec::new();
     let mut used = 0;
     while lines.len() < CHUNK && used < bytes.len() {
@@ -173,7 +182,7 @@ fn split(line: &mut Vec<u8>, bytes: &[u8], place: &mut Place) -> (Vec<Safe>, usi
         line.extend_from_slice(&piece[..piece.len().min(room)]);
         used += piece.len() + usize::from(end.is_some());
         if end.is_some() {
-            lines.extend(place.pass(line).map(told));
+            lines.extend(place.pass(line).map(|line| told(line, masks)));
             line.clear();
         }
     }
@@ -181,8 +190,8 @@ fn split(line: &mut Vec<u8>, bytes: &[u8], place: &mut Place) -> (Vec<Safe>, usi
 }
 
 /// A line as it is shown.
-fn told(line: &[u8]) -> Safe {
-    masked(&Safe::from_bytes(line.strip_suffix(b"\r").unwrap_or(line)))
+fn told(line: &[u8], masks: &mut Masks) -> Safe {
+    masks.line(&Safe::from_bytes(line.strip_suffix(b"\r").unwrap_or(line)))
 }
 
 /// What broke it off, in its words.
@@ -212,7 +221,7 @@ mod tests {
         let (lines, used) = split(
             &mut line,
             b"one\r\n\x1b[31mtwo\n\xff\xfe\nrest",
-            &mut Place::default(),
+            (&mut Place::default(), &mut Masks::default()),
         );
         assert_eq!(used, 21);
         let texts: Vec<&str> = lines.iter().map(|l| l.as_str()).collect();
@@ -220,13 +229,21 @@ mod tests {
         assert_eq!(line, b"rest");
         for _ in 0..100 {
             assert!(
-                split(&mut line, &[b'x'; 4096], &mut Place::default())
-                    .0
-                    .is_empty()
+                split(
+                    &mut line,
+                    &[b'x'; 4096],
+                    (&mut Place::default(), &mut Masks::default())
+                )
+                .0
+                .is_empty()
             );
         }
         assert!(line.len() <= LINE + 1);
-        let (long, _) = split(&mut line, b"\n", &mut Place::default());
+        let (long, _) = split(
+            &mut line,
+            b"\n",
+            (&mut Place::default(), &mut Masks::default()),
+        );
         assert!(long[0].ends_with('…'));
     }
 
@@ -235,7 +252,7 @@ mod tests {
         let (lines, used) = split(
             &mut Vec::new(),
             &b"x\n".repeat(CHUNK * 3),
-            &mut Place::default(),
+            (&mut Place::default(), &mut Masks::default()),
         );
         assert_eq!((lines.len(), used), (CHUNK, CHUNK * 2));
     }

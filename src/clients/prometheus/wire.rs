@@ -211,7 +211,9 @@ impl WireAlert {
         let state = self.state.as_deref().unwrap_or_default();
         (state != "inactive").then(|| Alert {
             labels: labels(self.labels),
-            annotations: labels(self.annotations),
+            annotations: (self.annotations.into_iter())
+                .map(|(key, value)| (Safe::from(key), text(&value)))
+                .collect(),
             is_firing: state != "pending",
             since: self.active_at.as_deref().and_then(time),
             value: text(&self.value),
@@ -398,8 +400,13 @@ fn text(value: &Value) -> Safe {
     }
 }
 
+/// What a silence repeats: what of it was left out is marked.
 pub(super) fn labels(pairs: BTreeMap<String, Value>) -> Labels {
-    let pair = |(key, value): (String, Value)| (Safe::from(key), text(&value));
+    let exact = |value: Value| match value {
+        Value::String(text) => Safe::exact(&text),
+        other => text(&other),
+    };
+    let pair = |(key, value): (String, Value)| (Safe::exact(&key), exact(value));
     pairs.into_iter().map(pair).collect()
 }
 
