@@ -421,6 +421,23 @@ fn an_api_server_that_is_away_ages_the_panels_and_says_why() {
 }
 
 #[test]
+fn a_kind_beside_traffic_that_is_stale_says_so_in_words() {
+    let mut state = empty(Look::default(), false);
+    observe(&mut state, production());
+    let fault = Fault {
+        kind: FaultKind::Server,
+        what: "prod-eu: 503 from the metrics of autoscalers".into(),
+    };
+    let kind = Kind::HorizontalPodAutoscalers;
+    observe(&mut state, vec![Seen::Failed(kind, fault)]);
+    for size in [(80, 24), (160, 50)] {
+        let screen = text(&mut state, size);
+        assert!(screen.contains("k8s ? STALE"), "{screen}");
+        assert!(screen.contains("503 from the metrics"), "{screen}");
+    }
+}
+
+#[test]
 fn what_may_not_be_seen_is_named_and_is_neither_zero_nor_an_alarm() {
     let forbidden = |kind, what: &str| {
         let fault = Fault {

@@ -243,8 +243,8 @@ async fn list(loaded: &Loaded, only: Option<&str>, as_json: bool) -> Done {
                 false => say(&text::operation(kept, &carried)),
             }
         }
-        for why in bad {
-            complain(&format!("{name}: {why}\n"));
+        for unread in bad {
+            complain(&format!("{name}: {}\n", unread.why));
         }
     }
     if is_empty && exit == Exit::Ok {

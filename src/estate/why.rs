@@ -138,9 +138,18 @@ fn unready<'a>(
         .probe
         .as_ref()
         .map_or(String::new(), |p| format!("{p} · "));
+    // What was said of the container before this one, or by a probe that decides of no traffic, is not why.
+    let is_of_it = |e: &&Event| {
+        let is_after = began.is_none_or(|began| e.last.is_none_or(|last| last >= began));
+        is_after && !e.message.starts_with("Liveness probe")
+    };
     let said = events
         .filter(|e| e.object_uid == pod.uid && e.reason.as_str() == "Unhealthy")
+        .filter(is_of_it)
         .max_by_key(|e| e.last);
+    let last = waiting.last.as_ref().filter(|_| waiting.restarts > 0);
+    let last = last.filter(|it| it.exit_code != 0);
+    let last = last.map_or_else(String::new, |it| format!("after {}: ", exit(it)));
     let words = match said {
         Some(event) => event.message.to_string(),
         None if waiting.restarts > 0 => format!("{} restarted, not ready yet", waiting.name),
@@ -156,7 +165,7 @@ fn unready<'a>(
     let words = words
         .trim_start_matches("Readiness probe failed: ")
         .to_owned();
-    Some(("not ready".into(), format!("{probe}{words}")))
+    Some(("not ready".into(), format!("{last}{probe}{words}")))
 }
 
 /// Whether a container that began then is not starting any more: it runs for long, or its pod was ready since.
@@ -253,6 +262,33 @@ mod tests {
             count: 1,
             last: Timestamp::from_second(1).ok(),
         }
+    }
+
+    #[test]
+    fn what_ended_the_container_before_is_said_of_one_that_runs_again_and_old_words_are_not() {
+        let mut pod = pod("a", "backend", "green", false);
+        let container = &mut pod.containers[0];
+        container.state = ContainerState::Running {
+            since: Timestamp::from_second(100).ok(),
+        };
+        (container.ready, container.restarts) = (false, 2);
+        (container.probe, container.last) = (None, Some(ended("OOMKilled", 137)));
+        let at = |second, message: &str| Event {
+            last: Timestamp::from_second(second).ok(),
+            message: message.into(),
+            ..unhealthy(&pod)
+        };
+        let older = at(99, "Readiness probe failed: refused");
+        let (newer, other) = (
+            at(105, "Readiness probe failed: 503"),
+            at(110, "Liveness probe failed: 500"),
+        );
+        let events = [older, newer, other];
+        assert_eq!(words(&pod, &events).1, "after OOMKilled (exit 137): 503");
+        assert_eq!(
+            words(&pod, &events[..1]).1,
+            "after OOMKilled (exit 137): backend restarted, not ready yet"
+        );
     }
 
     #[test]

@@ -84,6 +84,32 @@ pub fn read(record: &Record) -> Result<Kept, Safe> {
     })
 }
 
+/// A record that cannot be read, and what that leaves unknown.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unread {
+    /// Why.
+    pub why: Safe,
+    /// Whether its operation may be open: nothing in it says that it ended.
+    pub may_be_open: bool,
+}
+
+impl Unread {
+    /// `record`, which cannot be read for that reason. Only its words are left to go by.
+    pub fn of(record: &Record, why: Safe) -> Self {
+        let ends = ["\"closed\":", "\"abandoned\":"];
+        let entries = record.data.get(ENTRIES).map_or("", |text| text.as_ref());
+        let is_over = |line: &str| ends.iter().any(|end| line.contains(end));
+        Self {
+            why: format!(
+                "{why}; when what it did is judged, delete it: `kubectl delete configmap {}` in the namespace of the records",
+                record.name
+            )
+            .into(),
+            may_be_open: !entries.lines().any(is_over),
+        }
+    }
+}
+
 /// The id that the record's name holds.
 fn id_of(record: &Record) -> Result<Safe, Safe> {
     let prefix = marks::record_name("");
@@ -168,5 +194,38 @@ impl Kept {
             entries,
             torn: 0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p10_a_record_that_cannot_be_read_may_be_open_unless_its_words_say_that_it_ended() {
+        let may_be_open = |entries: &str| {
+            let record = Record {
+                name: "wheelhouse-01j".into(),
+                uid: "u".into(),
+                resource_version: "1".into(),
+                created: None,
+                deleting: None,
+                labels: Default::default(),
+                data: [(ENTRIES.to_owned(), entries.into())].into(),
+            };
+            let unread = Unread::of(&record, "why".into());
+            assert!(
+                unread
+                    .why
+                    .contains("kubectl delete configmap wheelhouse-01j")
+            );
+            unread.may_be_open
+        };
+        let closed = r#"{"what":{"closed":{"outcome":"done","reason":"x"}}}"#;
+        assert!(may_be_open(""));
+        assert!(may_be_open("so long"));
+        // A reason that somebody typed is text within a string.
+        assert!(may_be_open(r#"{"what":{"noted":{"fact":"\"closed\":"}}}"#));
+        assert!(!may_be_open(&format!("x\n{closed}\n")));
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::bastion::Bastion;
 use super::entry::{self, Entry, SCHEMA, What};
 use super::hook::{self, Hooks};
-use super::kept::{self, ENTRIES, KIND, Kept, LIMIT, NAMESPACE, SCHEMA_KEY};
+use super::kept::{self, ENTRIES, KIND, Kept, LIMIT, NAMESPACE, SCHEMA_KEY, Unread};
 use super::{OperationKind, marks};
 use crate::clients::kubernetes::Unwritten;
 use crate::estate::{Fault, FaultKind, Record, Safe};
@@ -119,7 +119,10 @@ pub async fn read(bastion: &Bastion, id: &str) -> Result<Option<Kept>, Fault> {
         .get::<Record>(&name, bastion.timing.answer)
         .await?;
     record
-        .map(|record| kept::read(&record).map_err(malformed))
+        .map(|record| {
+            let read = kept::read(&record);
+            read.map_err(|why| malformed(Unread::of(&record, why).why))
+        })
         .transpose()
 }
 
@@ -127,7 +130,7 @@ pub async fn read(bastion: &Bastion, id: &str) -> Result<Option<Kept>, Fault> {
 ///
 /// # Errors
 /// The API's fault.
-pub async fn list(bastion: &Bastion) -> Result<(Vec<Kept>, Vec<Safe>), Fault> {
+pub async fn list(bastion: &Bastion) -> Result<(Vec<Kept>, Vec<Unread>), Fault> {
     let selector = super::record_selector(bastion);
     let records = bastion
         .cluster
@@ -137,7 +140,7 @@ pub async fn list(bastion: &Bastion) -> Result<(Vec<Kept>, Vec<Safe>), Fault> {
     for record in &records {
         match kept::read(record) {
             Ok(kept) => good.push(kept),
-            Err(why) => bad.push(why),
+            Err(why) => bad.push(Unread::of(record, why)),
         }
     }
     good.sort_by(|a, b| a.id.cmp(&b.id));

@@ -642,6 +642,24 @@ fn troubles(state: &State, views: &[ServiceView<'_>], theme: &Theme) -> Vec<Text
         let (_, said) = words::currency(estate, &KINDS, state.now);
         let said = format!("{} {said}: {cause}", theme.mark(Mark::Unknown));
         lines.push(Text::default().add(said, Role::Warn));
+    } else {
+        lines.extend(stale_beside(state, theme).map(|said| Text::default().add(said, Role::Warn)));
     }
     lines
+}
+
+/// Why the header says STALE though traffic is current: the kind that is not, which has no place of its own to say so.
+fn stale_beside(state: &State, theme: &Theme) -> Option<String> {
+    let (estate, at) = (state.estate(), state.now.at);
+    let is_stale = |kind: &Kind| {
+        !KINDS.contains(kind)
+            && !words::is_withheld(estate, *kind)
+            && estate.currency(*kind, at) == Currency::Stale
+    };
+    let kind = Kind::ALL.into_iter().find(is_stale)?;
+    let (_, said) = words::currency(estate, &[kind], state.now);
+    let fault = estate.fault(kind).or(estate.cluster.fault.as_ref());
+    let why = fault.map_or("no sign of life", |fault| fault.what.as_str());
+    let mark = theme.mark(Mark::Unknown);
+    Some(format!("{mark} {} {said}: {why}", kind.word()))
 }

@@ -69,6 +69,34 @@ fn p06_a_record_that_was_edited_or_is_too_large_is_told_and_not_believed() {
 }
 
 #[test]
+fn p06_a_record_that_cannot_be_read_keeps_nobody_out_for_ever_and_hides_no_open_operation() {
+    let bench = Bench::ready();
+    let id = orphan(&bench);
+    let edited = json!({"data": {"entries": "so long"}});
+    bench.ask("PATCH", &Bench::record_path(&id), Some(&edited));
+    // Its Lease ran out: whoever is refused is told what to do.
+    let way_on = format!("delete it: `kubectl delete configmap wheelhouse-{id}`");
+    let said = wait("the end of its Lease", || {
+        let run = bench.dave.run(&CUTOVER);
+        run.err.contains("was left locked").then_some(run)
+    });
+    said.assert(6, &["holds no plan that can be read", &way_on]);
+    // Its Lease was given back: what it was about nobody can tell.
+    for service in ["service", "api"] {
+        let path = format!(
+            "/apis/coordination.k8s.io/v1/namespaces/production/leases/wheelhouse-service-digital-wall-{service}"
+        );
+        let free = json!({"spec": {"holderIdentity": ""}});
+        bench.ask("PATCH", &path, Some(&free));
+    }
+    let words = ["whether an operation is under way is not known", &way_on];
+    bench.dave.run(&CUTOVER).assert(3, &words);
+    assert_eq!(bench.colours(), ["blue", "blue"]);
+    bench.ask("DELETE", &Bench::record_path(&id), None);
+    bench.dave.run(&CUTOVER).assert(0, &["done: GREEN is live"]);
+}
+
+#[test]
 fn o06_a_second_rollback_is_refused_however_long_the_reason_of_the_first_was() {
     let bench = Bench::ready();
     let dave = &bench.dave;

@@ -755,7 +755,7 @@ fn is_past_deploy(lease: &Lease, estate: &Estate) -> bool {
 
 /// An operation of these Services that was left unfinished stands in the way of another one.
 async fn unfinished(bastion: &Bastion, plan: &Plan) -> Result<(), Refused> {
-    let (records, _) = record::list(bastion).await?;
+    let (records, unread) = record::list(bastion).await?;
     let ours = plan.locks();
     let touches = |kept: &&Kept| {
         let theirs = kept.operation.plan.as_ref();
@@ -763,7 +763,19 @@ async fn unfinished(bastion: &Bastion, plan: &Plan) -> Result<(), Refused> {
             && theirs.is_some_and(|p| p.locks().iter().any(|lock| ours.contains(lock)))
     };
     let Some(open) = records.iter().find(touches) else {
-        return Ok(());
+        // Which Services it is about is not known either.
+        return match unread.into_iter().find(|it| it.may_be_open) {
+            None => Ok(()),
+            Some(unread) => Err(Refused::Refusal(Refusal {
+                kind: RefusalKind::Unknown,
+                why: format!(
+                    "whether an operation is under way is not known: {}",
+                    unread.why
+                )
+                .into(),
+                plan: Some(Box::new(plan.clone())),
+            })),
+        };
     };
     let by = open
         .operation

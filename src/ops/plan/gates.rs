@@ -22,6 +22,7 @@ use crate::estate::{
     Service, TargetPort, TrafficSwitch, Verdict,
 };
 use crate::ops::OperationKind;
+use crate::ops::kept::{self, Unread};
 use crate::ops::marks;
 
 /// The gate whose BAD means that somebody else is at it.
@@ -696,14 +697,29 @@ pub(super) fn lock(request: &Request, estate: &Estate, locks: &[Safe], now: Now)
             ),
             (false, false) => (
                 Finding::Bad,
-                format!(
-                    "{service} was left locked by {holder}{what}: adopt it, abandon it, or roll back"
-                ),
+                match unread(lease, estate) {
+                    None => format!(
+                        "{service} was left locked by {holder}{what}: adopt it, abandon it, or roll back"
+                    ),
+                    Some(unread) => {
+                        format!(
+                            "{service} was left locked by {holder}{what}: {}",
+                            unread.why
+                        )
+                    }
+                },
             ),
         };
         gates.push(Gate::new(LOCK, finding, said));
     }
     gates
+}
+
+/// Why the record of whoever holds `lease` cannot be read, where it is there and cannot.
+fn unread(lease: &crate::estate::Lease, estate: &Estate) -> Option<Unread> {
+    let id = marks::operation(&lease.marks)?;
+    let record = (estate.records.value).get(marks::record_name(&id).as_str())?;
+    Some(Unread::of(record, kept::read(record).err()?))
 }
 
 /// K02: what the API server would refuse is refused here, by verb and resource.
