@@ -130,6 +130,25 @@ fn every_panel_at_the_four_sizes() {
 }
 
 #[test]
+fn a_green_run_whose_jobs_were_not_looked_at_says_so() {
+    use wheelhouse::estate::runs::{Conclusion, Progress, RunsSeen};
+    let mut state = full(Look::default());
+    let mut seen = runs();
+    if let RunsSeen::Runs(all) = &mut seen[0] {
+        let mut older = all[0].clone();
+        (older.id, older.number) = (7, 1_400);
+        older.progress = Progress::Done(Conclusion::Success);
+        all.push(older);
+    }
+    let at = state.now.at;
+    update(&mut state, Event::Repository(at, seen.remove(0)));
+    settle(&mut state);
+    press(&mut state, "1");
+    let screen = text(&mut state, (80, 40));
+    assert!(screen.contains("its jobs were not looked at"), "{screen}");
+}
+
+#[test]
 fn a_green_run_without_its_deploy_and_a_blocked_skip_are_called_out() {
     let mut state = full(Look::default());
     press(&mut state, "1");

@@ -135,7 +135,13 @@ fn below(repository: &Repository, run: &Run, width: u16, theme: &Theme) -> Text 
         return Text::default().add(format!("green, but {} did not run", deploy.job), Role::Warn);
     }
     let Some(jobs) = repository.jobs_of(run) else {
-        return Text::default().add(run.progress.words(), Role::Dim);
+        let is_green = run.progress == Progress::Done(Conclusion::Success);
+        // Green is no word on whether its deploy ran.
+        let said = match is_green && !repository.scope.deploys.is_empty() {
+            true => format!("{}, its jobs were not looked at", run.progress.words()),
+            false => run.progress.words(),
+        };
+        return Text::default().add(said, Role::Dim);
     };
     let failed = jobs.iter().find(|j| mark(&j.progress) == Mark::Bad);
     if let Some(job) = failed {

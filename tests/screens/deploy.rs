@@ -102,6 +102,23 @@ fn i_13_i_55_a_green_commit_that_is_newer_than_what_a_cutover_brings_live_is_ann
 }
 
 #[test]
+fn i_13_what_is_of_none_of_the_runs_that_were_asked_for_is_said_to_be() {
+    let mut state = deployed_from("develop");
+    let mut runs = runs();
+    if let RunsSeen::Runs(all) = &mut runs[0] {
+        for run in all.iter_mut() {
+            run.sha = "5".repeat(40).as_str().into();
+        }
+    }
+    let at = state.now.at;
+    update(&mut state, Event::Repository(at, runs.remove(0)));
+    press(&mut state, "C");
+    let screen = text(&mut state, (160, 50));
+    let said = "! newer         9b1e07d, which GREEN runs, is of none of the";
+    assert!(screen.contains(said), "{screen}");
+}
+
+#[test]
 fn a_worker_is_prepared_for_images_that_are_filled_in_and_for_no_others() {
     let mut state = deployed_from("develop");
     press(&mut state, "N");

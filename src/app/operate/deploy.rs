@@ -109,10 +109,22 @@ pub(super) fn newer(state: &State, proposal: &Proposal, plan: &Plan) -> Vec<Line
         let mut images = view.images.into_iter().flat_map(|(_, images)| images);
         images.find_map(|(image, _)| run_of(repository, &image.name))
     };
-    let Some(brings) = run_in(to) else {
-        return Vec::new();
-    };
     let word = |colour: usize| Plan::colour_in_words(&switch.colours[colour]);
+    let Some(brings) = run_in(to) else {
+        let view = estate.colour_view(Some(to));
+        let mut images = view.images.into_iter().flat_map(|(_, images)| images);
+        // What is tagged by no commit is of no run, as the plan's gates say.
+        let commit = images.find_map(|(image, _)| image.commit().map(ToString::to_string));
+        let unknown = commit.filter(|_| repository.runs.listed).map(|commit| {
+            let said = format!(
+                "{commit}, which {} runs, is of none of the {} runs that were asked for: whether a newer one is green is not known",
+                word(to),
+                repository.runs.value.len()
+            );
+            Line::Look("newer", said)
+        });
+        return unknown.into_iter().collect();
+    };
     let mut lines = Vec::new();
     if let Some(live) = run_in(1 - to).filter(|live| live.number > brings.number) {
         let (to, from) = (word(to), word(1 - to));

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+
 use super::again::{as_meant, digests, goes_back, returned};
 use super::approval::approval;
 use super::ci::{ci, credential, runs};
@@ -93,7 +95,9 @@ pub(super) fn cutover(
     gates.extend(approval(value, &flips, within, overrides, estate, now));
     gates.extend(lock(request, estate, &switch.services, now));
     gates.extend(rights(estate));
-    gates.extend(owners(&services));
+    // Where nothing is flipped nobody sets anything back.
+    let server = (!flips.is_empty()).then(|| estate.server_time(now));
+    gates.extend(owners(&services, server));
     let plan = Draft {
         kind: OperationKind::Cutover,
         from: live.map(|c| switch.colours[c].clone()),
@@ -174,7 +178,7 @@ pub(super) fn repair(
     }
     gates.extend(lock(request, estate, &switch.services, now));
     gates.extend(rights(estate));
-    gates.extend(owners(&services));
+    gates.extend(owners(&services, None));
     let plan = Draft {
         kind: OperationKind::Repair,
         from: estate.live_colour().map(|c| switch.colours[c].clone()),
@@ -742,17 +746,51 @@ pub(super) fn rights(estate: &Estate) -> Option<Gate> {
     ))
 }
 
-/// Helm and GitOps write the selector again one day.
-fn owners(services: &[&Service]) -> Vec<Gate> {
+/// The gate of who would set a selector back.
+pub(super) const OWNER: &str = "owner";
+/// Seconds that a flip of ours stood for to show that GitOps leaves the selector alone: Argo CD looks every 3 minutes, Flux as a
+/// rule every 10.
+const STOOD_S: i64 = 900;
+
+/// Helm and GitOps write the selector again one day. Helm does at its next upgrade; GitOps by itself, within minutes, unless it is told
+/// to leave the selector alone, which only a flip that stood shows.
+pub(super) fn owners(services: &[&Service], server: Option<Timestamp>) -> Vec<Gate> {
     let said = |service: &&Service| {
-        let owner = service.owners.first()?;
-        let words = format!(
-            "{owner} manages {}: its next sync or upgrade may set the selector back",
-            service.name
-        );
-        Some(Gate::new("owner", Finding::Noted, words))
+        let is_gitops = |owner: &&Safe| owner.starts_with("Argo CD") || owner.starts_with("Flux");
+        let gitops = service.owners.iter().find(is_gitops);
+        let owner = gitops.or(service.owners.first())?;
+        let (name, stood) = (&service.name, stood(service));
+        let is_proved = |at: Timestamp| {
+            server.is_none_or(|server| server.duration_since(at).as_secs() >= STOOD_S)
+        };
+        let (finding, said) = match (gitops, server, stood.filter(|at| is_proved(*at))) {
+            (None, ..) | (_, None, _) => (
+                Finding::Noted,
+                format!(
+                    "{owner} manages {name}: its next sync or upgrade may set the selector back"
+                ),
+            ),
+            (Some(_), _, Some(at)) => (
+                Finding::Noted,
+                format!("{owner} manages {name}, and has left its selector alone since {at:.0}"),
+            ),
+            (Some(_), _, None) => (
+                Finding::Unknown,
+                format!(
+                    "{owner} manages {name}, and whether it leaves the selector alone is not known: have it ignore spec.selector (Argo CD: \
+                     ignoreDifferences; Flux: the field's own manager), and override this the first time"
+                ),
+            ),
+        };
+        Some(Gate::new(OWNER, finding, said))
     };
     services.iter().filter_map(said).collect()
+}
+
+/// Since when the selector is as the last flip of ours left it.
+fn stood(service: &Service) -> Option<Timestamp> {
+    let flip = marks::flipped(service)?;
+    (marks::meant(service).as_ref() == Some(&service.selector)).then_some(flip.at)
 }
 
 /// Who wrote the selectors last.

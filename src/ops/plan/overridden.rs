@@ -5,17 +5,17 @@ use std::collections::BTreeMap;
 use super::again::{DIGESTS, RETURNED};
 use super::approval::REVIEW;
 use super::ci::{CI, CREDENTIAL};
-use super::gates::AUTOSCALERS;
+use super::gates::{AUTOSCALERS, OWNER};
 use super::{Finding, Gate, Plan, Refusal, Request, monitoring};
 use crate::estate::{Estate, Safe};
 
 /// What may be overridden, in words.
 pub const OVERRIDABLE: &str = "monitoring, alert:NAME, rule:NAME, query:NAME, capacity, autoscalers, returned, digests, ci, \
-     credential, review";
+     credential, review, owner";
 
 impl Gate {
     /// Whether somebody may override it (SAFETY, rule 6): what monitoring says, how large a colour is and whether it stays so, what
-    /// is known of its images, of their commit and of its review, and how long our credential lasts. Never
+    /// is known of its images, of their commit and of its review, how long our credential lasts, and who may set the selector back. Never
     /// what a flip itself stands on: pods behind the whole selector, ports, readiness, the lock.
     pub fn may_be_overridden(&self) -> bool {
         monitoring::is_of_monitoring(&self.name)
@@ -27,6 +27,7 @@ impl Gate {
                 CI,
                 CREDENTIAL,
                 REVIEW,
+                OWNER,
             ]
             .contains(&self.name.as_str())
     }
@@ -54,7 +55,8 @@ impl Plan {
         let closed = || self.gates.iter().filter(|gate| gate.is_closed());
         let may =
             closed().next().is_some() && closed().all(Gate::may_be_overridden) && !self.is_strict;
-        may.then(|| closed().map(Gate::id).collect())
+        let ids: std::collections::BTreeSet<Safe> = closed().map(Gate::id).collect();
+        may.then(|| ids.into_iter().collect())
     }
 }
 

@@ -384,6 +384,61 @@ fn record(entries: &[crate::ops::Entry]) -> crate::estate::Record {
     }
 }
 
+/// I-31: GitOps puts a selector back by itself; that it leaves it alone only a flip that stood shows.
+#[test]
+fn i_31_a_selector_that_gitops_manages_is_unknown_until_a_flip_of_ours_stood() {
+    let judged = |owner: &str, flipped_ago: Option<i64>| {
+        let mut parts = parts();
+        let at = now(AT).wall;
+        for service in &mut parts.services {
+            service.owners = vec!["Helm release wall".into(), owner.into()];
+            let Some(ago) = flipped_ago else { continue };
+            let flip = marks::Flipped {
+                at: at - jiff::SignedDuration::from_secs(ago),
+                by: "alice".into(),
+                from: Some("green".into()),
+                to: "blue".into(),
+                what: "cutover".into(),
+                why: None,
+                operation: "01op".into(),
+                images: Vec::new(),
+                left: Vec::new(),
+                runs: Vec::new(),
+            };
+            service.marks = labels(&[
+                (marks::FLIP, &serde_json::to_string(&flip).unwrap()),
+                (
+                    marks::MEANT,
+                    &crate::ops::patch::selector(&service.selector).to_string(),
+                ),
+            ]);
+        }
+        check(&request(Cutover), &parts.estate(), now(AT))
+    };
+    let refusal = judged("Argo CD shop", None).unwrap_err();
+    assert!(
+        refusal.why.contains("owner: Argo CD shop manages"),
+        "{}",
+        refusal.why
+    );
+    assert_eq!(
+        refusal.plan.unwrap().overridable(),
+        Some(vec!["owner".into()])
+    );
+    assert!(judged("Flux Kustomization apps", Some(120)).is_err());
+    let found = |plan: Plan| {
+        let gate = plan.gates.iter().find(|gate| gate.name.as_str() == "owner");
+        gate.map(|gate| (gate.finding, gate.said.to_string()))
+            .unwrap()
+    };
+    let (finding, said) = found(judged("Argo CD shop", Some(7_200)).unwrap());
+    assert_eq!(finding, Finding::Noted);
+    assert!(said.contains("has left its selector alone since"), "{said}");
+    let (finding, said) = found(judged("Helm release other", None).unwrap());
+    assert_eq!(finding, Finding::Noted);
+    assert!(said.contains("its next sync or upgrade"), "{said}");
+}
+
 #[test]
 fn i_43_a_lease_whose_operation_is_over_or_never_began_is_taken_over_once_it_ran_out() {
     use crate::ops::What;
