@@ -262,7 +262,8 @@ fn read(arguments: &Arguments) -> Result<doctor::Read, String> {
     );
     let file = file.map_err(|missing| missing.to_string())?;
     let user = rustix::process::getuid().as_raw();
-    let (config, warnings) = config::load(&file, user).map_err(|problems| problems.to_string())?;
+    let (config, warnings) =
+        config::load(&file, user, setup::wrong_keys).map_err(|problems| problems.to_string())?;
     Ok(doctor::Read {
         file,
         config,

@@ -353,6 +353,9 @@ pub struct Workload {
     pub deployments: Vec<String>,
 }
 
+/// Judges the keys and commands of `[keys]`, which only the table of keys can: the number of each that is wrong, and why.
+pub type KeyCheck = fn(&[(&str, &str)]) -> Vec<(usize, String)>;
+
 impl Config {
     /// Reads a configuration from its text; `file` is only for the messages.
     ///
@@ -361,6 +364,6 @@ impl Config {
     /// # Errors
     /// Everything that is wrong with the text, at once.
     pub fn parse(text: &str, file: &str) -> Result<(Self, Vec<Problem>), Problems> {
-        root::read(text, file, None)
+        root::read(text, file, None, |_| Vec::new())
     }
 }

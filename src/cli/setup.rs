@@ -52,6 +52,13 @@ pub(super) struct Loaded {
     hooks: Vec<Vec<Hook>>,
 }
 
+/// What is wrong with keys and commands, by the table of keys.
+pub(super) fn wrong_keys(changes: &[(&str, &str)]) -> Vec<(usize, String)> {
+    Keymap::with(changes.iter().copied())
+        .err()
+        .unwrap_or_default()
+}
+
 /// Checks what only the table of keys can check, and takes the rest over. What the current context is is settled here, once
 /// for the screen and for what it starts (I-47).
 ///

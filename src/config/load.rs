@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
 use super::problem::{Lines, Place, Problem, Problems};
-use super::{Config, root};
+use super::{Config, KeyCheck, root};
 
 /// The largest file that is read, in bytes.
 const LARGEST: u64 = 1 << 20;
@@ -17,12 +17,12 @@ const LARGEST: u64 = 1 << 20;
 ///
 /// # Errors
 /// Why the file cannot be read, or everything that is wrong with its text.
-pub fn load(file: &Path, user: u32) -> Result<(Config, Vec<Problem>), Problems> {
+pub fn load(file: &Path, user: u32, of_keys: KeyCheck) -> Result<(Config, Vec<Problem>), Problems> {
     let name = file.to_string_lossy();
     let (bytes, metadata) = read(file).map_err(|refusal| refusal.into_problems(&name))?;
     let text = decode(&name, bytes)?;
     let exposure = exposure(file, &metadata, user);
-    let (config, mut warnings) = root::read(&text, &name, exposure.as_deref())?;
+    let (config, mut warnings) = root::read(&text, &name, exposure.as_deref(), of_keys)?;
     if metadata.mode() & 0o002 != 0 {
         warnings.insert(0, writable(&name, file));
     }

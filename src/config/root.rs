@@ -6,7 +6,7 @@ use super::grammar::{LINE, TITLE};
 use super::monitoring::{self, General};
 use super::problem::{Problem, Problems};
 use super::walk::{Node, Section, Walk};
-use super::{Config, KeyBinding, Switch, Time, Ui};
+use super::{Config, KeyBinding, KeyCheck, Switch, Time, Ui};
 use super::{environment, github, operations};
 
 /// Reads the text; `exposure` says who else can read the file, should it hold a secret.
@@ -14,12 +14,13 @@ pub(super) fn read(
     text: &str,
     file: &str,
     exposure: Option<&str>,
+    of_keys: KeyCheck,
 ) -> Result<(Config, Vec<Problem>), Problems> {
     let mut walk = Walk::new(file, text, exposure);
     // Recovery keeps what can be read after an error of syntax, and bounds the nesting.
     let (table, errors) = DeTable::parse_recoverable(text);
     walk.syntax(errors);
-    let config = config(&mut walk, &Section::root(&table));
+    let config = config(&mut walk, &Section::root(&table), of_keys);
     match config {
         Some(config) if walk.problems.is_empty() => {
             walk.warnings.sort_by_key(|warning| warning.place);
@@ -29,7 +30,7 @@ pub(super) fn read(
     }
 }
 
-fn config(walk: &mut Walk<'_>, root: &Section<'_>) -> Option<Config> {
+fn config(walk: &mut Walk<'_>, root: &Section<'_>, of_keys: KeyCheck) -> Option<Config> {
     root.only(
         walk,
         &[
@@ -47,7 +48,7 @@ fn config(walk: &mut Walk<'_>, root: &Section<'_>) -> Option<Config> {
         walk.text(node, TITLE)
     });
     let ui = root.optional(walk, "ui", ui);
-    let keys = root.optional(walk, "keys", keys);
+    let keys = root.optional(walk, "keys", |walk, node| keys(walk, node, of_keys));
     let github = root.optional(walk, "github", github::read);
     let prometheus = root.optional(walk, "prometheus", |walk, node| {
         Some((node.clone(), monitoring::prometheus(walk, node)?))
@@ -120,9 +121,9 @@ fn ascii(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Switch> {
     }
 }
 
-fn keys(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Vec<KeyBinding>> {
+fn keys(walk: &mut Walk<'_>, node: &Node<'_>, of_keys: KeyCheck) -> Option<Vec<KeyBinding>> {
     let section = walk.section(node, "a table of keys and commands")?;
-    let mut bindings = Vec::new();
+    let (mut bindings, mut spans) = (Vec::new(), Vec::new());
     for (key, span, node) in section.entries() {
         if !(LINE.accepts)(key) {
             walk.wrong(
@@ -137,6 +138,18 @@ fn keys(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Vec<KeyBinding>> {
             command,
             place: walk.place(&span),
         }));
+        spans.push(span);
+    }
+    // What is no text at all was told; what the others say counts all the same.
+    let said = bindings.iter().enumerate();
+    let (places, read): (Vec<usize>, Vec<(&str, &str)>) = said
+        .filter_map(|(n, it)| Some((n, it.as_ref()?)))
+        .map(|(n, it)| (n, (it.key.as_str(), it.command.as_str())))
+        .unzip();
+    for (place, words) in of_keys(&read) {
+        if let Some(span) = places.get(place).and_then(|n| spans.get(*n)) {
+            walk.wrong("keys", span, words, "");
+        }
     }
     bindings.into_iter().collect()
 }

@@ -30,7 +30,7 @@ fn c01_every_problem_of_the_configuration_is_told_with_its_place() {
     let home = Home::new();
     let file = home.write(
         "c.toml",
-        "title = 7\nhalp = 1\n[[environment]]\nname = \"x\"\ntier = \"prod\"\n",
+        "title = 7\nhalp = 1\n[[environment]]\nname = \"x\"\ntier = \"prod\"\n[keys]\nf6 = \"nothing\"\n\"ctrl-o\" = 7\nz = \"rollback\"\n",
     );
     let mut pty = run(&home, &["--config", file.to_str().unwrap()], &[], (250, 30));
     assert_eq!(pty.wait_exit(SOON).code, 2);
@@ -41,6 +41,9 @@ fn c01_every_problem_of_the_configuration_is_told_with_its_place() {
         ("c.toml:2:1", "halp"),
         ("c.toml:5:", "tier"),
         ("c.toml:3:", "namespace"),
+        ("c.toml:7:1", "`nothing` is no command"),
+        ("c.toml:8:", "ctrl-o"),
+        ("c.toml:9:1", "may not be on the bare key"),
     ] {
         let told = text
             .lines()
