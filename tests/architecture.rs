@@ -236,15 +236,30 @@ fn files(dir: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The code of a module: its lines without comments, and without its tests.
+/// The code of a module: its lines without comments, and without its tests, wherever they stand in it.
 fn code(path: &Path) -> Vec<(usize, String)> {
     let text = fs::read_to_string(path).unwrap();
-    (1..)
-        .zip(text.lines())
-        .take_while(|(_, line)| !line.starts_with("#[cfg(test)]"))
-        .filter(|(_, line)| !line.trim_start().starts_with("//"))
-        .map(|(n, line)| (n, line.to_owned()))
-        .collect()
+    let (mut code, mut is_test) = (Vec::new(), false);
+    for (n, line) in (1..).zip(text.lines()) {
+        is_test |= line.starts_with("#[cfg(test)]");
+        if !is_test && !line.trim_start().starts_with("//") {
+            code.push((n, line.to_owned()));
+        }
+        // An item of tests ends with its declaration, or with the brace in the first column.
+        let is_attribute = line.starts_with("#[") || line.starts_with("    ");
+        let is_end = line.starts_with('}') || (line.ends_with(';') && !is_attribute);
+        is_test &= !is_end;
+    }
+    code
+}
+
+#[test]
+fn code_behind_an_item_of_tests_is_looked_at() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let text = "use a::b;\n#[cfg(test)]\n#[allow(x)]\nmod tests;\nfn c() {}\n#[cfg(test)]\nmod more {\n    use d;\n}\nfn e() {}\n";
+    fs::write(file.path(), text).unwrap();
+    let lines: Vec<usize> = code(file.path()).into_iter().map(|(n, _)| n).collect();
+    assert_eq!(lines, [1, 5, 10]);
 }
 
 /// Whether `name` stands in `line` as a path of its own, not as the tail of another word.

@@ -526,7 +526,10 @@ fn refused(state: &State, proposal: &Proposal, screen: Option<Safe>) -> Option<S
 
 /// The right to change the environment; none where none is needed (SAFETY, rule 9).
 fn permit(state: &State, proposal: &Proposal) -> Result<Option<Permit>, Safe> {
-    if let Wish::Start(OperationKind::Rollback | OperationKind::Smoke) = proposal.wish {
+    // An abort only stops and brings back, and headless takes no window either.
+    if let Wish::Start(OperationKind::Rollback | OperationKind::Smoke) | Wish::Abort(_) =
+        proposal.wish
+    {
         return Ok(None);
     }
     let environment = &state.environments[proposal.environment];

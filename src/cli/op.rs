@@ -1,5 +1,6 @@
 //! `op`: operations, whoever began them: list, show, watch, abort, adopt, abandon.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -215,6 +216,7 @@ async fn list(loaded: &Loaded, only: Option<&str>, as_json: bool) -> Done {
         None => loaded.places(),
     };
     let (mut exit, mut is_empty) = (Exit::Ok, !as_json);
+    let (all, mut told) = (loaded.places(), BTreeSet::new());
     let looked = places.iter().map(async |place| {
         let bastion = Bastion::connect(place).await?;
         let read = record::list(&bastion).await?;
@@ -231,6 +233,10 @@ async fn list(loaded: &Loaded, only: Option<&str>, as_json: bool) -> Done {
                 continue;
             }
         };
+        // Environments that share their records tell each once.
+        let good: Vec<Kept> = (good.into_iter())
+            .filter(|kept| is_of(kept, place, &all))
+            .collect();
         is_empty &= good.is_empty() && bad.is_empty();
         if let Err(why) = &held.leases {
             complain(&format!("{name}: {why}\n"));
@@ -243,7 +249,7 @@ async fn list(loaded: &Loaded, only: Option<&str>, as_json: bool) -> Done {
                 false => say(&text::operation(kept, &carried)),
             }
         }
-        for unread in bad {
+        for unread in bad.into_iter().filter(|it| told.insert(it.why.clone())) {
             complain(&format!("{name}: {}\n", unread.why));
         }
     }

@@ -314,7 +314,10 @@ async fn m06_hostile_annotations_are_text_and_no_links() {
     let rule = &seen.rules[0];
     assert_eq!(rule.name.as_str(), "X<U+202E>");
     let alert = &rule.alerts[0];
-    assert_eq!(alert.labels.get("colour"), Some(&"green".into()));
+    assert_eq!(
+        alert.labels.get("colour"),
+        Some(&"<U+001B>[31mgreen".into())
+    );
     assert_eq!(
         alert.annotations.get("runbook_url"),
         Some(&"javascript:alert(1)".into())

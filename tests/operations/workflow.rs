@@ -67,6 +67,8 @@ struct Known {
     is_started: bool,
     /// Its environment's reviewers said yes, or nobody has to.
     is_reviewed: bool,
+    /// Its token was revoked.
+    is_revoked: bool,
 }
 
 type Shared = Arc<Mutex<Known>>;
@@ -140,6 +142,10 @@ async fn cancel(State(state): State<Shared>, Path(id): Path<u64>) -> Response {
 }
 
 async fn one(State(state): State<Shared>, Path(id): Path<u64>) -> Response {
+    if lock(&state).is_revoked {
+        let words = json!({"message": "Bad credentials"});
+        return (StatusCode::UNAUTHORIZED, axum::Json(words)).into_response();
+    }
     match id {
         RUN => axum::Json(run(&lock(&state))).into_response(),
         _ => StatusCode::NOT_FOUND.into_response(),
@@ -174,6 +180,7 @@ impl Hub {
             conclusion: None,
             is_started: false,
             is_reviewed: true,
+            is_revoked: false,
         }));
         let actions = "/repos/acme/digital-wall/actions";
         let router = Router::new()
@@ -633,6 +640,24 @@ fn i_6_whoever_abandons_a_deploy_is_told_of_the_run_that_goes_on() {
         .run(&["op", "abandon", &id, "--reason", "by hand"])
         .assert(0, &["run 77 goes on: cancel it at GitHub"]);
     assert_eq!(hub.cancelled(), 0);
+}
+
+#[test]
+fn g05_a_token_that_is_revoked_while_a_run_is_followed_is_said_and_the_run_is_followed_on() {
+    let (bench, hub, id) = following(Reply::Told);
+    lock(&hub.state).is_revoked = true;
+    wait("the pause", || {
+        let story = bench.dave.story(&id);
+        story.contains("UNKNOWN how run 77 goes: ").then_some(())
+    });
+    lock(&hub.state).is_revoked = false;
+    wait("it to be followed on", || {
+        bench.dave.story(&id).contains("goes on").then_some(())
+    });
+    hub.ends("success");
+    let said = bench.dave.run(&["op", "watch", &id]);
+    said.assert(0, &["run 77 succeeded"]);
+    assert_eq!(hub.dispatched().len(), 1);
 }
 
 #[test]

@@ -757,6 +757,26 @@ fn i_47_the_keys_of_the_screen_are_letters_of_an_open_plan() {
 }
 
 #[test]
+fn o07_an_abort_needs_no_window_for_changes() {
+    let mut state = ready();
+    let plan = plan_of(&state, OperationKind::Cutover);
+    operating(&mut state, &until(&plan, &Step::Watch), 2);
+    press(&mut state, "B");
+    let screen = text(&mut state, (80, 24));
+    assert!(screen.contains("READ-ONLY"), "{screen}");
+    assert!(!screen.contains("Refused"), "{screen}");
+    type_in(&mut state, "wrong release");
+    press(&mut state, "enter");
+    pass(&mut state, 1);
+    type_in(&mut state, "abort");
+    let commands = press(&mut state, "enter");
+    assert!(
+        matches!(&commands[..], [Command::Operate { permit: None, .. }]),
+        "{commands:?}"
+    );
+}
+
+#[test]
 fn o07_read_only_refuses_all_but_a_rollback() {
     let mut state = ready();
     press(&mut state, "C");

@@ -14,9 +14,9 @@ use super::wait::Woken;
 use super::{Ended, Found, Run};
 use crate::clients::github::{self, Github, Undispatched};
 use crate::estate::runs::{Conclusion, Progress, Run as Seen};
-use crate::estate::{FaultKind, Safe};
+use crate::estate::{Fault, FaultKind, Safe};
 use crate::ops::entry::{Step, What};
-use crate::ops::machine::{REVIEW, WAITS, is_review};
+use crate::ops::machine::{REVIEW, UNSURE, WAITS, is_review};
 use crate::ops::plan::{How, Workflow};
 
 /// Between two looks at a run.
@@ -137,6 +137,7 @@ impl Run {
             if next <= Instant::now() {
                 let seen = github.run(id).await;
                 next = Instant::now() + github.pause().map_or(LOOKS, |_| SCARCE);
+                self.may_look(id, &seen).await?;
                 if let Ok(run) = &seen {
                     self.reviewed(run).await?;
                     match run.progress {
@@ -180,6 +181,31 @@ impl Run {
                 let noted = self.cancel(id, &github).await?;
                 return Ok(vec![noted, failed(step, said)]);
             }
+        }
+    }
+
+    /// Says that a token does not let the run be looked at any more, and that it does again, once each: nobody here would know what
+    /// it waits for (G05).
+    async fn may_look(&mut self, id: u64, seen: &Result<Seen, Fault>) -> Result<(), Ended> {
+        let start = format!("{UNSURE}how run {id} goes");
+        let is_said =
+            (self.kept.operation.paused.as_ref()).is_some_and(|it| it.starts_with(&start));
+        match seen {
+            Err(fault)
+                if matches!(fault.kind, FaultKind::LoginNeeded | FaultKind::Forbidden)
+                    && !is_said =>
+            {
+                let reason = format!(
+                    "{start}: {}; it is looked at again as soon as that is mended",
+                    fault.what
+                );
+                self.write(vec![What::Paused {
+                    reason: reason.into(),
+                }])
+                .await
+            }
+            Ok(_) if is_said => self.write(vec![What::Resumed]).await,
+            _ => Ok(()),
         }
     }
 
