@@ -1081,13 +1081,14 @@ fn what_is_no_regular_file_is_refused_and_does_not_hang() {
         place(directory.path(), "a directory")
     );
     let fifo = directory.path().join("fifo");
-    assert!(
-        std::process::Command::new("mkfifo")
-            .arg(&fifo)
-            .status()
-            .unwrap()
-            .success()
-    );
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &fifo,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::from_raw_mode(0o600),
+        0,
+    )
+    .unwrap();
     assert_eq!(message(&fifo), place(&fifo, "a FIFO"));
     let socket = directory.path().join("socket");
     let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();

@@ -78,6 +78,18 @@ fn hostile() -> Vec<(Kind, Value, &'static str)> {
             json!({"type": "x", "reason": "x", "message": "x", "involvedObject": {"kind": "Pod", "name": "x", "uid": "x"}}),
             "kind",
         ),
+        (
+            Kind::Leases,
+            json!({"spec": {"holderIdentity": "x", "leaseDurationSeconds": 60, "leaseTransitions": 1}}),
+            "",
+        ),
+        // What their data say is cleaned by whoever reads an entry.
+        (Kind::Records, json!({"data": {}}), ""),
+        (
+            Kind::Policy,
+            json!({"data": {"tier": "x", "*": "x", "freeze.x": "x"}}),
+            "",
+        ),
     ]
 }
 

@@ -25,6 +25,7 @@ mod fleet;
 mod github;
 mod kept;
 mod monitoring;
+mod nested;
 mod operations;
 #[path = "../support/operator.rs"]
 mod operator;

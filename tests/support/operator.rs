@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use serde_json::Value;
 
 use crate::estate::{Home, program};
@@ -145,11 +145,11 @@ impl Running {
 
     /// From now on no file of its can grow.
     pub fn fill_disk(&self) {
-        let pid = self.pid().as_raw_nonzero().to_string();
-        let done = Command::new("prlimit")
-            .args(["--fsize=0:0", "--pid", &pid])
-            .status();
-        assert!(done.unwrap().success());
+        let none = Rlimit {
+            current: Some(0),
+            maximum: Some(0),
+        };
+        prlimit(Some(self.pid()), Resource::Fsize, none).unwrap();
     }
 
     /// Waits for its end.

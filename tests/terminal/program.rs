@@ -14,7 +14,6 @@ mod input;
 mod jobs;
 mod keys;
 mod look;
-mod nested;
 mod operations;
 mod sizes;
 mod start;

@@ -1,6 +1,6 @@
 //! What keys do on the first screen, and how a person leaves (O04).
 
-use super::{Cockpit, SIZE, TABS, escape, nested::base64, rows_of, wait_gone, wait_live, watch};
+use super::{Cockpit, SIZE, TABS, escape, rows_of, wait_gone, wait_live, watch};
 use crate::{
     device::assert_given_back,
     pty::{SOON, text_of},
@@ -202,4 +202,9 @@ fn z_shows_local_time_and_utc_again() {
     assert!((345..=346).contains(&ahead), "{ahead} minutes ahead");
     pty.send("z");
     pty.wait_for("UTC", SOON, |screen, _| clock(&text_of(screen)).1);
+}
+
+fn base64(text: &str) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(text)
 }

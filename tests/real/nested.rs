@@ -2,11 +2,22 @@
 
 use std::process::Command;
 
-use super::{LONG, program, wait_live};
+use std::time::Duration;
+
 use crate::{
-    estate::Served,
+    estate::{Served, program},
     pty::{Pty, SOON, text_of},
 };
+
+/// How long the world may take to come, on a machine that does other things too.
+const LONG: Duration = Duration::from_secs(60);
+
+fn wait_live(pty: &Pty) {
+    pty.wait_for("the estate on the screen", LONG, |screen, _| {
+        let text = text_of(screen);
+        text.contains("k8s live") && text.contains("LIVE ")
+    });
+}
 
 /// A tmux server of its own; ended when dropped.
 struct Tmux<'e> {
@@ -16,6 +27,8 @@ struct Tmux<'e> {
 
 impl<'e> Tmux<'e> {
     fn new(estate: &'e Served) -> Self {
+        let version = Command::new("tmux").arg("-V").output();
+        assert!(version.is_ok(), "no tmux here: apt-get install tmux");
         let socket = estate.home.path().join("tmux.socket");
         let socket = socket.display().to_string();
         estate.home.write(
@@ -102,7 +115,9 @@ fn t16_detached_and_attached_at_another_size_it_is_whole_again() {
     );
     // A pane that is left inside a synchronized update would show no more.
     second.send("\x1b");
-    super::wait_gone(&second, "5/10 pods");
+    second.wait_for("the end of the filter", LONG, |screen, _| {
+        !text_of(screen).contains("5/10 pods")
+    });
 }
 
 #[test]
@@ -130,7 +145,7 @@ fn t16_ctrl_z_under_tmux_without_a_shell_does_not_hang_the_pane() {
     pty.wait_text("Keys of this view");
 }
 
-pub(super) fn base64(text: &str) -> String {
+fn base64(text: &str) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.encode(text)
 }
