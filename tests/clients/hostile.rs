@@ -85,11 +85,6 @@ fn hostile() -> Vec<(Kind, Value, &'static str)> {
         ),
         // What their data say is cleaned by whoever reads an entry.
         (Kind::Records, json!({"data": {}}), ""),
-        (
-            Kind::Policy,
-            json!({"data": {"tier": "x", "*": "x", "freeze.x": "x"}}),
-            "",
-        ),
     ]
 }
 
