@@ -15,14 +15,14 @@ use super::operate::text::{self, Carried};
 use super::operate::{self, carry_out, exit_of_outcome};
 use super::output::{complain, say};
 use super::runtime;
-use super::setup::Loaded;
+use super::setup::{Loaded, journals};
 use crate::app::operations::{Hold, hold};
 use crate::estate::{Fault, Kind, Lease, Safe};
 use crate::ops::bastion::{Bastion, Place};
 use crate::ops::engine::{self, Refused};
 use crate::ops::eyes::Eyes;
 use crate::ops::kept::{self, Kept, is_id};
-use crate::ops::{OperationKind, What, lease_selector, marks, policy, record};
+use crate::ops::{Entry, OperationKind, What, journal, lease_selector, marks, policy, record};
 
 #[derive(Clone, Debug, clap::Subcommand)]
 pub(super) enum Verb {
@@ -36,6 +36,8 @@ pub(super) enum Verb {
     },
     /// One operation, entry by entry.
     Show(One),
+    /// What its worker wrote down on this machine before it acted: there when the cluster is not.
+    Journal(One),
     /// Follow one to its end; the exit code is its outcome's.
     Watch(One),
     /// Ask its worker to stop and to undo what it did.
@@ -86,7 +88,10 @@ pub(super) struct Sure {
 impl Verb {
     /// Whether nothing but words comes of it.
     pub(super) fn only_tells(&self) -> bool {
-        matches!(self, Self::List { .. } | Self::Show(_) | Self::Watch(_))
+        matches!(
+            self,
+            Self::List { .. } | Self::Show(_) | Self::Journal(_) | Self::Watch(_)
+        )
     }
 }
 
@@ -121,6 +126,7 @@ async fn perform(loaded: &Loaded, verb: &Verb, may_write: bool) -> Done {
             }
             Ok(Exit::Ok)
         }
+        Verb::Journal(one) => journal(one),
         Verb::Watch(one) => {
             let (bastion, kept) = find(loaded, &one.id).await?;
             follow(&bastion, kept, one.json).await
@@ -279,15 +285,62 @@ fn whole(kept: &Kept, environment: &Safe, carried: &Carried) -> serde_json::Valu
     })
 }
 
-/// The operation of that id, in whichever environment it is.
-async fn find(loaded: &Loaded, id: &str) -> Result<(Bastion, Kept), (Exit, Safe)> {
-    if !is_id(id) {
+fn checked(id: &str) -> Result<(), (Exit, Safe)> {
+    if is_id(id) {
+        return Ok(());
+    }
+    let why = format!(
+        "{:?} is no operation's id: `wheelhouse op list` names them",
+        Safe::new(id)
+    );
+    Err((Exit::Usage, why.into()))
+}
+
+/// Tells what the disk of this machine holds of an operation, as far as it can be believed. Asks no cluster.
+fn journal(one: &One) -> Done {
+    checked(&one.id)?;
+    let folder = journals().ok_or((Exit::Usage, "this user has no home for journals".into()))?;
+    let all = journal::all(&folder, &one.id).map_err(|error| {
+        let why = format!("{}: {error}", folder.display());
+        (Exit::Bad, why.into())
+    })?;
+    if all.is_empty() {
         let why = format!(
-            "{:?} is no operation's id: `wheelhouse op list` names them",
-            Safe::new(id)
+            "no journal of operation {} in {}: it is on the machine that its worker ran on",
+            one.id,
+            folder.display()
         );
         return Err((Exit::Usage, why.into()));
     }
+    let mut exit = Exit::Ok;
+    for (file, read) in all {
+        for (line, _) in &read.lines {
+            let entry = serde_json::from_value::<Entry>(line.what.clone()).ok();
+            match (one.json, entry) {
+                (true, _) => say(&format!("{}\n", json!(line))),
+                (false, Some(entry)) if line.phase == "entry" => say(&text::entry(&entry)),
+                (false, _) => {
+                    let at = line.at.strftime("%H:%M:%SZ");
+                    let words = Safe::new(&format!("{}: {}", line.phase, line.what));
+                    say(&format!("{at}  {words}\n"));
+                }
+            }
+        }
+        if let Some(why) = read.broken {
+            let why = Safe::new(&why);
+            complain(&format!(
+                "{}: {why}: nothing behind it is believed\n",
+                file.display()
+            ));
+            exit = Exit::Bad;
+        }
+    }
+    Ok(exit)
+}
+
+/// The operation of that id, in whichever environment it is.
+async fn find(loaded: &Loaded, id: &str) -> Result<(Bastion, Kept), (Exit, Safe)> {
+    checked(id)?;
     let places = loaded.places();
     let found = find_any(&places, async |place| {
         let bastion = Bastion::connect(place).await?;

@@ -237,7 +237,7 @@ impl Loaded {
 }
 
 /// Where the journals of operations are.
-fn journals() -> Option<std::path::PathBuf> {
+pub(super) fn journals() -> Option<std::path::PathBuf> {
     super::logging::state_dir().map(|dir| dir.join("operations"))
 }
 

@@ -89,6 +89,8 @@ pub struct Run {
     is_fenced: bool,
     /// Whether what was sent for the step that is open was not answered: it may arrive whenever it likes.
     is_unsettled: bool,
+    /// Whether a line of its journal could not be written.
+    is_unjournaled: bool,
     /// Since when no write of the record went through.
     unwritten: Option<Instant>,
     /// What goes before the first result: a rollback's record was written beside its Leases.
@@ -373,6 +375,11 @@ impl Run {
     fn note(&mut self, phase: &str, what: serde_json::Value) {
         if let Err(error) = self.journal.write(self.bastion.clock.wall(), phase, what) {
             tracing::warn!(%error, "the journal could not be written");
+            // Said once, where whoever is at it looks (P05).
+            if !std::mem::replace(&mut self.is_unjournaled, true) {
+                let fact = format!("its journal on this machine cannot be written: {error}");
+                self.beforehand.push(What::Noted { fact: fact.into() });
+            }
         }
     }
 

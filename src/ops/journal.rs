@@ -46,6 +46,8 @@ pub struct Journal {
     prev: String,
     /// Whether the last line was written in part.
     is_torn: bool,
+    /// Why one that was there is not gone on with.
+    broken: Option<String>,
     /// Who writes it, where nobody may wait for the disk.
     beside: Option<Beside>,
 }
@@ -69,6 +71,7 @@ impl Journal {
             seq: 0,
             prev: String::new(),
             is_torn: false,
+            broken: None,
             beside: None,
         }
     }
@@ -106,7 +109,8 @@ impl Journal {
     }
 
     /// The journal of operation `id` in `folder`, which is made (0700) where it is missing. One that is
-    /// there is gone on with, behind its last whole line.
+    /// there is gone on with, behind its last whole line; one whose chain is broken is left as it is, and another one begun
+    /// beside it.
     ///
     /// # Errors
     /// The disk's own.
@@ -120,18 +124,27 @@ impl Journal {
             .recursive(true)
             .mode(0o700)
             .create(folder)?;
-        let path = folder.join(format!("{id}.jsonl"));
-        let known = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(error),
+        let mut broken = None;
+        let mut number = 1;
+        let (path, known, read) = loop {
+            let path = folder.join(name(id, number));
+            let known = match fs::read(&path) {
+                Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+                Err(error) => return Err(error),
+            };
+            let read = read(&known);
+            match &read.broken {
+                Some(why) => broken = Some(format!("{}: {why}", name(id, number))),
+                None => break (path, known, read),
+            }
+            number += 1;
         };
         let mut file = OpenOptions::new()
             .append(true)
             .create(true)
             .mode(0o600)
             .open(&path)?;
-        let read = read(&known);
         if !known.is_empty() && !known.ends_with('\n') {
             // A torn last line stays where it is; the chain goes on in a line of its own.
             file.write_all(b"\n")?;
@@ -143,8 +156,14 @@ impl Journal {
             file: Some(file),
             path: Some(path),
             is_torn: false,
+            broken,
             beside: None,
         })
+    }
+
+    /// Which one that was there could not be gone on with, and why.
+    pub fn broken(&self) -> Option<&str> {
+        self.broken.as_deref()
     }
 
     /// Where it is.
@@ -179,6 +198,31 @@ impl Journal {
         (self.seq, self.prev) = (line.seq, hash);
         file.sync_data()
     }
+}
+
+/// The file of the `number`th journal of an operation.
+fn name(id: &str, number: u32) -> String {
+    match number {
+        1 => format!("{id}.jsonl"),
+        number => format!("{id}.{number}.jsonl"),
+    }
+}
+
+/// The journals of operation `id` in `folder`, in their order, each as far as it can be believed.
+///
+/// # Errors
+/// The disk's own.
+pub fn all(folder: &Path, id: &str) -> io::Result<Vec<(PathBuf, Read)>> {
+    let mut all = Vec::new();
+    for number in 1.. {
+        let path = folder.join(name(id, number));
+        match fs::read(&path) {
+            Ok(bytes) => all.push((path, read(&String::from_utf8_lossy(&bytes)))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(all)
 }
 
 /// Writes a line. What a full disk left of the one before is made no line of, whatever is missing of it, and stays where it is.
@@ -313,6 +357,30 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let text = written(folder.path(), 1).replace("\"schema\":1", "\"schema\":2");
         assert!(read(&text).broken.unwrap().contains("newer"));
+    }
+
+    #[test]
+    fn p06_a_journal_that_cannot_be_believed_is_left_as_it_is_and_another_one_begun() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("op.jsonl");
+        let changed = written(folder.path(), 3).replace("\"n\":1", "\"n\":7");
+        fs::write(&file, &changed).unwrap();
+        let mut journal = Journal::open(folder.path(), "op").unwrap();
+        let why = journal.broken().unwrap().to_owned();
+        assert!(why.starts_with("op.jsonl: line 3: "), "{why}");
+        journal.write(now(), "entry", json!({})).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), changed);
+        let all = all(folder.path(), "op").unwrap();
+        let lines: Vec<usize> = all.iter().map(|(_, read)| read.lines.len()).collect();
+        assert_eq!(lines, [2, 1]);
+        // The second one is gone on with, and bytes that are no text are a torn line.
+        fs::write(folder.path().join("other.jsonl"), b"\xff\xfe\n").unwrap();
+        for id in ["op", "other"] {
+            let mut journal = Journal::open(folder.path(), id).unwrap();
+            journal.write(now(), "entry", json!({})).unwrap();
+        }
+        let last = |id| super::all(folder.path(), id).unwrap().pop().unwrap().1;
+        assert_eq!((last("op").lines.len(), last("other").lines.len()), (2, 1));
     }
 
     /// A disk that has room for so many bytes more.

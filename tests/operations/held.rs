@@ -105,3 +105,37 @@ fn rule_8_every_patch_that_goes_out_has_its_line_in_the_journal() {
     sent.sort();
     assert_eq!(told, sent);
 }
+
+#[test]
+fn p06_a_journal_tells_what_was_done_without_the_cluster_and_how_far_it_can_be_believed() {
+    let mut bench = Bench::ready();
+    let id = orphan(&bench);
+    let file = bench.dave.journal_file(&id);
+    let whole = std::fs::read_to_string(&file).unwrap();
+    let changed = whole.replacen("cutover", "cut0ver", 1);
+    assert_ne!(changed, whole);
+    std::fs::write(&file, &changed).unwrap();
+    let words = "its journal on this machine cannot be believed to its end";
+    let adopted = bench.dave.run(&["op", "adopt", &id]);
+    adopted.assert(0, &[words, "done: GREEN is live"]);
+    assert_eq!(
+        std::fs::read_to_string(&file).unwrap(),
+        changed,
+        "it is evidence"
+    );
+
+    bench.served.end();
+    let told = bench.dave.run(&["op", "journal", &id]);
+    told.assert(
+        1,
+        &[
+            "nothing behind it is believed",
+            "sent: {\"patch\":\"digital-wall-service\"",
+            "done: GREEN is live",
+        ],
+    );
+    let none = bench
+        .dave
+        .run(&["op", "journal", "01jabcdefghjkmnpqrstvwxyz0"]);
+    none.assert(2, &["it is on the machine that its worker ran on"]);
+}

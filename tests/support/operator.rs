@@ -337,8 +337,13 @@ impl Operator {
 
     /// The journal of an operation on this bastion.
     pub fn journal(&self, id: &str) -> String {
+        fs::read_to_string(self.journal_file(id)).unwrap_or_default()
+    }
+
+    /// Where that is.
+    pub fn journal_file(&self, id: &str) -> PathBuf {
         let folder = self.home.path().join(".local/state/wheelhouse/operations");
-        fs::read_to_string(folder.join(format!("{id}.jsonl"))).unwrap_or_default()
+        folder.join(format!("{id}.jsonl"))
     }
 }
 

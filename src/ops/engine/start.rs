@@ -509,7 +509,11 @@ async fn take_over(
         policy::put(bastion, &mut eyes.estate, policy::read(bastion).await).await;
         eyes.ask_monitoring(&plan.to);
     }
+    let broken = journal.broken().map(|why| What::Noted {
+        fact: format!("its journal on this machine cannot be believed to its end ({why}): another one is begun beside it").into(),
+    });
     let mut run = run(bastion.clone(), kept, lock, eyes, journal, stop, soaked);
+    run.beforehand.extend(broken);
     if let Some(why) = run.fence().await.map_err(ended)? {
         // The Lease runs out held: whoever comes next seizes it, and has to fence.
         return Err(Refused::Trouble(unfenced(&why)));
@@ -640,6 +644,7 @@ pub(super) fn run(
         joined: None,
         is_fenced: false,
         is_unsettled: false,
+        is_unjournaled: false,
         unwritten: None,
         beforehand: Vec::new(),
     }
