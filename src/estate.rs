@@ -42,6 +42,6 @@ pub use rollout::Rollout;
 pub use safe::Safe;
 pub use scope::{Approval, Approver, OnFailure, Scope, Soak, Tier, TrafficSwitch, WorkloadScope};
 pub use table::{Keyed, Table, Turnover};
-pub use traffic::{ColourView, Live, ServiceView};
+pub use traffic::{ColourView, Live, ServiceView, Turn};
 pub use verdict::{Check, Verdict};
 pub use workload::*;

@@ -439,6 +439,29 @@ fn an_api_server_that_is_away_ages_the_panels_and_says_why() {
     seen!("stale-80x24", text(&mut state, (80, 24)));
 }
 
+/// A pipeline goes there and back again: the API knows the last flip of each Service alone.
+#[test]
+fn each_flip_by_somebody_else_that_was_seen_stays_in_the_timeline() {
+    let mut state = empty(Look::default(), false);
+    observe(&mut state, production());
+    for (colour, seconds) in [("green", 240), ("blue", 60)] {
+        let service = state.estate().services.value.get("digital-wall-service");
+        let mut service = service.unwrap().clone();
+        service.selector = service.selector.with(&"version".into(), &colour.into());
+        service.managers[1].at = ago(seconds);
+        let changed = Delta::Changes(vec![Change::Applied(service)]);
+        observe(&mut state, vec![Seen::Services(changed)]);
+    }
+    press(&mut state, "4");
+    let screen = text(&mut state, (160, 50));
+    for words in [
+        "13:58  ● digital-wall-service selects version=green",
+        "14:01  ● digital-wall-service selects version=blue",
+    ] {
+        assert!(screen.contains(words), "{words}\n{screen}");
+    }
+}
+
 #[test]
 fn a_kind_beside_traffic_that_is_stale_says_so_in_words() {
     let mut state = empty(Look::default(), false);

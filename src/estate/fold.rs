@@ -7,7 +7,7 @@ use super::feed::{Currency, Fault, Feed, Moment, Now};
 use super::helm::AskedHelm;
 use super::{
     Autoscaler, Check, Deployment, Event, Kind, Lease, Pod, PodIndex, Policy, Record, ReplicaSet,
-    Safe, Scope, Seen, Service, Slice, Table,
+    Safe, Scope, Seen, Service, Slice, Table, Turn,
 };
 
 /// An environment as observed.
@@ -51,6 +51,8 @@ pub struct Estate {
     pub rights: Vec<Check>,
     /// Who we are to the API: empty where it does not say; none where nobody asked.
     pub user: Option<Safe>,
+    /// Who turned the traffic while it was watched, the newest first: the API knows the last of each Service alone.
+    pub turns: Vec<Turn>,
     open: BTreeSet<Kind>,
 }
 
@@ -112,6 +114,7 @@ impl Estate {
             credential: None,
             rights: Vec::new(),
             user: None,
+            turns: Vec::new(),
             open: BTreeSet::new(),
         }
     }
@@ -135,8 +138,10 @@ impl Estate {
                 self.took(Kind::ReplicaSets, ended, at);
             }
             Seen::Services(delta) => {
+                let before = self.turns_now();
                 let ended = self.services.value.apply(delta, |_, _| ());
                 self.took(Kind::Services, ended, at);
+                self.keep_turns(before);
             }
             Seen::Slices(delta) => {
                 let ended = self.slices.value.apply(delta, |_, _| ());

@@ -327,6 +327,58 @@ impl Service {
     }
 }
 
+/// A change of a Service's colour, as its field managers tell it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Turn {
+    /// The Service.
+    pub service: Safe,
+    /// To what.
+    pub value: Safe,
+    /// When.
+    pub at: Timestamp,
+    /// The field manager.
+    pub manager: Safe,
+    /// Whether that manages more of the Service, and may have written anything then.
+    pub owns_spec: bool,
+}
+
+/// So many changes are kept of all Services.
+const TURNS: usize = 40;
+
+impl Estate {
+    /// The last change of each Service of the switch.
+    pub fn turns_now(&self) -> Vec<Turn> {
+        let Some(switch) = &self.scope.traffic else {
+            return Vec::new();
+        };
+        let of = |view: &ServiceView<'_>| {
+            let manager = view.changed?;
+            Some(Turn {
+                service: view.name.clone(),
+                value: view.service?.selector.get(&switch.key)?.clone(),
+                at: view.changed_at()?,
+                manager: manager.name.clone(),
+                owns_spec: manager.owns_spec,
+            })
+        };
+        self.service_views().iter().filter_map(of).collect()
+    }
+
+    /// Keeps those of `before` that another one followed.
+    pub(super) fn keep_turns(&mut self, before: Vec<Turn>) {
+        let now = self.turns_now();
+        let is_over = |was: &Turn| {
+            let mut now = now.iter().filter(|it| it.service == was.service);
+            now.any(|it| it.value != was.value && it.at >= was.at)
+        };
+        let over: Vec<Turn> = (before.into_iter())
+            .filter(|was| is_over(was) && !self.turns.contains(was))
+            .collect();
+        self.turns.splice(0..0, over);
+        self.turns.truncate(TURNS);
+    }
+}
+
 impl ServiceView<'_> {
     /// When the selector was changed last. The API tells when a manager wrote anything, and Wheelhouse writes other things
     /// after a flip, whose own time stands on the Service.

@@ -7,33 +7,32 @@ use super::{Happening, MOST, Source, Weight, newest};
 use crate::estate::alerts::{Alerts, Standing};
 use crate::estate::runs::{Conclusion, Progress, Repository, Run};
 use crate::estate::spells::Spell;
-use crate::estate::{
-    Deployment, Estate, Event, Group, Labels, Pod, ReplicaSet, Safe, ServiceView, why,
-};
+use crate::estate::{Deployment, Estate, Event, Group, Labels, Pod, ReplicaSet, Safe, Turn, why};
 
 pub(super) fn flips(estate: &Estate) -> Vec<Happening> {
     let Some(switch) = &estate.scope.traffic else {
         return Vec::new();
     };
-    let views = estate.service_views();
-    let happening = |view: &ServiceView<'_>| {
-        let manager = view.changed?;
-        let value = view.service?.selector.get(&switch.key)?;
+    let happening = |turn: &Turn| {
         // One that manages more may have written anything: whether traffic moved then the API does not tell.
-        let by = match manager.owns_spec {
+        let by = match turn.owns_spec {
             true => "written by",
             false => "by",
         };
-        Some(Happening {
-            at: view.changed_at()?,
+        Happening {
+            at: turn.at,
             weight: Weight::Traffic,
-            what: Safe::new(&format!("{} selects {}={value}", view.name, switch.key)),
-            note: Some(Safe::new(&format!("{by} {}", manager.name))),
+            what: Safe::new(&format!(
+                "{} selects {}={}",
+                turn.service, switch.key, turn.value
+            )),
+            note: Some(Safe::new(&format!("{by} {}", turn.manager))),
             after: None,
-            source: Source::Service(view.name.clone()),
-        })
+            source: Source::Service(turn.service.clone()),
+        }
     };
-    views.iter().filter_map(happening).collect()
+    let now = estate.turns_now();
+    now.iter().chain(&estate.turns).map(happening).collect()
 }
 
 pub(super) fn rollouts(estate: &Estate, left_out: &mut usize) -> Vec<Happening> {
