@@ -277,7 +277,31 @@ fn in_place(request: &Request, estate: &Estate, now: Now) -> Vec<Gate> {
     let mut gates = gates_in_place(estate, now);
     gates.extend(ci_in_place(request, estate));
     gates.extend(unapproved(request, estate));
+    gates.extend(unwatched(estate));
     gates
+}
+
+/// What is demanded before and after a flip, of which there is none here: whoever confirms it knows.
+fn unwatched(estate: &Estate) -> Option<Gate> {
+    let demanded = estate.demanded();
+    let mut words = Vec::new();
+    if estate.needs_smoke() {
+        words.push("a smoke test before traffic comes".to_owned());
+    }
+    if demanded.soak_s > 0 {
+        words.push(format!(
+            "a soak of {} s that brings traffic back",
+            demanded.soak_s
+        ));
+    }
+    if estate.holds_returned() {
+        words.push("a reason where traffic was brought back before".to_owned());
+    }
+    let said = format!(
+        "{} is demanded, and a deploy in place has none of it: traffic is there at once, `smoke` can be asked behind it, and R takes the revision back",
+        words.join(", ")
+    );
+    (!words.is_empty()).then(|| Gate::new("unwatched", Finding::Noted, said))
 }
 
 /// An approval is bound to a cutover's plan: nobody can be asked for one of a deploy in place.

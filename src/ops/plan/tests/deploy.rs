@@ -549,6 +549,26 @@ fn rule_13_a_deploy_in_place_is_asked_what_a_cutover_is_asked() {
     assert!(plan.is_overridden(&"alert:HighErrorRate".into()));
     assert_eq!(plan.hash, free.hash, "it is asked anew each time");
 
+    let smoke = |estate: &mut Estate| estate.scope.needs_smoke = true;
+    let plan = asked(&[], &smoke).unwrap();
+    let said = plan
+        .gates
+        .iter()
+        .find(|gate| gate.name.as_str() == "unwatched")
+        .unwrap();
+    assert!(
+        said.said
+            .starts_with("a smoke test before traffic comes is demanded"),
+        "{}",
+        said.said
+    );
+    assert!(
+        !free
+            .gates
+            .iter()
+            .any(|gate| gate.name.as_str() == "unwatched")
+    );
+
     let ci = |estate: &mut Estate| estate.scope.needs_ci = true;
     let (kind, why) = asked(&[], &ci).unwrap_err();
     assert_eq!(kind, RefusalKind::Unknown);
