@@ -53,6 +53,9 @@ pub struct Deploys {
     pub branch: Safe,
 }
 
+/// The bit of an id that was made up, as GitHub named none: nothing can be asked of it.
+pub const MADE_UP: u64 = 1 << 63;
+
 /// A workflow run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Run {
@@ -83,6 +86,11 @@ pub struct Run {
 }
 
 impl Run {
+    /// Whether GitHub named its id, by which it can be asked for.
+    pub fn has_id(&self) -> bool {
+        self.id & MADE_UP == 0
+    }
+
     /// `#1482 main`
     pub fn words(&self) -> Safe {
         format!("#{} {}", self.number, self.origin()).into()

@@ -241,7 +241,8 @@ impl Observing {
         let opened = self.shared.opened();
         let near = self.near();
         let runs = self.seen.runs.iter();
-        let looked_at = runs.filter(|run| near.contains(&run.id) || Some(run.id) == opened);
+        let is_near = |run: &&Run| near.contains(&run.id) || Some(run.id) == opened;
+        let looked_at = runs.filter(|run| run.has_id() && is_near(run));
         let looked_at: Vec<Run> = looked_at.cloned().collect();
         for run in &looked_at {
             self.jobs(github, run).await?;

@@ -163,6 +163,8 @@ impl Github {
         ));
         let body = self.now(&path).await?;
         let runs = wire::runs(&body.bytes).map_err(|e| self.unreadable(&e))?;
-        Ok(runs.into_iter().find(|run| run.title.contains(text)))
+        Ok(runs
+            .into_iter()
+            .find(|run| run.has_id() && run.title.contains(text)))
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Error, Value};
 use super::{RepositorySaid, WorkflowSaid};
 use crate::estate::Safe;
 use crate::estate::review::{Decided, Pending};
-use crate::estate::runs::{Conclusion, Job, Progress, Run, Step};
+use crate::estate::runs::{Conclusion, Job, MADE_UP, Progress, Run, Step};
 
 /// A field that counts as absent when it cannot be understood.
 fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Option<T>, D::Error> {
@@ -121,10 +121,12 @@ struct Commit {
 }
 
 impl WireRun {
-    /// A run without an id, which its page names too, cannot be asked for or told from another.
-    fn into_run(self) -> Option<Run> {
+    /// A run without an id, which its page names too, cannot be asked for; it is shown all the same.
+    fn into_run(self) -> Run {
         let page = self.html_url.as_ref();
-        let id = self.id.or_else(|| of_page(page, "/runs/"))?;
+        let told = (self.run_number, &self.display_title, &self.head_sha);
+        let id = self.id.or_else(|| of_page(page, "/runs/"));
+        let id = id.unwrap_or_else(|| made_up_id(&told));
         let of_commit = || {
             let message = self.head_commit?.message?;
             message.lines().next().map(Safe::from)
@@ -132,7 +134,7 @@ impl WireRun {
         let is_said = |text: &Safe| !text.is_empty();
         let title = (self.display_title.filter(is_said)).or_else(of_commit);
         let login = |actor: Option<Actor>| actor.and_then(|actor| actor.login);
-        Some(Run {
+        Run {
             id,
             number: self.run_number.unwrap_or(0),
             attempt: self.run_attempt.unwrap_or(1).max(1),
@@ -145,8 +147,15 @@ impl WireRun {
             started: self.run_started_at.or(self.created_at),
             updated: self.updated_at,
             url: self.html_url.unwrap_or_else(empty),
-        })
+        }
     }
+}
+
+/// What tells an item that GitHub named no id of from others; nothing at GitHub has it.
+fn made_up_id(told: &impl std::hash::Hash) -> u64 {
+    use std::hash::BuildHasher as _;
+    let keys = std::hash::BuildHasherDefault::<std::hash::DefaultHasher>::default();
+    keys.hash_one(told) | MADE_UP
 }
 
 /// The id that the address of a page names behind `word`.
@@ -162,7 +171,7 @@ pub(super) fn runs(bytes: &[u8]) -> Result<Vec<Run>, Error> {
     let items = page
         .workflow_runs
         .ok_or_else(|| Error::missing_field("workflow_runs"))?;
-    let mut runs: Vec<Run> = each(&items).filter_map(WireRun::into_run).collect();
+    let mut runs: Vec<Run> = each(&items).map(WireRun::into_run).collect();
     runs.sort_by_key(|run| std::cmp::Reverse(run.number));
     Ok(runs)
 }
@@ -170,7 +179,11 @@ pub(super) fn runs(bytes: &[u8]) -> Result<Vec<Run>, Error> {
 /// One run.
 pub(super) fn run(bytes: &[u8]) -> Result<Run, Error> {
     let run: WireRun = serde_json::from_slice(bytes)?;
-    run.into_run().ok_or_else(|| Error::missing_field("id"))
+    let run = run.into_run();
+    match run.has_id() {
+        true => Ok(run),
+        false => Err(Error::missing_field("id")),
+    }
 }
 
 /// The id of the run that a dispatch started, where its answer says it.
@@ -215,10 +228,11 @@ struct Part {
 }
 
 impl WireJob {
-    /// As with a run: one without an id that its page does not name either cannot be asked for.
-    fn into_job(self) -> Option<Job> {
+    /// As with a run: one without an id that its page does not name either cannot be asked for, and is shown.
+    fn into_job(self) -> Job {
         let page = self.html_url.as_ref();
-        let id = self.id.or_else(|| of_page(page, "/job/"))?;
+        let id = self.id.or_else(|| of_page(page, "/job/"));
+        let id = id.unwrap_or_else(|| made_up_id(&self.part.name));
         let steps = self.steps.unwrap_or_default();
         let steps = (1..).zip(steps).filter_map(|(place, step)| {
             let step: Part = serde_json::from_value(step).ok()?;
@@ -230,7 +244,7 @@ impl WireJob {
                 completed: step.completed_at,
             })
         });
-        Some(Job {
+        Job {
             id,
             name: self.part.name.unwrap_or_else(empty),
             progress: progress(self.part.status, self.part.conclusion),
@@ -238,7 +252,7 @@ impl WireJob {
             completed: self.part.completed_at,
             steps: steps.collect(),
             url: self.html_url.unwrap_or_else(empty),
-        })
+        }
     }
 }
 
@@ -246,7 +260,7 @@ impl WireJob {
 pub(super) fn jobs(bytes: &[u8]) -> Result<(Vec<Job>, u64), Error> {
     let page = Page::read(bytes)?;
     let items = page.jobs.ok_or_else(|| Error::missing_field("jobs"))?;
-    let jobs = each(&items).filter_map(WireJob::into_job).collect();
+    let jobs = each(&items).map(WireJob::into_job).collect();
     Ok((jobs, page.total_count.unwrap_or(0)))
 }
 
@@ -461,7 +475,13 @@ mod tests {
             {"id": 3, "run_number": 3, "status": "levitating", "triggering_actor": {"login": "ann"}, "created_at": "yesterday"},
             {"id": "no number"}, null, 7, "x"]}"#;
         let runs = runs(page).unwrap();
-        assert_eq!(runs.iter().map(|r| r.id).collect::<Vec<_>>(), [3, 2, 1]);
+        // What is a run and has no id is shown; what is none is none.
+        let told: Vec<_> = runs.iter().map(|r| (r.id, r.has_id())).collect();
+        assert_eq!(told[..3], [(3, true), (2, true), (1, true)]);
+        assert_eq!(
+            (told.len(), told[3].1, runs[3].title.as_str()),
+            (4, false, "")
+        );
         assert_eq!(runs[0].progress, Progress::Other("levitating".into()));
         assert_eq!(runs[0].actor, Some("ann".into()));
         assert_eq!(
@@ -527,7 +547,8 @@ mod tests {
             {"id": null, "name": "c", "html_url": "https://github.example/a/b/actions/runs/77"}]}"#;
         let (jobs, _) = jobs(page).unwrap();
         let told: Vec<_> = jobs.iter().map(|job| (job.id, job.name.as_str())).collect();
-        assert_eq!(told, [(5, "a"), (88, "b")]);
+        assert_eq!(told[..2], [(5, "a"), (88, "b")]);
+        assert_eq!((told.len(), told[2].1), (3, "c"));
     }
 
     #[test]
