@@ -40,6 +40,7 @@ pub use backoff::Backoff;
 pub use forward::Said;
 pub use kubeconfig::pinned;
 pub use logs::logs;
+pub use peer::certificate_end;
 pub(in crate::clients) use proxy::for_reqwest;
 pub use proxy::{Proxies, proxy_for};
 pub use rights::{Credential, Right};

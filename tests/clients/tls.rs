@@ -64,6 +64,10 @@ async fn n04_the_end_of_the_servers_certificate_is_seen_even_where_it_is_not_tru
     let limit = Duration::from_secs(5);
     let end = "2031-02-03T00:00:00Z".parse().ok();
     assert_eq!(cluster.certificate_end(limit).await, end);
+    // Of any server: GitHub Enterprise, Prometheus, Alertmanager.
+    use wheelhouse::clients::kubernetes::certificate_end;
+    assert_eq!(certificate_end(&format!("{url}/prom"), limit).await, end);
+    assert_eq!(certificate_end("http://127.0.0.1:9", limit).await, None);
     let plain = Kubeconfig::new("http://127.0.0.1:9", TOKEN).connect().await;
     assert_eq!(plain.certificate_end(limit).await, None);
 }

@@ -199,3 +199,39 @@ async fn monitoring_that_is_away_is_unknown_and_the_rest_is_told() {
         .check("production", "watchdog", "")
         .says("OK", &["fires"]);
 }
+
+/// Alertmanager behind TLS whose certificate ends in two weeks: its own questions do not tell, whoever trusts it or not.
+#[tokio::test]
+async fn n04_the_end_of_the_certificate_of_a_url_is_told() {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    params.not_after = rcgen::date_time_ymd(2020, 1, 2);
+    let certificate = params.self_signed(&key).unwrap();
+    let key = rustls::pki_types::PrivatePkcs8KeyDer::from(key.serialize_der());
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key.into())
+        .unwrap();
+    let config = std::sync::Arc::new(config);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!(
+        "https://localhost:{}",
+        listener.local_addr().unwrap().port()
+    );
+    std::thread::spawn(move || {
+        for mut tcp in listener.incoming().flatten() {
+            let mut session = rustls::ServerConnection::new(config.clone()).unwrap();
+            let _ = session.complete_io(&mut tcp);
+        }
+    });
+    let world = World::new(|_: &super::server::Asked| None).await;
+    let ours = format!("[environment.alertmanager]\nurl = \"{url}\"\n");
+    let before = "[environment.traffic]";
+    let told = world.doctor_with(|text| text.replace(before, &format!("{ours}{before}")));
+    told.await
+        .check("production", "certificate", "")
+        .says("BAD", &["the certificate of localhost ended", "2020-01-02"]);
+}

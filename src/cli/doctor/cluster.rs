@@ -10,7 +10,9 @@ use super::access::{OPERATOR, Operates, VIEWER, access, rights, writes};
 use super::finding::Finding;
 use super::span;
 use crate::clients::http::Target as Monitored;
-use crate::clients::kubernetes::{self, Cluster, Credential, Limits, Pulse, Right, Target};
+use crate::clients::kubernetes::{
+    self, Cluster, Credential, Limits, Pulse, Right, Target, certificate_end,
+};
 use crate::estate::{Fault, FaultKind, SKEW_SHOWN_MS, Safe, Verdict};
 use crate::tui::clock;
 
@@ -201,6 +203,23 @@ fn identity(
 }
 
 /// A credential by its end: BAD where that has passed, or comes within `soon` seconds.
+/// The end of the certificate that the server of `url` shows; none where it shows none: what is wrong then, the other
+/// questions tell.
+pub(super) async fn certificate(url: &str, limit: Duration) -> Option<Finding> {
+    let (end, now) = timed(certificate_end(url, limit)).await;
+    let host = url.parse::<http::Uri>().ok()?.host()?.to_owned();
+    let value = format!("the certificate of {}", Safe::new(&host));
+    let advice = "have whoever runs it renew its certificate";
+    Some(ending(
+        "certificate",
+        &value,
+        Some(end?),
+        MONTHS,
+        now,
+        advice,
+    ))
+}
+
 pub(super) fn ending(
     name: &'static str,
     value: &str,

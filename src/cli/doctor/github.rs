@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use jiff::Timestamp;
 
-use super::cluster::{MONTHS, ending, skew, timed};
+use super::cluster::{MONTHS, certificate, ending, skew, timed};
 use super::finding::{Finding, Section};
 use crate::clients::github::{self, Github, Limits, Target, TokenFrom, TokenSaid};
 use crate::clients::kubernetes::Proxies;
@@ -45,14 +45,23 @@ async fn findings(target: &Target, scope: &RepositoryScope, limit: Duration) -> 
         let needs = github.needs(Some(&deploy.branch)).await;
         job(target, deploy, needs)
     }));
-    let ((token, now), repository, workflow, deploys) = futures::join!(
+    // github.com renews its own.
+    let own = async {
+        match target.api.contains("://api.github.com") {
+            true => None,
+            false => certificate(&target.api, limit).await,
+        }
+    };
+    let ((token, now), repository, workflow, deploys, own) = futures::join!(
         timed(github.token()),
         github.repository(),
         github.workflow(),
-        deploys
+        deploys,
+        own
     );
     let is_away = |fault: &Fault| matches!(fault.kind, FaultKind::Unreachable | FaultKind::Tls);
     let mut findings = token_findings(&token, target, now);
+    findings.extend(own);
     if let Err(fault) = &token
         && is_away(fault)
     {

@@ -1,14 +1,15 @@
 //! What is asked of Prometheus and Alertmanager: whether they answer as what they are, whether the
 //! rules can be believed, and whether alerts can be told apart by colour and service.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::cluster::{skew, timed};
+use super::cluster::{certificate, skew, timed};
 use super::finding::Finding;
 use crate::clients::alertmanager::Alertmanager;
-use crate::clients::http::Target;
+use crate::clients::http::{Reach, Target};
 use crate::clients::kubernetes::Cluster;
 use crate::clients::prometheus::Prometheus;
 use crate::estate::alerts::{AlertScope, Alerts, AlertsSeen, RulesSeen};
@@ -43,9 +44,25 @@ pub(super) async fn findings(
             None => Vec::new(),
         }
     };
-    let (mut all, more) = futures::join!(prometheus, alertmanager);
+    let (mut all, more, certificates) =
+        futures::join!(prometheus, alertmanager, certificates(target, limit));
     all.extend(more);
+    all.extend(certificates);
     all
+}
+
+/// Those of the replicas that are reached by a URL, one of each server.
+async fn certificates(target: &alerts::Target, limit: Duration) -> Vec<Finding> {
+    let targets = [&target.prometheus, &target.alertmanager];
+    let replicas = targets.into_iter().flatten().flat_map(|it| &it.replicas);
+    let urls: BTreeSet<&str> = replicas
+        .filter_map(|reach| match reach {
+            Reach::Url(url) => Some(url.as_str()),
+            Reach::Service { .. } => None,
+        })
+        .collect();
+    let found = futures::future::join_all(urls.into_iter().map(|url| certificate(url, limit)));
+    found.await.into_iter().flatten().collect()
 }
 
 async fn prometheus(

@@ -24,6 +24,20 @@ impl Cluster {
     }
 }
 
+/// The end of the certificate that the server of `url` shows, as [`Cluster::certificate_end`]; none where it is not https.
+pub async fn certificate_end(url: &str, limit: Duration) -> Option<Timestamp> {
+    let url: http::Uri = url.parse().ok()?;
+    let host = url.host().filter(|_| url.scheme_str() == Some("https"))?;
+    let host = host.trim_matches(['[', ']']).to_owned();
+    let server = Server {
+        port: url.port_u16().unwrap_or(443),
+        name: host.clone(),
+        host,
+    };
+    let look = move || look(&server, limit).ok().flatten();
+    tokio::task::spawn_blocking(look).await.ok()?
+}
+
 /// Where the server is, and the name that it is to show.
 pub(super) struct Server {
     pub(super) host: String,
