@@ -393,6 +393,7 @@ async fn detach(place: Place, request: Request, plan: &Plan, placement: Placemen
     };
     loop {
         match worker.listen().await {
+            Said::Up => {}
             Said::Ready(_) => {
                 if let Err(error) = worker.go(&plan.hash, None, None).await {
                     return trouble(&format!("the worker is gone: {error}").into());
@@ -494,7 +495,7 @@ async fn follow_up(place: Place, id: &Safe) {
                 ));
                 return;
             }
-            Said::Ready(_) => "it asks for a confirmation".into(),
+            Said::Up | Said::Ready(_) => "it asks for a confirmation".into(),
             Said::Refused { why, .. } => why,
         },
         Err(error) => error.to_string().into(),

@@ -1,7 +1,8 @@
 //! The worker: this same program in a session of its own, without a terminal, that carries an operation out.
 //!
 //! ```text
-//! cockpit ── job (one line of JSON) ──▶ worker   connects, reads, plans
+//! cockpit ── job (one line of JSON) ──▶ worker
+//!         ◀── "up" ──                            connects, reads, plans
 //!         ◀── {"ready": hash} or {"refused": …} ──
 //!         ── {"go": hash, reason} ──▶            locks, writes the record
 //!         ◀── {"began": id} or {"refused": …} ──  and from here on the record is the only channel
@@ -13,6 +14,7 @@ use std::io;
 use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
@@ -53,6 +55,8 @@ pub enum Wanted {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Said {
+    /// It runs, and has its job: the first word of each.
+    Up,
     /// It is connected and waits for the confirmation of this plan.
     Ready(Box<Plan>),
     /// The operation's id: it is under way; of a clean-up that follows, the id of what it follows.
@@ -127,19 +131,68 @@ impl Said {
 pub struct Spawned {
     stdin: ChildStdin,
     said: Lines<BufReader<ChildStdout>>,
+    /// What it said while its first word was waited for, where that was another one.
+    first: Option<Said>,
     /// Its process.
     pub pid: Option<u32>,
 }
 
-/// Starts a worker for `job`: `program` is this very binary.
+/// How long the user's service manager may take to start a worker; nobody waits with a rollback.
+const STARTS: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(2)];
+
+/// Starts a worker for `job`: `program` is this very binary. Where the user's service manager gives a rollback none in time, it
+/// is started without: one that ends with the logout is better than none (SAFETY, rule 9).
 ///
 /// # Errors
 /// It cannot be started, or does not listen.
 pub async fn spawn(program: &Path, placement: Placement, job: &Job) -> io::Result<Spawned> {
+    spawn_by("systemd-run".as_ref(), program, (placement, STARTS), job).await
+}
+
+async fn spawn_by(
+    runner: &Path,
+    program: &Path,
+    (placement, [limit, hurried]): (Placement, [Duration; 2]),
+    job: &Job,
+) -> io::Result<Spawned> {
+    let mut spawned = start(runner, program, placement, job).await?;
+    if placement != Placement::Scope {
+        return Ok(spawned);
+    }
+    let is_rollback =
+        matches!(&job.wanted, Wanted::Start(it) if it.kind == OperationKind::Rollback);
+    let limit = if is_rollback { hurried } else { limit };
+    if spawned.is_up(limit).await {
+        return Ok(spawned);
+    }
+    // Whatever it still becomes, it is not to act.
+    let pid = spawned.pid.and_then(|pid| i32::try_from(pid).ok());
+    if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) {
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+    }
+    drop(spawned);
+    if is_rollback {
+        tracing::warn!(
+            "the user's service manager started no worker: this one ends with the logout"
+        );
+        return start(runner, program, Placement::Session, job).await;
+    }
+    Err(io::Error::other(format!(
+        "the user's service manager started none within {} s: look at `systemctl --user status`",
+        limit.as_secs()
+    )))
+}
+
+async fn start(
+    runner: &Path,
+    program: &Path,
+    placement: Placement,
+    job: &Job,
+) -> io::Result<Spawned> {
     let mut command = match placement {
         Placement::Session | Placement::EndsWithLogout => std::process::Command::new(program),
         Placement::Scope => {
-            let mut scope = std::process::Command::new("systemd-run");
+            let mut scope = std::process::Command::new(runner);
             scope
                 .args(["--user", "--scope", "--quiet", "--collect"])
                 .arg(program);
@@ -167,6 +220,7 @@ pub async fn spawn(program: &Path, placement: Placement, job: &Job) -> io::Resul
     Ok(Spawned {
         stdin,
         said: BufReader::new(stdout).lines(),
+        first: None,
         pid,
     })
 }
@@ -175,13 +229,37 @@ impl Spawned {
     /// The next thing that it says; a worker that ended without a word is refused in words. May be given up
     /// on and called again.
     pub async fn listen(&mut self) -> Said {
-        match self.said.next_line().await {
-            Ok(Some(line)) => serde_json::from_str(&line).unwrap_or_else(|_| {
-                Said::trouble("the worker said something that is not understood".into())
-            }),
-            Ok(None) | Err(_) => {
-                Said::trouble("the worker ended without a word: see the log".into())
+        if let Some(said) = self.first.take() {
+            return said;
+        }
+        loop {
+            match self.said.next_line().await {
+                Ok(Some(line)) => match serde_json::from_str(&line) {
+                    Ok(Said::Up) => {}
+                    Ok(said) => return said,
+                    Err(_) => {
+                        return Said::trouble(
+                            "the worker said something that is not understood".into(),
+                        );
+                    }
+                },
+                Ok(None) | Err(_) => {
+                    return Said::trouble("the worker ended without a word: see the log".into());
+                }
             }
+        }
+    }
+
+    /// Whether it says anything within `limit`.
+    async fn is_up(&mut self, limit: Duration) -> bool {
+        match tokio::time::timeout(limit, self.said.next_line()).await {
+            Ok(Ok(Some(line))) => {
+                self.first = serde_json::from_str(&line)
+                    .ok()
+                    .filter(|said| *said != Said::Up);
+                true
+            }
+            Ok(Ok(None) | Err(_)) | Err(_) => false,
         }
     }
 
@@ -217,6 +295,7 @@ pub async fn serve(stop: watch::Receiver<bool>) -> Option<Ended> {
     let (stdin, mut stdout) = pipes().ok()?;
     let mut told = BufReader::new(stdin).lines();
     let line = told.next_line().await.ok().flatten()?;
+    say(&mut stdout, &Said::Up).await;
     let task = match begin(&line, &mut told, &mut stdout, stop.clone()).await {
         Ok(task) => task?,
         Err(said) => {
@@ -347,4 +426,68 @@ fn forget_streams() {
     let _ = rustix::stdio::dup2_stdin(&null);
     let _ = rustix::stdio::dup2_stdout(&null);
     let _ = rustix::stdio::dup2_stderr(&null);
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    fn job(kind: OperationKind) -> Job {
+        Job {
+            place: Place {
+                kubeconfig: None,
+                context: None,
+                records: None,
+                selector: String::new(),
+                scope: crate::estate::pods::tests::scope(),
+                timing: Default::default(),
+                monitors: None,
+                journals: None,
+                github: None,
+                how: Default::default(),
+                probes: Vec::new(),
+                hooks: Vec::new(),
+            },
+            wanted: Wanted::Start(Box::new(Request::new(kind))),
+        }
+    }
+
+    fn script(folder: &Path, name: &str, text: &str) -> std::path::PathBuf {
+        let file = folder.join(name);
+        std::fs::write(&file, format!("#!/bin/sh\n{text}\n")).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o700)).unwrap();
+        file
+    }
+
+    #[tokio::test]
+    async fn p08_a_rollback_waits_for_no_service_manager_that_hangs_and_the_others_say_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = script(
+            folder.path(),
+            "program",
+            "read job; echo '\"up\"'; echo '{\"began\": \"01op\"}'; sleep 5",
+        );
+        let hangs = script(folder.path(), "hangs", "sleep 60");
+        let ends = script(folder.path(), "ends", "exit 1");
+        let works = script(folder.path(), "works", "shift 4; exec \"$@\"");
+        let limits = [Duration::from_millis(300), Duration::from_millis(200)];
+        let by = async |runner: &Path, kind| {
+            let scope = (Placement::Scope, limits);
+            spawn_by(runner, &program, scope, &job(kind)).await
+        };
+        let began = Said::Began("01op".into());
+        for runner in [&hangs, &ends] {
+            let mut back = by(runner, OperationKind::Rollback).await.unwrap();
+            assert_eq!(back.listen().await, began);
+            let why = by(runner, OperationKind::Cutover).await.unwrap_err();
+            assert!(why.to_string().contains("started none within"), "{why}");
+        }
+        let limits = [Duration::from_secs(30); 2];
+        let scope = (Placement::Scope, limits);
+        let job = job(OperationKind::Cutover);
+        let mut up = spawn_by(&works, &program, scope, &job).await.unwrap();
+        assert_eq!(up.listen().await, began);
+    }
 }

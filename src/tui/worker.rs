@@ -66,6 +66,7 @@ pub(super) async fn prepare(
     loop {
         tokio::select! {
             said = worker.listen() => match said {
+                Said::Up => {}
                 Said::Ready(plan) => {
                     is_ready = true;
                     desk.say(Heard::Ready(plan)).await;
@@ -108,7 +109,7 @@ async fn adopt(place: Place, id: Safe) -> Result<Heard, Safe> {
     let mut worker = spawn(place, Wanted::Adopt(id)).await?;
     loop {
         match worker.listen().await {
-            Said::Ready(_) => {}
+            Said::Up | Said::Ready(_) => {}
             Said::Began(id) => return Ok(Heard::Began(id)),
             Said::Refused { why, .. } => return Err(why),
         }
