@@ -155,22 +155,24 @@ async fn spawn_by(
     (placement, [limit, hurried]): (Placement, [Duration; 2]),
     job: &Job,
 ) -> io::Result<Spawned> {
-    let mut spawned = start(runner, program, placement, job).await?;
+    let spawned = start(runner, program, placement, job).await;
     if placement != Placement::Scope {
-        return Ok(spawned);
+        return spawned;
     }
     let is_rollback =
         matches!(&job.wanted, Wanted::Start(it) if it.kind == OperationKind::Rollback);
     let limit = if is_rollback { hurried } else { limit };
-    if spawned.is_up(limit).await {
-        return Ok(spawned);
+    // One that ended at once takes no job.
+    if let Ok(mut spawned) = spawned {
+        if spawned.is_up(limit).await {
+            return Ok(spawned);
+        }
+        // Whatever it still becomes, it is not to act.
+        let pid = spawned.pid.and_then(|pid| i32::try_from(pid).ok());
+        if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
     }
-    // Whatever it still becomes, it is not to act.
-    let pid = spawned.pid.and_then(|pid| i32::try_from(pid).ok());
-    if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) {
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-    }
-    drop(spawned);
     if is_rollback {
         tracing::warn!(
             "the user's service manager started no worker: this one ends with the logout"

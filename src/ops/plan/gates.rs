@@ -550,10 +550,22 @@ fn ready_of(estate: &Estate, place: usize, colour: usize) -> u32 {
     estate.deployments_of(group).map(|d| d.ready).sum()
 }
 
+/// How many a colour is to run now: what is being started, or has just fallen ill, bears load too, or will (I-5).
+fn wanted_of(estate: &Estate, place: usize, colour: usize) -> u32 {
+    let group = Group {
+        workload: Some(place),
+        colour: Some(colour),
+    };
+    estate.deployments_of(group).map(|d| d.desired).sum()
+}
+
 fn bears(estate: &Estate, to: usize, comes: impl Fn(usize) -> bool) -> Gate {
     let (mut said, mut short, mut soon) = (Vec::new(), Vec::new(), Vec::new());
     for (place, workload) in estate.scope.workloads.iter().enumerate() {
-        let (new, old) = (ready_of(estate, place, to), ready_of(estate, place, 1 - to));
+        let (new, old) = (
+            ready_of(estate, place, to),
+            wanted_of(estate, place, 1 - to),
+        );
         let words = format!("{} {new} for {old}", workload.name);
         match new < old {
             true if comes(place) => soon.push(words),
@@ -589,7 +601,7 @@ fn comes(estate: &Estate, to: usize, place: usize) -> bool {
     let (Some(deployment), None) = (of.next(), of.next()) else {
         return false;
     };
-    let needed = ready_of(estate, place, 1 - to);
+    let needed = wanted_of(estate, place, 1 - to);
     deployment.desired > 0 && scaler(estate, deployment).is_some_and(|it| it.max >= needed)
 }
 
@@ -642,7 +654,7 @@ fn holds(estate: &Estate) -> Vec<Hold> {
         };
         let both = [of(0), of(1)];
         let needed = (both.iter())
-            .map(|side| side.iter().map(|d| d.ready.min(d.desired)).sum::<u32>())
+            .map(|side| side.iter().map(|d| d.desired).sum::<u32>())
             .max()
             .unwrap_or(0);
         for deployment in both.iter().flatten() {
