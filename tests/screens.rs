@@ -463,6 +463,30 @@ fn each_flip_by_somebody_else_that_was_seen_stays_in_the_timeline() {
 }
 
 #[test]
+fn m07_a_prometheus_whose_clock_is_off_says_so_on_the_screen() {
+    use wheelhouse::estate::alerts::AlertsSeen;
+    let mut state = full(Look::default());
+    let said = |state: &mut State| {
+        press(state, "3");
+        let screen = text(state, (160, 50));
+        screen.contains("Prometheus' clock is 120 s behind the API server's")
+    };
+    let mut all = alerts();
+    let mut told = |seconds: i64| {
+        for seen in &mut all {
+            if let Seen::Alerts(AlertsSeen::Rules(rules)) = seen {
+                rules.server = ago(seconds);
+            }
+        }
+        all.clone()
+    };
+    observe(&mut state, told(2));
+    assert!(!said(&mut state));
+    observe(&mut state, told(120));
+    assert!(said(&mut state));
+}
+
+#[test]
 fn a_kind_beside_traffic_that_is_stale_says_so_in_words() {
     let mut state = empty(Look::default(), false);
     observe(&mut state, production());
