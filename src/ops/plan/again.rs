@@ -111,7 +111,9 @@ pub(super) fn digests(estate: &Estate, to: usize) -> Option<Gate> {
         }
     }
     let moved = by_name.into_iter().find(|(_, digests)| digests.len() > 1);
-    let ((workload, name), digests) = moved?;
+    let Some(((workload, name), digests)) = moved else {
+        return reused(estate, to, &running);
+    };
     let image = Image::named(name.clone());
     let digests: Vec<&str> = digests.into_iter().collect();
     let said = format!(
@@ -120,6 +122,24 @@ pub(super) fn digests(estate: &Estate, to: usize) -> Option<Gate> {
         digests.join(" and ")
     );
     Some(Gate::new(DIGESTS, Finding::Bad, said))
+}
+
+/// A tag that is another digest in the other colour names two revisions: which of them a person means by it nobody can tell.
+fn reused(estate: &Estate, to: usize, running: &[(Safe, Image)]) -> Option<Gate> {
+    let other = self::running(estate, 1 - to);
+    let (workload, image, digest, there) = running.iter().find_map(|(workload, image)| {
+        let digest = image.short_digest()?;
+        let mut same = other
+            .iter()
+            .filter(|(of, it)| of == workload && it.name == image.name);
+        let there = same.find_map(|(_, it)| it.short_digest().filter(|it| *it != digest))?;
+        Some((workload, image, digest, there))
+    })?;
+    let said = format!(
+        "{} of {workload} is {digest} here and {there} in the other colour: the tag moved between the two deploys; deploy by digest",
+        image.short_tag()
+    );
+    Some(Gate::new(DIGESTS, Finding::Noted, said))
 }
 
 /// What was meant is a revision, too, and not whatever was deployed to that colour since: another one goes live by a cutover, with

@@ -404,3 +404,33 @@ fn i_24_a_service_that_was_deleted_keeps_the_others_from_no_way_back() {
         "{why}"
     );
 }
+
+/// Nobody can tell which of two revisions a tag means that both colours run with another digest each.
+#[test]
+fn a_tag_that_is_another_digest_in_the_other_colour_is_noted() {
+    let gate = |green: &str| {
+        let mut parts = parts();
+        for pod in &mut parts.pods {
+            let is_green = pod
+                .labels
+                .get("version")
+                .is_some_and(|it| it.as_str() == "green");
+            let digest = if is_green {
+                green
+            } else {
+                "sha256:aaaaaaaaaaaaaaaa"
+            };
+            for container in &mut pod.containers {
+                container.image.digest = Some(digest.into());
+            }
+        }
+        let plan = asked(Cutover, parts).unwrap();
+        let mut gates = plan.gates.into_iter();
+        gates.find(|gate| gate.name.as_str() == "digests")
+    };
+    assert_eq!(gate("sha256:aaaaaaaaaaaaaaaa"), None);
+    let gate = gate("sha256:bbbbbbbbbbbbbbbb").unwrap();
+    assert_eq!(gate.finding, Finding::Noted);
+    let words = "is bbbbbbbbbbbb here and aaaaaaaaaaaa in the other colour";
+    assert!(gate.said.contains(words), "{}", gate.said);
+}
