@@ -20,28 +20,41 @@ use crate::ops::plan::{Command, How};
 
 /// What one note of a record holds of its output.
 const NOTE: usize = 4_000;
-/// What all the notes of a program hold that is not over.
-const TOLD: usize = 8 << 10;
+/// After so many notes of a program that is not over they come half as often: a record has room for those of a whole day.
+const OFTEN: u32 = 5;
 /// How many lines, and characters, such a note has.
 const LINES: usize = 3;
 const LONG: usize = 400;
 
 /// What a program that runs for long is known by meanwhile: should its worker die, that is left.
 struct News {
-    pace: Duration,
+    pace: Pace,
     due: Instant,
     last: Safe,
-    /// Bytes that may still be told.
-    room: usize,
+}
+
+/// How often it is told.
+struct Pace {
+    every: Duration,
+    /// How often it was, at this pace.
+    told: u32,
+}
+
+impl Pace {
+    fn told(&mut self) {
+        self.told += 1;
+        if self.told == OFTEN {
+            (self.told, self.every) = (0, 2 * self.every);
+        }
+    }
 }
 
 impl News {
-    fn new(pace: Duration) -> Self {
+    fn new(every: Duration) -> Self {
         Self {
-            pace,
-            due: Instant::now() + pace,
+            pace: Pace { every, told: 0 },
+            due: Instant::now() + every,
             last: Safe::default(),
-            room: TOLD,
         }
     }
 
@@ -50,15 +63,15 @@ impl News {
         if Instant::now() < self.due {
             return None;
         }
-        self.due = Instant::now() + self.pace;
+        self.due = Instant::now() + self.pace.every;
         let tail = running.tail();
         let last = tail.last().filter(|line| **line != self.last)?.clone();
         let newest = &tail[tail.len().saturating_sub(LINES)..];
         let words: Vec<&str> = newest.iter().map(Safe::as_str).collect();
         let fact = format!("output so far: {}", words.join(" | "));
         let fact: String = fact.chars().take(LONG).collect();
-        self.room = self.room.checked_sub(fact.len())?;
         self.last = last;
+        self.pace.told();
         Some(fact.into())
     }
 }
@@ -242,4 +255,31 @@ pub(super) fn noted(lines: &[Safe]) -> Vec<What> {
         .into_iter()
         .map(|fact| What::Noted { fact: fact.into() });
     notes.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_program_prints_for_a_day_is_told_to_its_end_and_fits_into_a_record() {
+        let day = Duration::from_secs(86_400);
+        let mut pace = Pace {
+            every: Duration::from_secs(30),
+            told: 0,
+        };
+        let (mut passed, mut times) = (Duration::ZERO, 0);
+        while passed < day {
+            passed += pace.every;
+            pace.told();
+            times += 1;
+        }
+        assert!(times * LONG < 32 << 10, "{times}");
+        // Within an hour's third, and then not less than every few hours.
+        assert!(
+            times > 40 && pace.every < day / 4,
+            "{times} {:?}",
+            pace.every
+        );
+    }
 }
