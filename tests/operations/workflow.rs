@@ -642,6 +642,27 @@ fn i_6_whoever_abandons_a_deploy_is_told_of_the_run_that_goes_on() {
     assert_eq!(hub.cancelled(), 0);
 }
 
+/// The abort is written while the worker writes down which run it started.
+#[test]
+fn i_6_a_run_that_was_started_while_somebody_aborted_is_cancelled() {
+    let bench = Bench::ready();
+    let hub = Hub::new(Reply::Told);
+    hub.of(&bench.dave);
+    let is_result = |it: &Asked| it.method == "PUT" && it.body.contains("dispatched");
+    let trap = bench.dave.relay.trap(Fate::HeldBefore, 1, is_result);
+    let id = bench.dave.detach(&BY_WORKFLOW);
+    trap.wait("the result of the dispatch");
+    let abort = ["op", "abort", &id, "--reason", "wrong tag"];
+    bench.colleague().run(&abort).assert(0, &[]);
+    trap.let_go();
+    bench.dave.await_no_worker();
+    let story = bench.dave.story(&id);
+    for part in ["dispatched run 77", "run 77 ended cancelled", "aborted: "] {
+        assert!(story.contains(part), "{part} in {story}");
+    }
+    assert_eq!((hub.cancelled(), hub.dispatched().len()), (1, 1));
+}
+
 #[test]
 fn g05_a_token_that_is_revoked_while_a_run_is_followed_is_said_and_the_run_is_followed_on() {
     let (bench, hub, id) = following(Reply::Told);

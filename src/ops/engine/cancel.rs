@@ -12,8 +12,31 @@ use crate::clients::github::{Github, Undispatched};
 use crate::estate::Safe;
 use crate::estate::runs::Progress;
 use crate::ops::entry::What;
+use crate::ops::machine::Operation;
+
+/// What is written down before a run is cancelled.
+fn intent(run: u64) -> Safe {
+    format!("run {run} is to be cancelled at GitHub").into()
+}
+
+/// Whether somebody set about it.
+pub(super) fn is_to_be_cancelled(operation: &Operation, run: u64) -> bool {
+    operation.notes.contains(&intent(run))
+}
 
 impl Run {
+    /// Cancels run `id`, however GitHub is reached; what came of it, to be noted.
+    pub(super) async fn stop_run(&mut self, id: u64) -> Result<What, Ended> {
+        match self.github().await {
+            Ok(github) => self.cancel(id, &github).await,
+            Err(why) => {
+                self.write(vec![What::Noted { fact: intent(id) }]).await?;
+                let fact = format!("run {id} goes on: cancel it at GitHub ({why})").into();
+                Ok(What::Noted { fact })
+            }
+        }
+    }
+
     /// Cancels run `id` if the operation is aborted; what came of it, to be noted. None where nobody asked to abort.
     pub(super) async fn cancelled(
         &mut self,
@@ -29,7 +52,7 @@ impl Run {
 
     /// Cancels run `id`; what came of it, to be noted.
     pub(super) async fn cancel(&mut self, id: u64, github: &Github) -> Result<What, Ended> {
-        let intent = Safe::from(format!("run {id} is to be cancelled at GitHub"));
+        let intent = intent(id);
         let sent = match self.kept.operation.notes.contains(&intent) {
             // Whoever was here before may have sent it: it is looked at, and not sent again.
             true => Ok(()),

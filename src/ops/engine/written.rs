@@ -3,6 +3,7 @@
 use serde_json::json;
 use tokio::time::Instant;
 
+use super::cancel::is_to_be_cancelled;
 use super::{Ended, Run, Tell};
 use crate::estate::{Fault, Record, Safe};
 use crate::ops::entry::{Entry, Step, What};
@@ -34,6 +35,15 @@ impl Run {
                 after.take(&self.entry(what.clone()));
             }
             let next = after.next();
+            if let (Next::Close(..), Some(run)) = (&next, after.followed())
+                && self.joined.is_none()
+                && !is_to_be_cancelled(&after, run)
+            {
+                // Somebody wanted it stopped in the very moment in which it was started: nobody follows it to its end.
+                self.write(std::mem::take(&mut results)).await?;
+                results.push(self.stop_run(run).await?);
+                continue;
+            }
             match &next {
                 Next::Begin(step) => match self.boundary() {
                     Ok(()) => whats.push(What::Began {
