@@ -40,7 +40,9 @@ impl Run {
                 && !is_to_be_cancelled(&after, run)
             {
                 // Somebody wanted it stopped in the very moment in which it was started: nobody follows it to its end.
-                self.write(std::mem::take(&mut results)).await?;
+                if !results.is_empty() {
+                    self.write(std::mem::take(&mut results)).await?;
+                }
                 results.push(self.stop_run(run).await?);
                 continue;
             }
