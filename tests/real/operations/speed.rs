@@ -49,6 +49,7 @@ impl Waiting {
         let (mut told, said) = (worker.stdin.take().unwrap(), worker.stdout.take().unwrap());
         let mut said = BufReader::new(said).lines();
         writeln!(told, "{}", job(stage, kubeconfig)).unwrap();
+        assert_eq!(said.next().unwrap().unwrap(), "\"up\"");
         let ready: Value = serde_json::from_str(&said.next().unwrap().unwrap()).unwrap();
         let hash = ready["ready"]["hash"].clone();
         assert!(hash.is_string(), "{ready}");
