@@ -2,7 +2,7 @@
 //!
 //! | kind | of the namespace | re-opened every |
 //! | --- | --- | --- |
-//! | Services, EndpointSlices | all (a selector would miss them; a namespace has few) | 15 s: they say where traffic is |
+//! | Services, EndpointSlices | all (a selector would miss them; a namespace has few) | 25 s |
 //! | Deployments, Pods | those with the environment's labels | 35, 40 s |
 //! | ReplicaSets | those with the environment's labels | 45 s |
 //! | HorizontalPodAutoscalers, Events | all (they carry no labels of the application); the newest 500 Events of our kinds | 50, 55 s |
@@ -52,7 +52,7 @@ impl Default for Pace {
 /// Seconds after which a watch of `kind` is opened again.
 pub fn period(kind: Kind) -> u32 {
     match kind {
-        Kind::Services | Kind::EndpointSlices => 15,
+        Kind::Services | Kind::EndpointSlices => 25,
         Kind::Deployments => 35,
         Kind::Pods => 40,
         Kind::ReplicaSets => 45,
