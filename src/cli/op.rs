@@ -1,4 +1,4 @@
-//! `op`: operations, whoever began them: list, show, watch, abort, adopt, abandon.
+//! `op`: operations, whoever began them: list, show, journal, watch, abort, adopt, abandon.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -468,19 +468,24 @@ fn o04_what_is_sent_and_not_answered_is_left_only_when_asked_twice_and_named() {
     assert_eq!(press(&mut state, "q"), [Command::Quit], "it is answered");
 }
 
+/// B on a cutover in its watch, confirmed: what the dialog showed, and what is to be done.
+fn aborts(state: &mut State) -> (String, Vec<Command>) {
+    let plan = plan_of(state, OperationKind::Cutover);
+    operating(state, &until(&plan, &Step::Watch), 2);
+    press(state, "B");
+    let screen = text(state, (80, 24));
+    type_in(state, "wrong release");
+    press(state, "enter");
+    pass(state, 1);
+    type_in(state, "abort");
+    (screen, press(state, "enter"))
+}
+
 #[test]
 fn o05_an_abort_is_asked_for_and_the_step_is_told_to_end_first() {
     let mut state = open_window();
-    let plan = plan_of(&state, OperationKind::Cutover);
-    operating(&mut state, &until(&plan, &Step::Watch), 2);
-    press(&mut state, "B");
-    let screen = text(&mut state, (80, 24));
+    let (screen, commands) = aborts(&mut state);
     assert!(screen.contains("stops at the next boundary"), "{screen}");
-    type_in(&mut state, "wrong release");
-    press(&mut state, "enter");
-    pass(&mut state, 1);
-    type_in(&mut state, "abort");
-    let commands = press(&mut state, "enter");
     assert!(
         matches!(&commands[..], [Command::Operate { reason, .. }] if reason.as_str() == "wrong release"),
         "{commands:?}"
@@ -759,17 +764,9 @@ fn i_47_the_keys_of_the_screen_are_letters_of_an_open_plan() {
 #[test]
 fn o07_an_abort_needs_no_window_for_changes() {
     let mut state = ready();
-    let plan = plan_of(&state, OperationKind::Cutover);
-    operating(&mut state, &until(&plan, &Step::Watch), 2);
-    press(&mut state, "B");
-    let screen = text(&mut state, (80, 24));
+    let (screen, commands) = aborts(&mut state);
     assert!(screen.contains("READ-ONLY"), "{screen}");
     assert!(!screen.contains("Refused"), "{screen}");
-    type_in(&mut state, "wrong release");
-    press(&mut state, "enter");
-    pass(&mut state, 1);
-    type_in(&mut state, "abort");
-    let commands = press(&mut state, "enter");
     assert!(
         matches!(&commands[..], [Command::Operate { permit: None, .. }]),
         "{commands:?}"

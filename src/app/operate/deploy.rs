@@ -104,17 +104,15 @@ pub(super) fn newer(state: &State, proposal: &Proposal, plan: &Plan) -> Vec<Line
     let Some(to) = switch.colour(&plan.to) else {
         return Vec::new();
     };
-    let run_in = |colour| {
+    let images_in = |colour| {
         let view = estate.colour_view(Some(colour));
-        let mut images = view.images.into_iter().flat_map(|(_, images)| images);
-        images.find_map(|(image, _)| run_of(repository, &image.name))
+        view.images.into_iter().flat_map(|(_, images)| images)
     };
+    let run_in = |colour| images_in(colour).find_map(|(image, _)| run_of(repository, &image.name));
     let word = |colour: usize| Plan::colour_in_words(&switch.colours[colour]);
     let Some(brings) = run_in(to) else {
-        let view = estate.colour_view(Some(to));
-        let mut images = view.images.into_iter().flat_map(|(_, images)| images);
         // What is tagged by no commit is of no run, as the plan's gates say.
-        let commit = images.find_map(|(image, _)| image.commit().map(ToString::to_string));
+        let commit = images_in(to).find_map(|(image, _)| image.commit().map(ToString::to_string));
         let unknown = commit.filter(|_| repository.runs.listed).map(|commit| {
             let said = format!(
                 "{commit}, which {} runs, is of none of the {} runs that were asked for: whether a newer one is green is not known",

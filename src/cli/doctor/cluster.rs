@@ -202,7 +202,6 @@ fn identity(
     ending(NAME, &value, credential.expires, soon, now, &login(target))
 }
 
-/// A credential by its end: BAD where that has passed, or comes within `soon` seconds.
 /// The end of the certificate that the server of `url` shows; none where it shows none: what is wrong then, the other
 /// questions tell.
 pub(super) async fn certificate(url: &str, limit: Duration) -> Option<Finding> {
@@ -220,6 +219,7 @@ pub(super) async fn certificate(url: &str, limit: Duration) -> Option<Finding> {
     ))
 }
 
+/// A credential by its end: BAD where that has passed, or comes within `soon` seconds.
 pub(super) fn ending(
     name: &'static str,
     value: &str,

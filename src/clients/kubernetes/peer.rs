@@ -18,9 +18,7 @@ impl Cluster {
     /// The end of the certificate that the server shows; none without TLS, behind a proxy, or where the
     /// server shows none in time: what is wrong then, the other questions tell.
     pub async fn certificate_end(&self, limit: Duration) -> Option<Timestamp> {
-        let server = self.line.server().await?;
-        let look = move || look(&server, limit).ok().flatten();
-        tokio::task::spawn_blocking(look).await.ok()?
+        end_of(self.line.server().await?, limit).await
     }
 }
 
@@ -34,6 +32,10 @@ pub async fn certificate_end(url: &str, limit: Duration) -> Option<Timestamp> {
         name: host.clone(),
         host,
     };
+    end_of(server, limit).await
+}
+
+async fn end_of(server: Server, limit: Duration) -> Option<Timestamp> {
     let look = move || look(&server, limit).ok().flatten();
     tokio::task::spawn_blocking(look).await.ok()?
 }

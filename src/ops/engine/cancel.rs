@@ -52,12 +52,11 @@ impl Run {
 
     /// Cancels run `id`; what came of it, to be noted.
     pub(super) async fn cancel(&mut self, id: u64, github: &Github) -> Result<What, Ended> {
-        let intent = intent(id);
-        let sent = match self.kept.operation.notes.contains(&intent) {
+        let sent = match is_to_be_cancelled(&self.kept.operation, id) {
             // Whoever was here before may have sent it: it is looked at, and not sent again.
             true => Ok(()),
             false => {
-                self.write(vec![What::Noted { fact: intent }]).await?;
+                self.write(vec![What::Noted { fact: intent(id) }]).await?;
                 self.believe()?;
                 self.note("sent", json!({ "cancel": id }));
                 github.cancel(id).await

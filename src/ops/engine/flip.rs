@@ -433,22 +433,30 @@ impl Run {
 
     /// Keeps a Service where it is: whoever was cut off may have a patch of it under way, which this voids.
     fn stay_patch(&self, flip: &Flip, read: &Service) -> Draft {
-        let must = Must {
-            uid: &flip.uid,
+        let epoch = self.epoch(&flip.service);
+        let by = Signed {
+            epoch: &epoch.to_string(),
+            operation: self.id(),
+            said: &self.fence_mark(epoch),
+        };
+        patch::stay(&self.as_read(read), flip, by)
+    }
+
+    /// What `read` must be for a write to count: what it was, to the letter.
+    pub(super) fn as_read<'a>(&self, read: &'a Service) -> Must<'a> {
+        Must {
+            uid: &read.uid,
             epoch: marks::epoch(&read.marks),
             version: &read.resource_version,
             is_strict: true,
             has_annotations: read.has_annotations,
             is_careless: self.bastion.has(Planted::NoEpochTest),
-        };
-        let epoch = self.epoch(&flip.service);
-        let nonce = self.bastion.clock.nonce();
-        let by = Signed {
-            epoch: &epoch.to_string(),
-            operation: self.id(),
-            said: &format!("{epoch}/{nonce}"),
-        };
-        patch::stay(&must, flip, by)
+        }
+    }
+
+    /// A fence of that epoch, unlike any before.
+    fn fence_mark(&self, epoch: u64) -> String {
+        format!("{epoch}/{}", self.bastion.clock.nonce())
     }
 
     /// What is there in place of what was expected, and who wrote it.
@@ -517,20 +525,11 @@ impl Run {
 
     /// Voids whatever was sent to `read` before and has not arrived: changes what it tests. Why it could not, if so.
     async fn fence_service(&mut self, read: &Service) -> Result<Option<Safe>, Ended> {
-        let must = Must {
-            uid: &read.uid,
-            epoch: marks::epoch(&read.marks),
-            version: &read.resource_version,
-            is_strict: true,
-            has_annotations: read.has_annotations,
-            is_careless: self.bastion.has(Planted::NoEpochTest),
-        };
-        let mut draft = Draft::of(&must);
+        let mut draft = Draft::of(&self.as_read(read));
         let epoch = self.epoch(&read.name);
         draft.test("/spec/selector", patch::selector(&read.selector));
         draft.mark(marks::EPOCH, &epoch.to_string());
-        let nonce = self.bastion.clock.nonce();
-        draft.mark(marks::FENCE, &format!("{epoch}/{nonce}"));
+        draft.mark(marks::FENCE, &self.fence_mark(epoch));
         let said = ("fence", json!(epoch));
         match self.send::<Service>(&read.name, draft, said).await? {
             Ok(_) => Ok(None),
@@ -675,8 +674,7 @@ impl Run {
         };
         let mut draft = Draft::of(&must);
         draft.mark(marks::EPOCH, &epoch.to_string());
-        let nonce = self.bastion.clock.nonce();
-        draft.mark(marks::FENCE, &format!("{epoch}/{nonce}"));
+        draft.mark(marks::FENCE, &self.fence_mark(epoch));
         let said = ("fence", json!(epoch));
         self.send(&read.name, draft, said).await
     }

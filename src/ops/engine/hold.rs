@@ -556,15 +556,7 @@ impl Run {
                 at: self.bastion.clock.wall(),
                 operation: self.id().clone(),
             });
-            let must = Must {
-                uid: &read.uid,
-                epoch: marks::epoch(&read.marks),
-                version: &read.resource_version,
-                is_strict: true,
-                has_annotations: read.has_annotations,
-                is_careless: self.bastion.has(Planted::NoEpochTest),
-            };
-            let mut draft = Draft::of(&must);
+            let mut draft = Draft::of(&self.as_read(&read));
             draft.mark(marks::VERIFIED, &text(json!(verified)));
             let said = ("verified", json!(colour));
             match self.send::<Service>(service, draft, said).await? {
