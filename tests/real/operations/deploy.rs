@@ -140,8 +140,8 @@ fn is_act(asked: &Asked) -> bool {
     asked.is_write() && asked.method != "DELETE" && !is_renewal && !is_question
 }
 
-/// Kills dave's worker at its write number `nth`, has erin go on, and counts what came of it. False where there is no such
-/// write: one of those that were counted had been repeated.
+/// Kills dave's worker at its write number `nth`, has erin go on, and counts what came of it. False where it ended before
+/// there was such a write.
 fn kill(
     stage: &Stage<'_>,
     (dave, erin): (&Operator, &Operator),
@@ -208,23 +208,16 @@ fn p02_a_deploy_killed_at_any_write_is_gone_on_with_and_no_deployment_is_patched
     let dave = stage.operator("dave");
     let erin = stage.operator_with("erin", PATIENT);
     erin.run(&DEPLOY).assert(0, &["done"]);
-    let before = dave.relay.count(is_act);
-    let mut args = DEPLOY.to_vec();
-    (args[7], args[9]) = ("frontend=:w0", "backend=:w0");
-    dave.run(&args).assert(0, &["done"]);
-    let writes = dave.relay.count(is_act) - before;
-    assert!(writes >= 8, "only {writes} writes");
-    let mut missed = 0;
-    for nth in 1..=writes {
+    // How many there are is the machine's pace: evidence of several moments goes into one write of the record.
+    for nth in 1.. {
         let fate = match nth % 2 {
             0 => Fate::HeldBefore,
             _ => Fate::HeldAfter,
         };
-        let came = kill(&stage, (&dave, &erin), &format!("w{nth}"), nth, fate);
-        missed += usize::from(!came);
+        if !kill(&stage, (&dave, &erin), &format!("w{nth}"), nth, fate) {
+            // Two Leases taken, the plan, two patches, what came of them, the end, two Leases given back.
+            assert!(nth > 9, "it came to {} writes only", nth - 1);
+            break;
+        }
     }
-    assert!(
-        missed <= 1,
-        "{missed} of the writes that were counted did not come"
-    );
 }
