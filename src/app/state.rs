@@ -349,12 +349,22 @@ impl State {
 
     /// The moment at which the screen changes by itself: ages go in steps of 10 s, an operation's of 1 s.
     pub fn wakes_at(&self) -> Moment {
+        self.wakes(0)
+    }
+
+    /// The moment until which nothing has to be done: an age may wait a second for the pulse of the cluster, which
+    /// comes at the same moments and wakes the machine anyway.
+    pub fn sleeps_until(&self) -> Moment {
+        self.wakes(AGE_WAITS_MS)
+    }
+
+    fn wakes(&self, age_waits: u64) -> Moment {
         // What is under way is counted down by the second.
-        let step = match self.environment().operations.open() {
-            Some(_) => SECOND_MS,
-            None => AGE_STEP_MS,
+        let (step, wait) = match self.environment().operations.open() {
+            Some(_) => (SECOND_MS, 0),
+            None => (AGE_STEP_MS, age_waits),
         };
-        let step = Moment((self.now.at.0 / step + 1) * step);
+        let step = Moment((self.now.at.0 / step + 1) * step + wait);
         let notice = self.notice.as_ref().map(|n| n.until);
         let plan = match &self.overlay {
             Some(Overlay::Plan(plan)) => plan.dialog.wakes_at(),
@@ -379,3 +389,5 @@ const NOTICE_MS: u64 = 6_000;
 const SECOND_MS: u64 = 1_000;
 /// The step in which ages are shown.
 const AGE_STEP_MS: u64 = 10_000;
+/// How much later than that they may be.
+const AGE_WAITS_MS: u64 = 1_000;

@@ -4,7 +4,7 @@
 //! 1. While no credential can be had: `NoPulse`, again after a pause. Then `Connected`, where the
 //!    configuration names no context.
 //! 2. `Pulse` when the API server answers (and `Version` when it says another one), `NoPulse` when it
-//!    does not; every 10 s, and at once when a watch opened that was not open.
+//!    does not; every 10 s of the clock, and at once when a watch opened that was not open.
 //! 3. For each kind what `clients::kubernetes::watch` tells: `Began`, `Page`s and `Ended` of a list,
 //!    `Changes`, `Failed`. `Opened` is sent when the kind was not open: not again on each re-opening.
 //! 4. After `NoPulse`: `Failed` with the same fault for each kind that was open. With the first pulse
@@ -205,7 +205,7 @@ impl Observing {
     }
 
     async fn beat(&mut self, beat: Result<Pulse, Fault>) -> Result<(), Gone> {
-        self.due = Instant::now() + self.pace.pulse;
+        self.due = self.next_pulse();
         let slept = self.has_slept();
         match beat {
             Ok(pulse) => self.answered(pulse, slept).await,
@@ -241,6 +241,14 @@ impl Observing {
             }
         }
         Ok(())
+    }
+
+    /// When the next pulse is due: at the moments at which the loop looks at ages, so that both wake the
+    /// machine together.
+    fn next_pulse(&self) -> Instant {
+        let period = u64::try_from(self.pace.pulse.as_millis()).unwrap_or(u64::MAX);
+        let into = (self.outlet.clock)().0.checked_rem(period).unwrap_or(0);
+        Instant::now() + self.pace.pulse.saturating_sub(Duration::from_millis(into))
     }
 
     /// Whether the machine was suspended since the last pulse.

@@ -246,7 +246,7 @@ impl Cockpit {
     /// How long nothing has to be done.
     fn deadline(&self) -> Duration {
         let now = self.now();
-        let mut at = Millis(self.state.wakes_at().0);
+        let mut at = Millis(self.state.sleeps_until().0);
         if let Some(due) = self.dirty.filter(|_| !self.screen.is_pending()) {
             at = at.min(due);
         }
