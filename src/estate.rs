@@ -43,5 +43,5 @@ pub use safe::Safe;
 pub use scope::{Approval, Approver, OnFailure, Scope, Soak, Tier, TrafficSwitch, WorkloadScope};
 pub use table::{Keyed, Table, Turnover};
 pub use traffic::{ColourView, Live, ServiceView, Turn};
-pub use verdict::{Check, Verdict};
+pub use verdict::{Check, Granted, Need, Verdict};
 pub use workload::*;

@@ -31,6 +31,7 @@ pub mod placement;
 pub mod plan;
 pub mod policy;
 pub mod record;
+pub mod rights;
 pub mod warm;
 pub mod worker;
 

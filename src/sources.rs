@@ -15,6 +15,7 @@
 //! The periods differ so that re-openings do not meet; a connection that died in silence is found one
 //! period and five seconds later, or with the first pulse that fails. The pulse: every 10 s, 5 s to
 //! answer. Failures: 0.8 s, doubling to 30 s, with jitter, and at once when the server is back.
+//! Rights: every 5 min while the environment may be changed, every 30 s while one is lacking.
 //! Alerting rules, scrape targets and what Alertmanager knows: every 10 s, 5 s to answer.
 
 use std::time::Duration;
@@ -27,6 +28,7 @@ pub mod chart;
 pub mod github;
 pub mod kubernetes;
 mod log;
+pub mod rights;
 
 /// How often what is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

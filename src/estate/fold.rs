@@ -6,7 +6,7 @@ use super::alerts::{AlertScope, Alerts};
 use super::feed::{Currency, Fault, Feed, Moment, Now};
 use super::helm::AskedHelm;
 use super::{
-    Autoscaler, Check, Deployment, Event, Kind, Lease, Pod, PodIndex, Policy, Record, ReplicaSet,
+    Autoscaler, Deployment, Event, Granted, Kind, Lease, Pod, PodIndex, Policy, Record, ReplicaSet,
     Safe, Scope, Seen, Service, Slice, Table, Turn,
 };
 
@@ -48,7 +48,7 @@ pub struct Estate {
     /// Until when our credential holds; none where nobody looked.
     pub credential: Option<Lasting>,
     /// What we may do, by access reviews; empty where nobody asked.
-    pub rights: Vec<Check>,
+    pub rights: Vec<Granted>,
     /// Who we are to the API: empty where it does not say; none where nobody asked.
     pub user: Option<Safe>,
     /// Who turned the traffic while it was watched, the newest first: the API knows the last of each Service alone.
@@ -185,6 +185,7 @@ impl Estate {
             }
             Seen::Connected(context) => self.cluster.context = Some(context),
             Seen::Version(version) => self.cluster.version = Some(version),
+            Seen::Rights(rights) => self.rights = rights,
             Seen::Alerts(seen) => {
                 if let Some(alerts) = &mut self.alerts {
                     alerts.apply(seen, at);

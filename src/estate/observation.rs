@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::alerts::AlertsSeen;
 use super::workload::*;
-use super::{Fault, Lease, Moment, Policy, Record, Safe, mark, policy};
+use super::{Fault, Granted, Lease, Moment, Policy, Record, Safe, mark, policy};
 
 /// Something seen of one environment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -56,6 +56,8 @@ pub enum Seen {
     Connected(Safe),
     /// The server's version.
     Version(Safe),
+    /// What we may do, by access reviews.
+    Rights(Vec<Granted>),
     /// Alerts, or why there are none.
     Alerts(AlertsSeen),
     /// Part of a container's log.

@@ -57,6 +57,31 @@ impl Verdict {
     }
 }
 
+/// Which operations need a right of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Need {
+    /// Every one that moves forward.
+    Always,
+    /// Those that change Deployments.
+    Deploys,
+    /// Those that bring traffic to another colour.
+    CutsOver,
+    /// Those that ask pods whether they work.
+    Smokes,
+}
+
+/// A right of ours, as an access review said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Granted {
+    /// Who needs it.
+    pub need: Need,
+    /// Verb, resource, object and namespace, in Kubernetes' words.
+    pub of: Safe,
+    /// BAD: it is denied. UNKNOWN: it could not be asked, or the server could not tell.
+    pub verdict: Verdict,
+}
+
 /// A named check and what it found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {

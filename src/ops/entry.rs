@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::plan::{Plan, Revisions};
-use crate::estate::Safe;
+use crate::estate::{Need, Safe};
 
 /// The version of the shape of records and entries. A record of a higher one is shown, never acted on.
 pub const SCHEMA: u32 = 1;
@@ -71,6 +71,16 @@ impl OperationKind {
     /// Whether it changes the Deployments of the idle colour.
     pub fn deploys(self) -> bool {
         matches!(self, Self::Deploy | Self::Cleanup | Self::Release)
+    }
+
+    /// Whether a right that is needed by those is needed by it.
+    pub fn needs(self, need: Need) -> bool {
+        match need {
+            Need::Always => true,
+            Need::Deploys => self.deploys(),
+            Need::CutsOver => self.cuts_over(),
+            Need::Smokes => matches!(self, Self::Smoke | Self::Release),
+        }
     }
 }
 

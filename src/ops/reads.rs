@@ -4,12 +4,10 @@ use futures::future;
 
 use super::approval::Papers;
 use super::bastion::Bastion;
-use super::plan::Probe;
-use super::{OperationKind, kept_selector, marks, policy};
-use crate::clients::kubernetes::Right;
+use super::{OperationKind, kept_selector, marks, policy, rights};
 use crate::estate::{
-    Approver, Autoscaler, Check, Delta, Deployment, Estate, Fault, FaultKind, Kind, Lasting, Lease,
-    Pod, Record, ReplicaSet, Safe, Seen, Service, Slice, Verdict,
+    Approver, Autoscaler, Delta, Deployment, Estate, Fault, FaultKind, Kind, Lasting, Lease, Pod,
+    Record, ReplicaSet, Safe, Seen, Service, Slice,
 };
 
 /// Everything that a plan hangs on, read now, all at once.
@@ -147,57 +145,12 @@ pub async fn for_plan(bastion: &Bastion, kind: OperationKind) -> Result<Estate, 
     Ok(estate)
 }
 
-/// Asks whether we may do what a forward move does, and puts it down in `estate` (K02): the patch of each
-/// Service, the Leases, the record.
+/// Asks whether we may do what a forward move does, and puts it down in `estate` (K02).
 pub async fn rights(bastion: &Bastion, estate: &mut Estate, kind: OperationKind) {
-    let here = bastion.cluster.namespace();
-    let right = |verb, group, resource, name: &str, namespace: &str| Right {
-        verb,
-        group,
-        resource,
-        subresource: "",
-        namespace: namespace.to_owned(),
-        name: name.to_owned(),
-    };
-    let mut wanted: Vec<Right> = (bastion.scope.traffic.iter())
-        .flat_map(|switch| &switch.services)
-        .map(|service| right("patch", "", "services", service, here))
-        .collect();
-    if kind.deploys() {
-        wanted.push(right("patch", "apps", "deployments", "", here));
-    }
-    let holdable = (estate.autoscalers.value.iter()).filter(|it| {
-        let scaled = estate.deployments.value.get(&it.target);
-        kind.cuts_over() && scaled.is_some_and(|d| estate.deployment_group(d).workload.is_some())
-    });
-    let resource = "horizontalpodautoscalers";
-    wanted.extend(holdable.map(|it| right("patch", "autoscaling", resource, &it.name, here)));
-    let asks_pods = bastion.probes.iter().any(Probe::asks_pods);
-    if asks_pods && matches!(kind, OperationKind::Smoke | OperationKind::Release) {
-        let forward = right("get", "", "pods", "", here);
-        wanted.push(Right {
-            subresource: "portforward",
-            ..forward
-        });
-    }
-    for verb in ["create", "update"] {
-        wanted.push(right(verb, "coordination.k8s.io", "leases", "", here));
-        let records = bastion.cluster.records();
-        wanted.push(right(verb, "", "configmaps", "", records));
-    }
-    let ask = |right: Right| async move {
-        let said = bastion.cluster.may(&right, bastion.timing.answer).await;
-        let of = format!(
-            "{} {} {} in {}",
-            right.verb, right.resource, right.name, right.namespace
-        );
-        Check {
-            name: "right",
-            of: of.replace("  ", " ").into(),
-            verdict: said.unwrap_or_else(|fault| Verdict::Unknown(fault.what)),
-        }
-    };
-    estate.rights = future::join_all(wanted.into_iter().map(ask)).await;
+    let mut wanted = rights::wanted(estate, &bastion.probes, bastion.cluster.records());
+    wanted.retain(|(need, _)| kind.needs(*need));
+    let cluster = &bastion.cluster;
+    estate.rights = cluster.granted(&wanted, bastion.timing.answer).await;
 }
 
 /// What a rollback needs: the Services, the pods, and who holds the Leases, as far as they are told; without

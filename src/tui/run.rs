@@ -192,6 +192,9 @@ impl Cockpit {
             if let Some(alerts) = &environment.estate.alerts {
                 self.tasks.ask(place, &alerts.scope.gates);
             }
+            if place == self.state.selected {
+                self.tasks.rights(place, environment);
+            }
         }
         let now = self.now();
         if self.is_background {

@@ -13,16 +13,17 @@ use super::worker::{self, Desk, Go};
 use super::{act, clock};
 use crate::app::chart::Wanted;
 use crate::app::operate::{self, Heard, Wish};
-use crate::app::{Event, Permit};
+use crate::app::{Access, Environment, Event, Permit};
 use crate::clients::demo::Control;
 use crate::clients::github;
-use crate::clients::kubernetes::Target;
+use crate::clients::kubernetes::{Right, Target};
 use crate::estate::act::{Doing, Outcome};
 use crate::estate::alerts::AlertsSeen;
 use crate::estate::gates::GateScope;
 use crate::estate::runs::{RunLog, RunsSeen};
-use crate::estate::{Fault, FaultKind, LogTarget, Moment, Observation, Safe, Seen};
+use crate::estate::{Fault, FaultKind, LogTarget, Moment, Need, Observation, Safe, Seen};
 use crate::ops::bastion::Place;
+use crate::ops::rights;
 use crate::sources::{self, alerts};
 
 /// How an environment is reached.
@@ -84,6 +85,8 @@ pub(super) struct Tasks {
     runs: Option<AbortHandle>,
     alerting: HashMap<usize, AbortHandle>,
     chart: Option<(Wanted, AbortHandle)>,
+    /// What is asked of our rights, and where.
+    rights: HashMap<usize, (Vec<(Need, Right)>, AbortHandle)>,
     /// The worker that waits for a confirmation: its proposal, and the way to tell it.
     worker: Option<(operate::Wanted, oneshot::Sender<Go>)>,
     is_looked_at: bool,
@@ -106,6 +109,7 @@ impl Tasks {
             runs: None,
             alerting: HashMap::new(),
             chart: None,
+            rights: HashMap::new(),
             worker: None,
             is_looked_at: true,
             out,
@@ -120,6 +124,9 @@ impl Tasks {
             return;
         };
         if let Some(old) = self.running.remove(&environment) {
+            old.abort();
+        }
+        if let Some((_, old)) = self.rights.remove(&environment) {
             old.abort();
         }
         let shared = sources::kubernetes::Shared::default();
@@ -284,6 +291,46 @@ impl Tasks {
         if let Some(log) = self.log.take() {
             log.abort();
         }
+    }
+
+    /// Asks whether we may do what operations do in an environment, while they may be done there at all.
+    pub(super) fn rights(&mut self, environment: usize, of: &Environment) {
+        let is_open = of.access.at((self.clock)()) != Access::ReadOnly;
+        // They are asked together, by the names of what they are about.
+        let autoscalers = &of.estate.autoscalers;
+        let is_known = autoscalers.listed || autoscalers.fault.is_some();
+        let wire = self.outside.wires.get(environment);
+        let wanted = match wire.filter(|_| is_open && is_known) {
+            Some(wire) => {
+                let target = &wire.target;
+                let records = target.records.as_ref().unwrap_or(&target.namespace);
+                rights::wanted(&of.estate, &of.probes, records)
+            }
+            None if is_open => return,
+            None => Vec::new(),
+        };
+        let asked = self.rights.get(&environment).map(|(asked, _)| asked);
+        if asked.map_or(&[][..], |it| it) == wanted {
+            return;
+        }
+        if let Some((_, old)) = self.rights.remove(&environment) {
+            old.abort();
+        }
+        let Some(shared) = self.shared.get(&environment).cloned() else {
+            return;
+        };
+        if wanted.is_empty() {
+            return;
+        }
+        let (out, clock) = (self.out.clone(), self.clock);
+        let handle = self.set.spawn(sources::rights::run(
+            environment,
+            shared,
+            wanted.clone(),
+            out,
+            clock,
+        ));
+        self.rights.insert(environment, (wanted, handle));
     }
 
     /// Asks for the chart that is wanted now, and for no other; for none while nobody looks.

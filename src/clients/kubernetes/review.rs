@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::future;
 use http::Request;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::single::check_name;
 use super::{Cluster, Right, fault};
-use crate::estate::{Fault, FaultKind, Safe, Verdict};
+use crate::estate::{Fault, FaultKind, Granted, Need, Safe, Verdict};
 
 #[derive(Deserialize)]
 struct Review<S> {
@@ -87,6 +88,30 @@ impl Cluster {
                 None => denied().into(),
             }),
         })
+    }
+
+    /// Whether we may do each of that, asked at once: UNKNOWN where it could not be asked, too.
+    pub async fn granted(&self, wanted: &[(Need, Right)], limit: Duration) -> Vec<Granted> {
+        let ask = |(need, right): &(Need, Right)| {
+            let (need, right) = (*need, right.clone());
+            async move {
+                let said = self.may(&right, limit).await;
+                let resource = match right.subresource {
+                    "" => right.resource.to_owned(),
+                    part => format!("{}/{part}", right.resource),
+                };
+                let of = match right.name.as_str() {
+                    "" => format!("{} {resource} in {}", right.verb, right.namespace),
+                    name => format!("{} {resource} {name} in {}", right.verb, right.namespace),
+                };
+                Granted {
+                    need,
+                    of: of.into(),
+                    verdict: said.unwrap_or_else(|fault| Verdict::Unknown(fault.what)),
+                }
+            }
+        };
+        future::join_all(wanted.iter().map(ask)).await
     }
 
     /// The uid of our namespace, which tells a cluster that was set up anew under its old names from the one

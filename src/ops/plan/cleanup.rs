@@ -52,7 +52,7 @@ pub(super) fn cleanup(
     gates.extend(parts.iter().filter_map(|(_, d)| unfit(d, target)));
     gates.extend(freeze(request, estate, now));
     gates.extend(lock(request, estate, &switch.services, now));
-    gates.extend(rights(estate));
+    gates.extend(rights(request.kind, estate));
     gates.extend(parts.iter().filter_map(|(_, d)| owned(d)));
     let draft = Draft {
         kind: OperationKind::Cleanup,

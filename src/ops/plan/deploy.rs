@@ -104,7 +104,7 @@ pub(super) fn deploy(
     };
     gates.extend(freeze(request, estate, now));
     gates.extend(lock(request, estate, &locks, now));
-    gates.extend(rights(estate));
+    gates.extend(rights(request.kind, estate));
     gates.extend(in_place(request, estate, now));
     gates.extend(parts.iter().filter_map(|(_, d)| owned(d)));
     let rolls = (parts.iter().map(|(_, d)| d.name.clone()))

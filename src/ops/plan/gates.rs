@@ -94,7 +94,7 @@ pub(super) fn cutover(
     let overrides = &request.overrides;
     gates.extend(approval(value, &flips, within, overrides, estate, now));
     gates.extend(lock(request, estate, &switch.services, now));
-    gates.extend(rights(estate));
+    gates.extend(rights(request.kind, estate));
     // Where nothing is flipped nobody sets anything back.
     let server = (!flips.is_empty()).then(|| estate.server_time(now));
     gates.extend(owners(&services, server));
@@ -177,7 +177,7 @@ pub(super) fn repair(
         gates.push(capacity(estate, to));
     }
     gates.extend(lock(request, estate, &switch.services, now));
-    gates.extend(rights(estate));
+    gates.extend(rights(request.kind, estate));
     gates.extend(owners(&services, None));
     let plan = Draft {
         kind: OperationKind::Repair,
@@ -739,9 +739,9 @@ fn unread(lease: &crate::estate::Lease, estate: &Estate) -> Option<Unread> {
 }
 
 /// K02: what the API server would refuse is refused here, by verb and resource.
-pub(super) fn rights(estate: &Estate) -> Option<Gate> {
-    let denied = |check: &&crate::estate::Check| matches!(check.verdict, Verdict::Bad(_));
-    if let Some(check) = estate.rights.iter().find(denied) {
+pub(super) fn rights(kind: OperationKind, estate: &Estate) -> Option<Gate> {
+    let needed = || estate.rights.iter().filter(|it| kind.needs(it.need));
+    if let Some(check) = needed().find(|it| matches!(it.verdict, Verdict::Bad(_))) {
         let why = check.verdict.why().map_or("", |why| why.as_str());
         let said = format!(
             "you may not {}: {why}; the Role in assets/kubernetes/operator.yaml allows it",
@@ -749,7 +749,7 @@ pub(super) fn rights(estate: &Estate) -> Option<Gate> {
         );
         return Some(Gate::new("rights", Finding::Bad, said));
     }
-    let unknown = estate.rights.iter().find(|check| !check.verdict.is_ok())?;
+    let unknown = needed().find(|it| !it.verdict.is_ok())?;
     let why = unknown.verdict.why().map_or("", |why| why.as_str());
     Some(Gate::new(
         "rights",

@@ -125,7 +125,7 @@ pub(super) fn smoke(
             .collect(),
     };
     gates.extend(lock(request, estate, &locks, now));
-    gates.extend(rights(estate));
+    gates.extend(rights(request.kind, estate));
     let draft = Draft {
         kind: OperationKind::Smoke,
         updates: Vec::new(),

@@ -12,8 +12,8 @@ use super::*;
 use crate::estate::fold::tests::now;
 use crate::estate::pods::tests::{labels, pod, scope};
 use crate::estate::{
-    Autoscaler, Check, Delta, Deployment, Endpoint, Kind, Lease, Seen, Service, Slice, TargetPort,
-    Verdict,
+    Autoscaler, Delta, Deployment, Endpoint, Granted, Kind, Lease, Need, Seen, Service, Slice,
+    TargetPort, Verdict,
 };
 use crate::ops::marks;
 
@@ -608,8 +608,8 @@ fn i_46_a_selector_of_neither_colour_is_repaired_whatever_was_deployed_since_and
 #[test]
 fn k02_a_right_that_is_missing_is_named_by_verb_and_resource() {
     let mut estate = parts().estate();
-    estate.rights.push(Check {
-        name: "right",
+    estate.rights.push(Granted {
+        need: Need::Always,
         of: "patch services digital-wall-service in production".into(),
         verdict: Verdict::Bad("forbidden".into()),
     });

@@ -1,10 +1,13 @@
 //! A world that is not well: pods, disk, rights, credentials, the API server itself.
 
 use super::Stage;
+use crate::cockpit::{LONG, SIZE};
+use crate::estate::program;
 use crate::fleet;
 use crate::operator::{CUTOVER, Operator, PATIENT, ROLLBACK, SERVICES, wait};
 use crate::plane::Plane;
 use crate::plane::pods::Health;
+use crate::pty::{Pty, text_of};
 use crate::relay::{Asked, Fate};
 use crate::shipped::RECORDS;
 
@@ -272,4 +275,50 @@ fn k06_the_api_server_is_killed_in_mid_flip_and_the_read_back_decides() {
             if to == "green" { 1 } else { 2 }
         );
     }
+}
+
+/// The right that they lack.
+const MORE: &str = "\
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: more}
+rules: [{apiGroups: [''], resources: [services], verbs: [patch]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: more}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: more}
+subjects: [{kind: Group, apiGroup: rbac.authorization.k8s.io, name: narrow-operators}]
+";
+
+#[test]
+fn k02_the_key_of_what_one_may_not_do_says_so_before_it_is_pressed() {
+    let stage = Stage::new("ops-k02-key");
+    let nick = narrow(&stage);
+    let config = nick.home.path().join("config.toml");
+    let (name, value) = nick.home.env();
+    let args = ["--config", config.to_str().unwrap()];
+    let pty = Pty::spawn(&program(), &args, &[(name, &value)], SIZE);
+    let shows = |what: &str, is_so: &dyn Fn(&str) -> bool| {
+        pty.wait_for(what, LONG, |screen, _| is_so(&text_of(screen)));
+    };
+
+    // Who only looks is not asked about.
+    shows("both colours", &|text| {
+        text.contains("C cut over: read-only")
+    });
+    let asked = || nick.relay.count(|it| it.path.contains("selfsubject"));
+    assert_eq!(asked(), 0);
+    pty.send(":write 15m\r");
+    shows("why C is barred", &|text| text.contains("C no right"));
+    // The whole reason, and nobody else had to be asked for it.
+    let before = asked();
+    pty.send("C");
+    shows("the refusal", &|text| {
+        text.contains("you may not patch services digital-wall-api")
+    });
+    assert_eq!(asked(), before);
+    // Somebody gives it: the key is free again without a restart.
+    stage.plane.apply_yaml(stage.namespace, MORE);
+    shows("a free key", &|text| !text.contains("no right"));
 }
