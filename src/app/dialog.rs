@@ -31,6 +31,8 @@ pub struct Sheet {
     pub pending: Option<Safe>,
     /// What a key does about the refusal.
     pub way_on: Option<String>,
+    /// What is sent, word for word, with what is known when it starts in `<>`; none where nothing is known yet.
+    pub requests: Vec<Line>,
 }
 
 /// A line of it.
@@ -109,6 +111,8 @@ pub struct Dialog {
     pub missing: Option<&'static str>,
     /// Lines scrolled down.
     pub scroll: usize,
+    /// Whether it says what is sent, and not what is planned.
+    pub shows_requests: bool,
 }
 
 /// What a key meant to the dialog.
@@ -133,6 +137,7 @@ impl Dialog {
             void: None,
             missing: None,
             scroll: 0,
+            shows_requests: false,
         }
     }
 
@@ -170,6 +175,9 @@ impl Dialog {
         match key.code {
             KeyCode::PageUp => self.scroll = self.scroll.saturating_sub(SCROLL),
             KeyCode::PageDown => self.scroll += SCROLL,
+            _ if key == Key::ctrl('x') => {
+                (self.scroll, self.shows_requests) = (0, !self.shows_requests);
+            }
             _ if !self.is_asking() => self.fill(key, now, facts),
             _ if self.void.is_some() => self.plan_again(key, now, facts),
             KeyCode::BackTab | KeyCode::Up if !self.fields.is_empty() => self.focus -= 1,

@@ -23,7 +23,13 @@ pub fn draw(sheet: &Sheet, dialog: &Dialog, now: Moment, canvas: &mut Canvas<'_>
     let columns = WIDEST.min(area.width.saturating_sub(2));
     let room = usize::from(columns.saturating_sub(4));
     let theme = canvas.theme;
-    let mut said: Vec<&Line> = sheet.lines.iter().collect();
+    let shows_requests = dialog.shows_requests && !sheet.requests.is_empty();
+    let said = if shows_requests {
+        &sheet.requests
+    } else {
+        &sheet.lines
+    };
+    let mut said: Vec<&Line> = said.iter().collect();
     if area.height < ROOMY {
         said.sort_by_key(|line| !line.is_loud());
     }
@@ -60,7 +66,7 @@ pub fn draw(sheet: &Sheet, dialog: &Dialog, now: Moment, canvas: &mut Canvas<'_>
         height: split - inside.y,
         ..inside
     };
-    let keys = keys(dialog);
+    let keys = keys(sheet, dialog);
     let wide = keys.iter().map(Text::width).sum::<usize>() + 1;
     let mut left = usize::from(columns - 4);
     left = left.saturating_sub(scrolled(&lines, dialog.scroll, body, window, wide, canvas));
@@ -301,18 +307,24 @@ fn prompt(sheet: &Sheet, dialog: &Dialog, now: Moment, room: usize, theme: &Them
     }
 }
 
-fn keys(dialog: &Dialog) -> Vec<Text> {
+fn keys(sheet: &Sheet, dialog: &Dialog) -> Vec<Text> {
+    let other = match dialog.shows_requests {
+        true => "plan",
+        false => "requests",
+    };
     let mut keys = Vec::new();
     for (key, what) in [
         ("Esc", "close"),
         ("Tab", "next field"),
         ("left right", "choose"),
         ("shift-tab", "fields"),
+        ("ctrl-x", other),
     ] {
         let applies = match key {
             "Tab" => !dialog.is_asking(),
             "left right" => (dialog.fields.get(dialog.focus))
                 .is_some_and(|f| matches!(f.input, Input::Choice(..))),
+            "ctrl-x" => !sheet.requests.is_empty(),
             "shift-tab" => dialog.is_asking() && !dialog.fields.is_empty(),
             _ => true,
         };

@@ -1,10 +1,11 @@
 //! What the screen claims is so: it names what it does not know, and what was done has one name and one doer.
 
+use serde_json::json;
 use wheelhouse::app::operate::{Heard, hear};
 use wheelhouse::app::{Demo, Event, Look, State, update};
 use wheelhouse::estate::*;
 use wheelhouse::ops::marks::{self, Flipped};
-use wheelhouse::ops::{Entry, OperationKind, Outcome, Plan, Step};
+use wheelhouse::ops::{Entry, OperationKind, Outcome, Plan, Step, patch};
 
 use super::operations::{ID, mend, open_window, operating, over, plan_of, type_in, until};
 use super::text;
@@ -259,6 +260,31 @@ fn what_wants_a_look_is_seen_before_all_else_in_a_small_window() {
     assert!(screen.contains("! soak"), "{screen}");
     let screen = text(&mut state, (80, 24));
     assert!(screen.contains("pgdn: 5 more lines ═"), "{screen}");
+}
+
+#[test]
+fn what_is_sent_stands_in_the_dialog_word_for_word_as_in_the_plan_of_the_command() {
+    let mut state = open_window();
+    press(&mut state, "C");
+    let screen = text(&mut state, (120, 50));
+    assert!(screen.contains("ctrl-x requests"), "{screen}");
+    assert!(!screen.contains("PATCH"), "{screen}");
+    press(&mut state, "ctrl-x");
+    let plan = plan_of(&state, OperationKind::Cutover);
+    let screen = text(&mut state, (120, 60));
+    let said: String = (screen.lines())
+        .filter_map(|line| Some(line.split('║').nth(2)?.trim()))
+        .collect();
+    let sent = patch::requests(&plan);
+    assert_eq!(sent.len(), 2);
+    let path = &sent[0].path;
+    assert!(said.replace(' ', "").contains(path.as_str()), "{screen}");
+    for operation in &sent[0].patch.0 {
+        let words = json!(operation).to_string().replace(' ', "");
+        assert!(said.replace(' ', "").contains(&words), "{words}: {screen}");
+    }
+    press(&mut state, "ctrl-x");
+    assert!(!text(&mut state, (120, 50)).contains("PATCH"));
 }
 
 #[test]

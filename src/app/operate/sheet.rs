@@ -1,5 +1,7 @@
 //! What the plan of an operation says.
 
+use serde_json::json;
+
 use super::{
     Proposal, Wish, Worker, approval, deploy, freeze, is_awaited, is_old, judged_of, misplaced,
     refused, warm, words,
@@ -10,6 +12,7 @@ use crate::app::operations::{self, Hold};
 use crate::app::state::State;
 use crate::estate::alerts::Standing;
 use crate::estate::{Estate, Safe};
+use crate::ops::patch;
 use crate::ops::plan::ImageChange;
 use crate::ops::{Finding, Flip, Gate, Kept, OperationKind, Plan, Step};
 
@@ -147,8 +150,21 @@ fn planned(state: &State, proposal: &Proposal, kind: OperationKind) -> Sheet {
             let said = "it ends with your logout here: KillUserProcesses=yes, and no lingering";
             sheet.lines.push(Line::Look("worker", said.to_owned()));
         }
+        sheet.requests = requests(plan);
     }
     sheet
+}
+
+/// What is sent, word for word.
+fn requests(plan: &Plan) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for sent in patch::requests(plan) {
+        lines.push(Line::Words(format!("{} {}", sent.method, sent.path)));
+        let operations = sent.patch.0.iter();
+        lines.extend(operations.map(|it| Line::Words(format!("  {}", json!(it)))));
+        lines.push(Line::Blank);
+    }
+    lines
 }
 
 /// Whether an operation that is not over stands in the way, whatever else does.
