@@ -2,6 +2,7 @@
 //! the write itself under way until somebody else has gone on. (Of a cutover and a rollback, on the real control plane:
 //! tests/real/operations/killed.rs.)
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
@@ -192,8 +193,8 @@ fn writes(args: &[&str]) -> Vec<Asked> {
 fn every_write(args: &[&str], judge: impl Fn(&Play, usize, Death, &str) -> bool + Sync) {
     let is_all = std::env::var("KILLS").is_ok_and(|it| it == "all");
     let deaths = [Death::Before, Death::After, Death::Late];
-    let mut kills = Vec::new();
-    for (place, write) in writes(args).iter().enumerate() {
+    let (writes, mut kills) = (writes(args), Vec::new());
+    for (place, write) in writes.iter().enumerate() {
         let those = match is_all || write.is_update() {
             true => &deaths[..],
             false => &deaths[place % 3..][..1],
@@ -201,23 +202,26 @@ fn every_write(args: &[&str], judge: impl Fn(&Play, usize, Death, &str) -> bool 
         kills.extend(those.iter().map(|death| (place + 1, *death)));
     }
     assert!(kills.len() > 5, "{kills:?}");
-    let (turn, missed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let (turn, missed) = (AtomicUsize::new(0), Mutex::new(vec![]));
     std::thread::scope(|scope| {
         for _ in 0..3 {
             scope.spawn(|| {
                 while let Some((nth, death)) = kills.get(turn.fetch_add(1, Ordering::Relaxed)) {
                     let what = format!("{} killed at write {nth} ({death:?})", args[0]);
                     if !judge(&Play::new(), *nth, *death, &what) {
-                        missed.fetch_add(1, Ordering::Relaxed);
+                        missed.lock().unwrap().push(*nth);
                     }
                 }
             });
         }
     });
-    let missed = missed.into_inner();
+    // Evidence of several moments goes into one write of the record, or one is repeated: a play comes to a write or two
+    // more than another.
+    let missed = missed.into_inner().unwrap();
     assert!(
-        missed <= 1,
-        "{missed} of the writes that were counted did not come"
+        missed.iter().all(|nth| nth + 2 > writes.len()),
+        "of {} writes that were counted these did not come: {missed:?}",
+        writes.len()
     );
 }
 
