@@ -2,7 +2,8 @@
 //!
 //! | kind | of the namespace | re-opened every |
 //! | --- | --- | --- |
-//! | Services, EndpointSlices | all (a selector would miss them; a namespace has few) | 25 s |
+//! | Services | all (a selector would miss them; a namespace has few) | 25 s |
+//! | EndpointSlices | those of the Services of the switch, by Kubernetes' own label; without a switch all | 25 s |
 //! | Deployments, Pods | those with the environment's labels | 35, 40 s |
 //! | ReplicaSets | those with the environment's labels | 45 s |
 //! | HorizontalPodAutoscalers, Events | all (they carry no labels of the application); the newest 500 Events of our kinds | 50, 55 s |
@@ -66,17 +67,28 @@ pub fn period(kind: Kind) -> u32 {
     }
 }
 
-/// Whether the environment's label selector applies to `kind`.
-pub fn is_selected(kind: Kind) -> bool {
-    match kind {
-        Kind::Deployments | Kind::Pods | Kind::ReplicaSets => true,
-        Kind::Services
-        | Kind::EndpointSlices
-        | Kind::HorizontalPodAutoscalers
-        | Kind::Events
-        | Kind::Leases
-        | Kind::Records
-        | Kind::Policy => false,
+/// What is watched of an environment, by labels; empty: all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selectors {
+    /// Of its Deployments, Pods and ReplicaSets.
+    pub workloads: String,
+    /// Of its EndpointSlices.
+    pub slices: String,
+}
+
+impl Selectors {
+    /// The one that applies to `kind`.
+    pub fn of(&self, kind: Kind) -> &str {
+        match kind {
+            Kind::Deployments | Kind::Pods | Kind::ReplicaSets => &self.workloads,
+            Kind::EndpointSlices => &self.slices,
+            Kind::Services
+            | Kind::HorizontalPodAutoscalers
+            | Kind::Events
+            | Kind::Leases
+            | Kind::Records
+            | Kind::Policy => "",
+        }
     }
 }
 

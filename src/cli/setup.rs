@@ -21,7 +21,7 @@ use crate::ops::hook::{self, Hook};
 use crate::ops::monitoring::Monitors;
 use crate::ops::placement::{self, Placement};
 use crate::ops::plan::{self, Command, Fetch, How, Probe, Question, Trial, Workflow};
-use crate::sources::alerts;
+use crate::sources::{Selectors, alerts};
 use crate::tui::{Outside, Wire};
 
 /// A configuration, checked by everybody who has a say.
@@ -90,6 +90,9 @@ pub(super) fn loaded(
         let pinned = kubernetes::pinned(&target(environment));
         (environment.kubeconfig, environment.context) = (pinned.kubeconfig, pinned.context);
     }
+    let scopes: Vec<Scope> = (config.environments.iter())
+        .map(|e| scope(e, &config.operations))
+        .collect();
     Ok(Loaded {
         title: Safe::new(&config.title),
         alerts: config.environments.iter().map(monitoring::scope).collect(),
@@ -104,11 +107,11 @@ pub(super) fn loaded(
             .as_ref()
             .map(|g| repository(g, &config.environments)),
         github: (config.github.as_ref()).map(|it| github_target(it, &config.environments)),
-        wires: config.environments.iter().map(wire).collect(),
-        environments: config
-            .environments
-            .iter()
-            .map(|e| (scope(e, &config.operations), e.read_only))
+        wires: (config.environments.iter().zip(&scopes))
+            .map(|(e, scope)| wire(e, scope))
+            .collect(),
+        environments: (scopes.into_iter().zip(&config.environments))
+            .map(|(scope, e)| (scope, e.read_only))
             .collect(),
         keymap,
         warnings: warnings.iter().map(|w| Safe::new(&w.to_string())).collect(),
@@ -161,7 +164,7 @@ impl Loaded {
             kubeconfig: wire.target.kubeconfig.clone(),
             context: wire.target.context.clone(),
             records: wire.target.records.clone(),
-            selector: wire.selector.clone(),
+            selector: wire.selectors.workloads.clone(),
             scope: scope.clone(),
             timing: self.timing,
             monitors: self.monitors[at].clone(),
@@ -339,10 +342,13 @@ fn how(environment: &Environment) -> How {
     }
 }
 
-fn wire(environment: &Environment) -> Wire {
+fn wire(environment: &Environment, scope: &Scope) -> Wire {
     Wire {
         target: target(environment),
-        selector: environment.selector.clone(),
+        selectors: Selectors {
+            workloads: environment.selector.clone(),
+            slices: scope.slices(),
+        },
     }
 }
 

@@ -48,6 +48,23 @@ pub struct Scope {
     pub approval: Approval,
 }
 
+impl Scope {
+    /// The label selector of the EndpointSlices that tell where traffic goes: those of the Services of the switch, by the
+    /// label that each slice of a Service has. Empty, and so all, without a switch.
+    /// <https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#ownership>
+    pub fn slices(&self) -> String {
+        let switch = self.traffic.as_ref();
+        let services: Vec<&str> = (switch.iter())
+            .flat_map(|it| &it.services)
+            .map(Safe::as_str)
+            .collect();
+        match services.is_empty() {
+            true => String::new(),
+            false => format!("kubernetes.io/service-name in ({})", services.join(",")),
+        }
+    }
+}
+
 /// Whose approval a cutover needs, and for how long one holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approval {

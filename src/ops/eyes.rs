@@ -167,6 +167,7 @@ fn how(bastion: &Bastion, kind: Kind) -> Watch {
     Watch {
         selector: match kind {
             Kind::Pods | Kind::Deployments => bastion.selector.clone(),
+            Kind::EndpointSlices => bastion.scope.slices(),
             _ => String::new(),
         },
         period: PERIOD,

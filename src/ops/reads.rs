@@ -16,14 +16,14 @@ use crate::estate::{
 /// The first fault of what a forward move cannot do without.
 pub async fn fresh(bastion: &Bastion) -> Result<Estate, Fault> {
     let (cluster, answer) = (&bastion.cluster, bastion.timing.answer);
-    let everything = "";
+    let (everything, slices) = ("", bastion.scope.slices());
     let leases = super::lease_selector();
     let records = kept_selector(bastion);
     let ((services, slices, deployments), (pods, autoscalers, leases), (records, policy)) =
         future::join3(
             future::join3(
                 cluster.list::<Service>(everything, answer),
-                cluster.list::<Slice>(everything, answer),
+                cluster.list::<Slice>(&slices, answer),
                 cluster.list::<Deployment>(&bastion.selector, answer),
             ),
             future::join3(

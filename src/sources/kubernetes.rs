@@ -25,7 +25,7 @@ use tokio::sync::mpsc::Sender;
 use tokio::time::Instant;
 
 pub use super::log::{Shared, log};
-use super::{Pace, is_selected, period};
+use super::{Pace, Selectors, period};
 use crate::clients::kubernetes::{self, Backoff, Cluster, Pulse, Target, Watch};
 use crate::estate::{Fault, FaultKind, Kind, Moment, Observation, Safe, Seen};
 
@@ -45,7 +45,7 @@ pub fn boottime() -> Moment {
 pub async fn run(
     environment: usize,
     target: Target,
-    selector: String,
+    selectors: Selectors,
     shared: Shared,
     out: Sender<Observation>,
     clock: fn() -> Moment,
@@ -55,7 +55,7 @@ pub async fn run(
         out,
         clock,
     };
-    observe(Pace::default(), target, selector, &shared, outlet).await;
+    observe(Pace::default(), target, selectors, &shared, outlet).await;
 }
 
 /// As [`run`], at a pace of the caller's.
@@ -63,7 +63,7 @@ pub async fn run_at(
     pace: Pace,
     environment: usize,
     target: Target,
-    selector: String,
+    selectors: Selectors,
     out: Sender<Observation>,
     clock: fn() -> Moment,
 ) {
@@ -72,14 +72,20 @@ pub async fn run_at(
         out,
         clock,
     };
-    observe(pace, target, selector, &Shared::default(), outlet).await;
+    observe(pace, target, selectors, &Shared::default(), outlet).await;
 }
 
-async fn observe(pace: Pace, target: Target, selector: String, shared: &Shared, outlet: Outlet) {
+async fn observe(
+    pace: Pace,
+    target: Target,
+    selectors: Selectors,
+    shared: &Shared,
+    outlet: Outlet,
+) {
     // Gone: the receiver does not exist any more, and neither does anybody to tell.
     if let Ok(cluster) = connect(&pace, &target, &outlet).await {
         shared.publish(&cluster);
-        let _ = Observing::new(pace, cluster, selector, outlet).run().await;
+        let _ = Observing::new(pace, cluster, selectors, outlet).run().await;
     }
 }
 
@@ -133,7 +139,7 @@ enum Given {
 struct Observing {
     pace: Pace,
     cluster: Cluster,
-    selector: String,
+    selectors: Selectors,
     outlet: Outlet,
     streams: SelectAll<BoxStream<'static, Given>>,
     /// Which kinds were told to be open.
@@ -149,13 +155,13 @@ struct Observing {
 }
 
 impl Observing {
-    fn new(pace: Pace, cluster: Cluster, selector: String, outlet: Outlet) -> Self {
+    fn new(pace: Pace, cluster: Cluster, selectors: Selectors, outlet: Outlet) -> Self {
         let now = Instant::now();
         Self {
             backoff: Backoff::new(pace.pauses[0], pace.pauses[1]),
             pace,
             cluster,
-            selector,
+            selectors,
             streams: SelectAll::new(),
             open: [false; Kind::ALL.len()],
             version: None,
@@ -298,11 +304,7 @@ impl Observing {
     /// Adds the stream of `kind`, which ends with how it ended.
     fn start(&mut self, kind: Kind, pause: Duration) {
         let how = Watch {
-            selector: if is_selected(kind) {
-                self.selector.clone()
-            } else {
-                String::new()
-            },
+            selector: self.selectors.of(kind).to_owned(),
             period: period(kind),
             pauses: self.pace.pauses,
             ..Watch::default()
@@ -384,7 +386,7 @@ mod tests {
             out,
             clock: boottime,
         };
-        let mut observing = Observing::new(Pace::default(), cluster, String::new(), outlet);
+        let mut observing = Observing::new(Pace::default(), cluster, Selectors::default(), outlet);
         let ended = Given::Ended(Kind::Pods, "a defect".into());
         assert!(matches!(observing.pass(ended).await, Ok(false)));
         assert_eq!(observing.streams.len(), 1);

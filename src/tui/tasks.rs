@@ -24,15 +24,15 @@ use crate::estate::runs::{RunLog, RunsSeen};
 use crate::estate::{Fault, FaultKind, LogTarget, Moment, Need, Observation, Safe, Seen};
 use crate::ops::bastion::Place;
 use crate::ops::rights;
-use crate::sources::{self, alerts};
+use crate::sources::{self, Selectors, alerts};
 
 /// How an environment is reached.
 #[derive(Clone, Debug)]
 pub struct Wire {
     /// The cluster and namespace.
     pub target: Target,
-    /// The label selector of its workloads.
-    pub selector: String,
+    /// What is watched of it.
+    pub selectors: Selectors,
 }
 
 /// Everything outside the process that the cockpit may speak to.
@@ -134,7 +134,7 @@ impl Tasks {
         let (out, clock) = (self.out.clone(), self.clock);
         let handle = self.set.spawn(async move {
             pause(rest).await;
-            sources::kubernetes::run(environment, wire.target, wire.selector, shared, out, clock)
+            sources::kubernetes::run(environment, wire.target, wire.selectors, shared, out, clock)
                 .await;
         });
         self.sources

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use wheelhouse::clients::kubernetes::{Cluster, Limits, Target, Watch, connect_within, watch};
 use wheelhouse::estate::{Fault, Kind, Moment, Observation, Seen};
-use wheelhouse::sources::{Pace, kubernetes};
+use wheelhouse::sources::{Pace, Selectors, kubernetes};
 
 /// How long anything may take here.
 pub const LIMIT: Duration = Duration::from_secs(20);
@@ -164,7 +164,11 @@ impl Source {
     pub fn start_at(pace: Pace, kubeconfig: Kubeconfig, clock: fn() -> Moment) -> Self {
         let (sender, out) = mpsc::channel(64);
         let target = kubeconfig.target();
-        let run = kubernetes::run_at(pace, 7, target, "app=shop".into(), sender, clock);
+        let selectors = Selectors {
+            workloads: "app=shop".into(),
+            slices: "kubernetes.io/service-name in (shop)".into(),
+        };
+        let run = kubernetes::run_at(pace, 7, target, selectors, sender, clock);
         Self {
             out,
             task: tokio::spawn(run),

@@ -38,6 +38,12 @@ async fn every_kind_is_listed_then_opened_then_confirmed() {
             is_ours,
             "{asked:?}"
         );
+        let of_services = "labelSelector=kubernetes.io%2Fservice-name+in+%28shop%29";
+        assert_eq!(
+            asked.query.contains(of_services),
+            asked.path.ends_with("endpointslices"),
+            "{asked:?}"
+        );
     }
 }
 

@@ -91,8 +91,8 @@ async fn look_at(
         let (shared_too, told) = (shared.clone(), told.clone());
         let asked = sources::alerts::run(*place, monitoring, shared_too, told, clock::boot);
         tasks.push(tokio::spawn(asked));
-        let (target, selector) = (wire.target, wire.selector);
-        let seen = observe(*place, target, selector, shared, out.clone(), clock::boot);
+        let (target, selectors) = (wire.target, wire.selectors);
+        let seen = observe(*place, target, selectors, shared, out.clone(), clock::boot);
         tasks.push(tokio::spawn(seen));
     }
     let deadline = tokio::time::Instant::now() + limit;

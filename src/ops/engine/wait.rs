@@ -131,7 +131,8 @@ impl Run {
     /// What the eyes saw, with EndpointSlices as they are now; none where they cannot be read.
     pub(super) async fn looked_again(&self) -> Option<Estate> {
         let answer = self.bastion.timing.answer;
-        let slices = self.bastion.cluster.list::<Slice>("", answer).await.ok()?;
+        let (cluster, selector) = (&self.bastion.cluster, self.bastion.scope.slices());
+        let slices = cluster.list::<Slice>(&selector, answer).await.ok()?;
         let mut estate = self.eyes.estate.clone();
         let kind = Kind::EndpointSlices;
         reads::tell(&self.bastion, &mut estate, kind, Seen::Slices, slices);

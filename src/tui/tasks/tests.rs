@@ -21,7 +21,7 @@ fn outside() -> Outside {
     Outside {
         wires: vec![Wire {
             target,
-            selector: String::new(),
+            selectors: Selectors::default(),
         }],
         control: None,
         github: Some(github::Target {
