@@ -137,3 +137,23 @@ fn a_flip_of_the_traffic_is_on_the_screen_at_once() {
         green.contains("LIVE") && text.contains("argocd-controller")
     });
 }
+
+#[test]
+fn g04_on_a_bad_day_of_github_the_runs_age_say_why_and_stay() {
+    let cockpit = Cockpit::start_with(&["--scenario", "flaky-github"], &[], SIZE);
+    let runs = |is_so: fn(&str) -> bool, what: &str| {
+        cockpit.pty.wait_for(what, LONG, |screen, _| {
+            let text = text_of(screen);
+            // Whatever GitHub does, what is known of it stays, and the others are live.
+            let is_there = text.contains("#1483") && text.contains("k8s live");
+            is_there && is_so(&text)
+        });
+    };
+    runs(|text| !text.contains("STALE"), "the runs");
+    let is_told = |text: &str| text.contains("1 Runs  ? STALE") && text.contains("502");
+    runs(is_told, "the 502 and the age");
+    let is_well = |text: &str| !text.contains("STALE") && !text.contains("502");
+    runs(is_well, "another answer");
+    cockpit.pty.send("1");
+    runs(|text| text.contains("#1485"), "what was pushed meanwhile");
+}
