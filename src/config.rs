@@ -112,6 +112,8 @@ pub struct Github {
     pub token: Option<Token>,
     /// Certificates of authorities beside the system's, as PEM; absolute.
     pub ca_file: Option<PathBuf>,
+    /// How many of the newest runs are shown: 30; more than 100 in whole hundreds.
+    pub runs: u32,
 }
 
 /// Where a token is. It never stands in the configuration.

@@ -134,6 +134,7 @@ fn the_example_shows_every_key_that_is_known() {
         "urls",
         "service",
         "ca_file",
+        "runs",
         "token",
         "watchdog",
         "colour_label",
@@ -1618,4 +1619,21 @@ fn a_clean_up_that_follows_needs_to_be_told_for_how_long_the_colour_is_kept() {
     assert_eq!((traffic.keep_warm, traffic.clean_up), (Some(0), true));
     let lines = refused(&with("keep_warm = 0\nclean_up = \"yes\"")).to_string();
     assert!(lines.contains("traffic.clean_up: found \"yes\""), "{lines}");
+}
+
+#[test]
+fn how_many_runs_are_shown_has_a_default_and_bounds() {
+    let of = |more: &str| {
+        format!("{SMALL}[github]\nrepository = \"acme/wall\"\nworkflow = \"ci.yml\"\n{more}")
+    };
+    let runs = |more: &str| accepted(&of(more)).0.github.unwrap().runs;
+    assert_eq!(
+        (runs(""), runs("runs = 1"), runs("runs = 500")),
+        (30, 1, 500)
+    );
+    for wrong in ["runs = 0", "runs = 501", "runs = \"all\""] {
+        let said = refused(&of(wrong)).to_string();
+        assert!(said.contains(": github.runs: found "), "{said}");
+        assert!(said.contains("1 to 500"), "{said}");
+    }
 }

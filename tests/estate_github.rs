@@ -729,6 +729,7 @@ async fn the_cockpits_own_client_reads_runs_jobs_needs_and_the_failed_step_of_it
         token: TokenFrom::File(token),
         ca_file: None,
         branches: Vec::new(),
+        runs: 30,
     };
     let github = connect(&target).await.unwrap();
     let mut known = Known::default();

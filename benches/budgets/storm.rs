@@ -23,7 +23,11 @@ pub fn measure(report: &mut Report, runs: usize, alerts: usize) {
         still,
     ];
     let estate = Served::start(&args);
-    let pty = cockpit::start(&estate.home, &estate.config);
+    // All of them are asked for.
+    let all = format!("[github]\nruns = {runs}");
+    let config = estate.config_text().replace("[github]", &all);
+    let config = estate.home.write("storm/config.toml", &config);
+    let pty = cockpit::start(&estate.home, &config);
     cockpit::wait_live(&pty);
     let fires = format!("{alerts} firing");
     pty.wait_for(&fires, LONG, |screen, _| {

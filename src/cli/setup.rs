@@ -395,6 +395,7 @@ fn github_target(github: &Github, environments: &[Environment]) -> github::Targe
         },
         ca_file: github.ca_file.clone(),
         branches,
+        runs: github.runs,
     }
 }
 

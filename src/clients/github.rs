@@ -53,6 +53,14 @@ pub struct Target {
     /// The branches that environments are deployed from: their newest runs are looked at, however many others there are.
     #[serde(default)]
     pub branches: Vec<String>,
+    /// How many of the newest runs are asked for; more than 100 in whole hundreds.
+    #[serde(default = "few")]
+    pub runs: u32,
+}
+
+/// As many as fill a screen.
+fn few() -> u32 {
+    30
 }
 
 /// Where the token is. The token itself is nowhere but in the requests.
@@ -165,8 +173,8 @@ pub async fn connect_within(
     })))
 }
 
-/// Runs that are asked for at once.
-const RUNS: u32 = 30;
+/// Runs that GitHub gives at once at the most.
+pub const PAGE: u32 = 100;
 /// Runs of a branch that are asked for at once.
 pub const OF_BRANCH: usize = 10;
 /// Jobs of a page, and the most pages (GitHub allows 256 jobs of a matrix).
@@ -194,7 +202,21 @@ impl Github {
     /// # Errors
     /// What is wrong with the way, the token, the names or the answer.
     pub async fn runs(&self, known: &mut Known) -> Result<Answer<Vec<Run>>, Fault> {
-        self.runs_by(&format!("per_page={RUNS}"), known).await
+        let count = self.0.target.runs.clamp(1, PAGE);
+        self.runs_by(&format!("per_page={count}"), known).await
+    }
+
+    /// The runs of a later page of [`PAGE`], newest first; the first that [`Github::runs`] does not give is 2.
+    ///
+    /// # Errors
+    /// As [`Github::runs`].
+    pub async fn older_runs(
+        &self,
+        page: u32,
+        known: &mut Known,
+    ) -> Result<Answer<Vec<Run>>, Fault> {
+        let which = format!("per_page={PAGE}&page={page}");
+        self.runs_by(&which, known).await
     }
 
     /// The workflow's newest runs of `branch`, newest first; none where there is no such branch.

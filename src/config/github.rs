@@ -12,9 +12,13 @@ use super::{Deploy, Environment, Github, Token, gates};
 /// Where github.com's own API is.
 const API_DEFAULT: &str = "https://api.github.com";
 
+/// Runs that are shown where nothing is said, and at most.
+const RUNS: u32 = 30;
+const MOST_RUNS: u32 = 500;
+
 const TOKEN: &str = "{ env = \"NAME\" }, { file = \"/path\" } or { gh = true }";
 
-const KEYS: [&str; 5] = ["repository", "workflow", "api", "token", "ca_file"];
+const KEYS: [&str; 6] = ["repository", "workflow", "api", "token", "ca_file", "runs"];
 
 const REPOSITORY: Grammar = Grammar {
     expected: "a repository as `owner/name`",
@@ -98,6 +102,7 @@ pub(super) fn read(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Github> {
     let api = section.optional(walk, "api", |walk, node| walk.text(node, API));
     let token = section.optional(walk, "token", token);
     let ca_file = section.optional(walk, "ca_file", |walk, node| walk.text(node, PATH));
+    let runs = section.optional(walk, "runs", |walk, node| walk.number(node, 1, MOST_RUNS));
     let api = api?.unwrap_or_else(|| API_DEFAULT.to_owned());
     Some(Github {
         repository: repository?,
@@ -105,6 +110,7 @@ pub(super) fn read(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Github> {
         api: api.trim_end_matches('/').to_owned(),
         token: token?,
         ca_file: ca_file?.map(PathBuf::from),
+        runs: runs?.unwrap_or(RUNS),
     })
 }
 

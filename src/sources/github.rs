@@ -5,6 +5,7 @@
 //! 60 s after ten quiet minutes or while nobody looks; with it the list of each branch that is deployed and of which the first holds fewer than ten; after them the jobs
 //! of the newest ten runs, of all and of each such branch: those that go on every time, those that ended once an attempt;
 //! what one of these waits for at GitHub, and what was decided, while it waits and once more afterwards;
+//! where more than 100 runs are shown the later pages once a minute, and when others came;
 //! the workflow file once for each new commit on top. All but the file and what was decided is asked with the ETag of the last answer,
 //! and what did not change costs nothing of the hourly budget.
 //!
@@ -22,7 +23,7 @@ use lists::Lists;
 pub use log::log;
 pub use shared::Shared;
 
-use crate::clients::github::{self, Answer, Github, Known, Target};
+use crate::clients::github::{self, Answer, Github, Known, PAGE, Target};
 use crate::clients::kubernetes::Backoff;
 use crate::estate::review::Reviews;
 use crate::estate::runs::{Budget, Jobs, Progress, Run, RunsSeen};
@@ -122,6 +123,8 @@ struct Observing {
 struct Memory {
     known: Known,
     lists: Lists,
+    /// When the later pages of the list were asked for last; none: they are due.
+    older: Option<Instant>,
     runs: Vec<Run>,
     /// Runs and attempts whose jobs have all ended, and were told.
     done: BTreeSet<(u64, u32)>,
@@ -211,27 +214,7 @@ impl Observing {
 
     async fn round(&mut self, github: &Github) -> Result<(), Broken> {
         self.lists(github).await?;
-        if std::mem::take(&mut self.seen.lists.is_news) {
-            let runs = self.seen.lists.merged();
-            self.seen.changed = Some(Instant::now());
-            let is_kept = |id: u64| runs.iter().any(|run| run.id == id);
-            // Whoever is told of them lets go of what was told of a run that is gone: should it come back, all is news.
-            for run in &self.seen.runs {
-                if !is_kept(run.id) {
-                    self.seen.known.forget(run.id);
-                }
-            }
-            self.seen.runs.clone_from(&runs);
-            self.seen.done.retain(|(id, _)| is_kept(*id));
-            for of in [
-                &mut self.seen.waiting,
-                &mut self.seen.reviewed,
-                &mut self.seen.hidden,
-            ] {
-                of.retain(|id| is_kept(*id));
-            }
-            self.send(RunsSeen::Runs(runs)).await?;
-        } else {
+        if !self.tell_runs().await? {
             self.send(RunsSeen::Unchanged).await?;
         }
         // The answer has confirmed the feed: what goes wrong from here on is told anew.
@@ -248,14 +231,65 @@ impl Observing {
             self.jobs(github, run).await?;
             self.reviews(github, run).await?;
         }
+        self.older(github).await
+    }
+
+    /// Tells the runs if there is news of them; whether there was.
+    async fn tell_runs(&mut self) -> Result<bool, Gone> {
+        if !std::mem::take(&mut self.seen.lists.is_news) {
+            return Ok(false);
+        }
+        let runs = self.seen.lists.merged();
+        self.seen.changed = Some(Instant::now());
+        let is_kept = |id: u64| runs.iter().any(|run| run.id == id);
+        // Whoever is told of them lets go of what was told of a run that is gone: should it come back, all is news.
+        for run in &self.seen.runs {
+            if !is_kept(run.id) {
+                self.seen.known.forget(run.id);
+            }
+        }
+        self.seen.runs.clone_from(&runs);
+        self.seen.done.retain(|(id, _)| is_kept(*id));
+        for of in [
+            &mut self.seen.waiting,
+            &mut self.seen.reviewed,
+            &mut self.seen.hidden,
+        ] {
+            of.retain(|id| is_kept(*id));
+        }
+        self.send(RunsSeen::Runs(runs)).await?;
+        Ok(true)
+    }
+
+    /// The later pages, where so many runs are shown: at once when others came, which moves them all, and once a minute.
+    async fn older(&mut self, github: &Github) -> Result<(), Broken> {
+        let last = self.target.runs.div_ceil(PAGE);
+        let is_due = (self.seen.older).is_none_or(|at| at.elapsed() >= self.pace.quiet);
+        if last < 2 || !is_due {
+            return Ok(());
+        }
+        let full = usize::try_from(PAGE).unwrap_or(usize::MAX);
+        let mut page = 1;
+        while page < last && self.seen.lists.goes_on(page, full) {
+            page += 1;
+            let answer = github.older_runs(page, &mut self.seen.known).await?;
+            if let Answer::Changed(runs) = answer {
+                self.seen.lists.put_older(page, runs);
+            }
+        }
+        self.seen.lists.settle(page);
+        self.seen.older = Some(Instant::now());
+        self.tell_runs().await?;
         Ok(())
     }
 
     /// The newest runs of all, and those of the branches that are deployed and that these hold too few of.
     async fn lists(&mut self, github: &Github) -> Result<(), Fault> {
         let seen = &mut self.seen;
-        if let Answer::Changed(runs) = github.runs(&mut seen.known).await? {
-            seen.lists.put(runs);
+        if let Answer::Changed(runs) = github.runs(&mut seen.known).await?
+            && seen.lists.put(runs)
+        {
+            seen.older = None;
         }
         for branch in &self.target.branches {
             // One that was asked for once is kept current: what it holds is shown.

@@ -73,6 +73,7 @@ async fn approval(server: &Server, journal: PathBuf) -> Order {
         token: github::TokenFrom::None,
         ca_file: None,
         branches: Vec::new(),
+        runs: 30,
     };
     let mut order = order(server, journal);
     let connected = github::connect(&target).await.unwrap();

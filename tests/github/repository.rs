@@ -83,17 +83,21 @@ impl Repository {
 }
 
 impl Has {
-    /// The newest runs, of the branch that is asked for.
+    /// A page of the runs, of the branch that is asked for.
     fn page(&self, asked: &Asked) -> Value {
         let parameter = |name: &str| {
             let mut all = asked.query.split('&').filter_map(|it| it.split_once('='));
             all.find(|(it, _)| *it == name).map(|(_, value)| value)
         };
         let branch = parameter("branch");
-        let most = parameter("per_page").and_then(|most| most.parse().ok());
+        let number = |name: &str| parameter(name).and_then(|it| it.parse::<usize>().ok());
+        let (most, page) = (
+            number("per_page").unwrap_or(30),
+            number("page").unwrap_or(1),
+        );
         let is_of = |run: &&Value| branch.is_none_or(|branch| run["head_branch"] == branch);
         let of_it: Vec<&Value> = self.runs.iter().filter(is_of).collect();
-        let shown = &of_it[..of_it.len().min(most.unwrap_or(30))];
+        let shown: Vec<_> = (of_it.iter().skip((page - 1) * most).take(most)).collect();
         json!({"total_count": of_it.len(), "workflow_runs": shown})
     }
 
@@ -183,6 +187,7 @@ impl Token {
             token: TokenFrom::File(self.path()),
             ca_file: None,
             branches: Vec::new(),
+            runs: 30,
         }
     }
 }

@@ -103,6 +103,62 @@ async fn a_run_that_goes_on_is_asked_for_every_five_seconds_and_its_jobs_with_it
     );
 }
 
+fn is_runs(seen: &RunsSeen) -> bool {
+    matches!(seen, RunsSeen::Runs(_))
+}
+
+/// The numbers of the runs that were told last, newest first.
+fn numbers(seen: &RunsSeen) -> Vec<u64> {
+    let RunsSeen::Runs(runs) = seen else {
+        panic!("{seen:?}");
+    };
+    runs.iter().map(|run| run.id).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn g09_as_many_runs_as_are_wanted_come_page_by_page_and_what_does_not_change_costs_nothing() {
+    let repository = Repository::new();
+    repository.has().runs = (1..=250).rev().map(|id| run(id, "completed")).collect();
+    let server = repository.serve().await;
+    let mut watching = Watching::start_with(Token::new("test-token"), |token| Target {
+        runs: 300,
+        ..token.target(&server.url)
+    });
+    // The newest are on the screen before the others were asked for.
+    let first = numbers(&watching.until(is_runs).await);
+    assert_eq!(first, (151..=250).rev().collect::<Vec<_>>());
+    let all = numbers(&watching.until(is_runs).await);
+    assert_eq!(all, (1..=250).rev().collect::<Vec<_>>());
+    watching.pass(60, &server).await;
+    let (before, left) = (server.asked().len(), repository.has().remaining);
+    watching.pass(600, &server).await;
+    let asked = server.asked().split_off(before);
+    let is_known = |a: &Asked| a.path == LIST && a.header("if-none-match").is_some();
+    assert!(asked.iter().all(is_known), "{asked:#?}");
+    let later = asked.iter().filter(|a| a.query.contains("page=3")).count();
+    assert!((8..=11).contains(&later), "{later}");
+    assert_eq!(repository.has().remaining, left, "304s only");
+    // Another one moves all of them, and none is missing for a moment.
+    let told = watching.seen.len();
+    repository.has().runs.insert(0, run(251, "completed"));
+    watching.pass(120, &server).await;
+    let tellings = watching.seen[told..].iter().filter(|seen| is_runs(seen));
+    let tellings: Vec<Vec<u64>> = tellings.map(numbers).collect();
+    assert!(!tellings.is_empty());
+    for told in tellings {
+        assert_eq!(told, (1..=251).rev().collect::<Vec<_>>());
+    }
+    // What was deleted is gone, wherever it stood.
+    repository
+        .has()
+        .runs
+        .retain(|it| it["id"].as_u64() != Some(120));
+    watching.pass(120, &server).await;
+    let last = watching.seen.iter().rev().find(|seen| is_runs(seen));
+    assert!(!numbers(last.unwrap()).contains(&120));
+    assert_eq!(numbers(last.unwrap()).len(), 250);
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_jobs_of_an_old_run_are_asked_for_when_its_page_is_opened_and_not_before() {
     let repository = Repository::new();

@@ -131,6 +131,7 @@ impl Prism {
             token: TokenFrom::None,
             ca_file: None,
             branches: Vec::new(),
+            runs: 30,
         };
         // What leads to the internet ends at a proxy that is not there.
         let proxies = Proxies {
@@ -150,6 +151,8 @@ async fn every_request_fits(prism: &Prism) {
         panic!("{runs:?}")
     };
     assert!(!runs.is_empty() && runs[0].id > 0, "GitHub's own example");
+    let older = github.older_runs(2, &mut known).await;
+    assert!(matches!(older, Ok(Answer::Changed(_))), "{older:?}");
     let of_branch = github.runs_of_branch("release/1.x", &mut known).await;
     assert!(matches!(of_branch, Ok(Answer::Changed(_))), "{of_branch:?}");
     let jobs = github.jobs(runs[0].id, 1, &mut known).await.unwrap();

@@ -122,6 +122,7 @@ mod tests {
             token: TokenFrom::None,
             ca_file: None,
             branches: Vec::new(),
+            runs: 30,
         }
     }
 

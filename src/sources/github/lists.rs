@@ -12,15 +12,55 @@ use crate::estate::runs::Run;
 pub(super) struct Lists {
     newest: Vec<Run>,
     of: BTreeMap<String, Vec<Run>>,
+    /// Later pages, by their number; at 0 what fell out of the newest since these were asked for.
+    older: BTreeMap<u32, Vec<Run>>,
+    /// The last of them that there is; what is kept beyond it is what it was when it was unchanged last.
+    last: u32,
     /// Whether what was put in last is still to be told.
     pub(super) is_news: bool,
 }
 
 impl Lists {
-    /// Takes the newest runs of all.
-    pub(super) fn put(&mut self, runs: Vec<Run>) {
+    /// Takes the newest runs of all; whether others than before are among them.
+    pub(super) fn put(&mut self, runs: Vec<Run>) -> bool {
+        let is_in = |list: &[Run], run: &Run| list.iter().any(|it| it.id == run.id);
+        let (fell, stayed): (Vec<_>, Vec<_>) = std::mem::take(&mut self.newest)
+            .into_iter()
+            .partition(|run| !is_in(&runs, run));
+        let is_shifted = stayed.len() < runs.len() || !fell.is_empty();
+        if self.last > 1 {
+            self.older.entry(0).or_default().extend(fell);
+        }
         self.newest = runs;
         self.is_news = true;
+        is_shifted
+    }
+
+    /// Takes the runs of a later page.
+    pub(super) fn put_older(&mut self, page: u32, runs: Vec<Run>) {
+        self.older.insert(page, runs);
+        self.is_news = true;
+    }
+
+    /// Whether there may be runs behind that page, of so many each.
+    pub(super) fn goes_on(&self, page: u32, of: usize) -> bool {
+        let last = match page {
+            1 => Some(&self.newest),
+            _ => self.older.get(&page),
+        };
+        last.is_some_and(|runs| runs.len() >= of)
+    }
+
+    /// All later pages up to `last` are as they are now: what stands behind them, or fell out meanwhile, is gone.
+    pub(super) fn settle(&mut self, last: u32) {
+        let fell = self.older.remove(&0);
+        self.is_news |= fell.is_some() || self.last != last;
+        self.last = last;
+    }
+
+    /// The runs of the later pages.
+    fn behind(&self) -> impl Iterator<Item = &Run> {
+        self.older.range(..=self.last).flat_map(|(_, runs)| runs)
     }
 
     /// Takes the newest runs of `branch`.
@@ -32,7 +72,12 @@ impl Lists {
     /// Whether the newest runs of all hold fewer of `branch` than are looked at.
     pub(super) fn lack(&self, branch: &str) -> bool {
         let of_it = |run: &&Run| run.branch.as_ref().is_some_and(|it| it.as_str() == branch);
-        self.newest.iter().filter(of_it).count() < OF_BRANCH
+        self.newest
+            .iter()
+            .chain(self.behind())
+            .filter(of_it)
+            .count()
+            < OF_BRANCH
     }
 
     /// Whether there is a list of `branch`, by which a later one may be unchanged.
@@ -43,7 +88,8 @@ impl Lists {
     /// All of them, each once and as it was seen last, newest first.
     pub(super) fn merged(&self) -> Vec<Run> {
         let mut by_id: BTreeMap<u64, &Run> = BTreeMap::new();
-        for run in self.newest.iter().chain(self.of.values().flatten()) {
+        let all = self.newest.iter().chain(self.of.values().flatten());
+        for run in all.chain(self.behind()) {
             let age = |run: &Run| (run.attempt, run.updated);
             let kept = by_id.entry(run.id).or_insert(run);
             if age(kept) < age(run) {

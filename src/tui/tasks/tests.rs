@@ -31,6 +31,7 @@ fn outside() -> Outside {
             token: github::TokenFrom::None,
             ca_file: None,
             branches: Vec::new(),
+            runs: 30,
         }),
         monitoring: vec![alerts::Target {
             prometheus: Some(prometheus),
