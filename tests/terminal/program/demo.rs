@@ -18,7 +18,16 @@ fn the_demo_needs_nothing_and_says_that_it_is_one() {
     // A configuration and a kubeconfig of the user's are not looked at.
     home.write(".config/wheelhouse/config.toml", "title = 7\n");
     home.write(".kube/config", "nonsense: [\n");
-    let mut pty = demo(&home, &[]);
+    let (config, kubeconfig) = ("title = 8\n", "nonsense: {\n");
+    let named = [
+        ("WHEELHOUSE_CONFIG", home.write("named/config.toml", config)),
+        ("KUBECONFIG", home.write("named/kubeconfig", kubeconfig)),
+    ];
+    let named = named
+        .each_ref()
+        .map(|(name, file)| (*name, file.to_str().unwrap()));
+    let mut pty = run(&home, &["demo"], &named, SIZE);
+    wait_live(&pty);
     assert!(pty.text().contains("DEMO"), "{}", pty.text());
     // It was written before anything was seen, follows what is, and is written again only with other words.
     let is_live = |title: &str| {
