@@ -1,7 +1,7 @@
 //! Objects that are wrong, huge or written to be obeyed by a terminal.
 
 use serde_json::{Value, json};
-use wheelhouse::estate::{Delta, FaultKind, Kind, Seen};
+use wheelhouse::estate::{Delta, FaultKind, Kind, Seen, policy};
 
 use super::cockpit::{Telling, connect};
 use super::kinds::pod;
@@ -85,6 +85,11 @@ fn hostile() -> Vec<(Kind, Value, &'static str)> {
         ),
         // What their data say is cleaned by whoever reads an entry.
         (Kind::Records, json!({"data": {}}), ""),
+        (
+            Kind::Policy,
+            json!({"data": {"*": "x", "freeze": "x", "tier": "x", "last": "x", "shop": "x"}}),
+            "name",
+        ),
     ]
 }
 
@@ -92,6 +97,9 @@ fn hostile() -> Vec<(Kind, Value, &'static str)> {
 async fn k14_escape_sequences_and_a_mebibyte_in_every_field_come_out_clean_and_short() {
     for (kind, mut full, kept) in hostile() {
         full["metadata"] = hostile_metadata();
+        if kind == Kind::Policy {
+            full["metadata"]["name"] = json!(policy::NAME);
+        }
         let long = "w".repeat(if kind == Kind::Pods { 1 << 20 } else { 1 << 16 });
         let poison = format!("\u{1b}]0;evil\u{7}\u{202e}\u{9b}31m{long}");
         let item = poisoned(&full, &poison, kept);
