@@ -435,3 +435,30 @@ fn i_48_a_release_whose_request_for_an_approval_fails_once_asks_again() {
     let said = release.end();
     said.assert(0, &["could not be asked for", "done: GREEN is live"]);
 }
+
+#[test]
+fn i_48_a_release_whose_request_for_an_approval_is_deleted_asks_again() {
+    let (bench, erin) = asking();
+    let release = bench.dave.start(&RELEASE);
+    bench.await_said("WAITS: a cutover of production to GREEN waits");
+    let all = "/api/v1/namespaces/production/configmaps";
+    let list = format!("{all}?labelSelector=wheelhouse.dev%2Frecord%3Dapproval");
+    let requests = || {
+        let items = bench.ask("GET", &list, None)["items"].clone();
+        let items = items.as_array().unwrap().iter();
+        let names = items.map(|it| it["metadata"]["name"].as_str().unwrap().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    let [first] = &requests()[..] else {
+        panic!("{:?}", requests());
+    };
+    bench.ask("DELETE", &format!("{all}/{first}"), None);
+
+    wait("another request", || {
+        let now = requests();
+        (now.len() == 1 && !now.contains(first)).then_some(())
+    });
+
+    decide(&erin, "approve", "production").assert(0, &["to GREEN is approved until"]);
+    release.end().assert(0, &["done: GREEN is live"]);
+}

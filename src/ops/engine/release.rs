@@ -12,6 +12,7 @@ use super::hold::evidence;
 use super::wait::Woken;
 use super::{Ended, Run};
 use crate::estate::{Estate, Safe};
+use crate::ops::approval::{Decision, Papers};
 use crate::ops::approve::{self, Wanted};
 use crate::ops::engine::Refused;
 use crate::ops::entry::{OperationKind, Step, What};
@@ -62,8 +63,14 @@ impl Run {
                     Ok((estate, Err(refusal))) => {
                         // Without a test of its own, what was there first is what it goes on with.
                         let stands = Stands::of(&refusal);
-                        if let Stands::Approval(..) = stands {
+                        if let Stands::Approval(bound, _) = &stands {
                             tested.get_or_insert_with(|| self.runs_there(&estate));
+                            // What somebody deleted nobody approves: it is asked for anew.
+                            let papers = Papers::in_estate(&estate);
+                            let is_there = papers.newest(Decision::Asked, bound).is_some();
+                            if let Some(it) = &mut waiting {
+                                it.is_asked &= is_there;
+                            }
                         }
                         stands
                     }
