@@ -5,12 +5,14 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::Bench;
 use crate::estate::Served;
 use crate::operator::{CUTOVER, wait};
+use crate::relay::{Asked, Fate};
 
 /// What a Prometheus says.
 struct Says {
@@ -254,6 +256,26 @@ fn i_27_what_fired_before_is_overridden_with_a_reason_and_brings_nothing_back() 
         .find(|entry| !entry["what"]["overridden"].is_null());
     let what = &overridden.expect("an entry")["what"]["overridden"];
     assert_eq!(what["reason"], "known since noon");
+}
+
+#[test]
+fn m05_an_alert_that_begins_to_fire_between_the_confirmation_and_the_first_flip_moves_nothing() {
+    let (bench, prometheus) = bench("soak = 3");
+    let is_intent = |it: &Asked| it.records(r#""began":{"step":{"flip""#);
+    let intent = bench.dave.relay.trap(Fate::HeldBefore, 1, is_intent);
+    let cutover = bench.dave.start(&CUTOVER);
+    intent.wait("the intent of the first flip");
+    prometheus.says().fires.push(("HighErrorRate", "green"));
+
+    // What is as old as an interval is asked anew.
+    thread::sleep(Duration::from_millis(1_500));
+    intent.let_go();
+
+    let said = cutover.end();
+    let why = "flip digital-wall-service FAILED: alert:HighErrorRate: fires: critical GREEN";
+    said.assert(1, &[why]);
+    assert_eq!(bench.colours(), ["blue", "blue"]);
+    assert_eq!(bench.dave.relay.count(Asked::is_flip), 0);
 }
 
 #[test]

@@ -1213,8 +1213,15 @@ fn p09_another_cockpit_sees_the_same_operation_and_is_refused_a_second_one() {
 
 /// Production in which a critical alert fires for GREEN.
 fn alarmed() -> State {
-    use wheelhouse::estate::alerts::AlertsSeen;
     let mut state = open_window();
+    observe(&mut state, alarm());
+    state
+}
+
+/// A critical alert begins to fire for GREEN.
+fn alarm() -> Vec<Seen> {
+    use wheelhouse::estate::alerts::AlertsSeen;
+    let mut alarm = Vec::new();
     for seen in alerts() {
         let Seen::Alerts(AlertsSeen::Rules(mut rules)) = seen else {
             continue;
@@ -1229,9 +1236,24 @@ fn alarmed() -> State {
             ("service", "backend"),
         ]);
         rule.alerts[0].value = "3.3819241982507287e-01".into();
-        observe(&mut state, vec![Seen::Alerts(AlertsSeen::Rules(rules))]);
+        alarm.push(Seen::Alerts(AlertsSeen::Rules(rules)));
     }
-    state
+    alarm
+}
+
+#[test]
+fn m05_an_alert_that_begins_to_fire_while_it_is_confirmed_stops_it_and_the_way_on_is_said() {
+    let mut state = asked();
+    type_in(&mut state, word());
+    observe(&mut state, alarm());
+    let screen = text(&mut state, (120, 40));
+    for part in [
+        "Refused: alert:HighErrorRate: fires: critical GREEN",
+        "Esc, then C: there a reason passes",
+    ] {
+        assert!(screen.contains(part), "{part} in {screen}");
+    }
+    assert!(press(&mut state, "enter").is_empty(), "it was not meant so");
 }
 
 #[test]

@@ -82,6 +82,21 @@ fn planned(state: &State, proposal: &Proposal, kind: OperationKind) -> Sheet {
                 .to_owned(),
         );
     }
+    // What closed since the dialog was opened has no field for a reason in it.
+    let overridable = plan.as_ref().and_then(Plan::overridable);
+    let is_new = |ids: Vec<Safe>| !(ids.iter().all(|id| proposal.lifted.overrides.contains(id)));
+    if sheet.refusal.is_some()
+        && !matches!(proposal.worker, Worker::Refused(_) | Worker::Sent)
+        && overridable.is_some_and(is_new)
+    {
+        let again = match kind {
+            OperationKind::Release => Action::Release,
+            OperationKind::Deploy => Action::Deploy,
+            _ => Action::Cutover,
+        };
+        let again = key(again);
+        sheet.way_on = Some(format!("Esc, then {again}: there a reason passes over it."));
+    }
     if is_awaited(state, proposal) {
         let seen = sheet.refusal.as_ref().map(ToString::to_string);
         sheet
