@@ -31,7 +31,9 @@ pub struct Sheet {
     pub pending: Option<Safe>,
     /// What a key does about the refusal.
     pub way_on: Option<String>,
-    /// What is sent, word for word, with what is known when it starts in `<>`; none where nothing is known yet.
+    /// Whether it is known what is sent.
+    pub has_requests: bool,
+    /// What is sent, word for word, with what is known when it starts in `<>`; none unless that is looked at.
     pub requests: Vec<Line>,
 }
 
@@ -163,6 +165,7 @@ impl Dialog {
         if self.is_asking() && self.void.is_none() {
             self.void = self.facts.changed(facts);
             if self.void.is_some() {
+                self.shows_requests = false;
                 self.confirm.reopen(now);
             }
         }
@@ -175,9 +178,6 @@ impl Dialog {
         match key.code {
             KeyCode::PageUp => self.scroll = self.scroll.saturating_sub(SCROLL),
             KeyCode::PageDown => self.scroll += SCROLL,
-            _ if key == Key::ctrl('x') => {
-                (self.scroll, self.shows_requests) = (0, !self.shows_requests);
-            }
             _ if !self.is_asking() => self.fill(key, now, facts),
             _ if self.void.is_some() => self.plan_again(key, now, facts),
             KeyCode::BackTab | KeyCode::Up if !self.fields.is_empty() => self.focus -= 1,
@@ -248,6 +248,7 @@ impl Dialog {
     pub fn restart(&mut self, facts: Facts, now: Moment) {
         self.void = None;
         self.focus = 0;
+        self.shows_requests = false;
         self.facts = facts;
         self.confirm.reopen(now);
     }

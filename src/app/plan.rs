@@ -101,7 +101,14 @@ pub fn key(state: &mut State, key: Key) -> Option<Option<Command>> {
         }
     }
     let facts = facts(state, &plan.subject);
-    let is_refused = sheet(state, &plan).refusal.is_some();
+    let sheet = sheet(state, &plan);
+    if key == Key::ctrl('x') {
+        plan.dialog.shows_requests = sheet.has_requests && !plan.dialog.shows_requests;
+        plan.dialog.scroll = 0;
+        state.overlay = Some(Overlay::Plan(plan));
+        return Some(None);
+    }
+    let is_refused = sheet.refusal.is_some();
     match plan.dialog.key(key, state.now.at, facts, is_refused) {
         Reply::Stay => {
             if let Subject::Operation(proposal) = &mut plan.subject {

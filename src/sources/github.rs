@@ -5,7 +5,7 @@
 //! 60 s after ten quiet minutes or while nobody looks; with it the list of each branch that is deployed and of which the first holds fewer than ten; after them the jobs
 //! of the newest ten runs, of all and of each such branch: those that go on every time, those that ended once an attempt;
 //! what one of these waits for at GitHub, and what was decided, while it waits and once more afterwards;
-//! where more than 100 runs are shown the later pages once a minute, and when others came;
+//! where more than 100 runs are shown the later pages once a minute;
 //! the workflow file once for each new commit on top. All but the file and what was decided is asked with the ETag of the last answer,
 //! and what did not change costs nothing of the hourly budget.
 //!
@@ -261,24 +261,29 @@ impl Observing {
         Ok(true)
     }
 
-    /// The later pages, where so many runs are shown: at once when others came, which moves them all, and once a minute.
+    /// The later pages, where so many runs are shown: once a minute, while the budget is not low.
     async fn older(&mut self, github: &Github) -> Result<(), Broken> {
         let last = self.target.runs.div_ceil(PAGE);
         let is_due = (self.seen.older).is_none_or(|at| at.elapsed() >= self.pace.quiet);
-        if last < 2 || !is_due {
+        if last < 2 || !is_due || self.is_low() {
             return Ok(());
         }
-        let full = usize::try_from(PAGE).unwrap_or(usize::MAX);
+        self.seen.older = Some(Instant::now());
         let mut page = 1;
-        while page < last && self.seen.lists.goes_on(page, full) {
+        while page < last && self.seen.lists.goes_on(page) {
             page += 1;
-            let answer = github.older_runs(page, &mut self.seen.known).await?;
-            if let Answer::Changed(runs) = answer {
-                self.seen.lists.put_older(page, runs);
+            match github.older_runs(page, &mut self.seen.known).await {
+                Ok(Answer::Changed(runs)) => self.seen.lists.put_older(page, runs),
+                Ok(Answer::Unchanged) => {}
+                Err(fault) if fault.kind == FaultKind::Busy => return Err(fault.into()),
+                // The newest are there and current: what was known of the others stays until the next try.
+                Err(fault) => {
+                    tracing::warn!(page, what = %fault.what, "no older runs");
+                    return Ok(());
+                }
             }
         }
         self.seen.lists.settle(page);
-        self.seen.older = Some(Instant::now());
         self.tell_runs().await?;
         Ok(())
     }
@@ -287,8 +292,9 @@ impl Observing {
     async fn lists(&mut self, github: &Github) -> Result<(), Fault> {
         let seen = &mut self.seen;
         if let Answer::Changed(runs) = github.runs(&mut seen.known).await?
-            && seen.lists.put(runs)
+            && !seen.lists.put(runs)
         {
+            // Nothing says how many came in between.
             seen.older = None;
         }
         for branch in &self.target.branches {
@@ -420,13 +426,22 @@ impl Observing {
         Ok(())
     }
 
+    /// Whether little is left of the hourly budget.
+    fn is_low(&self) -> bool {
+        (self.seen.budget).is_some_and(|b| b.remaining < b.limit / 5)
+    }
+
     /// How long until the next round.
     fn pause(&self) -> Duration {
-        let mut open = self.seen.runs.iter().map(|run| &run.progress);
+        // One that was forgotten long ago, and never ends, keeps nobody awake.
+        let (near, opened) = (self.near(), self.shared.opened());
+        let is_near = |run: &&Run| near.contains(&run.id) || Some(run.id) == opened;
+        let near = self.seen.runs.iter().filter(is_near);
+        let mut open = near.map(|run| &run.progress);
         let is_waiting = |progress: &Progress| *progress == Progress::Waiting;
         let is_busy = open.clone().any(|it| !is_over(it));
         let only_waits = open.all(|it| is_over(it) || is_waiting(it));
-        let is_low = (self.seen.budget).is_some_and(|b| b.remaining < b.limit / 5);
+        let is_low = self.is_low();
         let quiet_since = self.seen.changed.map(|at| at.elapsed());
         match (is_busy, self.shared.is_looked_at()) {
             (true, true) if !is_low && only_waits => self.pace.waiting,

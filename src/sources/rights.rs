@@ -7,7 +7,7 @@ use tokio::sync::mpsc::Sender;
 
 use super::kubernetes::Shared;
 use crate::clients::kubernetes::Right;
-use crate::estate::{Moment, Need, Observation, Seen, Verdict};
+use crate::estate::{Moment, Need, Observation, Seen};
 
 /// For the answer to one review.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -29,22 +29,17 @@ pub async fn run(
     };
     loop {
         let rights = cluster.granted(&wanted, ANSWER).await;
-        let is_told = |verdict: &Verdict| !matches!(verdict, Verdict::Unknown(_));
-        let is_any_told = rights.iter().any(|right| is_told(&right.verdict));
         let pause = match rights.iter().all(|right| right.verdict.is_ok()) {
             true => RARE,
             false => SOON,
         };
-        // A server that says nothing says nothing new.
-        if is_any_told {
-            let observation = Observation {
-                environment,
-                at: clock(),
-                seen: Seen::Rights(rights),
-            };
-            if out.send(observation).await.is_err() {
-                return;
-            }
+        let observation = Observation {
+            environment,
+            at: clock(),
+            seen: Seen::Rights(rights),
+        };
+        if out.send(observation).await.is_err() {
+            return;
         }
         tokio::select! {
             () = tokio::time::sleep(pause) => {}

@@ -188,13 +188,18 @@ impl Cockpit {
         self.tick();
         self.tasks.chart(chart::wanted(&self.state));
         self.tasks.open_run(self.state.open_run());
+        let mut unknown = Vec::new();
         for (place, environment) in self.state.environments.iter().enumerate() {
             if let Some(alerts) = &environment.estate.alerts {
                 self.tasks.ask(place, &alerts.scope.gates);
             }
-            if place == self.state.selected {
-                self.tasks.rights(place, environment);
+            let is_shown = place == self.state.selected;
+            if self.tasks.rights(place, environment, is_shown) {
+                unknown.push(place);
             }
+        }
+        for place in unknown {
+            self.state.environments[place].estate.rights.clear();
         }
         let now = self.now();
         if self.is_background {

@@ -293,9 +293,10 @@ impl Tasks {
         }
     }
 
-    /// Asks whether we may do what operations do in an environment, while they may be done there at all.
-    pub(super) fn rights(&mut self, environment: usize, of: &Environment) {
-        let is_open = of.access.at((self.clock)()) != Access::ReadOnly;
+    /// Asks whether we may do what operations do in an environment, while they may be done there at all and somebody
+    /// looks. Whether what was known of it is over: nobody asks any more, or it is asked anew.
+    pub(super) fn rights(&mut self, environment: usize, of: &Environment, is_shown: bool) -> bool {
+        let is_open = is_shown && of.access.at((self.clock)()) != Access::ReadOnly;
         // They are asked together, by the names of what they are about.
         let autoscalers = &of.estate.autoscalers;
         let is_known = autoscalers.listed || autoscalers.fault.is_some();
@@ -306,22 +307,21 @@ impl Tasks {
                 let records = target.records.as_ref().unwrap_or(&target.namespace);
                 rights::wanted(&of.estate, &of.probes, records)
             }
-            None if is_open => return,
+            None if is_open => return false,
             None => Vec::new(),
         };
-        let asked = self.rights.get(&environment).map(|(asked, _)| asked);
-        if asked.map_or(&[][..], |it| it) == wanted {
-            return;
+        let asked = self.rights.get(&environment);
+        let asked = asked.filter(|(_, task)| !task.is_finished());
+        if asked.map_or(&[][..], |(asked, _)| asked) == wanted {
+            return false;
         }
         if let Some((_, old)) = self.rights.remove(&environment) {
             old.abort();
         }
-        let Some(shared) = self.shared.get(&environment).cloned() else {
-            return;
+        let shared = self.shared.get(&environment).cloned();
+        let Some(shared) = shared.filter(|_| !wanted.is_empty()) else {
+            return true;
         };
-        if wanted.is_empty() {
-            return;
-        }
         let (out, clock) = (self.out.clone(), self.clock);
         let handle = self.set.spawn(sources::rights::run(
             environment,
@@ -331,6 +331,7 @@ impl Tasks {
             clock,
         ));
         self.rights.insert(environment, (wanted, handle));
+        true
     }
 
     /// Asks for the chart that is wanted now, and for no other; for none while nobody looks.

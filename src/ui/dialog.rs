@@ -23,13 +23,12 @@ pub fn draw(sheet: &Sheet, dialog: &Dialog, now: Moment, canvas: &mut Canvas<'_>
     let columns = WIDEST.min(area.width.saturating_sub(2));
     let room = usize::from(columns.saturating_sub(4));
     let theme = canvas.theme;
-    let shows_requests = dialog.shows_requests && !sheet.requests.is_empty();
-    let said = if shows_requests {
-        &sheet.requests
-    } else {
-        &sheet.lines
-    };
-    let mut said: Vec<&Line> = said.iter().collect();
+    let mut said: Vec<&Line> = sheet.lines.iter().collect();
+    if !sheet.requests.is_empty() {
+        // What wants a look stays.
+        said.retain(|line| line.is_loud());
+        said.extend(&sheet.requests);
+    }
     if area.height < ROOMY {
         said.sort_by_key(|line| !line.is_loud());
     }
@@ -324,7 +323,7 @@ fn keys(sheet: &Sheet, dialog: &Dialog) -> Vec<Text> {
             "Tab" => !dialog.is_asking(),
             "left right" => (dialog.fields.get(dialog.focus))
                 .is_some_and(|f| matches!(f.input, Input::Choice(..))),
-            "ctrl-x" => !sheet.requests.is_empty(),
+            "ctrl-x" => sheet.has_requests,
             "shift-tab" => dialog.is_asking() && !dialog.fields.is_empty(),
             _ => true,
         };

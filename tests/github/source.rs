@@ -148,6 +148,21 @@ async fn g09_as_many_runs_as_are_wanted_come_page_by_page_and_what_does_not_chan
     for told in tellings {
         assert_eq!(told, (1..=251).rev().collect::<Vec<_>>());
     }
+    // Nor while a later page cannot be had: what is known of the others stays, and the newest are current.
+    repository.has().instead =
+        Some(|asked| (asked.query.contains("page=3")).then(|| refused(502, "", "Bad Gateway")));
+    let told = watching.seen.len();
+    for id in 252..=253 {
+        repository.has().runs.insert(0, run(id, "completed"));
+        watching.pass(120, &server).await;
+    }
+    for seen in &watching.seen[told..] {
+        assert!(!matches!(seen, RunsSeen::Failed(_)), "{seen:?}");
+        if is_runs(seen) {
+            assert_eq!(numbers(seen).len(), numbers(seen)[0] as usize, "{seen:?}");
+        }
+    }
+    repository.has().instead = None;
     // What was deleted is gone, wherever it stood.
     repository
         .has()
@@ -156,7 +171,7 @@ async fn g09_as_many_runs_as_are_wanted_come_page_by_page_and_what_does_not_chan
     watching.pass(120, &server).await;
     let last = watching.seen.iter().rev().find(|seen| is_runs(seen));
     assert!(!numbers(last.unwrap()).contains(&120));
-    assert_eq!(numbers(last.unwrap()).len(), 250);
+    assert_eq!(numbers(last.unwrap()).len(), 252);
 }
 
 #[tokio::test(start_paused = true)]

@@ -19,7 +19,7 @@ use crate::ops::{Finding, Flip, Gate, Kept, OperationKind, Plan, Step};
 /// What the dialog says.
 pub fn sheet(state: &State, proposal: &Proposal, dialog: &Dialog) -> Sheet {
     let mut sheet = match &proposal.wish {
-        Wish::Start(kind) => planned(state, proposal, *kind),
+        Wish::Start(kind) => planned(state, proposal, *kind, dialog),
         Wish::Abort(id) => about(state, proposal, id, ("ABORT", "abort it")),
         Wish::Adopt(id) => about(state, proposal, id, ("ADOPT", "take it over")),
         Wish::Abandon(id) => about(state, proposal, id, ("ABANDON", "end it as it stands")),
@@ -38,7 +38,7 @@ pub fn sheet(state: &State, proposal: &Proposal, dialog: &Dialog) -> Sheet {
     sheet
 }
 
-fn planned(state: &State, proposal: &Proposal, kind: OperationKind) -> Sheet {
+fn planned(state: &State, proposal: &Proposal, kind: OperationKind, dialog: &Dialog) -> Sheet {
     let estate = &state.environments[proposal.environment].estate;
     let (plan, why) = judged_of(state, proposal, kind);
     let key = |action| state.keymap.key_of(action);
@@ -165,7 +165,11 @@ fn planned(state: &State, proposal: &Proposal, kind: OperationKind) -> Sheet {
             let said = "it ends with your logout here: KillUserProcesses=yes, and no lingering";
             sheet.lines.push(Line::Look("worker", said.to_owned()));
         }
-        sheet.requests = requests(plan);
+        sheet.has_requests =
+            !(plan.flips.is_empty() && plan.updates.is_empty() && plan.holds.is_empty());
+        if dialog.shows_requests {
+            sheet.requests = requests(plan);
+        }
     }
     sheet
 }

@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use crate::app::Operations;
 use crate::app::operations::stuck;
 use crate::cli::setup::Loaded;
+use crate::clients::github::{PAGE, Target};
 use crate::estate::gates::Draining;
 use crate::estate::runs::{Progress, Repository, Run};
 use crate::estate::{Check, Currency, Estate, Kind, Moment, Now, Seen, Verdict};
@@ -82,7 +83,12 @@ async fn look_at(
     let mut tasks = Vec::new();
     if let Some(target) = loaded.github().filter(|_| repository.is_some()) {
         let shared = sources::github::Shared::default();
-        let asked = sources::github::run(target.clone(), shared, ran, clock::boot);
+        // Of the first page: the others come later, and are history.
+        let target = Target {
+            runs: target.runs.min(PAGE),
+            ..target.clone()
+        };
+        let asked = sources::github::run(target, shared, ran, clock::boot);
         tasks.push(tokio::spawn(asked));
     }
     for place in wanted {

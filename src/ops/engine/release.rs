@@ -12,7 +12,7 @@ use super::hold::evidence;
 use super::wait::Woken;
 use super::{Ended, Run};
 use crate::estate::{Estate, Safe};
-use crate::ops::approval::{Decision, Papers};
+use crate::ops::approval::Papers;
 use crate::ops::approve::{self, Wanted};
 use crate::ops::engine::Refused;
 use crate::ops::entry::{OperationKind, Step, What};
@@ -67,7 +67,10 @@ impl Run {
                             tested.get_or_insert_with(|| self.runs_there(&estate));
                             // What somebody deleted nobody approves: it is asked for anew.
                             let papers = Papers::in_estate(&estate);
-                            let is_there = papers.newest(Decision::Asked, bound).is_some();
+                            let user = &self.bastion.person.user;
+                            let is_there = papers
+                                .requests()
+                                .any(|it| it.plan == *bound && it.author == *user);
                             if let Some(it) = &mut waiting {
                                 it.is_asked &= is_there;
                             }

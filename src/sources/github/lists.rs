@@ -6,6 +6,13 @@ use std::collections::BTreeMap;
 use crate::clients::github::OF_BRANCH;
 use crate::estate::runs::Run;
 
+/// Runs that are kept of what fell out of a page.
+const BRIDGED: usize = 500;
+
+fn is_in(list: &[Run], run: &Run) -> bool {
+    list.iter().any(|it| it.id == run.id)
+}
+
 /// The newest runs of all, and those of the branches of which these are too few: on a busy repository pull requests push
 /// what is deployed out of the first.
 #[derive(Default)]
@@ -21,40 +28,54 @@ pub(super) struct Lists {
 }
 
 impl Lists {
-    /// Takes the newest runs of all; whether others than before are among them.
+    /// Takes the newest runs of all; whether one of those before is still among them, so that what fell out is known.
     pub(super) fn put(&mut self, runs: Vec<Run>) -> bool {
-        let is_in = |list: &[Run], run: &Run| list.iter().any(|it| it.id == run.id);
-        let (fell, stayed): (Vec<_>, Vec<_>) = std::mem::take(&mut self.newest)
-            .into_iter()
-            .partition(|run| !is_in(&runs, run));
-        let is_shifted = stayed.len() < runs.len() || !fell.is_empty();
-        if self.last > 1 {
-            self.older.entry(0).or_default().extend(fell);
-        }
-        self.newest = runs;
+        let before = std::mem::replace(&mut self.newest, runs);
+        let is_joined = before.iter().any(|run| is_in(&self.newest, run));
+        self.bridge(before, 1);
         self.is_news = true;
-        is_shifted
+        is_joined
     }
 
     /// Takes the runs of a later page.
     pub(super) fn put_older(&mut self, page: u32, runs: Vec<Run>) {
-        self.older.insert(page, runs);
+        let before = self.older.insert(page, runs);
+        self.bridge(before.unwrap_or_default(), page);
         self.is_news = true;
     }
 
-    /// Whether there may be runs behind that page, of so many each.
-    pub(super) fn goes_on(&self, page: u32, of: usize) -> bool {
+    /// Keeps what stood on that page before and does not now: one that came moved it to the next, which is not asked for yet.
+    fn bridge(&mut self, before: Vec<Run>, page: u32) {
+        if self.last < 2 {
+            return;
+        }
+        let now = match page {
+            1 => Some(&self.newest),
+            _ => self.older.get(&page),
+        };
+        let now = now.map_or(&[][..], |runs| runs);
+        let fell: Vec<Run> = (before.into_iter().filter(|run| !is_in(now, run))).collect();
+        let kept = self.older.entry(0).or_default();
+        kept.extend(fell);
+        // As many as are shown at the most, however long the later pages cannot be had.
+        kept.sort_by_key(|run| Reverse((run.number, run.id)));
+        kept.dedup_by_key(|run| run.id);
+        kept.truncate(BRIDGED);
+    }
+
+    /// Whether there may be runs behind that page.
+    pub(super) fn goes_on(&self, page: u32) -> bool {
         let last = match page {
             1 => Some(&self.newest),
             _ => self.older.get(&page),
         };
-        last.is_some_and(|runs| runs.len() >= of)
+        last.is_some_and(|runs| !runs.is_empty())
     }
 
     /// All later pages up to `last` are as they are now: what stands behind them, or fell out meanwhile, is gone.
     pub(super) fn settle(&mut self, last: u32) {
         let fell = self.older.remove(&0);
-        self.is_news |= fell.is_some() || self.last != last;
+        self.is_news |= fell.is_some_and(|runs| !runs.is_empty()) || self.last != last;
         self.last = last;
     }
 
@@ -72,12 +93,7 @@ impl Lists {
     /// Whether the newest runs of all hold fewer of `branch` than are looked at.
     pub(super) fn lack(&self, branch: &str) -> bool {
         let of_it = |run: &&Run| run.branch.as_ref().is_some_and(|it| it.as_str() == branch);
-        self.newest
-            .iter()
-            .chain(self.behind())
-            .filter(of_it)
-            .count()
-            < OF_BRANCH
+        self.newest.iter().filter(of_it).count() < OF_BRANCH
     }
 
     /// Whether there is a list of `branch`, by which a later one may be unchanged.

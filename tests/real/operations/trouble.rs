@@ -318,6 +318,13 @@ fn k02_the_key_of_what_one_may_not_do_says_so_before_it_is_pressed() {
         text.contains("you may not patch services digital-wall-api")
     });
     assert_eq!(asked(), before);
+    // Behind a window that is closed nobody knows any more what one may do.
+    pty.send("\x1b");
+    shows("no dialog", &|text| !text.contains("you may not patch"));
+    pty.send(":write off\r");
+    shows("read-only", &|text| text.contains("C cut over: read-only"));
+    pty.send(":write 15m\r");
+    shows("why C is barred", &|text| text.contains("C no right"));
     // Somebody gives it: the key is free again without a restart.
     stage.plane.apply_yaml(stage.namespace, MORE);
     shows("a free key", &|text| !text.contains("no right"));
