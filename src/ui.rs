@@ -67,7 +67,7 @@ pub fn draw(state: &State, area: Rect, buf: &mut Buffer) {
             _ => detail::draw(state, level, &mut canvas, below),
         },
     }
-    frame::overflow(state, &mut canvas);
+    frame::overflow(state, &mut canvas, foot);
     overlay::draw(state, &mut canvas);
 }
 

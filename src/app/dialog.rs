@@ -19,6 +19,8 @@ use crate::ops::{Finding, Gate};
 pub struct Sheet {
     /// Its title: `CUT OVER production to GREEN`.
     pub title: String,
+    /// What would change, in a line: where there is no room for more, it stands before what wants a look.
+    pub head: Option<String>,
     /// What would change, the checks, the way back.
     pub lines: Vec<Line>,
     /// Why it may not be done now, and how to proceed; none: it may.

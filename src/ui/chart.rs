@@ -213,7 +213,9 @@ fn gaps(series: &Series, theme: &Theme, room: usize) -> Option<Text> {
         series.points.len(),
         series.points.iter().filter(|p| p.is_none()).count(),
     );
-    let said = format!("gaps: {missing} of {all} points have no value (no sample, NaN or Inf)");
+    let said = format!(
+        "gaps: {missing} of {all} points have no value: not true then, no sample, NaN or Inf"
+    );
     (missing > 0).then(|| Text::default().add(fit(&said, room, theme), Role::Dim))
 }
 

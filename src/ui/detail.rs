@@ -69,9 +69,11 @@ impl Page<'_> {
             .map(|(_, line)| *line);
         let height = usize::from(area.height);
         let most = self.lines.len().saturating_sub(height);
-        // The page begins at its top for as long as the chosen line is on it.
+        // The page begins at its top for as long as the chosen line is on it; the first one is where it was opened, and
+        // what it says goes before where it leads.
         let last = height.saturating_sub(2);
-        let natural = chosen.unwrap_or(0).saturating_sub(last).min(most);
+        let chosen_at = chosen.filter(|_| at > 0).unwrap_or(0);
+        let natural = chosen_at.saturating_sub(last).min(most);
         let scrolled = i64::try_from(natural).unwrap_or(0) + i64::from(level.scroll);
         let first = usize::try_from(scrolled.max(0)).unwrap_or(0).min(most);
         for (y, (place, line)) in
@@ -88,10 +90,14 @@ impl Page<'_> {
             }
         }
         let below = self.lines.len().saturating_sub(first + height);
-        if below > 0 {
-            let said = Text::default().add(format!(" {below} lines below "), Role::Dim);
-            canvas.text_right(area.x + 1, area.y - 1, area.width - 2, &said);
-        }
+        let said = match (first, below) {
+            (0, 0) => return,
+            (0, below) => format!(" {below} lines below "),
+            (above, 0) => format!(" {above} lines above "),
+            (above, below) => format!(" {above} above, {below} below "),
+        };
+        let said = Text::default().add(said, Role::Dim);
+        canvas.text_right(area.x + 1, area.y - 1, area.width - 2, &said);
     }
 
     fn line(&mut self, text: Text) {

@@ -29,8 +29,10 @@ pub fn draw(sheet: &Sheet, dialog: &Dialog, now: Moment, canvas: &mut Canvas<'_>
         said.retain(|line| line.is_loud());
         said.extend(&sheet.requests);
     }
+    let head = sheet.head.clone().map(Line::Words);
     if area.height < ROOMY {
         said.sort_by_key(|line| !line.is_loud());
+        said.splice(..0, &head);
     }
     // Each with whether something begins there that wants a look.
     let lines: Vec<(bool, Text)> = (said.into_iter())

@@ -120,8 +120,9 @@ fn footer(state: &State, canvas: &mut Canvas<'_>) {
         room = room.saturating_sub(canvas.text_right(left, y, room, &said) + 1);
     }
     // What was told goes before a filter that stands; while that is typed it is told above it.
-    let told = notice(state, room).pop();
-    if let Some(last) = told.filter(|_| !is_typed(state)) {
+    let mut told = notice(state, room);
+    let is_here = !is_typed(state) && !is_above(state, &told);
+    if let Some(last) = told.pop().filter(|_| is_here) {
         canvas.text(left, y, room, &Text::default().add(last, Role::Focus));
         return;
     }
@@ -152,18 +153,27 @@ fn is_typed(state: &State) -> bool {
     state.is_filtering && state.overlay.is_none()
 }
 
-/// Draws what of a long notice has no room in the footer above it, over whatever is there: a reason that is cut is none.
-pub fn overflow(state: &State, canvas: &mut Canvas<'_>) {
+/// Whether a notice of several lines stands above an operation that is under way, whose rows nothing hides.
+fn is_above(state: &State, notice: &[String]) -> bool {
+    notice.len() > 1 && state.overlay.is_none() && state.environment().operations.open().is_some()
+}
+
+/// Draws what of a long notice has no room in the footer above it and the `foot` rows of an operation, over whatever is
+/// there: a reason that is cut is none.
+pub fn overflow(state: &State, canvas: &mut Canvas<'_>, foot: u16) {
     if state.overlay.is_some() {
         return;
     }
     let area = canvas.area;
     let room = footer_room(state, area.width);
     let mut lines = notice(state, room);
-    if !is_typed(state) {
+    let is_above = is_above(state, &lines);
+    if !is_typed(state) && !is_above {
         lines.pop();
     }
-    let first = area.bottom() - 1 - u16::try_from(lines.len()).unwrap_or(0);
+    let foot = if is_above { foot } else { 0 };
+    let used = u16::try_from(lines.len()).unwrap_or(0) + foot;
+    let first = (area.bottom() - 1).saturating_sub(used);
     for (y, line) in (first..).zip(lines) {
         let row = Rect::new(area.x + 1, y, area.width.saturating_sub(2), 1);
         canvas.clear(row);

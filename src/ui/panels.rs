@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::canvas::{Canvas, Text};
+use super::canvas::{Canvas, Text, width};
 use super::theme::{Mark, Role, Theme};
 use super::{alerts, pods, runs, timeline};
 use crate::app::{Panel, State, gaps, lists};
@@ -267,11 +267,33 @@ fn tab_row(state: &State, own: Panel, canvas: &mut Canvas<'_>, area: Rect) {
     };
     let used = canvas.titled(area.x + 1, area.y, area.width.saturating_sub(2), &tabs);
     let left = room.saturating_sub(usize::from(used) + 1);
+    let said = &whole_pieces(said, left.saturating_sub(2), &theme);
     let needs = (said.width() + 2).min(left);
     if !said.is_empty() && needs >= (said.width() + 2).min(TITLE) {
         let needs = u16::try_from(needs).unwrap_or(0);
         let x = area.right().saturating_sub(1 + needs);
         canvas.titled(x, area.y, needs, said);
+    }
+}
+
+/// As many of its pieces as fit, with a sign that there are more: of a number half of its digits would be another.
+fn whole_pieces(title: &Text, room: usize, theme: &Theme) -> Text {
+    let mut text = title.clone();
+    if text.width() <= room {
+        return text;
+    }
+    let more = format!(" {}", theme.mark(Mark::More));
+    while text.0.len() > 1 && text.width() + width(&more) > room {
+        text.0.pop();
+        // What led to it leads nowhere.
+        let is_lead = |piece: &str| piece.trim_matches([' ', '·']).is_empty();
+        while text.0.len() > 1 && text.0.last().is_some_and(|piece| is_lead(&piece.0)) {
+            text.0.pop();
+        }
+    }
+    match text.width() {
+        0 => Text::default(),
+        _ => text.add(more, Role::Dim),
     }
 }
 

@@ -152,7 +152,7 @@ fn when(state: &State, happening: &Happening) -> String {
     let form = if at.date() == now.date() {
         "%H:%M"
     } else {
-        "%d.%m"
+        "%m-%d"
     };
     at.strftime(form).to_string()
 }

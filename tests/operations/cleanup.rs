@@ -143,6 +143,10 @@ fn i_36_i_39_what_is_kept_is_not_cleaned_up_and_every_flip_begins_the_delay_anew
         "`wheelhouse warm release production --write --reason …` lets it go",
     ];
     dave.run(&CLEANUP).assert(5, &kept);
+    // A deploy there would end the way back, and says so.
+    let deploy = [&DEPLOY[..], &["--plan"]].concat();
+    dave.run(&deploy)
+        .assert(0, &["BLUE is what a rollback goes back to, kept until"]);
     // A rollback, and forward again: another flip, another delay.
     let release = warm("release", &[]);
     dave.run(&release)
@@ -157,6 +161,10 @@ fn i_36_i_39_what_is_kept_is_not_cleaned_up_and_every_flip_begins_the_delay_anew
     dave.run(&CLEANUP).assert(5, &kept);
     dave.run(&["status", "production"])
         .assert(0, &["kept until"]);
+    // What nobody keeps nobody speaks of.
+    dave.run(&warm("release", &[])).assert(0, &["is not kept"]);
+    let said = dave.run(&deploy);
+    assert!(!said.out.contains("what a rollback goes back to"), "{said}");
     assert_eq!(replicas(&bench, "blue"), [3, 2]);
 }
 

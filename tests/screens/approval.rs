@@ -205,6 +205,13 @@ fn y_approves_and_n_rejects_what_the_cursor_is_on_with_a_reason_and_the_typed_na
         let mut state = waiting();
         press(&mut state, &format!("6 {key}"));
         let word = decision.word();
+        let small = text(&mut state, (60, 15));
+        let who = "dave asks: BLUE → GREEN  4f2a91c → 9b1e07d";
+        assert_eq!(
+            small.contains(who),
+            decision == Decision::Approved,
+            "{small}"
+        );
         seen!(format!("approval-{word}-80x24"), text(&mut state, (80, 24)));
         type_in(&mut state, "read the diff");
         press(&mut state, "enter");

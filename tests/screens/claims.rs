@@ -288,6 +288,44 @@ fn what_is_sent_stands_in_the_dialog_word_for_word_as_in_the_plan_of_the_command
 }
 
 #[test]
+fn what_is_told_hides_no_row_of_an_operation_that_is_under_way() {
+    for size in [(60, 15), (80, 24)] {
+        let mut state = open_window();
+        let plan = plan_of(&state, OperationKind::Cutover);
+        operating(&mut state, &until(&plan, &Step::Watch), 3);
+        let before = text(&mut state, size);
+        let rows = |screen: &str| -> Vec<String> {
+            let foot = if size.1 < 18 { 2 } else { 4 };
+            let lines: Vec<&str> = screen.lines().collect();
+            let from = lines.len() - foot;
+            lines[from..lines.len() - 1]
+                .iter()
+                .map(|it| (*it).to_owned())
+                .collect()
+        };
+        assert!(rows(&before).concat().contains("watch"), "{before}");
+        let long = "a cutover of production to GREEN is approved until 17:18Z by somebody who said a lot about why";
+        state.tell(long);
+        let screen = text(&mut state, size);
+        assert_eq!(rows(&screen), rows(&before), "{screen}");
+        for word in long.split(' ') {
+            assert!(screen.contains(word), "{word}: {screen}");
+        }
+    }
+}
+
+#[test]
+fn in_a_small_window_what_would_change_stands_before_what_wants_a_look() {
+    let mut state = open_window();
+    press(&mut state, "C");
+    let screen = text(&mut state, (60, 15));
+    let head = "BLUE → GREEN  4f2a91c → 9b1e07d";
+    assert!(screen.contains(head), "{screen}");
+    assert!(screen.contains("! soak"), "{screen}");
+    assert!(!text(&mut state, (80, 24)).contains(head));
+}
+
+#[test]
 fn how_much_is_below_and_the_keys_beside_it_stand_whole_at_the_foot_of_a_small_window() {
     let mut state = full(Look::default());
     press(&mut state, "C");

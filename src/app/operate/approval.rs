@@ -9,7 +9,7 @@ use crate::app::state::State;
 use crate::app::{Action, Ask};
 use crate::estate::Safe;
 use crate::ops::approval::{Decision, Paper, Papers, Standing, clock};
-use crate::ops::{OperationKind, Plan, Request};
+use crate::ops::{Finding, OperationKind, Plan, Request};
 
 /// Opens the plan of a request for another person's approval.
 pub fn propose_request(state: &mut State) {
@@ -156,8 +156,15 @@ pub(super) fn request(state: &State, proposal: &Proposal) -> Sheet {
     sheet.lines.extend([Line::Words(said), Line::Blank]);
     if let Some(plan) = &plan {
         sheet::full(&mut sheet, plan, estate);
+        without_approval(&mut sheet);
     }
     sheet
+}
+
+/// That it is not approved yet is what this is about.
+fn without_approval(sheet: &mut Sheet) {
+    let is_it = |line: &Line| matches!(line, Line::Gate(gate) if gate.name.as_str() == "approval" && gate.finding == Finding::Bad);
+    sheet.lines.retain(|line| !is_it(line));
 }
 
 /// What the dialog says of a decision.
@@ -191,7 +198,12 @@ pub(super) fn decision(state: &State, proposal: &Proposal, id: &Safe, decision: 
     (sheet.lines).extend(passes_over.map(|gates| Line::Fact("passes over", gates)));
     sheet.lines.push(Line::Blank);
     match (decision, approvals::planned(&asked, estate, state.now)) {
-        (Decision::Approved, Ok(plan)) => sheet::full(&mut sheet, &plan, estate),
+        (Decision::Approved, Ok(plan)) => {
+            sheet::full(&mut sheet, &plan, estate);
+            without_approval(&mut sheet);
+            let head = sheet.head.take().unwrap_or_default();
+            sheet.head = Some(format!("{} asks: {head}", asked.author));
+        }
         _ => sheet.lines.push(Line::Words(
             "The request is ended, whoever approved it. What is asked for anew is another one."
                 .to_owned(),

@@ -213,6 +213,9 @@ fn title(plan: &Plan) -> String {
 }
 
 pub(super) fn full(sheet: &mut Sheet, plan: &Plan, estate: &Estate) {
+    if !plan.flips.is_empty() {
+        sheet.head = Some(head(plan));
+    }
     let lines = &mut sheet.lines;
     lines.extend(
         plan.flips
@@ -258,6 +261,24 @@ pub(super) fn full(sheet: &mut Sheet, plan: &Plan, estate: &Estate) {
         let name = if place == 0 { "who" } else { "" };
         lines.push(Line::Fact(name, other.to_string()));
     }
+}
+
+/// `BLUE → GREEN  4f2a91c → 9b1e07d`
+fn head(plan: &Plan) -> String {
+    let colour = |colour: &Safe| Plan::colour_in_words(colour);
+    let from = plan.from.as_ref().map_or_else(|| "?".into(), colour);
+    let mut tags: Vec<String> = Vec::new();
+    for image in &plan.images {
+        let tag = |images: &[Safe]| {
+            let first = images.first().map_or("nothing", |it| it.as_str());
+            first.split(' ').next().unwrap_or_default().to_owned()
+        };
+        let said = format!("{} → {}", tag(&image.from), tag(&image.to));
+        if !tags.contains(&said) {
+            tags.push(said);
+        }
+    }
+    format!("{from} → {}  {}", colour(&plan.to), tags.join(", "))
 }
 
 /// A rollback's plan is a line, and what somebody should know.
@@ -363,7 +384,8 @@ fn about(
 
 /// What follows, in words.
 fn consequence(wish: &Wish, kept: &Kept) -> String {
-    let passed: Vec<String> = (kept.operation.states.keys())
+    let plan = kept.operation.plan.as_ref();
+    let passed: Vec<String> = (plan.map(Plan::steps).unwrap_or_default().iter())
         .filter(|step| kept.operation.has_passed(step))
         .map(ToString::to_string)
         .collect();
@@ -386,5 +408,15 @@ fn consequence(wish: &Wish, kept: &Kept) -> String {
         | Wish::AskApproval { .. }
         | Wish::Decide { .. } => "",
     };
-    format!("{done} {then}")
+    let has_flipped =
+        |step: &Step| matches!(step, Step::Flip(_)) && kept.operation.has_passed(step);
+    let is_back = matches!(wish, Wish::Abort(_)) && kept.operation.states.keys().any(has_flipped);
+    let from = plan.and_then(|plan| Some((plan.from.as_ref()?, plan)));
+    match from.filter(|_| is_back) {
+        Some((from, plan)) => {
+            let [from, to] = [from, &plan.to].map(|it| Plan::colour_in_words(it));
+            format!("Traffic goes back: {to} → {from}. {then} {done}")
+        }
+        None => format!("{then} {done}"),
+    }
 }

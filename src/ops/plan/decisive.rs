@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::approval::{REVIEW, is_of_approval};
 use super::ci::{CI, CREDENTIAL};
 use super::cleanup::DRAINING;
-use super::deploy::is_of_helm;
+use super::deploy::{WAY_BACK, is_of_helm};
 use super::gates::AUTOSCALERS;
 use super::monitoring::is_of_monitoring;
 use super::{Finding, Flip, Gate, Hold};
@@ -120,6 +120,7 @@ fn decides(gate: &Gate) -> bool {
         CREDENTIAL,
         DRAINING,
         REVIEW,
+        WAY_BACK,
     ];
     !asked.contains(&gate.name.as_str()) && !is_of_approval(&gate.name) && !is_of_helm(&gate.name)
 }

@@ -22,6 +22,7 @@ use super::{
     decisive,
 };
 use crate::estate::{Approver, Deployment, Estate, Group, Image, Labels, Now, Safe, TrafficSwitch};
+use crate::ops::warm::{Warmth, warmth};
 use crate::ops::{OperationKind, marks};
 use gates::{dispatches, missing, noted, runs, scaled};
 pub(super) use gates::{owned, unfit, unselected};
@@ -38,6 +39,27 @@ pub(super) struct Target<'a> {
     pub(super) switch: Option<&'a TrafficSwitch>,
     /// The idle colour; none where there are no colours.
     pub(super) to: Option<usize>,
+}
+
+/// The note that traffic could have gone back to what is deployed over.
+pub(super) const WAY_BACK: &str = "way-back";
+
+/// Traffic left that colour a while ago and it is kept for a rollback: what is deployed there is no way back (I-30).
+fn way_back(estate: &Estate, target: Target<'_>, now: Now) -> Option<Gate> {
+    let idle = target.switch?.colours.get(target.to?)?;
+    let warmth = warmth(estate, Some(estate.server_time(now)))?;
+    let said = match &warmth {
+        Warmth::Kept(..) => warmth.words(),
+        Warmth::Free(..) | Warmth::Unknown(_) => return None,
+    };
+    let idle = Plan::colour_in_words(idle);
+    Some(Gate::new(
+        WAY_BACK,
+        Finding::Noted,
+        format!(
+            "{idle} is what a rollback goes back to, {said}: with another image it is not any more"
+        ),
+    ))
 }
 
 pub(super) fn deploy(
@@ -106,6 +128,7 @@ pub(super) fn deploy(
     gates.extend(lock(request, estate, &locks, now));
     gates.extend(rights(request.kind, estate));
     gates.extend(in_place(request, estate, now));
+    gates.extend(way_back(estate, target, now));
     gates.extend(parts.iter().filter_map(|(_, d)| owned(d)));
     let rolls = (parts.iter().map(|(_, d)| d.name.clone()))
         .chain(installs.into_iter().map(|(_, name)| name))
