@@ -180,7 +180,11 @@ impl Dialog {
         match key.code {
             KeyCode::PageUp => self.scroll = self.scroll.saturating_sub(SCROLL),
             KeyCode::PageDown => self.scroll += SCROLL,
-            _ if !self.is_asking() => self.fill(key, now, facts),
+            _ if !self.is_asking() => {
+                self.fill(key, now, facts);
+                // What is filled in would not make it be done: why it is refused is what there is to say.
+                self.missing = self.missing.filter(|_| !is_refused);
+            }
             _ if self.void.is_some() => self.plan_again(key, now, facts),
             KeyCode::BackTab | KeyCode::Up if !self.fields.is_empty() => self.focus -= 1,
             _ => return self.ask(key, now, is_refused),

@@ -30,7 +30,7 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
     let is_roomy = canvas.area.height >= ROOMY;
     let (title, lines) = match shown {
         Some(kept) if is_open && is_roomy => under_way(state, kept, room, &theme),
-        Some(kept) if is_open => (Text::default(), vec![brief(state, kept, &theme)]),
+        Some(kept) if is_open => (Text::default(), vec![brief(state, kept, room, &theme)]),
         Some(kept) if is_roomy => (closed(kept, &theme), Vec::new()),
         None if is_roomy => (nothing(state, &theme), Vec::new()),
         _ => return 0,
@@ -128,7 +128,7 @@ fn under_way(state: &State, kept: &Kept, room: usize, theme: &Theme) -> (Text, V
 }
 
 /// Everything in one line, for a small window: `cutover: flip ▶ 3/9  waiting: …`.
-fn brief(state: &State, kept: &Kept, theme: &Theme) -> Text {
+fn brief(state: &State, kept: &Kept, room: usize, theme: &Theme) -> Text {
     let hold = hold(state, kept);
     let all = kept.operation.steps();
     let passed = all
@@ -151,7 +151,16 @@ fn brief(state: &State, kept: &Kept, theme: &Theme) -> Text {
     let text = Text::default()
         .add(lead, Role::Focus)
         .add("  ", Role::Plain);
-    text.append(awaited(state, kept, &hold, theme))
+    let text = text.append(awaited(state, kept, &hold, theme));
+    let mut keys = keys(&state.keymap, &hold, kept);
+    // A key and what it does are two pieces; the last ones give way.
+    while !keys.is_empty() && text.width() + keys.width() > room {
+        keys.0.truncate(keys.0.len().saturating_sub(2));
+    }
+    match keys.is_empty() {
+        true => text,
+        false => text.pad(room - keys.width()).append(keys),
+    }
 }
 
 /// `Operation  cutover to GREEN by alice`
@@ -282,7 +291,7 @@ fn now(state: &State, kept: &Kept, step: &Step) -> String {
                     format!("watched {watched} of {needed} s, none counts now: {why}")
                 }
                 Some(Soaked::Well(_) | Soaked::Bad(_)) | None => {
-                    format!("watching that it stays: {watched} of {needed} s")
+                    format!("watched {watched} of {needed} s")
                 }
             }
         }

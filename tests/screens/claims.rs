@@ -349,7 +349,7 @@ fn that_an_operation_began_is_not_said_when_it_is_over() {
     let screen = text(&mut state, (60, 15));
     assert!(screen.contains(&format!("begun: {ID}")), "{screen}");
     // In a small window it leaves the operation's row alone.
-    assert!(screen.contains("watching that it stays"), "{screen}");
+    assert!(screen.contains("watched "), "{screen}");
     let end = |plan: &Plan| over(until(plan, &Step::Watch), Outcome::Done, "it stayed");
     assert_eq!(begun(&end).notice, None);
 }

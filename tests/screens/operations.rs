@@ -1399,7 +1399,7 @@ fn i_25_no_second_after_the_last_word_of_a_worker_that_is_gone_is_shown_as_watch
     for (age, said) in [(3, "20 of 30"), (9, "26 of 30"), (55, "27 of 30")] {
         operating(&mut state, &entries, age);
         let screen = text(&mut state, (80, 24));
-        let said = format!("watching that it stays: {said} s");
+        let said = format!("watched {said} s");
         assert!(screen.contains(&said), "{said} in {screen}");
     }
 }
@@ -1411,7 +1411,7 @@ fn i_26_the_seconds_of_a_soak_never_go_back_while_its_leases_are_renewed_one_aft
     flipped(&mut state, "green", "wheelhouse");
     operating(&mut state, &until(&plan, &Step::Watch), 8);
     let screen = text(&mut state, (80, 24));
-    let said = "watching that it stays: 25 of 30 s";
+    let said = "watched 25 of 30 s";
     assert!(screen.contains(said), "{screen}");
     // The first of the two says it already, the other not yet.
     let mut renewed = lease("digital-wall-api", 0);

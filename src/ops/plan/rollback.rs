@@ -417,8 +417,11 @@ fn verified(services: &[&Service], value: &Safe) -> Option<Gate> {
     let unknown = services.iter().filter(never).count();
     (unknown > 0).then(|| {
         let word = Plan::colour_in_words(value);
-        let said =
-            format!("{word} was never verified live by Wheelhouse on {unknown} of the Services");
+        let of = match unknown == services.len() {
+            true => String::new(),
+            false => format!(" on {unknown} of the {} Services", services.len()),
+        };
+        let said = format!("{word} was never verified live by Wheelhouse{of}");
         Gate::new("verified", Finding::Noted, said)
     })
 }

@@ -64,7 +64,7 @@ fn confirm(pty: &Pty) {
 /// Waits until the operation is in its watch; GREEN is live then.
 fn wait_watch(pty: &Pty) {
     pty.wait_for("the watch", LONG, |screen, _| {
-        text_of(screen).contains("watching that it stays")
+        text_of(screen).contains("  watched ")
     });
 }
 
