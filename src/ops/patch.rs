@@ -173,6 +173,15 @@ pub struct Sent {
     pub patch: Patch,
 }
 
+impl Sent {
+    /// The request, and below it each operation of its patch.
+    pub fn lines(&self) -> Vec<String> {
+        let operations = self.patch.0.iter().map(|it| format!("  {}", json!(it)));
+        let request = format!("{} {}", self.method, self.path);
+        std::iter::once(request).chain(operations).collect()
+    }
+}
+
 /// The patches of `plan` as they are sent; what stands in `<>` is known when it starts.
 pub fn requests(plan: &Plan) -> Vec<Sent> {
     let by = Signed {

@@ -241,7 +241,8 @@ impl Observing {
         }
         let runs = self.seen.lists.merged();
         self.seen.changed = Some(Instant::now());
-        let is_kept = |id: u64| runs.iter().any(|run| run.id == id);
+        let kept: BTreeSet<u64> = runs.iter().map(|run| run.id).collect();
+        let is_kept = |id: u64| kept.contains(&id);
         // Whoever is told of them lets go of what was told of a run that is gone: should it come back, all is news.
         for run in &self.seen.runs {
             if !is_kept(run.id) {

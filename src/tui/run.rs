@@ -17,7 +17,7 @@ use super::tasks::{Outside, Tasks};
 use super::tty::{HangUp, Read, Tty};
 use super::worker::Go;
 use crate::app::{Command, Event, State, chart, operate, settle, update};
-use crate::estate::{Observation, Safe};
+use crate::estate::{Observation, Safe, Seen};
 use crate::ui;
 
 /// Observations that may wait: beyond it sources wait, and that is the whole of backpressure.
@@ -199,7 +199,12 @@ impl Cockpit {
             }
         }
         for place in unknown {
-            self.state.environments[place].estate.rights.clear();
+            let observation = Observation {
+                environment: place,
+                at: self.state.now.at,
+                seen: Seen::Rights(Vec::new()),
+            };
+            self.fold(Event::Observed(observation), false);
         }
         let now = self.now();
         if self.is_background {

@@ -2,12 +2,14 @@
 
 use serde_json::json;
 use wheelhouse::app::operate::{Heard, hear};
-use wheelhouse::app::{Demo, Event, Look, State, update};
+use wheelhouse::app::{Action, Demo, Event, Look, State, update};
 use wheelhouse::estate::*;
 use wheelhouse::ops::marks::{self, Flipped};
-use wheelhouse::ops::{Entry, OperationKind, Outcome, Plan, Step, patch};
+use wheelhouse::ops::{Entry, Next, Operation, OperationKind, Outcome, Plan, Step, What, patch};
 
-use super::operations::{ID, mend, open_window, operating, over, plan_of, type_in, until};
+use super::operations::{
+    ID, entry_at, mend, open_window, operating, over, plan_of, type_in, until,
+};
 use super::text;
 use crate::world::*;
 
@@ -312,6 +314,45 @@ fn what_is_told_hides_no_row_of_an_operation_that_is_under_way() {
             assert!(screen.contains(word), "{word}: {screen}");
         }
     }
+}
+
+#[test]
+fn what_is_done_of_an_operation_that_goes_back_is_told_in_its_order_the_way_back_too() {
+    let mut state = open_window();
+    let plan = plan_of(&state, OperationKind::Cutover);
+    let mut entries = until(&plan, &Step::Watch);
+    let failed = What::Failed {
+        step: Step::Watch,
+        reason: "an alert fires".into(),
+    };
+    entries.push(entry_at(19, failed));
+    while let Next::Begin(step) = Operation::fold(&entries).next() {
+        let began = What::Began {
+            step: step.clone(),
+            attempt: 1,
+        };
+        entries.push(entry_at(18, began));
+        if let Step::Return(_) = step {
+            break;
+        }
+        let evidence = "as it should be".into();
+        entries.push(entry_at(18, What::Passed { step, evidence }));
+    }
+    operating(&mut state, &entries, 3_600);
+    let adopt = state.keymap.key_of(Action::Adopt).to_owned();
+    press(&mut state, &adopt);
+    let screen = text(&mut state, (160, 50));
+    let words: Vec<&str> = screen
+        .split(['║', ' ', '\n'])
+        .filter(|it| !it.is_empty())
+        .collect();
+    let said = words.join(" ");
+    assert!(said.contains("ADOPT the cutover"), "{screen}");
+    let done = said
+        .split("Done so far: check, hold, flip digital-wall-service")
+        .nth(1);
+    let done = done.unwrap_or_else(|| panic!("{screen}"));
+    assert!(done.contains("undo digital-wall-api"), "{screen}");
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! What the plan of an operation says.
 
-use serde_json::json;
-
 use super::{
     Proposal, Wish, Worker, approval, deploy, freeze, is_awaited, is_old, judged_of, misplaced,
     refused, warm, words,
@@ -89,12 +87,15 @@ fn planned(state: &State, proposal: &Proposal, kind: OperationKind, dialog: &Dia
         && !matches!(proposal.worker, Worker::Refused(_) | Worker::Sent)
         && overridable.is_some_and(is_new)
     {
-        let again = match kind {
-            OperationKind::Release => Action::Release,
+        let again = key(match kind {
+            OperationKind::Cutover => Action::Cutover,
+            OperationKind::Rollback => Action::Rollback,
+            OperationKind::Repair => Action::Repair,
             OperationKind::Deploy => Action::Deploy,
-            _ => Action::Cutover,
-        };
-        let again = key(again);
+            OperationKind::Smoke => Action::Smoke,
+            OperationKind::Cleanup => Action::Cleanup,
+            OperationKind::Release => Action::Release,
+        });
         sheet.way_on = Some(format!("Esc, then {again}: there a reason passes over it."));
     }
     if is_awaited(state, proposal) {
@@ -178,9 +179,7 @@ fn planned(state: &State, proposal: &Proposal, kind: OperationKind, dialog: &Dia
 fn requests(plan: &Plan) -> Vec<Line> {
     let mut lines = Vec::new();
     for sent in patch::requests(plan) {
-        lines.push(Line::Words(format!("{} {}", sent.method, sent.path)));
-        let operations = sent.patch.0.iter();
-        lines.extend(operations.map(|it| Line::Words(format!("  {}", json!(it)))));
+        lines.extend(sent.lines().into_iter().map(Line::Words));
         lines.push(Line::Blank);
     }
     lines
@@ -385,7 +384,7 @@ fn about(
 /// What follows, in words.
 fn consequence(wish: &Wish, kept: &Kept) -> String {
     let plan = kept.operation.plan.as_ref();
-    let passed: Vec<String> = (plan.map(Plan::steps).unwrap_or_default().iter())
+    let passed: Vec<String> = (kept.operation.steps().iter())
         .filter(|step| kept.operation.has_passed(step))
         .map(ToString::to_string)
         .collect();

@@ -2,8 +2,6 @@
 
 use std::fmt::Write as _;
 
-use serde_json::json;
-
 use crate::cli::output::shown;
 use crate::estate::{Labels, Safe};
 use crate::ops::machine::pause_in_words;
@@ -88,9 +86,8 @@ pub(in crate::cli) fn requests(plan: &Plan) -> String {
         false => "  requests, with <what is known when it starts>:\n".to_owned(),
     };
     for sent in requests {
-        let _ = writeln!(out, "    {} {}", sent.method, sent.path);
-        for operation in &sent.patch.0 {
-            let _ = writeln!(out, "      {}", json!(operation));
+        for line in sent.lines() {
+            let _ = writeln!(out, "    {line}");
         }
     }
     out

@@ -267,17 +267,13 @@ impl Run {
     }
 
     fn flip_patch(&self, step: &Step, flip: &Flip, read: &Service) -> Draft {
-        let there = marks::epoch(&read.marks);
         // Where our epoch stands already (a seized start, an adoption) a fence of ours would not change it: then
         // the version is what a late patch fails by.
-        let is_ours = there == Some(self.epoch(&flip.service));
+        let is_ours = marks::epoch(&read.marks) == Some(self.epoch(&flip.service));
         let must = Must {
             uid: &flip.uid,
-            epoch: there,
-            version: &read.resource_version,
             is_strict: is_ours || self.attempts(step) > 1,
-            has_annotations: read.has_annotations,
-            is_careless: self.bastion.has(Planted::NoEpochTest),
+            ..self.as_read(read)
         };
         let by = Signed {
             epoch: &self.epoch(&flip.service).to_string(),
@@ -444,12 +440,23 @@ impl Run {
 
     /// What `read` must be for a write to count: what it was, to the letter.
     pub(super) fn as_read<'a>(&self, read: &'a Service) -> Must<'a> {
+        let of = (&read.uid, &read.resource_version);
+        self.must(of, &read.marks, read.has_annotations)
+    }
+
+    /// The same of any object, by its uid and resourceVersion.
+    pub(super) fn must<'a>(
+        &self,
+        (uid, version): (&'a Safe, &'a Safe),
+        marks: &Labels,
+        has_annotations: bool,
+    ) -> Must<'a> {
         Must {
-            uid: &read.uid,
-            epoch: marks::epoch(&read.marks),
-            version: &read.resource_version,
+            uid,
+            epoch: marks::epoch(marks),
+            version,
             is_strict: true,
-            has_annotations: read.has_annotations,
+            has_annotations,
             is_careless: self.bastion.has(Planted::NoEpochTest),
         }
     }
@@ -664,13 +671,10 @@ impl Run {
         epoch: u64,
         is_strict: bool,
     ) -> Result<Result<Deployment, Unwritten>, Ended> {
+        let of = (&read.uid, &read.resource_version);
         let must = Must {
-            uid: &read.uid,
-            epoch: marks::epoch(&read.marks),
-            version: &read.resource_version,
             is_strict,
-            has_annotations: read.has_annotations,
-            is_careless: self.bastion.has(Planted::NoEpochTest),
+            ..self.must(of, &read.marks, read.has_annotations)
         };
         let mut draft = Draft::of(&must);
         draft.mark(marks::EPOCH, &epoch.to_string());
@@ -709,14 +713,9 @@ impl Run {
             }
             let mut is_forbidden = true;
             for autoscaler in open {
-                let mut draft = Draft::of(&Must {
-                    uid: &autoscaler.uid,
-                    epoch: marks::epoch(&autoscaler.marks),
-                    version: &autoscaler.resource_version,
-                    is_strict: true,
-                    has_annotations: autoscaler.has_annotations,
-                    is_careless: self.bastion.has(Planted::NoEpochTest),
-                });
+                let of = (&autoscaler.uid, &autoscaler.resource_version);
+                let must = self.must(of, &autoscaler.marks, autoscaler.has_annotations);
+                let mut draft = Draft::of(&must);
                 draft.mark(marks::EPOCH, &epoch.to_string());
                 let said = ("fence", json!(epoch));
                 match self

@@ -14,7 +14,7 @@ use crate::estate::{Autoscaler, Deployment, Estate, Fault, FaultKind, Kind, Safe
 use crate::ops::bastion::{Bastion, Planted};
 use crate::ops::entry::{OperationKind, Step, What};
 use crate::ops::marks::{self, Colour, Held, Verified};
-use crate::ops::patch::{self, Draft, Must};
+use crate::ops::patch::{self, Draft};
 use crate::ops::plan::{CAPACITY, Finding, Gate, Plan, Request, check, is_to_come};
 use crate::ops::record::Unamended;
 use crate::ops::{Kept, helm, outside, reads, record};
@@ -212,15 +212,8 @@ impl Run {
     }
 
     fn autoscaler_patch(&self, read: &Autoscaler, min: u32) -> Draft {
-        let must = Must {
-            uid: &read.uid,
-            epoch: marks::epoch(&read.marks),
-            version: &read.resource_version,
-            is_strict: true,
-            has_annotations: read.has_annotations,
-            is_careless: self.bastion.has(Planted::NoEpochTest),
-        };
-        patch::hold(&must, min)
+        let of = (&read.uid, &read.resource_version);
+        patch::hold(&self.must(of, &read.marks, read.has_annotations), min)
     }
 
     /// Gives autoscalers back what they had and writes down what was verified. What cannot be done is

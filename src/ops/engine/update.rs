@@ -212,14 +212,11 @@ impl Run {
 
     fn update_patch(&self, step: &Step, update: &Update, read: &Deployment) -> Draft {
         let (there, ours) = (marks::epoch(&read.marks), self.highest_epoch());
+        let of = (&update.uid, &read.resource_version);
         let must = Must {
-            uid: &update.uid,
-            epoch: there,
-            version: &read.resource_version,
             // Where our own epoch is there already it voids nothing of ours that is still under way.
             is_strict: self.attempts(step) > 1 || there == Some(ours),
-            has_annotations: read.has_annotations,
-            is_careless: self.bastion.has(Planted::NoEpochTest),
+            ..self.must(of, &read.marks, read.has_annotations)
         };
         let is_scaled = match self.plan().map(|plan| plan.kind) {
             Some(OperationKind::Cleanup) => read.desired > update.to_replicas,
