@@ -108,6 +108,36 @@ fn who_is_live_and_the_badge_are_there_at_every_size() {
 }
 
 #[test]
+fn traffic_says_everything_at_every_size_when_one_goes_to_it() {
+    for size in SIZES {
+        let mut state = full(Look::default());
+        press(&mut state, "0");
+        let screen = text(&mut state, size);
+        for said in [
+            "digital-wall-service",
+            "part=frontend",
+            "version=blue",
+            "digital-wall-api",
+            "part=backend",
+            "2d ago by kubectl-patch",
+            "LIVE",
+            "ready 5/5",
+            "endpoints 3+2",
+            "4f2a91c 4f2a91c0a1b2",
+            "ready 4/5",
+            "endpoints 0+0",
+            "9b1e07d 9b1e07d",
+            "not ready",
+        ] {
+            assert!(screen.contains(said), "{size:?} lacks {said:?}\n{screen}");
+        }
+    }
+    let mut state = full(Look::default());
+    press(&mut state, "0");
+    seen!("traffic-60x15", text(&mut state, (60, 15)));
+}
+
+#[test]
 fn every_panel_at_the_four_sizes() {
     for (columns, rows) in SIZES {
         let mut state = full(Look::default());

@@ -294,7 +294,7 @@ pub const BINDINGS: &[Binding] = &[
         Context::Home,
         &["0"],
         Focus(Panel::Traffic),
-        "to Traffic",
+        "to Traffic, all of it",
         "",
     ),
     bind(Context::Home, &["1"], Focus(Panel::Runs), "to Runs", ""),

@@ -29,13 +29,19 @@ const ROOMY: usize = 98;
 const TAG: usize = 10;
 /// The most columns for why a key is barred.
 const BRIEF: usize = 40;
+/// Columns from which a line of a Service and one of a colour say everything.
+const WHOLE: u16 = 158;
+/// Rows that are left to an operation or a panel where Traffic says everything.
+const OPENED: u16 = 5;
 
 /// Draws it at the top of `area`; returns the rows used.
 pub fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
     let estate = state.estate();
     let theme = canvas.theme;
     let views = estate.service_views();
-    let is_small = area.height < 18;
+    // What has no room beside everything else is there as soon as one goes to it.
+    let is_opened = is_opened(state, area);
+    let is_small = area.height < 18 && !is_opened;
     let mut lines = Vec::new();
     let is_brief = is_small && estate.live_colour().is_some();
     if is_brief {
@@ -46,7 +52,7 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
     let key = estate.scope.traffic.as_ref().map_or("", |t| t.key.as_str());
     let name = widest(&|v| super::canvas::width(v.name)).min(32);
     // In a narrow window who changed it says more than the keys that never change.
-    let selector = if area.width < 70 {
+    let selector = if area.width < 70 && !is_opened {
         0
     } else {
         widest(&|v| rest(v, key).width())
@@ -57,19 +63,47 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
             Some(_) => &[Some(0), Some(1)],
             None => &[None],
         };
-        let line = |colour: &Option<usize>| colour_line(state, &views, *colour, area.width, &theme);
-        below.extend(colours.iter().map(line));
+        for colour in colours {
+            if is_opened {
+                below.extend(opened_colour(state, &views, *colour, area.width, &theme));
+            } else {
+                below.push(colour_line(state, &views, *colour, area.width, &theme));
+            }
+        }
     }
     let policy = super::policy::lines(state, usize::from(area.width.saturating_sub(2)), &theme);
     below.extend(policy);
     below.extend(troubles(state, &views, &theme));
-    let most = usize::from(area.height.saturating_sub(6).max(2));
+    let most = match is_opened {
+        true => usize::from(area.height.saturating_sub(OPENED)),
+        false => usize::from(area.height.saturating_sub(6).max(2)),
+    };
     let chosen = state.environment().service;
     let room = most.saturating_sub(lines.len() + below.len());
-    let shown = shown(estate, &views, chosen, room);
+    let mut spelled: Vec<Vec<Text>> = (views.iter())
+        .map(|view| match is_opened {
+            true => opened_service(state, view, [name, selector], area.width, &theme),
+            false => vec![service_line(
+                state,
+                view,
+                [name, selector],
+                area.width,
+                &theme,
+            )],
+        })
+        .collect();
+    let most_of_one = spelled.iter().map(Vec::len).max().unwrap_or(1);
+    let count = match spelled.iter().map(Vec::len).sum::<usize>() <= room {
+        true => views.len(),
+        false => room.saturating_sub(1) / most_of_one,
+    };
+    let shown = shown(estate, &views, chosen, count);
+    let mut chosen_at = 0;
     for at in &shown {
-        let widths = [name, selector];
-        lines.push(service_line(state, &views[*at], widths, area.width, &theme));
+        if *at == chosen {
+            chosen_at = lines.len();
+        }
+        lines.append(&mut spelled[*at]);
     }
     let left_out = views.len() - shown.len();
     if left_out > 0 {
@@ -89,8 +123,7 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
         });
     }
     if state.panel == Panel::Traffic && state.levels.is_empty() && !is_small && !views.is_empty() {
-        let chosen = shown.iter().position(|at| *at == chosen).unwrap_or(0);
-        let chosen = u16::try_from(chosen).unwrap_or(0);
+        let chosen = u16::try_from(chosen_at).unwrap_or(0);
         canvas.select(Rect {
             y: area.y + chosen,
             height: 1,
@@ -101,17 +134,22 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
     used
 }
 
-/// The Services that get a line of so many, in their order: the one under the cursor, those with an alarm, and as many
-/// others as fit. What is frozen, broken or stale stands below them, and is never what falls off.
-fn shown(estate: &Estate, views: &[ServiceView<'_>], chosen: usize, room: usize) -> Vec<usize> {
+/// Whether it says everything, on as many lines as that takes, because somebody went to it.
+fn is_opened(state: &State, area: Rect) -> bool {
+    state.panel == Panel::Traffic && state.levels.is_empty() && area.width < WHOLE
+}
+
+/// So many of the Services, in their order: the one under the cursor, those with an alarm, and as many others as fit.
+/// What is frozen, broken or stale stands below them, and is never what falls off.
+fn shown(estate: &Estate, views: &[ServiceView<'_>], chosen: usize, count: usize) -> Vec<usize> {
     let mut shown: Vec<usize> = (0..views.len()).collect();
-    if shown.len() > room {
+    if shown.len() > count {
         let is_well = |view: &ServiceView<'_>| {
             let is_ours = matches!(view.live, Live::Colour(_));
             is_ours && view.reverted().is_none() && mismatch(view, estate).is_none()
         };
         shown.sort_by_key(|at| (*at != chosen, is_well(&views[*at])));
-        shown.truncate(room.saturating_sub(1));
+        shown.truncate(count);
         shown.sort_unstable();
     }
     shown
@@ -124,7 +162,7 @@ fn is_stale(state: &State) -> bool {
         .any(|k| state.estate().currency(*k, at) == Currency::Stale)
 }
 
-/// `digital-wall-service  part=frontend  version=blue  endpoints BLUE 3 GREEN 0  changed 2d ago by kubectl-patch`
+/// `digital-wall-service  part=frontend  version=blue  changed 2d ago by kubectl-patch`
 fn service_line(
     state: &State,
     view: &ServiceView<'_>,
@@ -133,6 +171,64 @@ fn service_line(
     theme: &Theme,
 ) -> Text {
     let estate = state.estate();
+    let is_tight = usize::from(room) < ROOMY && view.reverted().is_some();
+    let selector = if is_tight { 0 } else { selector };
+    let mut text = selected(estate, view, [name, selector], theme);
+    let left = usize::from(room).saturating_sub(2 + text.width());
+    if let Some(said) = reverted(state, view, left, theme) {
+        return text.add(said, Role::Bad);
+    }
+    if let Some(loud) = view.service.and_then(|_| mismatch(view, estate)) {
+        text.push(format!("  {} {loud}", theme.mark(Mark::Bad)), Role::Bad);
+    }
+    let Some(manager) = view.changed else {
+        return text;
+    };
+    let room = usize::from(room) - 2;
+    for said in changed(state, view, manager) {
+        let said = Text::default().add(said, Role::Dim);
+        if text.width() + said.width() <= room {
+            return text.pad(room - said.width()).append(said);
+        }
+    }
+    text
+}
+
+/// The same on lines of their own: the whole selector; what is wrong with it; who changed it last, from what to what, and why.
+fn opened_service(
+    state: &State,
+    view: &ServiceView<'_>,
+    widths: [usize; 2],
+    room: u16,
+    theme: &Theme,
+) -> Vec<Text> {
+    let estate = state.estate();
+    let left = usize::from(room).saturating_sub(2);
+    let mut lines = vec![selected(estate, view, widths, theme)];
+    if let Some(said) = reverted(state, view, left, theme) {
+        lines.push(Text::default().add(said, Role::Bad));
+        return lines;
+    }
+    if let Some(loud) = view.service.and_then(|_| mismatch(view, estate)) {
+        let said = format!("  {} {loud}", theme.mark(Mark::Bad));
+        lines.push(Text::default().add(said, Role::Bad));
+    }
+    if let Some(manager) = view.changed {
+        let forms = changed(state, view, manager);
+        let fits = |said: &&String| super::canvas::width(said) <= left;
+        let said = forms.iter().find(fits).or(forms.last());
+        lines.extend(said.map(|said| Text::default().add(said.as_str(), Role::Dim)));
+    }
+    lines
+}
+
+/// `digital-wall-service  part=frontend  version=blue`: its selector, the colour as a word of its own; or why there is none.
+fn selected(
+    estate: &Estate,
+    view: &ServiceView<'_>,
+    [name, selector]: [usize; 2],
+    theme: &Theme,
+) -> Text {
     let Some(switch) = &estate.scope.traffic else {
         return Text::default();
     };
@@ -144,8 +240,7 @@ fn service_line(
         };
         return text.add(format!("{} {said}", theme.mark(mark)), Theme::role(mark));
     }
-    let is_tight = usize::from(room) < ROOMY && view.reverted().is_some();
-    if selector > 0 && !is_tight {
+    if selector > 0 {
         text = text.append(rest(view, &switch.key).pad(selector));
     }
     match &view.live {
@@ -170,35 +265,24 @@ fn service_line(
             Role::Bad,
         ),
     }
-    if let Some((who, at)) = view.reverted() {
-        let lead = format!("  {} ", theme.mark(Mark::Bad));
-        let left = usize::from(room).saturating_sub(2 + text.width());
-        let age = words::age_of(at, estate, state.now);
-        let when = at.map_or_else(|| "?".to_owned(), |at| words::hour(at, state));
-        let key = state.keymap.key_of(Action::Repair);
-        let forms = [
-            format!("{lead}REVERTED by {who} at {when}, {age} ago: {key} repairs"),
-            format!("{lead}REVERTED by {who} {age} ago"),
-            format!("{lead}REVERTED by {who}"),
-        ];
-        let fits = |form: &&String| super::canvas::width(form) <= left;
-        let said = forms.iter().find(fits).unwrap_or(&forms[2]);
-        return text.add(said.clone(), Role::Bad);
-    }
-    if let Some(loud) = mismatch(view, estate) {
-        text.push(format!("  {} {loud}", theme.mark(Mark::Bad)), Role::Bad);
-    }
-    let Some(manager) = view.changed else {
-        return text;
-    };
-    let room = usize::from(room) - 2;
-    for said in changed(state, view, manager) {
-        let said = Text::default().add(said, Role::Dim);
-        if text.width() + said.width() <= room {
-            return text.pad(room - said.width()).append(said);
-        }
-    }
     text
+}
+
+/// `  ✗ REVERTED by helm at 14:02Z, 3m ago: P repairs`: who put a selector back that somebody meant otherwise, as long as
+/// there is room for.
+fn reverted(state: &State, view: &ServiceView<'_>, room: usize, theme: &Theme) -> Option<String> {
+    let (who, at) = view.reverted()?;
+    let lead = format!("  {} ", theme.mark(Mark::Bad));
+    let age = words::age_of(at, state.estate(), state.now);
+    let when = at.map_or_else(|| "?".to_owned(), |at| words::hour(at, state));
+    let key = state.keymap.key_of(Action::Repair);
+    let forms = [
+        format!("{lead}REVERTED by {who} at {when}, {age} ago: {key} repairs"),
+        format!("{lead}REVERTED by {who} {age} ago"),
+        format!("{lead}REVERTED by {who}"),
+    ];
+    let fits = |form: &&String| super::canvas::width(form) <= room;
+    Some(forms.iter().find(fits).unwrap_or(&forms[2]).clone())
 }
 
 /// Who flipped it last, from what to what, and why; or who else wrote it since. The longest form first.
@@ -280,6 +364,71 @@ fn colour_line(
 ) -> Text {
     let estate = state.estate();
     let view = estate.colour_view(colour);
+    let (words, role) = under_way(estate, &view, colour, room, theme);
+    let has_restarts = usize::from(room) >= ROOMY;
+    let text = counted(estate, views, &view, colour, has_restarts, theme).add(words, role);
+    let since = since(state, &view, theme);
+    let mut left = usize::from(room).saturating_sub(2 + text.width() + since.len() + 2);
+    let text = match colour.and_then(|colour| way(state, views, &view, colour, left, theme)) {
+        Some(way) => {
+            left = left.saturating_sub(way.width() + 2);
+            text.append(images(&view, left, theme))
+                .add("  ", Role::Plain)
+                .append(way)
+        }
+        None => text.append(images(&view, left, theme)),
+    };
+    text.pad(usize::from(room).saturating_sub(2 + since.len()))
+        .add(since, Role::Dim)
+}
+
+/// The same with its images, tag and digest, on a line of their own, and what a key would do with it.
+fn opened_colour(
+    state: &State,
+    views: &[ServiceView<'_>],
+    colour: Option<usize>,
+    room: u16,
+    theme: &Theme,
+) -> [Text; 2] {
+    let estate = state.estate();
+    let view = estate.colour_view(colour);
+    let since = since(state, &view, theme);
+    let (words, role) = under_way(estate, &view, colour, room, theme);
+    let rollout = Text::default().add(words, role);
+    let room = usize::from(room).saturating_sub(2);
+    let (mut above, mut below) = (
+        counted(estate, views, &view, colour, true, theme),
+        Text::plain("   "),
+    );
+    match above.width() + rollout.width() + since.len() <= room {
+        true => above = above.append(rollout),
+        false => below = below.append(rollout),
+    }
+    let left = room.saturating_sub(below.width());
+    below = below.append(images(&view, left, theme));
+    let left = room.saturating_sub(below.width() + 2) + TAG;
+    if let Some(way) = colour.and_then(|colour| way(state, views, &view, colour, left, theme)) {
+        below = below.add("  ", Role::Plain).append(way);
+    }
+    let above = above.pad(room.saturating_sub(since.len()));
+    [above.add(since, Role::Dim), below]
+}
+
+/// How old its oldest pod is, for the end of a line.
+fn since(state: &State, view: &ColourView, theme: &Theme) -> String {
+    let age = words::age_of(view.since, state.estate(), state.now);
+    super::canvas::right(&age, 4, theme)
+}
+
+/// `BLUE   ● LIVE   ready 5/5  endpoints 3+2  ↺ 0   `
+fn counted(
+    estate: &Estate,
+    views: &[ServiceView<'_>],
+    view: &ColourView,
+    colour: Option<usize>,
+    has_restarts: bool,
+    theme: &Theme,
+) -> Text {
     let mut text = Text::plain(" ");
     if let Some(colour) = colour {
         let is_live = estate.live_colour() == Some(colour);
@@ -304,8 +453,8 @@ fn colour_line(
         text.push("in place   ", Role::Plain);
     }
     text.push("ready ", Role::Dim);
-    let counted = column(&ready(estate, &view), 5, theme);
-    text.push(counted, ready_role(estate, &view));
+    let ready = column(&ready(estate, view), 5, theme);
+    text.push(ready, ready_role(estate, view));
     if let Some(colour) = colour {
         text.push("  endpoints ", Role::Dim);
         text.push(
@@ -313,7 +462,7 @@ fn colour_line(
             Role::Plain,
         );
     }
-    if room >= 98 {
+    if has_restarts {
         text.push(format!("{} ", theme.mark(Mark::Restarts)), Role::Dim);
         text.push(
             column(&known(estate, Kind::Pods, view.restarts), 4, theme),
@@ -324,21 +473,7 @@ fn colour_line(
             },
         );
     }
-    let (words, role) = under_way(estate, &view, colour, room, theme);
-    text.push(words, role);
-    let since = super::canvas::right(&words::age_of(view.since, estate, state.now), 4, theme);
-    let mut left = usize::from(room).saturating_sub(2 + text.width() + since.len() + 2);
-    if let Some(way) = colour.and_then(|colour| way(state, views, &view, colour, left, theme)) {
-        left = left.saturating_sub(way.width() + 2);
-        text = text
-            .append(images(&view, left, theme))
-            .add("  ", Role::Plain)
-            .append(way);
-    } else {
-        text = text.append(images(&view, left, theme));
-    }
-    text.pad(usize::from(room).saturating_sub(2 + since.len()))
-        .add(since, Role::Dim)
+    text
 }
 
 /// What the colour is about to run, if that is not what it runs: `! rollout of bad5eed not ready 0/2`.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use wheelhouse::app::operate::{Heard, Wanted, wanted};
-use wheelhouse::app::{Command, Event, Look, Overlay, State, operate, update};
+use wheelhouse::app::{Action, Command, Event, Look, Overlay, State, operate, update};
 use wheelhouse::estate::*;
 use wheelhouse::ops::machine::Operation;
 use wheelhouse::ops::marks::{self, Flipped};
@@ -922,6 +922,21 @@ fn x08_a_selector_that_is_not_what_was_meant_is_an_alarm_that_names_who() {
         assert!(
             matches!(&verdict, Verdict::Bad(why) if why.contains("REVERTED by helm")),
             "{verdict:?}"
+        );
+        press(&mut state, "0");
+        let screen = text(&mut state, size);
+        let alarm = screen
+            .lines()
+            .find(|line| line.contains("REVERTED by helm"));
+        let key = state.keymap.key_of(Action::Repair);
+        assert!(
+            alarm.is_some_and(|line| line.contains(&format!("ago: {key} repairs"))),
+            "{screen}"
+        );
+        assert!(
+            screen.contains("part=frontend  version=blue")
+                && screen.to_lowercase().contains("paused"),
+            "{screen}"
         );
     }
 }
