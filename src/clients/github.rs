@@ -274,12 +274,20 @@ impl Github {
             }
             Got::Unchanged => self.ask(&page(1), None).await?.body(self.host())?,
         };
-        let (mut jobs, total) = wire::jobs(&first.bytes).map_err(|e| self.unreadable(&e))?;
+        let read = |page: &ask::Document, number| {
+            let read = wire::jobs(&page.bytes, number, JOBS);
+            read.map_err(|e| self.unreadable(&e))
+        };
+        let (mut jobs, mut goes_on) = read(&first, 1)?;
         let mut tags = vec![first.etag];
-        for number in 2..=total.div_ceil(u64::from(JOBS)).min(u64::from(PAGES)) {
-            let number = u32::try_from(number).unwrap_or(PAGES);
+        for number in 2..=PAGES {
+            if !goes_on {
+                break;
+            }
             let next = self.ask(&page(number), None).await?.body(self.host())?;
-            jobs.extend(wire::jobs(&next.bytes).map_err(|e| self.unreadable(&e))?.0);
+            let (more, is_more) = read(&next, number)?;
+            jobs.extend(more);
+            goes_on = is_more;
             tags.push(next.etag);
         }
         // Only now: half of the pages must not be taken for all of them in the next round.

@@ -227,11 +227,23 @@ impl Observing {
         let is_near = |run: &&Run| near.contains(&run.id) || Some(run.id) == opened;
         let looked_at = runs.filter(|run| run.has_id() && is_near(run));
         let looked_at: Vec<Run> = looked_at.cloned().collect();
+        let mut broken: Option<Fault> = None;
         for run in &looked_at {
-            self.jobs(github, run).await?;
-            self.reviews(github, run).await?;
+            let mut asked = self.jobs(github, run).await;
+            if asked.is_ok() {
+                asked = self.reviews(github, run).await;
+            }
+            match asked {
+                Ok(()) => {}
+                // It is told in the end: what is wrong with one run hides nothing of another.
+                Err(Broken::Fault(fault)) if is_of_one(&fault, broken.as_ref()) => {
+                    broken.get_or_insert(fault);
+                }
+                Err(all) => return Err(all),
+            }
         }
-        self.older(github).await
+        self.older(github).await?;
+        broken.map_or(Ok(()), |fault| Err(fault.into()))
     }
 
     /// Tells the runs if there is news of them; whether there was.
@@ -519,6 +531,17 @@ impl Observing {
     async fn send(&self, seen: RunsSeen) -> Result<(), Gone> {
         let sent = self.out.send(((self.clock)(), seen)).await;
         sent.map_err(|_| Gone)
+    }
+}
+
+/// Whether what is wrong may be with that answer alone, after what was wrong with one `before`: a server that breaks down
+/// over two runs has an incident, and is not asked for the others.
+fn is_of_one(fault: &Fault, before: Option<&Fault>) -> bool {
+    use FaultKind::{Forbidden, Malformed, Missing, Server};
+    match fault.kind {
+        Forbidden | Malformed | Missing => true,
+        Server => before.is_none_or(|before| before.kind != Server),
+        _ => false,
     }
 }
 

@@ -125,6 +125,38 @@ async fn jobs_of_many_pages_are_one_list_and_a_change_on_any_page_is_seen() {
 }
 
 #[tokio::test]
+async fn jobs_are_read_to_the_end_where_nothing_says_how_many_there_are() {
+    for total in [json!(null), json!("many"), json!({})] {
+        let server = Server::start(move |asked| {
+            let ids = match asked.query.rsplit('=').next() {
+                Some("1") => 0..100,
+                Some("2") => 100..200,
+                _ => 200..250,
+            };
+            let jobs: Vec<_> = ids.map(|id| job(id, &format!("build ({id})"))).collect();
+            let body = json!({"total_count": total, "jobs": jobs}).to_string();
+            super::repository::full(200, "", &body)
+        })
+        .await;
+        let github = connect(&server.url).await;
+        let jobs = changed(github.jobs(7, 3, &mut Known::default()).await).jobs;
+        assert_eq!((jobs.len(), jobs[249].id), (250, 249));
+        assert_eq!(server.asked().len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn a_run_whose_title_was_cut_in_the_middle_of_a_character_is_read_by_itself_too() {
+    let mut cut = run(7, "completed").to_string();
+    let title = cut.find("\"display_title\":\"").unwrap() + "\"display_title\":\"".len();
+    cut.insert_str(title, "\\ud83d");
+    let server = Server::start(move |_| super::repository::full(200, "", &cut)).await;
+    let read = connect(&server.url).await.run(7).await.unwrap();
+    assert_eq!(read.id, 7);
+    assert!(read.title.starts_with('\u{fffd}'), "{}", read.title);
+}
+
+#[tokio::test]
 async fn the_needs_graph_is_read_from_the_workflows_file_at_a_commit() {
     let server = Repository::new().serve().await;
     let github = connect(&server.url).await;

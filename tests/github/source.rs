@@ -8,7 +8,7 @@ use wheelhouse::estate::{FaultKind, LogChunk, Moment};
 use wheelhouse::sources::github::{Shared, log};
 
 use super::repository::{LIST, NOW, Repository, Token, budget, full, refused, run};
-use super::server::{Asked, Server};
+use super::server::{Answer, Asked, Server};
 use super::watching::Watching;
 
 fn is_jobs(seen: &RunsSeen) -> bool {
@@ -567,6 +567,70 @@ async fn jobs_that_fail_mark_the_feed_each_time_that_the_list_has_confirmed_it()
         "{last:?}"
     );
     assert!(watching.seen.contains(&RunsSeen::Unchanged));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_run_whose_jobs_cannot_be_read_hides_no_other_and_no_later_page() {
+    let unreadable: [fn(&Asked) -> Option<Answer>; 3] = [
+        |asked| {
+            asked
+                .path
+                .contains("/runs/150/")
+                .then(|| full(200, "", "{]"))
+        },
+        |asked| {
+            asked
+                .path
+                .contains("/runs/150/")
+                .then(|| full(502, "", "{}"))
+        },
+        |asked| {
+            asked
+                .path
+                .contains("/runs/150/")
+                .then(|| refused(403, "", "Forbidden"))
+        },
+    ];
+    for instead in unreadable {
+        let repository = Repository::new();
+        let all = (1..=150).rev().map(|id| run(id, "completed"));
+        repository.has().runs = all.collect();
+        repository.has().instead = Some(instead);
+        let server = repository.serve().await;
+        let mut watching = Watching::start_with(Token::new("test-token"), |token| Target {
+            runs: 200,
+            ..token.target(&server.url)
+        });
+        watching.fault().await;
+        let jobs = |of: u64| move |it: &RunsSeen| matches!(it, RunsSeen::Jobs(id, _) if *id == of);
+        assert!(watching.seen.iter().any(jobs(149)), "{:?}", watching.seen);
+        assert!(watching.seen.iter().any(jobs(141)), "{:?}", watching.seen);
+        let is_all = |it: &RunsSeen| matches!(it, RunsSeen::Runs(runs) if runs.len() == 150);
+        assert!(watching.seen.iter().any(is_all));
+        assert!(!watching.seen.iter().any(jobs(150)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn g07_a_run_that_another_took_the_place_of_ends_as_cancelled_and_not_as_passed() {
+    let repository = Repository::new();
+    let mut superseded = run(2, "pending");
+    superseded["conclusion"] = json!(null);
+    repository.has().runs[0] = superseded;
+    let server = repository.serve().await;
+    let mut watching = Watching::start(&server);
+    watching.until(is_jobs).await;
+    let mut ended = run(2, "completed");
+    ended["conclusion"] = json!("cancelled");
+    repository.has().runs = vec![run(3, "in_progress"), ended, run(1, "completed")];
+    watching.pass(61, &server).await;
+    let runs = watching.seen.iter().rev().find_map(|s| match s {
+        RunsSeen::Runs(runs) => Some(runs),
+        _ => None,
+    });
+    let progress: Vec<_> = runs.unwrap().iter().map(|run| &run.progress).collect();
+    assert_eq!(progress[1], &Progress::Done(Conclusion::Cancelled));
+    assert_eq!(progress[0], &Progress::Running);
 }
 
 #[tokio::test(start_paused = true)]

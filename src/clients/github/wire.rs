@@ -178,7 +178,8 @@ pub(super) fn runs(bytes: &[u8]) -> Result<Vec<Run>, Error> {
 
 /// One run.
 pub(super) fn run(bytes: &[u8]) -> Result<Run, Error> {
-    let run: WireRun = serde_json::from_slice(bytes)?;
+    let read = serde_json::from_slice::<WireRun>(bytes);
+    let run = read.or_else(|_| serde_json::from_str(&whole(&String::from_utf8_lossy(bytes))))?;
     let run = run.into_run();
     match run.has_id() {
         true => Ok(run),
@@ -256,12 +257,17 @@ impl WireJob {
     }
 }
 
-/// The jobs of a page, and how many there are on all pages.
-pub(super) fn jobs(bytes: &[u8]) -> Result<(Vec<Job>, u64), Error> {
+/// The jobs of page `number` of `size` jobs at the most, and whether there is another: where nothing says how many
+/// jobs there are, a full page has one behind it.
+pub(super) fn jobs(bytes: &[u8], number: u32, size: u32) -> Result<(Vec<Job>, bool), Error> {
     let page = Page::read(bytes)?;
     let items = page.jobs.ok_or_else(|| Error::missing_field("jobs"))?;
     let jobs = each(&items).map(WireJob::into_job).collect();
-    Ok((jobs, page.total_count.unwrap_or(0)))
+    let goes_on = match page.total_count {
+        Some(total) => total > u64::from(number) * u64::from(size),
+        None => items.len() >= usize::try_from(size).unwrap_or(usize::MAX),
+    };
+    Ok((jobs, goes_on))
 }
 
 #[derive(Default, Deserialize)]
@@ -558,8 +564,9 @@ mod tests {
                 {"name": "Set up job", "status": "completed", "conclusion": "success", "number": 1, "started_at": "2026-11-23T20:00:00Z"},
                 {"name": null}, 9]},
             {"id": 4, "name": "backend-ci", "status": "completed", "conclusion": "skipped", "steps": null}]}"#;
-        let (jobs, total) = jobs(page).unwrap();
-        assert_eq!(total, 2);
+        assert!(!jobs(page, 1, 100).unwrap().1);
+        assert!(jobs(page, 1, 1).unwrap().1 && !jobs(page, 2, 1).unwrap().1);
+        let (jobs, _) = jobs(page, 1, 100).unwrap();
         assert_eq!(jobs.iter().map(|j| j.id).collect::<Vec<_>>(), [5, 4]);
         let numbers: Vec<u64> = jobs[0].steps.iter().map(|s| s.number).collect();
         assert_eq!(numbers, [1, 2]);
@@ -583,7 +590,7 @@ mod tests {
         #[test]
         fn made_up_answers_of_github_never_panic(page in made_up(PAGE), reviews in made_up(REVIEWS)) {
             for bytes in [page.as_bytes(), reviews.as_bytes()] {
-                let _ = (runs(bytes), run(bytes), jobs(bytes), workflows(bytes), workflow(bytes));
+                let _ = (runs(bytes), run(bytes), jobs(bytes, 1, 100), workflows(bytes), workflow(bytes));
                 let _ = (repository(bytes), content(bytes), dispatched(bytes));
                 for it in pending(bytes).unwrap_or_default() {
                     proptest::prop_assert!(!it.reviewers().is_empty());
