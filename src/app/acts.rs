@@ -14,7 +14,7 @@ use super::{Action, Ask, Command, View, lists};
 use crate::estate::act::{About, Act, Doing, Outcome, Silencing};
 use crate::estate::alerts::{AlertView, Alerts, Silence, Standing};
 use crate::estate::silence::Draft;
-use crate::estate::{Currency, Labels, Safe};
+use crate::estate::{Currency, Labels, Need, Safe, Verdict};
 
 pub use said::{facts, sheet};
 
@@ -166,6 +166,13 @@ fn check(state: &State, proposal: &Proposal) -> Result<(), Safe> {
     if alerts.scope.alertmanager.is_none() {
         return Err("no Alertmanager is configured here: [alertmanager]".into());
     }
+    let need = match &proposal.kind {
+        Kind::Silence | Kind::Extend(_) => Need::Silences,
+        Kind::Expire(_) => Need::Expires,
+    };
+    if let Some(why) = denied(environment, need) {
+        return Err(why);
+    }
     for (feed, name) in [
         (alerts.rules.currency(now), "the alerts"),
         (alerts.handling.currency(now), "the silences"),
@@ -198,6 +205,23 @@ fn check(state: &State, proposal: &Proposal) -> Result<(), Safe> {
             Some(_) => Ok(()),
         },
     }
+}
+
+/// K02: why the API server would not let us through to Alertmanager; none where it would, or nobody knows.
+pub fn denied(environment: &Environment, need: Need) -> Option<Safe> {
+    let rights = environment.estate.rights.iter();
+    let mut asked = rights.filter(|it| it.need == need).peekable();
+    let first = *asked.peek()?;
+    // One replica is enough.
+    if !asked.all(|it| matches!(it.verdict, Verdict::Bad(_))) {
+        return None;
+    }
+    let why = first.verdict.why().map_or("", |why| why.as_str());
+    let (of, advice) = (
+        &first.of,
+        "have a Role that allows it, or configure the url of Alertmanager",
+    );
+    Some(format!("you may not {of}: {why}; {advice}").into())
 }
 
 /// The labels that the silence asks for: the alert's own as Alertmanager has them, with Prometheus'

@@ -125,10 +125,12 @@ async fn examine(loaded: &Loaded, wanted: &[usize], limit: Duration) -> Vec<Sect
 /// What an operator does there; none where nothing is to be written.
 fn operates(loaded: &Loaded, place: usize) -> Option<Operates<'_>> {
     let scope = loaded.scopes().nth(place)?;
+    let monitored = loaded.monitoring().get(place);
     let probes = loaded.probes(&scope.name);
     (!loaded.is_read_only(&scope.name)).then(|| Operates {
         asks_pods: probes.iter().any(Probe::asks_pods),
         services: scope.traffic.as_ref().map_or(&[][..], |it| &it.services),
+        alertmanager: monitored.and_then(|it| it.alertmanager.as_ref()),
     })
 }
 

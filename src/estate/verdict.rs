@@ -57,7 +57,7 @@ impl Verdict {
     }
 }
 
-/// Which operations need a right of ours.
+/// Which operations, or acts, need a right of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Need {
@@ -69,6 +69,10 @@ pub enum Need {
     CutsOver,
     /// Those that ask pods whether they work.
     Smokes,
+    /// Setting or extending a silence, where Alertmanager is reached through the API server.
+    Silences,
+    /// Expiring one.
+    Expires,
 }
 
 /// A right of ours, as an access review said.

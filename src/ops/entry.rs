@@ -80,6 +80,7 @@ impl OperationKind {
             Need::Deploys => self.deploys(),
             Need::CutsOver => self.cuts_over(),
             Need::Smokes => matches!(self, Self::Smoke | Self::Release),
+            Need::Silences | Need::Expires => false,
         }
     }
 }

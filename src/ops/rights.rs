@@ -1,6 +1,7 @@
-//! What operations need to be allowed, in Kubernetes' words (FAULTS.md, K02). A rollback asks nobody.
+//! What operations and silences need to be allowed, in Kubernetes' words (FAULTS.md, K02). A rollback asks nobody.
 
 use super::plan::Probe;
+use crate::clients::http::{Reach, Target};
 use crate::clients::kubernetes::Right;
 use crate::estate::{Estate, Need};
 
@@ -45,4 +46,32 @@ pub fn wanted(estate: &Estate, probes: &[Probe], records: &str) -> Vec<(Need, Ri
         wanted.extend([(Need::Always, lease), (Need::Always, record)]);
     }
     wanted
+}
+
+/// What setting, extending and expiring a silence do at an Alertmanager that stands behind a Service: a POST and a DELETE
+/// through the API server, for each replica. One that has a URL asks no API server.
+pub fn silencing(alertmanager: &Target) -> Vec<(Need, Right)> {
+    let of = |verb, need| proxied(verb, alertmanager).map(move |right| (need, right));
+    let sets = of("create", Need::Silences);
+    sets.chain(of("delete", Need::Expires)).collect()
+}
+
+/// The way to each replica that stands behind a Service.
+pub fn proxied(verb: &'static str, target: &Target) -> impl Iterator<Item = Right> {
+    target.replicas.iter().filter_map(move |reach| match reach {
+        Reach::Url(_) => None,
+        Reach::Service {
+            namespace,
+            name,
+            port,
+            ..
+        } => Some(Right {
+            verb,
+            group: "",
+            resource: "services",
+            subresource: "proxy",
+            namespace: namespace.clone(),
+            name: format!("{name}:{port}"),
+        }),
+    })
 }

@@ -305,7 +305,11 @@ impl Tasks {
             Some(wire) => {
                 let target = &wire.target;
                 let records = target.records.as_ref().unwrap_or(&target.namespace);
-                rights::wanted(&of.estate, &of.probes, records)
+                let mut wanted = rights::wanted(&of.estate, &of.probes, records);
+                let monitoring = self.outside.monitoring.get(environment);
+                let silenced = monitoring.and_then(|m| m.alertmanager.as_ref());
+                wanted.extend(silenced.map_or_else(Vec::new, rights::silencing));
+                wanted
             }
             None if is_open => return false,
             None => Vec::new(),

@@ -73,6 +73,37 @@ async fn k02_where_one_may_write_an_operators_rights_are_asked_too() {
 }
 
 #[tokio::test]
+async fn k02_the_way_to_an_alertmanager_behind_a_service_is_asked_for_where_one_may_silence() {
+    let world = World::new(|asked| {
+        let is_review = asked.path.ends_with("selfsubjectaccessreviews");
+        let is_of = |it: &&str| asked.body.contains(*it);
+        let denied = is_review && ["\"delete\"", "\"proxy\""].iter().all(|it| is_of(&it));
+        denied.then(|| said(json!({"status": {"allowed": false}})))
+    })
+    .await;
+    let behind = |line: &str| match line.contains("/am\"") {
+        true => "service = \"monitoring/alertmanager:9093\"".to_owned(),
+        false => line.replace(
+            "namespace = \"shop\"",
+            "namespace = \"shop\"\nread_only = false",
+        ),
+    };
+    let told = world
+        .doctor_with(|text| text.lines().map(behind).collect::<Vec<_>>().join("\n"))
+        .await;
+    let of = "services/proxy monitoring/alertmanager:9093";
+    told.check("production", "operator", of).says(
+        "BAD",
+        &[
+            "may not delete in monitoring",
+            "delete of services/proxy",
+            "or configure its url",
+        ],
+    );
+    told.check("production", "access", of).says("OK", &["get"]);
+}
+
+#[tokio::test]
 async fn reviews_that_are_refused_leave_rights_unknown() {
     let told = told(|asked| {
         let is_review = asked.path.ends_with("selfsubjectaccessreviews");

@@ -76,6 +76,53 @@ fn what_may_be_done_is_not_dim_and_says_no_reason() {
 }
 
 #[test]
+fn k02_the_keys_of_silences_say_so_where_the_api_server_lets_nobody_through_to_alertmanager() {
+    let mut state = open_window();
+    let asked = |need, of: &str, verdict| Granted {
+        need,
+        of: of.into(),
+        verdict,
+    };
+    let of = "create services/proxy alertmanager:9093 in monitoring";
+    let no = || Verdict::Bad("no RBAC policy matched".into());
+    let rights = vec![
+        asked(Need::Silences, of, no()),
+        asked(Need::Expires, "delete", Verdict::Ok),
+    ];
+    observe(&mut state, vec![Seen::Rights(rights)]);
+    for (name, is_barred) in [
+        ("silence", true),
+        ("extend-silence", true),
+        ("expire-silence", false),
+        ("cutover", false),
+    ] {
+        let (said, is_dim) = helped(&mut state, name);
+        assert_eq!(
+            (is_dim, said.contains("! no right")),
+            (is_barred, is_barred),
+            "{said}"
+        );
+    }
+    press(&mut state, "3 S");
+    let screen = text(&mut state, (120, 30));
+    assert!(
+        screen.contains("you may not create services/proxy alertmanager:9093 in monitoring"),
+        "{screen}"
+    );
+    press(&mut state, "esc");
+    // One of two replicas lets us through, or nobody can tell: the act itself will.
+    for other in [Verdict::Ok, Verdict::Unknown("no answer".into())] {
+        let rights = vec![
+            asked(Need::Silences, of, no()),
+            asked(Need::Silences, of, other),
+        ];
+        observe(&mut state, vec![Seen::Rights(rights)]);
+        let (said, is_dim) = helped(&mut state, "silence");
+        assert!(!is_dim, "{said}");
+    }
+}
+
+#[test]
 fn o07_read_only_is_said_of_what_would_change_something_and_not_of_a_rollback() {
     let mut state = full(Look::default());
     mend(&mut state);

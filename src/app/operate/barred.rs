@@ -8,8 +8,8 @@ use super::{
     request, warm,
 };
 use crate::app::state::State;
-use crate::app::{Action, approvals};
-use crate::estate::{Estate, Safe, Standing};
+use crate::app::{Action, acts, approvals};
+use crate::estate::{Estate, Need, Safe, Standing};
 use crate::ops::freeze::Wanted as PolicyWanted;
 use crate::ops::plan::{How, SAME};
 use crate::ops::{Finding, Gate, OperationKind, Refusal, RefusalKind, Request, check};
@@ -71,9 +71,17 @@ pub fn barred(state: &State, action: Action) -> Option<Barred> {
             let refused = approval::refused(state);
             refused.map_or_else(|| barred_here(state), whole)
         }
-        Action::Silence | Action::ExtendSilence | Action::ExpireSilence => barred_here(state),
+        Action::Silence | Action::ExtendSilence => unsilenced(state, Need::Silences),
+        Action::ExpireSilence => unsilenced(state, Need::Expires),
         _ => None,
     }
+}
+
+/// Why nothing can be done about a silence here.
+fn unsilenced(state: &State, need: Need) -> Option<Barred> {
+    let denied = || acts::denied(state.environment(), need);
+    let no_right = |why| Barred::new(why, ["no right", "no right"]);
+    barred_here(state).or_else(|| denied().map(no_right))
 }
 
 /// Why an operation of that kind may not be begun, with nothing overridden. It is drawn all the time, so a large estate is asked

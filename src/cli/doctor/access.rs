@@ -3,9 +3,10 @@
 
 use super::cluster::on;
 use super::finding::Finding;
-use crate::clients::http::{Reach, Target as Monitored};
+use crate::clients::http::Target as Monitored;
 use crate::clients::kubernetes::{Right, Target};
 use crate::estate::{Fault, FaultKind, Safe};
+use crate::ops::rights::{proxied, silencing};
 
 /// What the Role of assets/kubernetes/viewer.yaml allows: group, resource, subresource, verbs. A test
 /// keeps the two the same.
@@ -38,6 +39,8 @@ pub(super) struct Operates<'a> {
     pub asks_pods: bool,
     /// The Services of the switch: a Role may name them.
     pub services: &'a [Safe],
+    /// Where alerts are silenced.
+    pub alertmanager: Option<&'a Monitored>,
 }
 
 /// What an operator's Roles allow beyond: the writes of operations, and their records.
@@ -56,7 +59,11 @@ pub(super) fn writes(target: &Target, operates: Operates<'_>) -> Vec<Right> {
         });
     let recorded = ["create", "update"]
         .map(|verb| right(verb, ("", "configmaps", ""), records.unwrap_or(namespace)));
-    of_role.chain(recorded).collect()
+    let silenced = operates.alertmanager.map_or_else(Vec::new, silencing);
+    // Replica by replica, as they are told.
+    let mut silenced: Vec<_> = silenced.into_iter().map(|(_, right)| right).collect();
+    silenced.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
+    of_role.chain(recorded).chain(silenced).collect()
 }
 
 /// The same of each of these.
@@ -81,24 +88,6 @@ fn right(
         namespace: namespace.to_owned(),
         name: String::new(),
     }
-}
-
-/// The way to each replica that stands behind a Service.
-fn proxied(verb: &'static str, monitored: &Monitored) -> Vec<Right> {
-    let replicas = monitored.replicas.iter();
-    let one = |reach: &Reach| match reach {
-        Reach::Url(_) => None,
-        Reach::Service {
-            namespace,
-            name,
-            port,
-            ..
-        } => Some(Right {
-            name: format!("{name}:{port}"),
-            ..right(verb, ("", "services", "proxy"), namespace)
-        }),
-    };
-    replicas.filter_map(one).collect()
 }
 
 /// The Role's rights, the records of operations where they are, and the way to what stands behind a Service.
@@ -141,7 +130,7 @@ pub(super) fn access(
             (_, denied) if !denied.is_empty() => {
                 let namespace = &group[0].0.namespace;
                 let why = format!("may not {denied} in {namespace}");
-                Finding::bad(name, &of, &why, &grant(name, group[0].0))
+                Finding::bad(name, &of, &why, &grant(name, group[0].0, &denied))
             }
             (Some(fault), _) => {
                 // A server that refuses reviews may still allow what they would be about.
@@ -171,7 +160,8 @@ fn resource(right: &Right) -> String {
 pub(super) const VIEWER: &str = "access";
 pub(super) const OPERATOR: &str = "operator";
 
-fn grant(name: &str, right: &Right) -> String {
+/// Who allows the verbs that are `denied`.
+fn grant(name: &str, right: &Right, denied: &str) -> String {
     let namespace = &right.namespace;
     let file = match name {
         OPERATOR => "operator.yaml",
@@ -179,8 +169,8 @@ fn grant(name: &str, right: &Right) -> String {
     };
     match right.subresource {
         "proxy" => format!(
-            "have a Role in {namespace} that allows {} of services/proxy for {}, or configure its url",
-            right.verb, right.name
+            "have a Role in {namespace} that allows {denied} of services/proxy for {}, or configure its url",
+            right.name
         ),
         _ if right.resource == "configmaps" => {
             "have it allowed: `kubectl apply -f records.yaml` (assets/kubernetes)".to_owned()
@@ -217,6 +207,7 @@ mod tests {
         let operates = Operates {
             asks_pods: true,
             services: &["web".into(), "api".into()],
+            alertmanager: None,
         };
         let viewer = role(include_str!("../../../assets/kubernetes/viewer.yaml"));
         let operator = role(include_str!("../../../assets/kubernetes/operator.yaml"));

@@ -551,7 +551,7 @@ mod tests {
             {"id": 5, "name": "a"},
             {"id": null, "name": "b", "html_url": "https://github.example/a/b/actions/runs/77/job/88?pr=1"},
             {"id": null, "name": "c", "html_url": "https://github.example/a/b/actions/runs/77"}]}"#;
-        let (jobs, _) = jobs(page).unwrap();
+        let (jobs, _) = jobs(page, 1, 100).unwrap();
         let told: Vec<_> = jobs.iter().map(|job| (job.id, job.name.as_str())).collect();
         assert_eq!(told[..2], [(5, "a"), (88, "b")]);
         assert_eq!((told.len(), told[2].1), (3, "c"));
