@@ -272,6 +272,12 @@ fn admissible(
             "nothing that --override could lift stands in the way of a {word}"
         ));
     }
+    if kind == OperationKind::Rollback && arguments.within.is_some() {
+        return Err(
+            "a rollback waits for no other operation, and is no part of one: leave out --within"
+                .to_owned(),
+        );
+    }
     let is_empty = |why: &str| why.trim().is_empty();
     if arguments.break_glass.as_deref().is_some_and(is_empty) {
         return Err("--break-glass needs a reason: it is read by whoever follows it up".to_owned());
@@ -436,6 +442,7 @@ pub(super) async fn carry_out(
     as_json: bool,
 ) -> Exit {
     let (id, is_followed) = (run.id().clone(), run.is_followed());
+    let way_on = way_on(&run);
     let plan = run.kept().operation.plan.as_ref();
     let is_rollback = plan.is_some_and(|plan| plan.kind == OperationKind::Rollback);
     let voice = Voice::new();
@@ -447,13 +454,13 @@ pub(super) async fn carry_out(
     let ended = tokio::select! {
         ended = run.carry_out() => ended,
         number = interrupted(asked, &voice, is_rollback) => {
-            voice.complain(format!("wheelhouse: ended at once; operation {id} is resumable: `wheelhouse op adopt {id} --write`\n"));
+            voice.complain(format!("wheelhouse: ended at once; {way_on}\n"));
             voice.settle();
             return Exit::Signal(number);
         }
     };
     let is_said = voice.settle();
-    let exit = ending(&id, ended);
+    let exit = ending(&id, ended, &way_on);
     if is_followed && exit == Exit::Ok {
         follow_up(place, &id).await;
     }
@@ -505,17 +512,30 @@ async fn follow_up(place: Place, id: &Safe) {
     ));
 }
 
+/// How one goes on with an operation whose worker was interrupted. What joined another one has no record of its own:
+/// adopting that one would go on with something else.
+fn way_on(run: &Run) -> String {
+    let (id, name) = (run.id(), &run.bastion().scope.name);
+    match run.is_joined() {
+        true => format!(
+            "it was a part of operation {id}, and what it did stands: run it again in a job that joins it, or \
+             `wheelhouse rollback {name}` brings traffic back"
+        ),
+        false => format!(
+            "operation {id} is resumable: `wheelhouse op adopt {id} --write` goes on with it"
+        ),
+    }
+}
+
 /// What the end of a worker says, and its exit code.
-pub(super) fn ending(id: &str, ended: Ended) -> Exit {
+fn ending(id: &str, ended: Ended, way_on: &str) -> Exit {
     match ended {
         Ended::Closed(outcome, why) => {
             complain(&format!("{}: {why}\n", outcome.word()));
             exit_of_outcome(outcome)
         }
         Ended::Interrupted(why) => {
-            complain(&format!(
-                "interrupted: {why}; `wheelhouse op adopt {id} --write` goes on with it\n"
-            ));
+            complain(&format!("interrupted: {why}; {way_on}\n"));
             Exit::Interrupted
         }
         Ended::Fenced(holder) => {

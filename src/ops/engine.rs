@@ -140,6 +140,11 @@ impl Run {
         &self.bastion
     }
 
+    /// Whether it is a part of another operation, and has no record of its own: nobody can go on with it.
+    pub fn is_joined(&self) -> bool {
+        self.joined.is_some()
+    }
+
     /// Whether a clean-up follows it where it ends well: it brings traffic to the other colour, by itself, and the
     /// configuration says so.
     pub fn is_followed(&self) -> bool {
@@ -188,6 +193,9 @@ impl Run {
 
     async fn carry(mut self) -> Ended {
         let ended = self.work().await;
+        if let (Some(number), Ended::Interrupted(why)) = (self.joined, &ended) {
+            self.tell_host_of_end(number, why).await;
+        }
         std::mem::take(&mut self.hooks).end().await;
         self.journal.settle(SETTLES);
         ended
@@ -390,9 +398,24 @@ impl Run {
         draft: Draft,
         (what, value): (&str, serde_json::Value),
     ) -> Result<Result<P, Unwritten>, Ended> {
-        // The last look at the Lease: nothing but the request lies behind it.
+        self.announce(name, what, value)?;
+        self.patched(name, draft).await
+    }
+
+    /// The line in the journal, and behind it, however long the disk took, the last look at the Lease: nothing but the request
+    /// comes after that.
+    fn announce(&mut self, name: &str, what: &str, value: serde_json::Value) -> Result<(), Ended> {
         self.believe()?;
         self.note("sent", json!({ "patch": name, (what): value }));
+        self.believe()
+    }
+
+    /// Sends a patch that was announced.
+    async fn patched<P: Object>(
+        &mut self,
+        name: &str,
+        draft: Draft,
+    ) -> Result<Result<P, Unwritten>, Ended> {
         let (cluster, answer) = (&self.bastion.cluster, self.bastion.timing.answer);
         let sent = cluster.patch::<P>(name, &draft.finish(), answer).await;
         self.is_unsettled |= matches!(sent, Err(Unwritten::Unknown(_)));

@@ -3,7 +3,7 @@
 //! Each line carries a number and the hash of the line before, and is on the disk before the request that
 //! it announces is sent. The record in the cluster is the truth; this is the evidence beside it.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -109,8 +109,8 @@ impl Journal {
     }
 
     /// The journal of operation `id` in `folder`, which is made (0700) where it is missing. One that is
-    /// there is gone on with, behind its last whole line; one whose chain is broken is left as it is, and another one begun
-    /// beside it.
+    /// there is gone on with, behind its last whole line; one whose chain is broken, or that another process writes, is left as
+    /// it is, and another one begun beside it.
     ///
     /// # Errors
     /// The disk's own.
@@ -126,25 +126,25 @@ impl Journal {
             .create(folder)?;
         let mut broken = None;
         let mut number = 1;
-        let (path, known, read) = loop {
+        let (path, mut file, known, read) = loop {
             let path = folder.join(name(id, number));
-            let known = match fs::read(&path) {
-                Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-                Err(error) => return Err(error),
-            };
-            let read = read(&known);
-            match &read.broken {
-                Some(why) => broken = Some(format!("{}: {why}", name(id, number))),
-                None => break (path, known, read),
+            let file = OpenOptions::new()
+                .append(true)
+                .create(true)
+                .mode(0o600)
+                .open(&path)?;
+            // A worker that was cut off on this machine may write on until it notices. Where a disk knows no locks the
+            // chain tells what became of it.
+            if !matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+                let known = String::from_utf8_lossy(&fs::read(&path)?).into_owned();
+                let read = read(&known);
+                match &read.broken {
+                    Some(why) => broken = Some(format!("{}: {why}", name(id, number))),
+                    None => break (path, file, known, read),
+                }
             }
             number += 1;
         };
-        let mut file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(&path)?;
         if !known.is_empty() && !known.ends_with('\n') {
             // A torn last line stays where it is; the chain goes on in a line of its own.
             file.write_all(b"\n")?;
@@ -331,6 +331,28 @@ mod tests {
         journal.settle(Duration::from_secs(30));
         let text = fs::read_to_string(folder.path().join("op.jsonl")).unwrap();
         assert_eq!(read(&text).lines.len(), 3);
+    }
+
+    #[test]
+    fn rule_8_two_processes_at_one_operation_break_neithers_chain() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut cut_off = Journal::open(folder.path(), "op").unwrap();
+        cut_off.write(now(), "entry", json!("before")).unwrap();
+        let mut taken_over = Journal::open(folder.path(), "op").unwrap();
+        taken_over.write(now(), "entry", json!("adopted")).unwrap();
+        // Until it notices.
+        cut_off.write(now(), "entry", json!("late")).unwrap();
+        taken_over.write(now(), "sent", json!("flip")).unwrap();
+        let all = all(folder.path(), "op").unwrap();
+        let told: Vec<_> = (all.iter())
+            .map(|(_, read)| (read.lines.len(), &read.broken))
+            .collect();
+        assert_eq!(told, [(2, &None), (2, &None)]);
+        // It is no break: nothing is said of it.
+        assert_eq!(taken_over.broken(), None);
+        drop((cut_off, taken_over));
+        let again = Journal::open(folder.path(), "op").unwrap();
+        assert!(again.path().unwrap().ends_with("op.jsonl"));
     }
 
     #[test]

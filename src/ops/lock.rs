@@ -427,14 +427,22 @@ impl Lock {
         self.belief.subscribe()
     }
 
-    /// Renews the Leases until one is somebody else's. `watched` is written beside them: how long the
+    /// Renews the Leases until one is somebody else's, or none was renewed for too long: what was believed lost stays lost,
+    /// whatever goes through afterwards (rule 4). `watched` is written beside them: how long the
     /// watch after the flip has lasted. The caller drops it with the operation.
     pub async fn keep(&self, watched: watch::Receiver<u64>) {
         loop {
             tokio::time::sleep(self.bastion.timing.renew).await;
+            if self.is_lost_for_good() {
+                return;
+            }
             let seconds = *watched.borrow();
             let began = self.bastion.clock.boot();
-            match self.renew(seconds).await {
+            let renewed = self.renew(seconds).await;
+            if self.is_lost_for_good() {
+                return;
+            }
+            match renewed {
                 Ok(()) => {
                     self.renewed.send_replace(began);
                 }
@@ -445,6 +453,16 @@ impl Lock {
                 Err(None) => {}
             }
         }
+    }
+
+    /// Whether they are lost; then they are to everybody who asks from here on. Those of a rollback stand in no way.
+    fn is_lost_for_good(&self) -> bool {
+        let belief = self.belief();
+        let is_lost = matches!(belief, Belief::Lost(_)) && !self.is_exempt();
+        if is_lost {
+            self.belief.send_replace(belief);
+        }
+        is_lost
     }
 
     /// Renews each Lease once. An error names who has one instead, or nobody where the API was away.

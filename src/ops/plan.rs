@@ -105,6 +105,12 @@ impl Request {
 }
 
 impl Request {
+    /// The operation that it is carried out as a part of. A rollback is a part of none: it waits for no record, Lease or
+    /// worker of another one (SAFETY, rule 9).
+    pub fn joins(&self) -> Option<&Within> {
+        (self.within.as_ref()).filter(|_| self.kind != OperationKind::Rollback)
+    }
+
     /// The same, going where its plan said: whatever is live by the time somebody confirms a rollback (I-47).
     #[must_use]
     pub fn pinned_to(self, to: &Safe) -> Self {
@@ -271,6 +277,9 @@ pub struct Flip {
     pub resource_version: Safe,
     /// Whether it has annotations: a JSON Patch must make the map first.
     pub has_annotations: bool,
+    /// The operation that wrote to it last when this was planned, where one had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Safe>,
 }
 
 /// A patch of one Deployment.

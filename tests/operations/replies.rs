@@ -98,6 +98,84 @@ fn n03_a_patch_whose_answer_never_comes_is_done_once() {
     drop(trap);
 }
 
+/// Somebody puts the first Service back to BLUE, past everything.
+fn put_back(bench: &Bench) {
+    let path = format!(
+        "/api/v1/namespaces/production/services/{}?fieldManager=argocd-controller",
+        SERVICES[0]
+    );
+    let blue = json!({"spec": {"selector": {"version": "blue"}}});
+    bench.ask("PATCH", &path, Some(&blue));
+}
+
+#[test]
+fn i_16_a_flip_that_landed_unheard_and_was_taken_back_by_another_is_not_sent_again() {
+    let bench = Bench::ready();
+    let dave = &bench.dave;
+    dave.edit("lease = 6", "lease = 60");
+    dave.edit("give_up = 4", "give_up = 40");
+    let trap = dave.relay.trap(Fate::HeldAfter, 1, Asked::is_flip);
+    let running = dave.start(&CUTOVER);
+    trap.wait("the flip");
+    put_back(&bench);
+
+    // Nothing comes until the worker gives the answer up.
+    let said = running.end();
+
+    said.assert(
+        1,
+        &[
+            "flip digital-wall-service UNKNOWN",
+            "flip digital-wall-service FAILED: REVERTED: digital-wall-service selects",
+            "by argocd-controller",
+        ],
+    );
+    assert_eq!(dave.relay.count(Asked::is_flip), 1);
+    assert_eq!(bench.colours(), ["blue", "blue"]);
+    drop(trap);
+}
+
+#[test]
+fn i_16_whoever_adopts_does_not_send_again_what_landed_and_was_taken_back_by_another() {
+    let bench = Bench::ready();
+    let dave = &bench.dave;
+    let trap = dave.relay.trap(Fate::HeldAfter, 1, Asked::is_flip);
+    let id = dave.detach(&CUTOVER);
+    trap.wait("what its worker dies at");
+    dave.kill_worker();
+    put_back(&bench);
+
+    let said = dave.run(&["op", "adopt", &id]);
+
+    said.assert(1, &["FAILED: REVERTED: digital-wall-service selects"]);
+    assert_eq!(dave.relay.count(Asked::is_flip), 1);
+    assert_eq!(bench.colours(), ["blue", "blue"]);
+}
+
+#[test]
+fn x03_what_a_rollback_took_back_is_not_gone_on_with_though_traffic_stands_where_it_was_before() {
+    let bench = Bench::ready();
+    let dave = &bench.dave;
+    let trap = dave.relay.trap(Fate::HeldAfter, 1, Asked::is_flip);
+    let id = dave.detach(&CUTOVER);
+    trap.wait("what its worker dies at");
+    dave.kill_worker();
+    // Whoever rolls back cannot end the other one's record.
+    let erin = bench.colleague();
+    let is_its = {
+        let end = format!("/configmaps/wheelhouse-{id}");
+        move |it: &Asked| it.is_write() && it.path.ends_with(&end)
+    };
+    let _refused = erin.relay.ever_after(Fate::Said(403, status(403)), is_its);
+    erin.run(&ROLLBACK).assert(0, &["done: BLUE is live"]);
+
+    let said = dave.run(&["op", "adopt", &id]);
+
+    said.assert(2, &["moved traffic since: there is nothing to go on with"]);
+    assert_eq!(dave.relay.count(Asked::is_flip), 1);
+    assert_eq!(bench.colours(), ["blue", "blue"]);
+}
+
 #[test]
 fn k03_a_failed_test_or_a_conflict_is_read_back_and_the_difference_is_shown() {
     for code in [409, 422] {

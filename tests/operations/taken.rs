@@ -1,11 +1,42 @@
 //! Operations that somebody takes over: who may, what is voided first, and what came meanwhile.
 
+use std::time::Duration;
+
+use rustix::process::Signal;
 use serde_json::json;
 
 use crate::kept::{orphan, orphan_at};
 use crate::operator::{CUTOVER, DEPLOY, ROLLBACK, wait};
 use crate::relay::{Asked, Fate};
 use crate::{Bench, freeze};
+
+#[test]
+fn p12_a_worker_that_slept_past_its_lease_stops_by_itself_though_nobody_took_over() {
+    let bench = Bench::ready();
+    let dave = &bench.dave;
+    // Asleep while the intent of its first flip is written: when it wakes, the answer is there, and so is the API server.
+    let is_intent = |it: &Asked| it.method == "PUT" && it.records(r#""passed":{"step":"hold""#);
+    let intent = dave.relay.trap(Fate::HeldAfter, 1, is_intent);
+    let running = dave.start(&CUTOVER);
+    intent.wait("the intent of the flip");
+    running.send(Signal::STOP);
+    std::thread::park_timeout(Duration::from_secs(5));
+    intent.let_go();
+    running.send(Signal::CONT);
+
+    let said = running.end();
+
+    said.assert(7, &["the Lease was not renewed for", "op adopt"]);
+    assert_eq!(dave.relay.count(Asked::is_flip), 0);
+    assert_eq!(bench.colours(), ["blue", "blue"]);
+    // A person goes on with it.
+    let id = said.id();
+    wait("the end of its Lease", || {
+        let adopted = bench.colleague().run(&["op", "adopt", &id]);
+        (adopted.code == 0).then_some(())
+    });
+    assert_eq!(bench.colours(), ["green", "green"]);
+}
 
 #[test]
 fn i_43_whoever_is_alive_is_cut_off_only_by_somebody_who_says_so_and_may_write() {

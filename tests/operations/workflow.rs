@@ -8,6 +8,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -382,6 +383,63 @@ fn k17_a_job_whose_operation_has_no_record_any_more_ends() {
     assert_ne!(said.code, 0, "{said}");
     said.assert(said.code, &["there is no operation", &id]);
     assert_eq!(job.relay.count(Asked::is_update), 1, "{said}");
+}
+
+#[test]
+fn i_24_a_rollback_is_a_part_of_no_other_operation() {
+    let (bench, hub, id) = following(Reply::Told);
+    let job = job(&bench);
+    let args = [&ROLLBACK[..], &["--within", &id]].concat();
+    let said = job.start_with(&[("GITHUB_RUN_ID", "77")], &args).end();
+    said.assert(
+        2,
+        &[
+            "a rollback waits for no other operation",
+            "leave out --within",
+        ],
+    );
+    hub.ends("success");
+    bench.dave.run(&["op", "watch", &id]);
+}
+
+#[test]
+fn p03_a_cutover_that_joined_and_is_interrupted_says_that_nobody_goes_on_with_it() {
+    let (bench, hub, id) = following(Reply::Told);
+    let job = job(&bench);
+    joins(&job, &id, Some(RUN)).assert(0, &["done: GREEN runs"]);
+    let half = job.relay.trap(Fate::HeldAfter, 1, Asked::is_flip);
+    let args = [&CUTOVER[..], &["--within", &id]].concat();
+    let running = job.start_with(&[("GITHUB_RUN_ID", "77")], &args);
+    half.wait("the first flip");
+    running.send(Signal::TERM);
+    wait("the signal to be heard", || {
+        running
+            .complaints()
+            .contains("stops at the next")
+            .then_some(())
+    });
+    half.let_go();
+
+    let said = running.end();
+
+    let way_on = [
+        "it was a part of operation",
+        "run it again in a job that joins it",
+        "`wheelhouse rollback production` brings traffic back",
+    ];
+    said.assert(7, &way_on);
+    assert!(!said.err.contains("op adopt"), "{said}");
+    let story = bench.dave.story(&id);
+    assert!(
+        story.contains("run 77: interrupted: ") && story.contains("what it did stands"),
+        "{story}"
+    );
+    // Half way: the way on that was named is one.
+    assert_eq!(bench.colours(), ["green", "blue"]);
+    hub.ends("failure");
+    bench.dave.run(&["op", "watch", &id]);
+    bench.dave.run(&ROLLBACK).assert(0, &["done: BLUE is live"]);
+    assert_eq!(bench.colours(), ["blue", "blue"]);
 }
 
 #[test]

@@ -62,6 +62,8 @@ pub struct Sender {
     pub number: usize,
     pub words: String,
     pub intent: String,
+    /// The same without the attempt.
+    pub stage: String,
     pub epochs: BTreeMap<String, u64>,
     is_again: bool,
     is_unread: bool,
@@ -77,6 +79,7 @@ impl Sender {
             epochs: state.epochs.clone(),
             is_again: state.unsure.get(&asked.name) == Some(&intent),
             is_unread: state.unread.contains(&asked.name),
+            stage: state.stage.to_string(),
             intent,
         }
     }
@@ -277,7 +280,8 @@ impl Law {
             self.breaks(Rule::NeverToNobody, words);
         }
         let operation = asked.marks("operation").unwrap_or_default();
-        let act = format!("{operation} {} {}", sender.intent, asked.name);
+        // Whatever the attempt: what landed and was taken back by another hand is not sent again.
+        let act = format!("{operation} {} {}", sender.stage, asked.name);
         if !self.acts.insert(act.clone()) {
             self.breaks(Rule::OneIntentOneAct, act);
         }

@@ -5,11 +5,13 @@ use std::borrow::Cow;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::wait::reverted;
+use super::wait::{reverted, reverted_by};
 use super::{Ended, Found, Run};
 use crate::clients::kubernetes::Unwritten;
 use crate::estate::alerts::Alerts;
-use crate::estate::{Autoscaler, Deployment, Estate, Fault, FaultKind, Labels, Safe, Service};
+use crate::estate::{
+    Autoscaler, Deployment, Estate, Fault, FaultKind, Labels, Moment, Safe, Service,
+};
 use crate::ops::bastion::Planted;
 use crate::ops::entry::{OperationKind, Step, What};
 use crate::ops::marks::{self, Flipped};
@@ -53,8 +55,8 @@ impl Run {
             tries += 1;
             let is_in_time = is_back && began.elapsed() < self.bastion.timing.patience;
             is_last = tries >= TRIES && !is_in_time;
-            let read = match self.look(step, &flip).await {
-                Ok(read) => read,
+            let (read, looked) = match self.look(step, &flip).await {
+                Ok(looked) => looked,
                 Err(Look::No(why)) => return Ok(vec![failed(step, why)]),
                 Err(Look::Away(fault)) => {
                     // No waiting brings a right; a server that has just come back may say so for a moment.
@@ -81,8 +83,14 @@ impl Run {
                 true => self.stay_patch(&flip, &read),
                 false => self.flip_patch(step, &flip, &read),
             };
-            let said = ("selector", patch::selector(&flip.to));
-            match self.send::<Service>(service, draft, said).await? {
+            self.announce(service, "selector", patch::selector(&flip.to))?;
+            // Health of any age is none (I-4): a disk that hung lies between.
+            if !is_back && self.bastion.clock.boot().since(looked) > OLD_MS {
+                why = "what was looked at grew old while the journal was written".into();
+                self.note("unsent", json!({ "patch": service, "why": why }));
+                continue;
+            }
+            match self.patched::<Service>(service, draft).await? {
                 Ok(after) if is_there => {
                     let (at, version) = (words(&after.selector), &after.resource_version);
                     let said = format!(
@@ -159,8 +167,8 @@ impl Run {
         })
     }
 
-    /// Health at this instant (I-4): the Service as it is now, and whether it may be patched.
-    async fn look(&self, step: &Step, flip: &Flip) -> Result<Service, Look> {
+    /// Health at this instant (I-4): the Service as it is now, where it may be patched, and when the reads began.
+    async fn look(&self, step: &Step, flip: &Flip) -> Result<(Service, Moment), Look> {
         let is_forward = matches!(step, Step::Flip(_)) && !self.is_rollback();
         let is_first = self.attempts(step) <= 1;
         // What monitoring says later is for the soak, which goes back whole. It is asked before the reads: one that hangs
@@ -223,7 +231,7 @@ impl Run {
                 format!("{} is no longer as this operation left it", flip.service).into(),
             ));
         }
-        Ok(service)
+        Ok((service, began))
     }
 
     /// A Service that was flipped already and that somebody put elsewhere since: the next one does not follow it (rule 11).
@@ -345,6 +353,9 @@ impl Run {
                     if self.is_later(&read) {
                         return Err(Ended::Fenced("somebody with a later epoch".into()));
                     }
+                    if let Some(why) = self.taken_back(flip, &read) {
+                        return Ok(Stood::Settled(vec![failed(step, why)]));
+                    }
                     let words = self.stands(flip, &read, &fault.what);
                     let is_still = read.uid == flip.uid
                         && (read.selector == flip.from || self.is_there(flip, &read));
@@ -402,6 +413,9 @@ impl Run {
             if self.is_later(&read) {
                 return Err(Ended::Fenced("somebody with a later epoch".into()));
             }
+            if let Some(why) = self.taken_back(&flip, &read) {
+                return Ok(Found::Known(vec![failed(step, why)]));
+            }
             let is_its = read.selector == flip.from || self.is_there(&flip, &read);
             if read.uid != flip.uid || !is_its {
                 let why = self.stands(&flip, &read, "it was changed meanwhile");
@@ -420,6 +434,15 @@ impl Run {
         service.uid == flip.uid
             && service.selector == flip.to
             && marks::operation(&service.marks).as_ref() == Some(self.id())
+    }
+
+    /// Who took this very flip back, where it had landed: its mark, which the flip alone writes, is still there. It is not
+    /// sent again (I-16, rule 11).
+    fn taken_back(&self, flip: &Flip, service: &Service) -> Option<Safe> {
+        let key = self.plan().map_or("", |plan| plan.key.as_str());
+        let mark = marks::flipped(service).filter(|_| service.uid == flip.uid)?;
+        let is_its = mark.operation == *self.id() && flip.to.get(key) == Some(&mark.to);
+        reverted_by(service, &flip.to).filter(|_| is_its)
     }
 
     /// Whether a rollback finds `service` where it is to go, though this operation did not bring it there.

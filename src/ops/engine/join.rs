@@ -177,6 +177,17 @@ impl Run {
     }
 }
 
+impl Run {
+    /// Tells the operation that was joined that nobody goes on with what is done here, if its record can be written.
+    pub(super) async fn tell_host_of_end(&self, number: u64, why: &str) {
+        let fact = format!("run {number}: interrupted: {why}; what it did stands").into();
+        let told = record::note(&self.bastion, &self.kept.id, vec![fact]).await;
+        if let Err(unamended) = told {
+            tracing::warn!(why = %Safe::from(unamended), "the operation that was joined is not told");
+        }
+    }
+}
+
 /// What of the entries the record of another operation is told, in words.
 fn facts(run: u64, entries: &[Entry]) -> Vec<Safe> {
     let words = |entry: &Entry| {

@@ -11,7 +11,7 @@ use super::wait::watched;
 use super::{Ended, Run};
 use crate::estate::{Estate, Fault, FaultKind, Lasting, Lease, Safe, Tier};
 use crate::ops::bastion::{Bastion, Planted};
-use crate::ops::entry::{Entry, OperationKind, Step, What};
+use crate::ops::entry::{Entry, OperationKind, Outcome, Step, What};
 use crate::ops::eyes::Eyes;
 use crate::ops::hook::Hooks;
 use crate::ops::journal::Journal;
@@ -70,7 +70,7 @@ pub struct Prepared {
 /// # Errors
 /// The API's fault.
 pub async fn prepare(bastion: &Bastion, request: Request) -> Result<Prepared, Refused> {
-    if let Some(within) = &request.within {
+    if let Some(within) = request.joins() {
         super::join::host(bastion, within).await?;
     }
     let mut estate = match request.kind {
@@ -200,7 +200,7 @@ impl Prepared {
         confirmed: Option<&str>,
         stop: watch::Receiver<bool>,
     ) -> Result<Run, Refused> {
-        if let Some(within) = self.request.within.clone() {
+        if let Some(within) = self.request.joins().cloned() {
             return self.join(&within, confirmed, stop).await;
         }
         match self.request.kind {
@@ -272,8 +272,8 @@ impl Prepared {
             entries.push(entry(bastion, What::Began { step, attempt: 1 }));
         }
         if let Err(error) = told_to(&mut journal, bastion, &entries) {
-            // Nothing was written but the Lease: whoever has room is not kept waiting for it.
-            lock.release().await;
+            // Nothing was written but the Lease: whoever has room is not kept waiting for it, unless somebody was cut off.
+            lock.give_up().await;
             return Err(no_room(error));
         }
         match record::create(bastion, &id, plan.kind, entries).await {
@@ -424,6 +424,10 @@ fn moved_on(by: &Safe) -> Safe {
     format!("operation {by} moved traffic since: there is nothing to go on with").into()
 }
 
+fn over(id: &str, outcome: Outcome) -> Safe {
+    format!("operation {id} is over: {}", outcome.word()).into()
+}
+
 async fn take_over(
     bastion: &Bastion,
     id: &str,
@@ -433,9 +437,7 @@ async fn take_over(
     let mut kept =
         kept.ok_or_else(|| Refused::Trouble(format!("there is no operation {id} here").into()))?;
     if let Some((outcome, _)) = &kept.operation.closed {
-        return Err(Refused::Trouble(
-            format!("operation {id} is over: {}", outcome.word()).into(),
-        ));
+        return Err(Refused::Trouble(over(id, *outcome)));
     }
     let Some(plan) = kept.operation.plan.clone() else {
         return Err(Refused::Trouble(
@@ -445,8 +447,20 @@ async fn take_over(
     if plan.kind == OperationKind::Rollback {
         bastion.cluster.urge();
     }
-    let journal = journal(bastion, &kept.id).unwrap_or_else(|_| Journal::none());
-    let estate = reads::fresh(bastion).await?;
+    // A way back waits for no disk, and asks for no more than it needs (rule 9).
+    let is_rollback = plan.kind == OperationKind::Rollback;
+    let journal = match &bastion.journals {
+        Some(folder) if is_rollback => Journal::beside(folder, &kept.id),
+        _ => journal(bastion, &kept.id).unwrap_or_else(|_| Journal::none()),
+    };
+    let estate = match is_rollback && plan.updates.is_empty() {
+        true => {
+            let mut estate = reads::least(bastion).await?;
+            reads::epochs(bastion, &mut estate).await;
+            estate
+        }
+        false => reads::fresh(bastion).await?,
+    };
     // Before anything is seized: whoever overtook it may be at work.
     if let Some(by) = overtaken(&kept, &plan, &estate) {
         return Ok(Taken::Overtaken(by));
@@ -479,7 +493,13 @@ async fn take_over(
         match record::append(bastion, &mut kept, vec![entry], Room::All).await {
             Ok(()) => break,
             Err(NotWritten::Conflict) => match record::read(bastion, id).await? {
-                Some(read) => kept = read,
+                Some(read) => {
+                    if let Some((outcome, _)) = &read.operation.closed {
+                        lock.give_up().await;
+                        return Err(Refused::Trouble(over(id, *outcome)));
+                    }
+                    kept = read;
+                }
                 None => {
                     return Err(Refused::Trouble(
                         format!("the record of {id} was deleted").into(),
@@ -562,7 +582,9 @@ fn overtaken(kept: &Kept, plan: &Plan, estate: &Estate) -> Option<Safe> {
         let ours = kept.operation.epochs.get(&flip.service).copied();
         let is_later = marks::epoch(&service.marks) > ours.or(flip.epoch);
         let has_flipped = kept.operation.has_passed(&Step::Flip(flip.service.clone()));
-        (has_flipped || (is_later && service.selector != flip.from)).then_some(by)
+        // Where traffic is says nothing: whoever brought it back from a flip of ours put it where it was.
+        let is_since = is_later && flip.last.as_ref() != Some(&by);
+        (has_flipped || is_since).then_some(by)
     };
     let updated = |update: &Update| {
         let deployment = estate.deployments.value.get(&update.deployment)?;

@@ -21,6 +21,7 @@ pub(crate) fn plan(kind: OperationKind, services: &[&str]) -> Plan {
         epoch: Some(1),
         resource_version: "1".into(),
         has_annotations: true,
+        last: None,
     };
     let update = |name: &&str| Update {
         deployment: (*name).into(),

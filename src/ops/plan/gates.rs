@@ -316,6 +316,7 @@ pub(in crate::ops) fn flip_of(service: &Service, to: Labels) -> Flip {
         epoch: marks::epoch(&service.marks),
         resource_version: service.resource_version.clone(),
         has_annotations: service.has_annotations,
+        last: marks::operation(&service.marks),
     }
 }
 
