@@ -210,14 +210,17 @@ pub(super) async fn look(bastion: &Bastion, estate: &mut Estate, colour: &Safe) 
     let Some(monitoring) = &bastion.monitoring else {
         return;
     };
-    let age = (estate.alerts.as_ref()).and_then(|alerts| {
-        let now = bastion.clock.boot();
-        alerts
-            .rules
-            .age(now)
-            .filter(|_| alerts.rules.fault.is_none())
+    let now = bastion.clock.boot();
+    let within =
+        |age: Option<u64>| age.is_some_and(|age| age <= 1_000 * monitoring.scope.gates.interval_s);
+    let is_recent = (estate.alerts.as_ref()).is_some_and(|alerts| {
+        let (rules, handling) = (&alerts.rules, &alerts.handling);
+        let is_heard = |age, is_well| within(age) && is_well;
+        // What is silenced is as old as Alertmanager's last word, whatever Prometheus says.
+        let is_told = alerts.scope.alertmanager.is_none()
+            || is_heard(handling.age(now), handling.fault.is_none());
+        is_heard(rules.age(now), rules.fault.is_none()) && is_told
     });
-    let is_recent = age.is_some_and(|age| age <= 1_000 * monitoring.scope.gates.interval_s);
     let known = std::mem::take(&mut estate.alerts);
     let was = known.as_ref().map(|alerts| alerts.scope.gates.clone());
     estate.alerts = known.or_else(|| Some(monitoring.unseen()));

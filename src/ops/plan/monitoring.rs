@@ -3,10 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::{Finding, Gate, Plan};
 use crate::estate::alerts::{AlertView, Alerts, Rule, Standing, severity_rank};
 use crate::estate::gates::{Query, Quiet, Reading, window_s};
-use crate::estate::{Estate, Labels, Moment, Now, Safe, Soak, TrafficSwitch, Verdict};
+use crate::estate::{Currency, Estate, Labels, Moment, Now, Safe, Soak, TrafficSwitch, Verdict};
 
 /// The gate that says whether monitoring can be believed.
 const MONITORING: &str = "monitoring";
@@ -38,7 +40,7 @@ pub(super) fn gates(estate: &Estate, switch: &TrafficSwitch, to: usize, now: Now
     }
     let mut gates = vec![believed(alerts, estate, now)];
     gates.extend(broken(alerts));
-    gates.extend(firing(alerts, Some((switch, to))));
+    gates.extend(firing(alerts, Some((switch, to)), now));
     let queries = alerts.scope.gates.queries.iter();
     gates.extend(queries.map(|query| queried(query, alerts, &switch.colours[to], now).gate(query)));
     gates.push(soak(alerts, lasting_soak(estate).watch_s));
@@ -63,7 +65,7 @@ pub(super) fn gates_in_place(estate: &Estate, now: Now) -> Vec<Gate> {
     }
     let mut gates = vec![believed(alerts, estate, now)];
     gates.extend(broken(alerts));
-    gates.extend(firing(alerts, None));
+    gates.extend(firing(alerts, None, now));
     if estate.user.is_some() {
         let queries = alerts.scope.gates.queries.iter();
         gates.extend(queries.map(|it| queried(it, alerts, &Safe::default(), now).gate(it)));
@@ -135,14 +137,14 @@ fn about(labels: &Labels, alerts: &Alerts, target: Target<'_>) -> About {
 }
 
 /// The alerts that fire and are gates, by their name.
-fn firing(alerts: &Alerts, target: Target<'_>) -> Vec<Gate> {
+fn firing(alerts: &Alerts, target: Target<'_>, now: Now) -> Vec<Gate> {
     let mut by_name: BTreeMap<&Safe, Vec<(Finding, String)>> = BTreeMap::new();
     for view in alerts.views() {
         if view.standing == Standing::Pending || !alerts.scope.gates.takes(&view.alert.labels) {
             continue;
         }
         let of = about(&view.alert.labels, alerts, target);
-        let judged = judged(&view, of, alerts);
+        let judged = judged(&view, of, alerts, now);
         by_name.entry(&view.rule.name).or_default().push(judged);
     }
     if by_name.is_empty() {
@@ -170,9 +172,20 @@ fn firing(alerts: &Alerts, target: Target<'_>) -> Vec<Gate> {
     by_name.into_iter().map(gate).collect()
 }
 
-fn judged(view: &AlertView<'_>, of: About, alerts: &Alerts) -> (Finding, String) {
+/// Whether Alertmanager kept it quiet when it was last heard, and was not heard lately: a silence may have ended since.
+pub(super) fn was_quiet(view: &AlertView<'_>, alerts: &Alerts, now: Now) -> bool {
+    matches!(view.standing, Standing::Silenced | Standing::Inhibited)
+        && alerts.handling.currency(now.at) != Currency::Live
+}
+
+fn judged(view: &AlertView<'_>, of: About, alerts: &Alerts, now: Now) -> (Finding, String) {
     let words = words(view, alerts);
     match (view.standing, of) {
+        (_, About::Target) if was_quiet(view, alerts, now) => {
+            let unsure =
+                "it was quiet when Alertmanager was last heard; whether it still is is not known";
+            (Finding::Bad, format!("{words}; {unsure}"))
+        }
         (Standing::Silenced, _) => {
             let by = view.silence.map_or_else(String::new, |silence| {
                 let until = silence
@@ -459,20 +472,56 @@ pub(super) fn is_worse(view: &AlertView<'_>, fired: &BTreeMap<Safe, u8>) -> bool
     !before.any(|known| *known <= rank)
 }
 
-/// The alerts that fire against the colour of `plan` and did not before it, the gravest first.
-pub(super) fn proofs<'a>(
+/// The alerts that speak against the colour that traffic went to.
+#[derive(Default)]
+pub(super) struct Against<'a> {
+    /// Those that fire and did not before traffic went there, the gravest first.
+    pub(super) proofs: Vec<AlertView<'a>>,
+    /// Those of which that cannot be told, and why.
+    pub(super) unsure: Vec<(AlertView<'a>, &'static str)>,
+}
+
+/// What fires against the colour of `plan`, to which traffic went at `moved`.
+pub(super) fn against<'a>(
     plan: &Plan,
     alerts: &'a Alerts,
     switch: &TrafficSwitch,
-) -> Vec<AlertView<'a>> {
-    let (Some(to), Some(fired)) = (switch.colour(&plan.to), &plan.fired) else {
-        return Vec::new();
+    moved: Option<Timestamp>,
+    now: Now,
+) -> Against<'a> {
+    let mut found = Against::default();
+    let Some(to) = switch.colour(&plan.to) else {
+        return found;
     };
-    let is_proof = |view: &AlertView<'_>| {
-        view.standing == Standing::Firing
+    let is_about_it = |view: &AlertView<'_>| {
+        view.standing != Standing::Pending
             && alerts.scope.gates.takes(&view.alert.labels)
             && about(&view.alert.labels, alerts, Some((switch, to))) == About::Target
-            && is_worse(view, fired)
     };
-    alerts.views().into_iter().filter(is_proof).collect()
+    for view in alerts.views().into_iter().filter(is_about_it) {
+        // Who planned while nothing was known knew of nothing that fired before: then the hour tells (I-27).
+        let is_new = match &plan.fired {
+            Some(fired) => is_worse(&view, fired).then_some(true),
+            None if plan.is_overridden(&Gate::id_of(ALERT, Some(&view.rule.name))) => None,
+            None => Some(
+                view.since()
+                    .zip(moved)
+                    .is_some_and(|(since, moved)| since > moved),
+            ),
+        };
+        let Some(is_new) = is_new else { continue };
+        if was_quiet(&view, alerts, now) {
+            found
+                .unsure
+                .push((view, "whether it is still quiet is not known"));
+        } else if view.standing != Standing::Firing {
+            // Somebody keeps it quiet.
+        } else if is_new {
+            found.proofs.push(view);
+        } else {
+            let why = "it did before traffic moved, as far as can be told, and nobody was shown it";
+            found.unsure.push((view, why));
+        }
+    }
+    found
 }

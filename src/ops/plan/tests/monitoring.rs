@@ -413,6 +413,95 @@ fn i_27_an_alert_that_fired_before_is_no_proof_and_a_new_or_graver_one_is() {
 }
 
 #[test]
+fn i_27_where_monitoring_was_passed_over_an_alert_that_began_since_the_flip_is_proof() {
+    let blind = Request {
+        overrides: [("monitoring".into(), "it is away".into())].into(),
+        ..request(Cutover)
+    };
+    let plan = check(&blind, &estate(Alerts::new(scope())), now(AT)).unwrap();
+    assert_eq!(plan.fired, None);
+    let said = |plan: &Plan, fires_ago: i64, flipped_ago: i64| {
+        let mut rule = errors("critical", &[("colour", "green")]);
+        // It was pending for as long as its rule says.
+        rule.alerts[0].since = ago(fires_ago + 30);
+        let mut parts = parts();
+        let flip = serde_json::json!({
+            "at": ago(flipped_ago), "by": "dave", "from": "blue", "to": "green", "what": "cutover", "why": null,
+            "operation": "01j0", "images": [],
+        });
+        marked(&mut parts.services[0], marks::FLIP, flip);
+        let mut estate = parts.estate();
+        estate.alerts = Some(seen(scope(), vec![rule]));
+        soaked(plan, &estate, now(AT))
+    };
+    let new = said(&plan, 100, 200);
+    assert!(
+        matches!(&new, Soaked::Bad(why) if why.contains("HighErrorRate fires")),
+        "{new:?}"
+    );
+    // Nobody was shown one that fired before: it is no proof, and no calm either.
+    let before = said(&plan, 300, 200);
+    assert!(
+        matches!(&before, Soaked::Unknown(why) if why.contains("nobody was shown it")),
+        "{before:?}"
+    );
+    let mut known = plan.clone();
+    known
+        .overridden
+        .insert("alert:HighErrorRate".into(), "known".into());
+    let known = said(&known, 100, 200);
+    assert!(matches!(known, Soaked::Well(_)), "{known:?}");
+}
+
+#[test]
+fn rule_6_a_silence_that_only_a_stale_alertmanager_tells_of_keeps_nothing_quiet() {
+    let handled = Handled {
+        labels: errors_fire().alerts[0].labels.clone(),
+        silenced_by: vec!["s1".into()],
+        inhibited_by: Vec::new(),
+    };
+    let later = now(AT + 120_000);
+    let mut stale = seen(scope(), vec![errors_fire()]);
+    let handling = || AlertsSeen::Handling(vec![handled.clone()], Vec::new());
+    stale.apply(handling(), now(AT).at);
+    let mut rule = errors_fire();
+    rule.evaluated = Some(later.wall);
+    let mut watchdog = watchdog();
+    watchdog.evaluated = Some(later.wall);
+    let fresh = RulesSeen {
+        rules: vec![watchdog, rule],
+        server: Some(later.wall),
+        ..RulesSeen::default()
+    };
+    stale.apply(AlertsSeen::Rules(fresh), later.at);
+    let judged = |alerts: &Alerts| {
+        let estate = estate(alerts.clone());
+        let switch = estate.scope.traffic.clone().unwrap();
+        let gates = super::super::monitoring::gates(&estate, &switch, 1, later);
+        let mut gates = gates.into_iter();
+        gates.find(|gate| gate.name.as_str() == "alert").unwrap()
+    };
+    let gate = judged(&stale);
+    assert_eq!(gate.finding, Finding::Bad);
+    assert!(
+        gate.said.contains("whether it still is is not known"),
+        "{}",
+        gate.said
+    );
+    let plan = cutover(seen(scope(), Vec::new())).unwrap();
+    let soak = soaked(&plan, &estate(stale.clone()), later);
+    assert!(
+        matches!(&soak, Soaked::Unknown(why) if why.contains("still quiet")),
+        "{soak:?}"
+    );
+    // Told again, it is quiet.
+    stale.apply(handling(), later.at);
+    assert_eq!(judged(&stale).finding, Finding::Noted);
+    let soak = soaked(&plan, &estate(stale), later);
+    assert!(matches!(soak, Soaked::Well(_)), "{soak:?}");
+}
+
+#[test]
 fn i_27_an_alert_that_a_silence_may_be_waiting_for_is_unknown_until_that_is_told() {
     let plan = cutover(seen(scope(), Vec::new())).unwrap();
     let mut fresh = errors("critical", &[]);
