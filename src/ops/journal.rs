@@ -395,6 +395,7 @@ mod tests {
         let all = all(folder.path(), "op").unwrap();
         let lines: Vec<usize> = all.iter().map(|(_, read)| read.lines.len()).collect();
         assert_eq!(lines, [2, 1]);
+        drop(journal);
         // The second one is gone on with, and bytes that are no text are a torn line.
         fs::write(folder.path().join("other.jsonl"), b"\xff\xfe\n").unwrap();
         for id in ["op", "other"] {

@@ -289,19 +289,10 @@ fn i_13_a_releases_own_test_binds_it_though_no_cutover_demands_one() {
     );
 }
 
-/// A release between whose test and whose plan of the cutover somebody rolls the colour anew.
-fn changed_after_its_test(bench: &Bench) -> Said {
-    let trap = (bench.dave.relay).trap(Fate::HeldBefore, 1, |it| {
-        it.records("\"began\":{\"step\":\"plan\"")
-    });
-    // The write is given up and comes again before the rollout is over: then it waits for what rolls.
-    bench.dave.edit("patience = 5\n", "patience = 60\n");
-    let release = bench.dave.start(&RELEASE);
-    trap.wait("the plan of the cutover");
-    let path = "/apis/apps/v1/namespaces/production/deployments/digital-wall-green-backend";
-    let other = json!({"spec": {"template": {"metadata": {"annotations": {"by": "hand"}}}}});
+/// Rolls a part of GREEN anew by hand, and waits until that is over.
+fn rolled_by_hand(bench: &Bench, patch: &Value) {
     let before = bench.deployment("production", "digital-wall-green-backend");
-    bench.ask("PATCH", path, Some(&other));
+    bench.patch_json("digital-wall-green-backend", patch);
     wait("its rollout", || {
         let now = bench.deployment("production", "digital-wall-green-backend");
         let is_observed = now["status"]["observedGeneration"] == now["metadata"]["generation"];
@@ -311,6 +302,76 @@ fn changed_after_its_test(bench: &Bench) -> Said {
             && now["status"]["replicas"] == now["spec"]["replicas"];
         (is_new && is_observed && whole).then_some(())
     });
+}
+
+/// A template by another hand: the same images.
+fn by_hand() -> Value {
+    json!([{"op": "add", "path": "/spec/template/metadata/annotations", "value": {"by": "hand"}}])
+}
+
+#[test]
+fn i_13_without_any_test_a_release_brings_live_what_it_deployed_and_nothing_else() {
+    let path = "/spec/template/spec/containers/0/image";
+    let image =
+        json!([{"op": "replace", "path": path, "value": "ghcr.io/acme/digitalwall-backend:v4"}]);
+    for (patch, why) in [
+        (image, ":v4 by now, and not "),
+        (by_hand(), "what is there changed since it was deployed"),
+    ] {
+        let bench = Bench::ready();
+        bench.dave.edit("patience = 5\n", "patience = 60\n");
+        let erin = bench.erin();
+        let trap = bench.dave.relay.trap(Fate::HeldBefore, 1, Asked::is_update);
+        let release = bench.dave.start(&RELEASE);
+        trap.wait("the first patch of a Deployment");
+        let words = ["production", "--write", "--yes", "--reason", "sale"];
+        erin.run(&[&["freeze"][..], &words].concat()).assert(0, &[]);
+        trap.let_go();
+        bench.await_said("WAITS: freeze: frozen by demo-manager");
+        // Meanwhile somebody deploys past everything.
+        rolled_by_hand(&bench, &patch);
+        erin.run(&[&["thaw"][..], &words].concat()).assert(0, &[]);
+
+        let said = release.end();
+
+        said.assert(1, &["plan FAILED: ", why]);
+        assert_eq!(bench.dave.relay.count(Asked::is_flip), 0);
+    }
+}
+
+#[test]
+fn i_45_what_is_rolled_between_the_plan_and_the_patch_is_not_sent_live_though_no_test_is_demanded()
+{
+    let bench = Bench::ready();
+    bench.dave.edit("moved = 20", "moved = 60");
+    let trap = bench.dave.relay.trap(Fate::HeldBefore, 1, |it| {
+        it.records("\"began\":{\"step\":{\"flip\"")
+    });
+    let running = bench.dave.start(&CUTOVER);
+    trap.wait("the intent of the flip");
+    rolled_by_hand(&bench, &by_hand());
+    trap.let_go();
+
+    let said = running.end();
+
+    said.assert(
+        1,
+        &["flip digital-wall-service FAILED: backend changed since it was planned"],
+    );
+    assert_eq!(bench.dave.relay.count(Asked::is_flip), 0);
+    assert_eq!(bench.colours(), ["blue", "blue"]);
+}
+
+/// A release between whose test and whose plan of the cutover somebody rolls the colour anew.
+fn changed_after_its_test(bench: &Bench) -> Said {
+    let trap = (bench.dave.relay).trap(Fate::HeldBefore, 1, |it| {
+        it.records("\"began\":{\"step\":\"plan\"")
+    });
+    // The write is given up and comes again before the rollout is over: then it waits for what rolls.
+    bench.dave.edit("patience = 5\n", "patience = 60\n");
+    let release = bench.dave.start(&RELEASE);
+    trap.wait("the plan of the cutover");
+    rolled_by_hand(bench, &by_hand());
     trap.let_go();
     let said = release.end();
     assert_eq!(bench.dave.relay.count(Asked::is_flip), 0);

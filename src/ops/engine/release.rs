@@ -63,8 +63,10 @@ impl Run {
                     Ok((estate, Err(refusal))) => {
                         // Without a test of its own, what was there first is what it goes on with.
                         let stands = Stands::of(&refusal);
-                        if let Stands::Approval(bound, _) = &stands {
+                        if refusal.is_settled() {
                             tested.get_or_insert_with(|| self.runs_there(&estate));
+                        }
+                        if let Stands::Approval(bound, _) = &stands {
                             // What somebody deleted nobody approves: it is asked for anew.
                             let papers = Papers::in_estate(&estate);
                             let user = &self.bastion.person.user;

@@ -109,8 +109,11 @@ pub(super) fn cutover(
         back: back(estate, switch, live, to),
     };
     let plan = plan.finish(request, estate, switch)?;
+    // Whether or not a test is demanded, what goes live is what was planned over.
+    let is_bound = !plan.flips.is_empty();
+    let there = || is_bound.then(|| tested::revisions(estate, Some(to)));
     Ok(Plan {
-        tested: tested.flatten(),
+        tested: tested.flatten().or_else(there),
         runs: runs(estate, to),
         ..plan
     })
@@ -189,7 +192,12 @@ pub(super) fn repair(
         gates,
         back: "R, to the other colour, if it is ready".into(),
     };
-    plan.finish(request, estate, switch)
+    let plan = plan.finish(request, estate, switch)?;
+    // One that sends traffic to the other colour sends it to what was there when somebody said so.
+    Ok(Plan {
+        tested: is_flipped.then(|| tested::revisions(estate, Some(to))),
+        ..plan
+    })
 }
 
 /// A plan without what follows from the rest.

@@ -151,12 +151,39 @@ impl Plan {
             let said = "it would be watched less than it was to be when it began, by the configuration here: whoever began it goes on, or cut over";
             return Some(said.into());
         }
-        if let Some(why) = self.unasked(estate) {
+        if let Some(why) = self.unasked(estate).or_else(|| self.replaced(estate)) {
             return Some(why);
         }
         let place = self.place(estate);
         let changed = tested.is_some_and(|was| *was != revisions(estate, place));
-        changed.then(|| "smoke: what is there changed since its test, by template or digest: release anew, or test and cut over".into())
+        let is_tested = self.probes.iter().any(|probe| !probe.is_after());
+        changed.then(|| match is_tested {
+            true => "smoke: what is there changed since its test, by template or digest: release anew, or test and cut over".into(),
+            false => "what is there changed since it was deployed, by template or digest: release anew, or look and cut over".into(),
+        })
+    }
+
+    /// An image that this very release deployed, and that somebody put another one in the place of. What follows the
+    /// last slash tells: a registry may be mirrored on the way.
+    fn replaced(&self, estate: &Estate) -> Option<Safe> {
+        let version = |name: &str| name.rsplit('/').next().map(str::to_owned);
+        let parts = self.updates.iter().flat_map(|update| {
+            let parts = update.containers.iter();
+            parts.map(|part| (&update.deployment, part))
+        });
+        let mut replaced = parts.filter_map(|(name, part)| {
+            let images = &estate.deployments.value.get(name)?.images;
+            let (_, is) = images.iter().find(|(name, _)| *name == part.name)?;
+            (version(&is.name) != version(&part.to)).then(|| {
+                let (was, container) = (&part.to, &part.name);
+                format!(
+                    "{container} of {name} is {} by now, and not {was}, which was deployed: somebody deployed meanwhile; release anew",
+                    is.name
+                )
+                .into()
+            })
+        });
+        replaced.next()
     }
 
     /// An image that was asked for and does not run, where somebody else's program was told of it.
@@ -292,12 +319,21 @@ impl Stands {
     }
 }
 
+impl Refusal {
+    /// Whether it is about what runs there as it is, and not about what is still on its way: all its pods are there.
+    pub(in crate::ops) fn is_settled(&self) -> bool {
+        let is_unsettled = |gate: &Gate| gate.is_closed() && OF_PODS.contains(&gate.name.as_str());
+        (self.plan.as_ref()).is_some_and(|plan| !plan.gates.iter().any(is_unsettled))
+    }
+}
+
+/// The gates that pods which are on their way close.
+const OF_PODS: [&str; 4] = ["current", "ready", "match", DIGESTS];
+
 /// Whether a closed gate may open without another deploy or test.
 fn may_open(gate: &Gate) -> bool {
     let is_unknown = gate.finding == Finding::Unknown && gate.name.as_str() != OWNER;
-    let names = [
-        "current", "ready", "match", "capacity", "freeze", "policy", DIGESTS,
-    ];
+    let names = [&OF_PODS[..], &["capacity", "freeze", "policy"]].concat();
     is_unknown || names.contains(&gate.name.as_str()) || is_of_monitoring(&gate.name)
 }
 

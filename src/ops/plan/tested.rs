@@ -62,11 +62,23 @@ pub(super) fn smoke(
     }
 }
 
-/// Why what is there now is not what was tested; none where it is, or where no test is asked for.
+/// Why what is there now is not what was tested, or where no test was asked for, what it was planned over; none where it is.
 pub(super) fn untested(plan: &Plan, estate: &Estate, to: usize) -> Option<Safe> {
     let was = plan.tested.as_ref()?;
-    let changed = changed(was, &revisions(estate, Some(to)))?;
-    Some(format!("{SMOKE}: {changed}").into())
+    let workloads = changed(was, &revisions(estate, Some(to)))?;
+    let is_tested = plan.gates.iter().any(|gate| gate.name.as_str() == SMOKE)
+        || (plan.kind == OperationKind::Release && plan.probes.iter().any(|it| !it.is_after()));
+    Some(match is_tested {
+        true => format!("{SMOKE}: {}", since_its_test(&workloads)).into(),
+        false => format!(
+            "{workloads} changed since it was planned, by template or digest: look, and plan again"
+        )
+        .into(),
+    })
+}
+
+fn since_its_test(workloads: &str) -> String {
+    format!("{workloads} changed since the test, by template or digest: test again")
 }
 
 /// The last smoke test of `colour`, as its record has it.
@@ -144,7 +156,7 @@ fn stands(
             let said = format!("passed at {at:.0}, by {by}, for what is there");
             Ok((revisions.clone(), said))
         }
-        Some(changed) => Err((Finding::Bad, changed)),
+        Some(workloads) => Err((Finding::Bad, since_its_test(&workloads))),
     }
 }
 
@@ -167,16 +179,13 @@ fn of_release(kept: &Kept) -> Option<(Outcome, Safe)> {
     }
 }
 
-/// What of the workloads is not as it was tested.
+/// Which of the workloads are not as they were, in words.
 fn changed(was: &Revisions, is: &Revisions) -> Option<String> {
     let workloads = was.keys().chain(is.keys());
     let differs = |workload: &&Safe| was.get(*workload) != is.get(*workload);
     let workloads: BTreeSet<&str> = workloads.filter(differs).map(Safe::as_str).collect();
     (!workloads.is_empty()).then(|| {
         let words: Vec<&str> = workloads.into_iter().collect();
-        format!(
-            "{} changed since the test, by template or digest: test again",
-            words.join(" and ")
-        )
+        words.join(" and ")
     })
 }
