@@ -11,7 +11,7 @@ pub mod http;
 pub mod kubernetes;
 #[cfg(test)]
 mod made_up;
-mod mask;
+pub(crate) mod mask;
 pub mod program;
 pub mod prometheus;
 

@@ -103,7 +103,7 @@ fn is_of_a_key(line: &str) -> bool {
 }
 
 /// The line with each secret replaced.
-pub(super) fn masked(line: &Safe) -> Safe {
+pub(crate) fn masked(line: &Safe) -> Safe {
     let mut out = String::new();
     let mut rest = line.as_str();
     let mut before = None;

@@ -38,7 +38,7 @@ pub struct Program {
     child: Child,
     out: Option<ChildStdout>,
     err: Option<ChildStderr>,
-    tail: Vec<u8>,
+    heard: Heard,
     leader: Option<u32>,
     /// Whether it is asked to end, before it is killed.
     is_asked: bool,
@@ -102,7 +102,7 @@ pub fn start_with(
         out: child.stdout.take(),
         err: child.stderr.take(),
         leader: child.id(),
-        tail: Vec::new(),
+        heard: Heard::default(),
         is_asked: false,
         child,
     })
@@ -139,13 +139,14 @@ impl Program {
             while self.out.is_some() || self.err.is_some() {
                 tokio::select! {
                     read = some(&mut self.out, &mut chunk) => out.extend_from_slice(&chunk[..read]),
-                    read = some(&mut self.err, &mut err) => keep(&mut self.tail, &err[..read]),
+                    read = some(&mut self.err, &mut err) => self.heard.take(ERR, &err[..read]),
                 }
                 if out.len() > most {
                     let said = format!("it printed more than {} KiB", most >> 10);
                     return Err(fault(FaultKind::Malformed, said));
                 }
             }
+            self.heard.is_over();
             let status = self.child.wait().await;
             status.map_err(|e| fault(FaultKind::Server, format!("how it ended is not known: {e}")))
         };
@@ -179,8 +180,8 @@ impl Program {
         let (mut out, mut err) = ([0; READ], [0; READ]);
         let status = loop {
             tokio::select! {
-                read = some(&mut self.out, &mut out) => keep(&mut self.tail, &out[..read]),
-                read = some(&mut self.err, &mut err) => keep(&mut self.tail, &err[..read]),
+                read = some(&mut self.out, &mut out) => self.heard.take(OUT, &out[..read]),
+                read = some(&mut self.err, &mut err) => self.heard.take(ERR, &err[..read]),
                 status = self.child.wait() => break status?,
             }
         };
@@ -188,18 +189,21 @@ impl Program {
         let drained = async {
             while self.out.is_some() || self.err.is_some() {
                 tokio::select! {
-                    read = some(&mut self.out, &mut out) => keep(&mut self.tail, &out[..read]),
-                    read = some(&mut self.err, &mut err) => keep(&mut self.tail, &err[..read]),
+                    read = some(&mut self.out, &mut out) => self.heard.take(OUT, &out[..read]),
+                    read = some(&mut self.err, &mut err) => self.heard.take(ERR, &err[..read]),
                 }
             }
         };
-        let _ = tokio::time::timeout(DRAIN, drained).await;
+        if tokio::time::timeout(DRAIN, drained).await.is_ok() {
+            self.heard.is_over();
+        }
         Ok(status)
     }
 
-    /// The last 8 KiB of what it printed, in lines, the oldest first.
+    /// The last 8 KiB of what it printed, in whole lines, the oldest first: half of one may be half of a secret, which
+    /// nobody knows for one. The last line of what it printed is whole when it ended by itself.
     pub fn tail(&self) -> Vec<Safe> {
-        let lines = self.tail.split(|byte| *byte == b'\n');
+        let lines = self.heard.whole.split(|byte| *byte == b'\n');
         let mut cleaned = Masks::all(lines.map(Safe::from_bytes));
         cleaned.retain(|line| !line.trim().is_empty());
         cleaned
@@ -226,10 +230,65 @@ async fn some(pipe: &mut Option<impl AsyncRead + Unpin>, into: &mut [u8]) -> usi
     }
 }
 
-fn keep(tail: &mut Vec<u8>, read: &[u8]) {
-    tail.extend_from_slice(read);
-    let many = tail.len().saturating_sub(TAIL);
-    tail.drain(..many);
+/// The places of its two pipes in [`Heard`].
+const OUT: usize = 0;
+const ERR: usize = 1;
+/// Stands for a line that is longer than all that is kept.
+const TOO_LONG: &[u8] = b"(a line of more than 8 KiB)\n";
+
+/// What it printed last.
+#[derive(Debug, Default)]
+struct Heard {
+    /// Whole lines of both pipes, in the order of their ends.
+    whole: Vec<u8>,
+    /// The line of each pipe that has no end yet.
+    open: [Vec<u8>; 2],
+    /// Whether that is too long to be kept.
+    is_long: [bool; 2],
+}
+
+impl Heard {
+    fn take(&mut self, pipe: usize, mut read: &[u8]) {
+        while let Some(end) = read.iter().position(|byte| *byte == b'\n') {
+            let (line, rest) = read.split_at(end + 1);
+            self.open[pipe].extend_from_slice(line);
+            self.end(pipe);
+            read = rest;
+        }
+        self.open[pipe].extend_from_slice(read);
+        if self.open[pipe].len() > TAIL {
+            self.open[pipe].clear();
+            self.is_long[pipe] = true;
+        }
+    }
+
+    /// The line of that pipe is whole.
+    fn end(&mut self, pipe: usize) {
+        let mut line = std::mem::take(&mut self.open[pipe]);
+        if std::mem::take(&mut self.is_long[pipe]) || line.len() > TAIL {
+            line = TOO_LONG.to_vec();
+        }
+        self.whole.append(&mut line);
+        let many = self.whole.len().saturating_sub(TAIL);
+        if many > 0 {
+            // Whole lines only.
+            let cut = self.whole[many - 1..]
+                .iter()
+                .position(|byte| *byte == b'\n');
+            self.whole
+                .drain(..cut.map_or(self.whole.len(), |at| many + at));
+        }
+    }
+
+    /// Nothing comes any more: what has no end ends here.
+    fn is_over(&mut self) {
+        for pipe in [OUT, ERR] {
+            if !self.open[pipe].is_empty() || self.is_long[pipe] {
+                self.open[pipe].push(b'\n');
+                self.end(pipe);
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -261,6 +320,35 @@ mod tests {
         let (_, said) = run("yes x | head -c 100000; echo last").await;
         let bytes: usize = said.iter().map(|line| line.len() + 1).sum();
         assert!(bytes <= TAIL + 1 && said.last().unwrap().ends_with("last"));
+    }
+
+    #[test]
+    fn i_60_a_secret_that_is_cut_anywhere_is_not_told() {
+        let token = "ghp_0123456789abcdefghijklmnopqrstuv";
+        let told = |heard: &Heard| String::from_utf8(heard.whole.clone()).unwrap();
+        // Between two readings, with a complaint between them.
+        let mut heard = Heard::default();
+        heard.take(OUT, format!("first\nkey {}", &token[..10]).as_bytes());
+        assert_eq!(told(&heard), "first\n");
+        heard.take(ERR, b"bad\n");
+        heard.take(OUT, format!("{}\n", &token[10..]).as_bytes());
+        assert_eq!(told(&heard), format!("first\nbad\nkey {token}\n"));
+        // Where what is kept begins.
+        for padding in TAIL - 60..TAIL {
+            let mut heard = Heard::default();
+            heard.take(OUT, format!("password={token}\n").as_bytes());
+            heard.take(OUT, format!("{}\n", "x".repeat(padding)).as_bytes());
+            assert!(heard.whole.len() <= TAIL);
+            let whole = told(&heard);
+            let is_whole = whole.contains("password=");
+            assert!(is_whole || !whole.contains("uv"), "{padding}");
+        }
+        // A line that nothing holds, and one that nobody ends.
+        let mut heard = Heard::default();
+        heard.take(OUT, &vec![b'x'; 3 * TAIL]);
+        heard.take(OUT, format!("{token}\nlast").as_bytes());
+        heard.is_over();
+        assert_eq!(told(&heard), "(a line of more than 8 KiB)\nlast\n");
     }
 
     #[tokio::test]

@@ -135,16 +135,46 @@ pub(super) async fn take<E: Error + 'static>(
     limit: Duration,
     sent: impl Future<Output = Result<Response, E>>,
 ) -> Result<Reply, Fault> {
+    within(host, limit, sent, async |response| {
+        let (reply, is_whole) = read(host, response, BODY).await?;
+        match is_whole {
+            true => Ok(reply),
+            false => Err(fault::too_large(host, BODY)),
+        }
+    })
+    .await
+}
+
+/// Reads a reply within `limit`, and no more than the first `most` bytes of its body.
+pub(super) async fn beginning<E: Error + 'static>(
+    host: &str,
+    limit: Duration,
+    most: usize,
+    sent: impl Future<Output = Result<Response, E>>,
+) -> Result<Reply, Fault> {
+    within(host, limit, sent, async |response| {
+        Ok(read(host, response, most).await?.0)
+    })
+    .await
+}
+
+async fn within<E: Error + 'static>(
+    host: &str,
+    limit: Duration,
+    sent: impl Future<Output = Result<Response, E>>,
+    read: impl AsyncFnOnce(Response) -> Result<Reply, Fault>,
+) -> Result<Reply, Fault> {
     let reading = async {
         let response = sent
             .await
             .map_err(|e| refusal::hint(fault::of_error(host, &e)))?;
-        read(host, response).await
+        read(response).await
     };
     (tokio::time::timeout(limit, reading).await).unwrap_or_else(|_| Err(fault::slow(host, limit)))
 }
 
-async fn read(host: &str, mut response: Response) -> Result<Reply, Fault> {
+/// A reply with no more than the first `most` bytes of its body, and whether that is all of it.
+async fn read(host: &str, mut response: Response, most: usize) -> Result<(Reply, bool), Fault> {
     let (status, server) = (response.status().as_u16(), date(response.headers()));
     if response.status().is_redirection() {
         let to = (response.headers().get(http::header::LOCATION))
@@ -155,16 +185,19 @@ async fn read(host: &str, mut response: Response) -> Result<Reply, Fault> {
             format_args!("{host} answered {status} and leads to {to}: a login, or another address"),
         )));
     }
-    let mut body = Vec::new();
+    let (mut body, mut is_whole) = (Vec::new(), true);
     while let Some(part) = (response.chunk().await).map_err(|e| fault::of_error(host, &e))? {
-        if body.len() + part.len() > BODY {
-            return Err(fault::too_large(host, BODY));
+        let room = most - body.len();
+        body.extend_from_slice(&part[..part.len().min(room)]);
+        if part.len() > room {
+            is_whole = false;
+            break;
         }
-        body.extend_from_slice(&part);
     }
-    Ok(Reply {
+    let reply = Reply {
         status,
         server,
         body,
-    })
+    };
+    Ok((reply, is_whole))
 }

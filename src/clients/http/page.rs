@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::direct::{Direct, take};
+use super::direct::{Direct, beginning};
 use super::{Target, fault};
 use crate::clients::kubernetes::Said;
 use crate::estate::{Fault, FaultKind};
 
-/// Gets `url` once. A redirect is followed nowhere and is a fault: a login page is no answer.
+/// What is read of a body: what it must hold stands there.
+const MOST: usize = 64 << 10;
+
+/// Gets `url` once, its first 64 KiB. A redirect is followed nowhere and is a fault: a login page is no answer.
 ///
 /// # Errors
 /// What is wrong with the address, the way or the server, or that it took longer than `limit`.
@@ -22,7 +25,7 @@ pub async fn page(url: &str, limit: Duration) -> Result<Said, Fault> {
     }
     let began = Instant::now();
     let sent = client.get(url).send();
-    let reply = take(&direct.host(), limit, sent).await?;
+    let reply = beginning(&direct.host(), limit, MOST, sent).await?;
     Ok(Said {
         status: reply.status,
         body: reply.body,

@@ -10,6 +10,7 @@ use super::flip::{failed, passed};
 use super::program::{Ran, noted, variable};
 use super::{Ended, Found, Run};
 use crate::clients::kubernetes::Said;
+use crate::clients::mask::masked;
 use crate::estate::{Estate, Pod, Safe};
 use crate::ops::entry::{Step, What};
 use crate::ops::plan::{Plan, Probe, Question, Trial, all, ill, pods, port, revisions};
@@ -17,6 +18,8 @@ use crate::ops::reads;
 
 /// The most of a body that is shown.
 const SHOWN: usize = 120;
+/// What secrets are looked for in before it is cut: one that is cut in two is none any more.
+const MASKED: usize = 2_000;
 /// The most that a program which ended well leaves in the record, in bytes; one that did not leaves all of its tail.
 const LEFT: usize = 1_000;
 
@@ -68,7 +71,13 @@ impl Run {
                     tried.pages += usize::from(why.is_none());
                     why.map(|why| failed(step, why.words()))
                 }
-                Probe::Run(trial) => self.trial(step, &plan, trial, &before, &mut tried).await?,
+                Probe::Run(trial) => {
+                    match self.trial(step, &plan, trial, &before, &mut tried).await? {
+                        Ran::Well => None,
+                        // A test that was cut short, or never began, is no pass.
+                        Ran::Not(result) | Ran::Lost(result) => Some(result),
+                    }
+                }
             };
         }
         let result = match result {
@@ -123,7 +132,7 @@ impl Run {
         Ok(None)
     }
 
-    /// A program, run to its end; what is wrong, if anything.
+    /// A program, run to its end, and how that went; what went wrong is named after it.
     pub(super) async fn trial(
         &mut self,
         step: &Step,
@@ -131,29 +140,35 @@ impl Run {
         trial: &Trial,
         before: &Estate,
         tried: &mut Tried,
-    ) -> Result<Option<What>, Ended> {
+    ) -> Result<Ran, Ended> {
         let mut variables = self.about();
         variables.extend(images(plan, before));
         if let Some(url) = &trial.url {
             variables.push(("WHEELHOUSE_URL".to_owned(), self.filled(url)));
         }
         let (ran, tail) = self.run(step, &trial.command, &variables).await?;
-        let result = match ran {
-            Ran::Well => {
-                tried.notes.extend(noted(last(&tail)));
-                tried.programs += 1;
-                return Ok(None);
-            }
-            Ran::Not(result) => result,
-        };
-        tried.notes.extend(noted(&tail));
         let name = trial.command.argv.first().map_or("", |name| name.as_str());
-        Ok(Some(match result {
+        let named = |result| match result {
             What::Failed { step, reason } if !reason.starts_with(name) => {
                 failed(&step, format!("{name}: {reason}"))
             }
             other => other,
-        }))
+        };
+        Ok(match ran {
+            Ran::Well => {
+                tried.notes.extend(noted(last(&tail)));
+                tried.programs += 1;
+                Ran::Well
+            }
+            Ran::Not(result) => {
+                tried.notes.extend(noted(&tail));
+                Ran::Not(named(result))
+            }
+            Ran::Lost(result) => {
+                tried.notes.extend(noted(&tail));
+                Ran::Lost(named(result))
+            }
+        })
     }
 
     /// Whether the pods are those of before.
@@ -227,7 +242,9 @@ pub(super) fn judged(
 ) -> Result<(), String> {
     let body = String::from_utf8_lossy(&said.body);
     if said.status != status {
-        let body: String = body.chars().take(SHOWN).collect();
+        // It goes into the record, to chat and pagers: whatever an application tells of itself.
+        let beginning: String = body.chars().take(MASKED).collect();
+        let body: String = masked(&Safe::new(&beginning)).chars().take(SHOWN).collect();
         return Err(format!("{} in place of {status}: {body}", said.status));
     }
     if said.took > Duration::from_millis(u64::from(within_ms)) {

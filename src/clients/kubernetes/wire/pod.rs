@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::{Interner, Meta, Place, PortName, Projected, WireCondition, empty};
+use crate::clients::mask::masked;
 use crate::estate::{Container, ContainerState, Ended, Image, Kind, Pod, Safe};
 
 #[derive(Deserialize)]
@@ -277,7 +278,8 @@ fn ended(wire: &Terminated) -> Ended {
         reason: wire.reason.clone().unwrap_or_else(empty),
         exit_code: wire.exit_code.unwrap_or(0),
         at: wire.finished_at,
-        message: wire.message.clone().filter(|m| !m.is_empty()),
+        // The last words of a program, on the screen and in records.
+        message: wire.message.as_ref().filter(|m| !m.is_empty()).map(masked),
     }
 }
 
@@ -322,4 +324,18 @@ fn probe(probe: Probe) -> Option<Safe> {
     };
     // The API server fills in 10 where nothing is set.
     Some(format!("{what} every {}s", probe.period_seconds.unwrap_or(10)).into())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn i_60_a_secret_in_the_last_words_of_a_container_is_not_told() {
+        let wire =
+            r#"{"reason": "Error", "exitCode": 1, "message": "no database: password=hunter2"}"#;
+        let ended = ended(&serde_json::from_str(wire).unwrap());
+        assert_eq!(ended.message.unwrap().as_str(), "no database: password=***");
+    }
 }

@@ -57,3 +57,20 @@ fn i_7_a_pod_that_restarts_goes_or_comes_meanwhile_voids_the_test() {
     part.push(pod("e", "backend", "green", true));
     assert_ne!(tested(&plan, &estate(part)), was);
 }
+
+#[test]
+fn i_60_a_secret_in_the_answer_of_an_application_is_not_told() {
+    let token = "ghp_0123456789abcdefghijklmnopqrstuv";
+    // Wherever it stands, and where what is shown is cut.
+    for before in [0, SHOWN - 10, SHOWN] {
+        let body = format!("{} token {token}, password=hunter2", "x".repeat(before));
+        let said = Said {
+            status: 500,
+            body: body.into_bytes(),
+            took: Duration::ZERO,
+        };
+        let why = judged(&said, (200, 1_000), std::iter::empty()).unwrap_err();
+        assert!(why.starts_with("500 in place of 200: "), "{why}");
+        assert!(!why.contains("ghp_") && !why.contains("hunter2"), "{why}");
+    }
+}
