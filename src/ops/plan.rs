@@ -27,7 +27,7 @@ mod tested;
 pub use again::brought_back;
 pub(in crate::ops) use decisive::digest;
 pub use deploy::{SAME, asked};
-pub(in crate::ops) use deploy::{arriving, told};
+pub(in crate::ops) use deploy::{arriving, open_in_place, told};
 pub use freeze::is_glass;
 pub(in crate::ops) use gates::{CAPACITY, flip_of, is_to_come};
 pub use helm::{Helm, Release};

@@ -280,7 +280,7 @@ fn p02_a_deploy_that_is_killed_at_its_patch_is_adopted_and_patches_once() {
 }
 
 /// Somebody whose environment has no colours.
-fn without_colours(bench: &Bench) -> Operator {
+pub fn without_colours(bench: &Bench) -> Operator {
     let kubeconfig = bench.served.home.path().join("admin.kubeconfig");
     let erin = Operator::new(&kubeconfig, "staging", "staging", QUICK);
     let config = fs::read_to_string(erin.home.path().join("config.toml")).unwrap();

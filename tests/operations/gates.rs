@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::Bench;
+use crate::deploy::without_colours;
 use crate::estate::Served;
 use crate::operator::{CUTOVER, wait};
 use crate::relay::{Asked, Fate};
@@ -614,4 +615,45 @@ fn the_exact_requests_of_a_plan_are_those_that_are_sent() {
             }
         }
     }
+}
+
+#[test]
+fn i_12_a_deploy_in_place_that_is_adopted_asks_its_gates_again_before_it_begins() {
+    let (bench, prometheus) = (Bench::new(), Prometheus::start());
+    let erin = without_colours(&bench);
+    let settings = format!(
+        "[prometheus]\nurl = {:?}\nwatchdog = \"Watchdog\"\n[operations]",
+        prometheus.url
+    );
+    erin.edit("[operations]", &settings);
+    let gates = "[environment.gates]\ninterval = 1\n[[environment.workload]]\nname = \"frontend\"";
+    erin.edit("[[environment.workload]]\nname = \"frontend\"", gates);
+    let deploy = [
+        "deploy",
+        "production",
+        "--write",
+        "--yes",
+        "--reason",
+        "v3",
+        "--image",
+        "backend=:v3",
+    ];
+    wait("a quiet estate", || {
+        let plan = [&deploy[..2], &["--plan"], &deploy[6..]].concat();
+        (erin.run(&plan).code == 0).then_some(())
+    });
+    let name = "digital-wall-staging-backend";
+    let before = bench.deployment("staging", name)["metadata"]["generation"].clone();
+    let trap = erin.relay.trap(Fate::HeldBefore, 1, Asked::is_update);
+    let id = erin.detach(&deploy);
+    trap.wait("the patch");
+    erin.kill_worker();
+    // It fires while nobody carries it out.
+    prometheus.says().fires.push(("HighErrorRate", "none"));
+
+    let adopted = erin.run(&["op", "adopt", &id]);
+
+    adopted.assert(1, &["FAILED: alert:HighErrorRate: fires: critical"]);
+    let after = &bench.deployment("staging", name)["metadata"]["generation"];
+    assert_eq!(*after, before);
 }

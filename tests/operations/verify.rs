@@ -67,6 +67,26 @@ fn a_cutover_is_verified_when_its_soak_is_over() {
 }
 
 #[test]
+fn an_address_whose_answer_has_no_end_is_judged_by_its_beginning() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 4_096]);
+            let mut said: Vec<u8> = b"HTTP/1.1 200 X\r\nConnection: close\r\n\r\ngreen".into();
+            while stream.write_all(&said).is_ok() {
+                said = vec![b'x'; 1 << 16];
+            }
+        }
+    });
+    let bench = verifying(port, "");
+    bench
+        .dave
+        .run(&CUTOVER)
+        .assert(0, &["verified by 1 question", "done: GREEN is live"]);
+}
+
+#[test]
 fn an_answer_that_is_wrong_at_the_end_of_the_soak_brings_traffic_back() {
     let site = Site::start();
     site.status.store(503, SeqCst);
@@ -120,6 +140,44 @@ fn no_answer_at_the_end_of_the_soak_holds_and_moves_nothing_until_there_is_one()
         &["goes on", "verified by 1 question", "done: GREEN is live"],
     );
     assert_eq!(bench.colours(), ["green", "green"]);
+}
+
+#[test]
+fn rule_6_a_program_that_says_nothing_at_the_end_of_the_soak_holds_and_moves_nothing() {
+    // One that cannot be started, one that is killed for its time, and one that somebody kills.
+    for (command, why) in [
+        ("command = [\"/nowhere/verify\"]", "/nowhere/verify"),
+        (
+            "command = [\"sh\", \"-c\", \"sleep 60\"]\ntimeout = 1",
+            "not within 1 s: it was killed",
+        ),
+        (
+            "command = [\"sh\", \"-c\", \"kill -9 $$\"]",
+            "it ended with signal: 9",
+        ),
+    ] {
+        let bench = Bench::ready();
+        let table = format!("[[environment.verify]]\n{command}\n[operations]\n");
+        bench.dave.edit("[operations]\n", &table);
+        let cutover = bench.dave.start(&CUTOVER);
+        let id = bench.await_said("PAUSED: UNKNOWN");
+        let story = bench.dave.story(&id);
+        assert!(story.contains(why), "{why} in {story}");
+        assert_eq!(bench.colours(), ["green", "green"]);
+        bench
+            .dave
+            .run(&["op", "abort", &id, "--reason", "seen"])
+            .assert(0, &[]);
+        cutover.end().assert(8, &["rolled back"]);
+    }
+    // One that says no has said something.
+    let bench = Bench::ready();
+    let table = "[[environment.verify]]\ncommand = [\"sh\", \"-c\", \"exit 1\"]\n[operations]\n";
+    bench.dave.edit("[operations]\n", table);
+    bench
+        .dave
+        .run(&CUTOVER)
+        .assert(8, &["watch FAILED: sh: it ended with exit status: 1"]);
 }
 
 #[test]

@@ -8,8 +8,8 @@ use super::{Ended, Run};
 use crate::estate::{Estate, Safe, Standing};
 use crate::ops::entry::{Step, What};
 use crate::ops::plan::freeze::stopped;
-use crate::ops::plan::{Gate, Plan};
-use crate::ops::policy;
+use crate::ops::plan::{Gate, Plan, open_in_place};
+use crate::ops::{monitoring, policy, reads};
 
 /// How often a policy is read that does not answer.
 const LOOKS: u32 = 5;
@@ -46,7 +46,7 @@ impl Run {
     }
 
     /// Why a step that changes Deployments may not be done by whoever took the operation over: the freeze came while nobody
-    /// carried it out. Where what takes traffic was changed in part already, it goes on, as after a flip.
+    /// carried it out, or, where there is no flip behind it, a gate closed. Where what takes traffic was changed in part already, it goes on, as after a flip.
     pub(super) async fn frozen_meanwhile(&mut self, step: &Step) -> Result<Option<What>, Ended> {
         let changes = |step: &Step| matches!(step, Step::Update(_) | Step::Run | Step::Dispatch);
         let operation = &self.kept.operation;
@@ -66,13 +66,28 @@ impl Run {
             let read = policy::read(&self.bastion).await;
             policy::put(&self.bastion, &mut estate, read).await;
             match stopped(&estate, self.glass_gates(), self.bastion.clock.now()) {
-                Ok(None) => return Ok(None),
+                Ok(None) => match self.closed_in_place().await {
+                    Ok(closed) => return Ok(closed.map(|why| failed(step, why))),
+                    Err(unread) => why = unread,
+                },
                 Ok(Some(why)) => return Ok(Some(failed(step, why))),
                 Err(unread) => why = unread,
             }
             self.pause().await?;
         }
         Ok(Some(failed(step, why)))
+    }
+
+    /// Why what changes the Deployments that take traffic may not begin any more; none where it may, or where traffic is
+    /// moved by a flip, which is asked by itself.
+    async fn closed_in_place(&self) -> Result<Option<Safe>, Safe> {
+        let Some(plan) = self.plan().filter(|plan| plan.is_in_place()) else {
+            return Ok(None);
+        };
+        let estate = reads::for_plan(&self.bastion, plan.kind).await;
+        let mut estate = estate.map_err(|fault| fault.what)?;
+        monitoring::look(&self.bastion, &mut estate, &plan.to).await;
+        Ok(open_in_place(plan, &estate, self.bastion.clock.now()).err())
     }
 
     /// Tells once, in the record, of a freeze that came when traffic had moved.

@@ -49,7 +49,7 @@ impl Run {
         self.note("sent", json!({ "run": helm.argv(&words) }));
         let (ran, tail) = match helm.start(&words) {
             Ok(running) => self.ran(step, running, wanted.timeout_s).await?,
-            Err(fault) => (Ran::Not(failed(step, fault.what)), Vec::new()),
+            Err(fault) => (Ran::Lost(failed(step, fault.what)), Vec::new()),
         };
         let after = helm
             .history(&release.name, self.bastion.timing.answer)
@@ -63,7 +63,7 @@ impl Run {
         };
         match ran {
             Ran::Well => results.push(passed(step, well(last.as_ref()))),
-            Ran::Not(result) => {
+            Ran::Not(result) | Ran::Lost(result) => {
                 results.extend(last.map(|last| What::Noted {
                     fact: left(&release.name, &last, &self.environment()),
                 }));

@@ -82,6 +82,8 @@ pub(super) enum Ran {
     Well,
     /// Not so, and why: the result of its step.
     Not(What),
+    /// It never began, was killed, or nobody knows how it ended: it proves nothing. The result of a step that it is.
+    Lost(What),
 }
 
 impl Run {
@@ -112,7 +114,7 @@ impl Run {
         let mut results = noted(&tail);
         results.push(match ran {
             Ran::Well => passed(step, "it ended well; what runs now is looked at next"),
-            Ran::Not(result) => result,
+            Ran::Not(result) | Ran::Lost(result) => result,
         });
         Ok(results)
     }
@@ -131,7 +133,7 @@ impl Run {
         self.note("sent", json!({ "run": argv }));
         match program::start(&argv, variables) {
             Ok(running) => self.ran(step, running, command.timeout_s).await,
-            Err(fault) => Ok((Ran::Not(failed(step, fault.what)), Vec::new())),
+            Err(fault) => Ok((Ran::Lost(failed(step, fault.what)), Vec::new())),
         }
     }
 
@@ -149,8 +151,12 @@ impl Run {
             let woken = tokio::select! {
                 status = running.ended() => break match status {
                     Ok(status) if status.success() => Ran::Well,
+                    // By a signal: whoever sent that said nothing of what it found.
+                    Ok(status) if status.code().is_none() => {
+                        Ran::Lost(failed(step, format!("it ended with {status}")))
+                    }
                     Ok(status) => Ran::Not(failed(step, format!("it ended with {status}"))),
-                    Err(error) => Ran::Not(failed(step, format!("how it ended is not known: {error}"))),
+                    Err(error) => Ran::Lost(failed(step, format!("how it ended is not known: {error}"))),
                 },
                 woken = self.wait(Some(limit)) => woken,
             };
@@ -165,7 +171,7 @@ impl Run {
             if let Woken::Late = woken {
                 let said = format!("not within {} s: it was killed", timeout.as_secs());
                 running.end().await;
-                break Ran::Not(failed(step, said));
+                break Ran::Lost(failed(step, said));
             }
             if let Some(stopped) = self.stopped(step) {
                 running.end().await;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::program::Ran;
 use super::smoke::{Tried, judged, tested};
 use super::{Ended, Run};
 use crate::clients::http;
@@ -105,14 +106,18 @@ impl Run {
                         let notes = std::mem::take(&mut tried.notes);
                         self.write(notes).await?;
                     }
-                    match ended {
-                        None => {}
-                        Some(result) if self.kept.operation.abort.is_some() => {
-                            return Ok(Verified::Ended(result));
+                    let is_aborted = self.kept.operation.abort.is_some();
+                    return Ok(match ended {
+                        Ran::Well => continue,
+                        Ran::Not(What::Failed { reason, .. }) if !is_aborted => {
+                            Verified::No(reason)
                         }
-                        Some(What::Failed { reason, .. }) => return Ok(Verified::No(reason)),
-                        Some(result) => return Ok(Verified::Ended(result)),
-                    }
+                        // It said nothing of the colour: what is broken may be this machine.
+                        Ran::Lost(What::Failed { reason, .. }) if !is_aborted => {
+                            Verified::Unknown(reason)
+                        }
+                        Ran::Not(result) | Ran::Lost(result) => Verified::Ended(result),
+                    });
                 }
             }
         }

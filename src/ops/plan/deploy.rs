@@ -299,9 +299,29 @@ fn in_place(request: &Request, estate: &Estate, now: Now) -> Vec<Gate> {
     }
     let mut gates = gates_in_place(estate, now);
     gates.extend(ci_in_place(request, estate));
-    gates.extend(unapproved(request, estate));
+    gates.extend(unapproved(&request.how, estate));
     gates.extend(unwatched(estate));
     gates
+}
+
+/// Whether what was asked before a deploy in place still lets it begin: whoever adopts it may come hours later (I-12).
+///
+/// # Errors
+/// The gate that closed since.
+pub(in crate::ops) fn open_in_place(plan: &Plan, estate: &Estate, now: Now) -> Result<(), Safe> {
+    let recovers = matches!(&plan.how, How::Helm(helm) if helm.recovers);
+    if estate.scope.traffic.is_some() || plan.kind != OperationKind::Deploy || recovers {
+        return Ok(());
+    }
+    let mut gates = gates_in_place(estate, now);
+    gates.extend(unapproved(&plan.how, estate));
+    let mut closed = gates
+        .iter()
+        .filter(|gate| gate.is_closed() && !plan.is_overridden(&gate.id()));
+    match closed.next() {
+        Some(gate) => Err(format!("{}: {}", gate.id(), gate.said).into()),
+        None => Ok(()),
+    }
 }
 
 /// What is demanded before and after a flip, of which there is none here: whoever confirms it knows.
@@ -328,13 +348,13 @@ fn unwatched(estate: &Estate) -> Option<Gate> {
 }
 
 /// An approval is bound to a cutover's plan: nobody can be asked for one of a deploy in place.
-fn unapproved(request: &Request, estate: &Estate) -> Option<Gate> {
+fn unapproved(how: &How, estate: &Estate) -> Option<Gate> {
     if estate.approver() == Approver::Other {
         let said = "one other person's approval is demanded, and a deploy in place, which changes what takes traffic, can be asked \
                     none: give the environment colours ([environment.traffic]), or have whoever demands it demand none here";
         return Some(Gate::new("unapproved", Finding::Bad, said));
     }
-    let is_unknown = demands_review(estate) && !matches!(request.how, How::Workflow(_));
+    let is_unknown = demands_review(estate) && !matches!(how, How::Workflow(_));
     let said = "the policy demands a review of GitHub's environment, and no run of a workflow deploys here: nothing says that there \
                 was one";
     is_unknown.then(|| Gate::new(REVIEW, Finding::Unknown, said))
