@@ -214,7 +214,7 @@ fn due(estate: &Estate, after: &Safe, found: &mut Option<BTreeMap<Safe, Safe>>, 
     }
 }
 
-/// An operation in this namespace that began after that one, by the server's clock.
+/// An operation on our Services that began after that one, by the server's clock; one that cannot be read may be.
 fn newer<'a>(estate: &'a Estate, after: &Safe) -> Option<&'a Safe> {
     let here =
         |it: &&Record| !is_approval(it) && kept::namespace(it) == Some(&estate.scope.namespace);
@@ -222,7 +222,13 @@ fn newer<'a>(estate: &'a Estate, after: &Safe) -> Option<&'a Safe> {
     let name = marks::record_name(after);
     let own = records.iter().find(|it| it.name.as_str() == name)?;
     let order = |it: &Record| (it.created, it.name.clone());
-    let newer = records.iter().find(|it| order(it) > order(own))?;
+    let services = estate.scope.traffic.as_ref().map(|it| &it.services);
+    let is_ours = |key: &Safe| services.is_some_and(|services| services.contains(key));
+    let may_be_ours = |it: &Record| {
+        let plan = kept::read(it).ok().and_then(|kept| kept.operation.plan);
+        plan.is_none_or(|plan| plan.locks().iter().any(is_ours))
+    };
+    let newer = (records.iter()).find(|it| order(it) > order(own) && may_be_ours(it))?;
     Some(&newer.name)
 }
 

@@ -263,6 +263,14 @@ pub enum What {
         /// By workload.
         revisions: Revisions,
     },
+    /// GitHub's reviewers let the run go on that it started; and, when what that deployed was rolled out, this is what it was.
+    Reviewed {
+        /// Who approved, by login.
+        by: Vec<Safe>,
+        /// Templates and digests of each workload's ready pods, by workload; none before they are rolled out.
+        #[serde(default, skip_serializing_if = "Revisions::is_empty")]
+        revisions: Revisions,
+    },
     /// This is how a release cuts over: planned over what it deployed and tested.
     Cutover(Box<Plan>),
     /// A step is done.

@@ -25,7 +25,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::entry::{Entry, OperationKind, Outcome, Step, What};
-use super::plan::{Plan, is_glass};
+use super::plan::{Plan, Revisions, is_glass};
 use crate::estate::Safe;
 
 /// How a pause begins that only a person ends: whoever takes the operation over holds, too (I-12, I-34).
@@ -116,6 +116,12 @@ pub struct Operation {
     pub notes: Vec<Safe>,
     /// The workflow run that it started.
     pub run: Option<u64>,
+    /// Who approved at GitHub that the run goes on, by login.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reviewed: Vec<Safe>,
+    /// What was deployed under that review, when it was rolled out.
+    #[serde(skip_serializing_if = "Revisions::is_empty")]
+    pub reviewed_revisions: Revisions,
     /// How it ended, and in words.
     pub closed: Option<(Outcome, Safe)>,
 }
@@ -208,6 +214,10 @@ impl Operation {
                 self.overridden.push((gate.clone(), reason.clone()));
             }
             What::Dispatched { run } => self.run = Some(*run),
+            What::Reviewed { by, revisions } => {
+                self.reviewed.clone_from(by);
+                self.reviewed_revisions.clone_from(revisions);
+            }
             What::Cutover(next) => {
                 let has_flipped = self.states.keys().any(|step| matches!(step, Step::Flip(_)));
                 if let Some(plan) = self.plan.as_mut().filter(|_| !has_flipped) {

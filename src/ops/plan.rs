@@ -40,7 +40,7 @@ pub(in crate::ops) use smoke::{all, ill, pods, port};
 pub use soaked::{Restarts, Soaked, asks_nothing, restarted, soaked};
 pub use still::{open, still};
 pub(in crate::ops) use tested::revisions;
-pub use tested::{Revisions, in_words};
+pub use tested::{Revisions, in_words, reviewed};
 
 use std::collections::BTreeMap;
 

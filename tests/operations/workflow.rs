@@ -70,6 +70,8 @@ struct Known {
     is_reviewed: bool,
     /// Its token was revoked.
     is_revoked: bool,
+    /// What its reviewers decided.
+    decided: Vec<Value>,
 }
 
 type Shared = Arc<Mutex<Known>>;
@@ -153,6 +155,10 @@ async fn one(State(state): State<Shared>, Path(id): Path<u64>) -> Response {
     }
 }
 
+async fn decided(State(state): State<Shared>) -> Response {
+    axum::Json(lock(&state).decided.clone()).into_response()
+}
+
 async fn all(State(state): State<Shared>) -> Response {
     let mut known = lock(&state);
     known.listed += 1;
@@ -182,6 +188,7 @@ impl Hub {
             is_started: false,
             is_reviewed: true,
             is_revoked: false,
+            decided: Vec::new(),
         }));
         let actions = "/repos/acme/digital-wall/actions";
         let router = Router::new()
@@ -192,6 +199,7 @@ impl Hub {
             .route(&format!("{actions}/workflows/deploy.yml/runs"), get(all))
             .route(&format!("{actions}/runs/{{id}}"), get(one))
             .route(&format!("{actions}/runs/{{id}}/cancel"), post(cancel))
+            .route(&format!("{actions}/runs/{{id}}/approvals"), get(decided))
             .with_state(state.clone());
         let listener = runtime
             .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
@@ -333,6 +341,63 @@ fn a_run_that_waits_for_githubs_reviewers_says_so_once_and_goes_on_with_it() {
     assert_eq!(story().matches(waits).count(), 1, "{}", story());
     hub.ends("failure");
     bench.dave.run(&["op", "watch", &id]);
+}
+
+#[test]
+fn i_49_githubs_review_is_one_that_somebody_gave_and_of_what_was_deployed_under_it() {
+    let demands = json!({
+        "metadata": {"name": "wheelhouse-policy"},
+        "data": {"schema": "1", "approval.production": "github review"},
+    });
+    let plan = ["cutover", "production", "--plan"];
+    for is_reviewed in [false, true] {
+        let (bench, hub, id) = following(Reply::Told);
+        bench.ask(
+            "POST",
+            "/api/v1/namespaces/production/configmaps",
+            Some(&demands),
+        );
+        joins(&job(&bench), &id, Some(RUN)).assert(0, &["done: GREEN runs"]);
+        if is_reviewed {
+            lock(&hub.state).decided = vec![json!({
+                "state": "approved", "comment": "due", "user": {"login": "erin"},
+                "environments": [{"id": 7, "name": "production"}],
+            })];
+        }
+        hub.ends("success");
+        bench
+            .dave
+            .run(&["op", "watch", &id])
+            .assert(0, &["done: GREEN runs"]);
+        if !is_reviewed {
+            bench
+                .dave
+                .run(&plan)
+                .assert(3, &["GitHub let run 77 go on without anybody's review"]);
+            continue;
+        }
+        let story = bench.dave.story(&id);
+        assert!(
+            story.contains("reviewed at GitHub by erin: backend"),
+            "{story}"
+        );
+        bench
+            .dave
+            .run(&plan)
+            .assert(0, &["reviewed at GitHub by erin, run 77"]);
+        // By another hand, behind the review.
+        let other = json!([{"op": "add", "path": "/spec/template/metadata/annotations", "value": {"by": "hand"}}]);
+        bench.patch_json("digital-wall-green-backend", &other);
+        wait("its rollout", || {
+            let said = bench.dave.run(&plan);
+            let is_said = said.code == 3 && said.to_string().contains("changed since run 77");
+            is_said.then_some(said)
+        })
+        .assert(
+            3,
+            &["backend changed since run 77 was reviewed and deployed it"],
+        );
+    }
 }
 
 #[test]

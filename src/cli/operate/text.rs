@@ -6,7 +6,7 @@ use crate::cli::output::shown;
 use crate::estate::{Labels, Safe};
 use crate::ops::machine::pause_in_words;
 use crate::ops::patch;
-use crate::ops::plan::{Update, in_words};
+use crate::ops::plan::{Update, in_words, reviewed};
 use crate::ops::{Entry, Finding, Kept, Next, OperationKind, Plan, What};
 
 /// A plan.
@@ -133,6 +133,7 @@ pub(in crate::cli) fn entry(entry: &Entry) -> String {
         What::Noted { fact } => format!("note: {fact}"),
         What::Cutover(plan) => format!("{}, as planned over what is there", plan.title()),
         What::Tested { revisions } => format!("tested: {}", in_words(revisions)),
+        What::Reviewed { by, revisions } => reviewed(by, revisions),
         What::Passed { step, evidence } => format!("{step} done: {evidence}"),
         What::Failed { step, reason } => format!("{step} FAILED: {reason}"),
         What::Unknown { step, reason } => format!("{step} UNKNOWN: {reason}"),

@@ -3,7 +3,7 @@
 //! It cannot be fenced. What it left in the cluster is judged by the steps behind it (I-3), and a run that was
 //! skipped, cancelled or is neutral is no success (I-54).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::json;
@@ -17,8 +17,10 @@ use crate::estate::runs::{Conclusion, Progress, Run as Seen};
 use crate::estate::{Fault, FaultKind, Safe};
 use crate::ops::entry::{Step, What};
 use crate::ops::machine::{REVIEW, UNSURE, WAITS, is_review};
-use crate::ops::plan::{How, Workflow};
+use crate::ops::plan::{How, Revisions, Workflow};
 
+/// GitHub's word for a review that lets a run go on.
+const APPROVED: &str = "approved";
 /// Between two looks at a run.
 pub(super) const LOOKS: Duration = Duration::from_secs(5);
 /// The same of the last of GitHub's hourly budget, which is to last until the run's end and for what stops it.
@@ -133,6 +135,7 @@ impl Run {
         let mut asked: Option<Instant> = None;
         let mut next = Instant::now();
         let mut why = Safe::from("it was not seen yet");
+        let mut is_review_known = false;
         loop {
             if next <= Instant::now() {
                 let seen = github.run(id).await;
@@ -140,6 +143,17 @@ impl Run {
                 self.may_look(id, &seen).await?;
                 if let Ok(run) = &seen {
                     self.reviewed(run).await?;
+                    is_review_known = match run.progress {
+                        Progress::Waiting | Progress::Queued => false,
+                        // A job of it may be asked for its review before it is over.
+                        Progress::Running if !is_review_known => {
+                            self.who_reviewed(id, &github).await?
+                        }
+                        Progress::Done(Conclusion::Success) => {
+                            self.who_reviewed(id, &github).await?
+                        }
+                        _ => is_review_known,
+                    };
                     match run.progress {
                         Progress::Waiting => asked = asked.or_else(|| Some(Instant::now())),
                         _ => limit += asked.take().map_or(Duration::ZERO, |at| at.elapsed()),
@@ -182,6 +196,27 @@ impl Run {
                 return Ok(vec![noted, failed(step, said)]);
             }
         }
+    }
+
+    /// Writes down who let the run go on; whether GitHub told. Where nobody had to, nothing is written.
+    async fn who_reviewed(&mut self, id: u64, github: &Github) -> Result<bool, Ended> {
+        let decided = match github.decided(id).await {
+            Ok(decided) => decided,
+            Err(fault) => {
+                tracing::warn!(run = id, what = %fault.what, "who reviewed it is not told");
+                return Ok(false);
+            }
+        };
+        let approved = decided
+            .into_iter()
+            .filter(|it| it.word.as_str() == APPROVED);
+        let by: BTreeSet<Safe> = approved.map(|it| it.who).collect();
+        let by: Vec<Safe> = by.into_iter().collect();
+        if !by.is_empty() && self.kept.operation.reviewed != by {
+            let revisions = Revisions::new();
+            self.write(vec![What::Reviewed { by, revisions }]).await?;
+        }
+        Ok(true)
     }
 
     /// Says that a token does not let the run be looked at any more, and that it does again, once each: nobody here would know what

@@ -206,6 +206,7 @@ fn facts(run: u64, entries: &[Entry]) -> Vec<Safe> {
             What::Locked { .. }
             | What::Dispatched { .. }
             | What::Tested { .. }
+            | What::Reviewed { .. }
             | What::Cutover(_)
             | What::GlassClosed { .. }
             | What::AbortAsked { .. }

@@ -16,7 +16,7 @@ use crate::estate::{
     Condition, ContainerState, Deployment, Estate, Pod, ReplicaSet, Safe, Verdict, why,
 };
 use crate::ops::entry::{Step, What};
-use crate::ops::plan::Plan;
+use crate::ops::plan::{Plan, revisions};
 use crate::ops::{marks, reads};
 
 /// Restarts from which a crash is no bad start any more.
@@ -167,7 +167,14 @@ impl Run {
         loop {
             let why = match reads::fresh(&self.bastion).await {
                 Ok(estate) => match still_so(&plan, self.id(), &estate) {
-                    Ok(said) => return Ok(vec![passed(&step, said)]),
+                    Ok(said) => {
+                        // What was reviewed is what is there now: another template has another review to come (I-13).
+                        let by = self.kept.operation.reviewed.clone();
+                        let revisions = revisions(&estate, plan.place(&estate));
+                        let reviewed = (!by.is_empty()).then_some(What::Reviewed { by, revisions });
+                        let passed = passed(&step, said);
+                        return Ok(reviewed.into_iter().chain([passed]).collect());
+                    }
                     Err(Not::Any(why)) => return Ok(vec![failed(&step, why)]),
                     Err(Not::Yet(why)) => why,
                 },

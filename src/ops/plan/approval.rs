@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use super::freeze::WAY_ON;
 use super::gates::AUTOSCALERS;
+use super::tested::{Revisions, changed, reviewed, revisions};
 use super::{Finding, Flip, Gate, How, Plan, decisive};
 use crate::estate::{Approver, Currency, Estate, Kind, Now, Record, Safe};
 use crate::ops::approval::{Decision, Paper, Papers, clock, is_program};
@@ -47,15 +48,14 @@ pub(super) fn approval(
             Some(Gate::new(APPROVAL, Finding::Unknown, said))
         }
         (Approver::Nobody, None) => None,
-        (Approver::Github, None)
-            if demands_review(estate) && !is_reviewed(estate, to, within, now) =>
-        {
-            let word = Plan::colour_in_words(to);
-            let said = format!(
-                "the policy demands a review of GitHub's environment, and nothing here says that there was one: what {word} runs was not \
-                 deployed by a run that Wheelhouse started"
-            );
-            Some(Gate::new(REVIEW, Finding::Unknown, said))
+        (Approver::Github, None) if demands_review(estate) => {
+            Some(match review(estate, to, within, now) {
+                Ok(said) => Gate::new(APPROVAL, Finding::Noted, said),
+                Err(why) => {
+                    let said = "the policy demands a review of GitHub's environment, and nothing here says that there was one";
+                    Gate::new(REVIEW, Finding::Unknown, format!("{said}: {why}"))
+                }
+            })
         }
         (Approver::Github, None) => {
             let said = "GitHub's review of its environment is the approval here; none is asked for beside it";
@@ -75,11 +75,15 @@ pub(super) fn demands_review(estate: &Estate) -> bool {
     is_said && estate.approver() == Approver::Github
 }
 
-/// Whether the last deploy to the colour was a run of the workflow, which GitHub has reviewed, that was followed to its end, or
-/// is that of which `within` is: GitHub let its job begin.
-fn is_reviewed(estate: &Estate, to: &Safe, within: Option<&Safe>, now: Now) -> bool {
+/// Who of GitHub's reviewers let the last deploy to the colour go on, a run of the workflow that was followed to its end, or
+/// that of which `within` is; what that deployed is still there.
+///
+/// # Errors
+/// Why nothing says so.
+fn review(estate: &Estate, to: &Safe, within: Option<&Safe>, now: Now) -> Result<String, String> {
+    let word = Plan::colour_in_words(to);
     if estate.currency(Kind::Records, now.at) != Currency::Live {
-        return false;
+        return Err("the records of operations are not seen".to_owned());
     }
     let kinds = [OperationKind::Deploy, OperationKind::Release].map(OperationKind::word);
     let deploys = |record: &&Record| {
@@ -92,10 +96,15 @@ fn is_reviewed(estate: &Estate, to: &Safe, within: Option<&Safe>, now: Now) -> b
     records.sort_by(|a, b| (b.created, &b.name).cmp(&(a.created, &a.name)));
     let services = estate.scope.traffic.as_ref().map(|it| &it.services);
     let is_ours = |key: &Safe| services.is_some_and(|services| services.contains(key));
+    let unknown = || {
+        Err(format!(
+            "what {word} runs was not deployed by a run that Wheelhouse started"
+        ))
+    };
     let followed = |record: &Record| {
         // What one that cannot be read deployed nobody knows.
         let Ok(kept) = kept::read(record) else {
-            return Some(false);
+            return Some(unknown());
         };
         let operation = kept.operation;
         let is_it = |plan: &&Plan| plan.to == *to && plan.locks().iter().any(is_ours);
@@ -104,9 +113,32 @@ fn is_reviewed(estate: &Estate, to: &Safe, within: Option<&Safe>, now: Now) -> b
         operation.states.keys().any(acts).then_some(())?;
         let is_host = within == Some(&kept.id) && operation.open_step() == Some(&Step::Follow);
         let is_followed = is_host || operation.has_passed(&Step::Follow);
-        Some(matches!(plan.how, How::Workflow(_)) && is_followed)
+        if !(matches!(plan.how, How::Workflow(_)) && is_followed) {
+            return Some(unknown());
+        }
+        let run = operation
+            .run
+            .map_or_else(String::new, |run| format!(" {run}"));
+        if operation.reviewed.is_empty() {
+            return Some(Err(format!(
+                "GitHub let run{run} go on without anybody's review"
+            )));
+        }
+        // What its job does is on its way.
+        let place = plan.place(estate);
+        let changed = changed(&operation.reviewed_revisions, &revisions(estate, place));
+        Some(match changed.filter(|_| !is_host) {
+            Some(workloads) => Err(format!(
+                "{workloads} changed since run{run} was reviewed and deployed it, by template or digest"
+            )),
+            None => Ok(format!(
+                "{}, run{run}",
+                reviewed(&operation.reviewed, &Revisions::new())
+            )),
+        })
     };
-    records.into_iter().find_map(followed) == Some(true)
+    let found = records.into_iter().find_map(followed);
+    found.unwrap_or_else(unknown)
 }
 
 /// Whether the approval that lets the first flip be sent holds at this instant. `within`: as in [`approval`].

@@ -10,7 +10,7 @@ use super::approval::{REVIEW, is_of_approval};
 use super::ci::{CI, CREDENTIAL};
 use super::cleanup::DRAINING;
 use super::deploy::{WAY_BACK, is_of_helm};
-use super::gates::AUTOSCALERS;
+use super::gates::{AUTOSCALERS, RIGHTS};
 use super::monitoring::is_of_monitoring;
 use super::{Finding, Flip, Gate, Hold};
 use crate::estate::{Estate, Labels, Safe};
@@ -114,7 +114,7 @@ fn decides(gate: &Gate) -> bool {
     let asked = [
         "lock",
         "current",
-        "rights",
+        RIGHTS,
         AUTOSCALERS,
         CI,
         CREDENTIAL,

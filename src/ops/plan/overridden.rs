@@ -5,17 +5,17 @@ use std::collections::BTreeMap;
 use super::again::{DIGESTS, RETURNED};
 use super::approval::REVIEW;
 use super::ci::{CI, CREDENTIAL};
-use super::gates::{AUTOSCALERS, OWNER};
+use super::gates::{AUTOSCALERS, OWNER, RIGHTS};
 use super::{Finding, Gate, Plan, Refusal, Request, monitoring};
 use crate::estate::{Estate, Safe};
 
 /// What may be overridden, in words.
 pub const OVERRIDABLE: &str = "monitoring, alert:NAME, rule:NAME, query:NAME, capacity, autoscalers, returned, digests, ci, \
-     credential, review, owner";
+     credential, review, owner, rights";
 
 impl Gate {
     /// Whether somebody may override it (SAFETY, rule 6): what monitoring says, how large a colour is and whether it stays so, what
-    /// is known of its images, of their commit and of its review, how long our credential lasts, and who may set the selector back. Never
+    /// is known of its images, of their commit and of its review, how long our credential lasts, who may set the selector back, and whether a right that nobody could ask for is ours. Never
     /// what a flip itself stands on: pods behind the whole selector, ports, readiness, the lock.
     pub fn may_be_overridden(&self) -> bool {
         monitoring::is_of_monitoring(&self.name)
@@ -30,6 +30,8 @@ impl Gate {
                 OWNER,
             ]
             .contains(&self.name.as_str())
+            // What is denied is denied, whatever somebody says.
+            || (self.name.as_str() == RIGHTS && self.finding != Finding::Bad)
     }
 
     /// Whether what `refused` says is of one that somebody may override.

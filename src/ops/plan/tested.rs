@@ -47,6 +47,16 @@ pub fn in_words(revisions: &Revisions) -> String {
     revisions.iter().map(of).collect::<Vec<_>>().join(", ")
 }
 
+/// `reviewed at GitHub by erin: backend 7499bc65c9`
+pub fn reviewed(by: &[Safe], revisions: &Revisions) -> String {
+    let by: Vec<&str> = by.iter().map(Safe::as_str).collect();
+    let of = match revisions.is_empty() {
+        true => String::new(),
+        false => format!(": {}", in_words(revisions)),
+    };
+    format!("reviewed at GitHub by {}{of}", by.join(" and "))
+}
+
 /// The gate, and the revisions that it is open for.
 pub(super) fn smoke(
     estate: &Estate,
@@ -96,11 +106,14 @@ fn found(estate: &Estate, colour: &Safe, at: Moment) -> Result<Kept, (Finding, S
     let mut records: Vec<&Record> = estate.records.value.iter().filter(is_smoke).collect();
     // By the server's clock: an id begins with that of some bastion.
     records.sort_by(|a, b| (b.created, &b.name).cmp(&(a.created, &a.name)));
+    let services = estate.scope.traffic.as_ref().map(|it| &it.services);
+    let is_ours = |key: &Safe| services.is_some_and(|services| services.contains(key));
     for record in records {
         // It may be the one that failed.
         let kept = kept::read(record).map_err(|why| (Finding::Unknown, why.to_string()))?;
         let plan = kept.operation.plan.as_ref();
-        let is_of = plan.is_some_and(|plan| plan.to == *colour);
+        // Another environment of this namespace tests what stands behind its own Services.
+        let is_of = plan.is_some_and(|plan| plan.to == *colour && plan.locks().iter().any(is_ours));
         if is_of && (!is_release(&kept) || began(&kept)) {
             return Ok(kept);
         }
@@ -180,7 +193,7 @@ fn of_release(kept: &Kept) -> Option<(Outcome, Safe)> {
 }
 
 /// Which of the workloads are not as they were, in words.
-fn changed(was: &Revisions, is: &Revisions) -> Option<String> {
+pub(super) fn changed(was: &Revisions, is: &Revisions) -> Option<String> {
     let workloads = was.keys().chain(is.keys());
     let differs = |workload: &&Safe| was.get(*workload) != is.get(*workload);
     let workloads: BTreeSet<&str> = workloads.filter(differs).map(Safe::as_str).collect();

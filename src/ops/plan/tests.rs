@@ -624,6 +624,33 @@ fn k02_a_right_that_is_missing_is_named_by_verb_and_resource() {
 }
 
 #[test]
+fn k02_a_right_that_nobody_could_ask_for_is_unknown_where_traffic_moves_and_goes_with_a_reason() {
+    let unasked = |need| {
+        let mut estate = parts().estate();
+        estate.rights.push(Granted {
+            need,
+            of: "patch services digital-wall-service in production".into(),
+            verdict: Verdict::Unknown("no answer within 5 s".into()),
+        });
+        estate
+    };
+    let refusal = check(&request(Cutover), &unasked(Need::Always), now(AT)).unwrap_err();
+    assert_eq!(refusal.kind, RefusalKind::Unknown);
+    assert!(refusal.why.starts_with("rights: "), "{}", refusal.why);
+    let over = Request {
+        overrides: [("rights".into(), "the Role is there".into())].into(),
+        ..request(Cutover)
+    };
+    assert!(check(&over, &unasked(Need::Always), now(AT)).is_ok());
+    // What is denied stays so.
+    let mut denied = unasked(Need::Always);
+    denied.rights[0].verdict = Verdict::Bad("forbidden".into());
+    assert!(check(&over, &denied, now(AT)).is_err());
+    // Nobody asks for what a rollback needs.
+    assert!(check(&request(Rollback), &unasked(Need::Always), now(AT)).is_ok());
+}
+
+#[test]
 fn o03_the_hash_moves_with_what_decides_and_not_with_a_resource_version() {
     let hash = |parts: Parts| asked(Cutover, parts).unwrap().hash;
     let first = hash(parts());

@@ -4,7 +4,7 @@ use super::Page;
 use crate::app::operations::{self, Hold, Shown};
 use crate::estate::Safe;
 use crate::ops::machine::WAITS;
-use crate::ops::plan::{in_words, is_glass};
+use crate::ops::plan::{in_words, is_glass, reviewed};
 use crate::ops::{Entry, Kept, Plan, What};
 use crate::ui::canvas::Text;
 use crate::ui::theme::{Mark, Role, Theme};
@@ -104,6 +104,7 @@ fn said(entry: &Entry) -> (Mark, String) {
             (Mark::Dot, said)
         }
         What::Tested { revisions } => (Mark::Dot, format!("tested: {}", in_words(revisions))),
+        What::Reviewed { by, revisions } => (Mark::Ok, reviewed(by, revisions)),
         What::Passed { step, evidence } => (Mark::Ok, format!("{step}: {evidence}")),
         What::Failed { step, reason } => (Mark::Bad, format!("{step}: {reason}")),
         What::Unknown { step, reason } => (Mark::Unknown, format!("{step}: {reason}")),

@@ -136,15 +136,33 @@ fn deploy_of(n: usize, how: &How, service: &'static str, is_over: bool) -> crate
         evidence: "as it should be".into(),
     };
     let done = steps.iter().flat_map(|step| [began(step), passed(step)]);
-    let whats = [What::Planned(Box::new(plan))].into_iter().chain(done);
+    let mut whats: Vec<What> = [What::Planned(Box::new(plan))]
+        .into_iter()
+        .chain(done)
+        .collect();
+    if !how.is_image() {
+        let reviewed = |revisions| What::Reviewed {
+            by: vec!["erin".into()],
+            revisions,
+        };
+        let last = whats.len() - 1;
+        whats.insert(last, reviewed(BTreeMap::new()));
+        whats.push(reviewed(super::super::revisions(
+            &parts().estate(),
+            Some(1),
+        )));
+    }
     let entry = |what| crate::ops::Entry {
         at: now(AT).wall,
         by: "carol".into(),
         what,
     };
-    let mut entries: Vec<_> = whats.map(entry).collect();
+    let mut entries: Vec<_> = whats.into_iter().map(entry).collect();
     if !is_over {
         entries.pop();
+        if !how.is_image() {
+            entries.pop();
+        }
     }
     let mut record = record(&entries);
     record.name = format!("wheelhouse-01jabcdefghjkmnpqrstvwxy{n:02}").into();
@@ -176,7 +194,13 @@ fn rule_13_a_review_that_the_policy_demands_is_unknown_where_no_run_of_the_workf
         .gates
         .iter()
         .find(|gate| gate.name.as_str() == "approval");
-    assert_eq!(said.unwrap().finding, Finding::Noted);
+    let said = said.unwrap();
+    assert_eq!(said.finding, Finding::Noted);
+    assert!(
+        said.said.contains("reviewed at GitHub by erin"),
+        "{}",
+        said.said
+    );
     for deploys in [&[][..], &[&How::Image], &[&workflow, &How::Image]] {
         let estate = after(deploys);
         let refusal = asked(&estate).unwrap_err();
@@ -230,6 +254,41 @@ fn rule_13_a_review_that_the_policy_demands_is_unknown_where_no_run_of_the_workf
     let mut unread = deployed(1, &workflow);
     unread.data.insert("schema".into(), "99".into());
     assert!(asked(&with(unread)).is_err());
+    // A run that nobody had to review, and another template than the one that was reviewed, were not.
+    let mut unasked = deployed(1, &workflow);
+    let entries = unasked.data["entries"].replace("\"reviewed\":", "\"told\":");
+    unasked.data.insert("entries".into(), entries.into());
+    let refusal = asked(&with(unasked)).unwrap_err();
+    assert!(
+        refusal.why.contains("without anybody's review"),
+        "{}",
+        refusal.why
+    );
+    let mut rolled = parts();
+    for pod in rolled
+        .pods
+        .iter_mut()
+        .filter(|pod| pod.name.starts_with("green"))
+    {
+        let hash = ("pod-template-hash".into(), "abc".into());
+        pod.labels = pod.labels.iter().cloned().chain([hash]).collect();
+    }
+    let mut rolled = under(rolled, &github);
+    for delta in [
+        Delta::Began,
+        Delta::Page(vec![deployed(1, &workflow)]),
+        Delta::Ended,
+    ] {
+        rolled.apply(Seen::Records(delta), now(AT));
+    }
+    let refusal = asked(&rolled).unwrap_err();
+    assert!(
+        refusal
+            .why
+            .contains("backend and frontend changed since run"),
+        "{}",
+        refusal.why
+    );
     // Whoever configures it knows who reviews.
     let mut own = parts().estate();
     own.scope.approval.by = crate::estate::Approver::Github;

@@ -24,8 +24,19 @@ fn revised(mut parts: Parts) -> Parts {
 
 /// A smoke test of that colour, the `n`th, that ended so; of what is there.
 fn smoked(n: u32, to: &str, outcome: Outcome, estate: &Estate) -> Record {
+    smoked_behind("digital-wall-service", n, to, outcome, estate)
+}
+
+/// The same of the environment that this Service is of.
+fn smoked_behind(
+    service: &'static str,
+    n: u32,
+    to: &str,
+    outcome: Outcome,
+    estate: &Estate,
+) -> Record {
     let place = estate.scope.traffic.as_ref().unwrap().colour(to);
-    let mut plan = crate::ops::machine::tests::plan(OperationKind::Smoke, &["s"]);
+    let mut plan = crate::ops::machine::tests::plan(OperationKind::Smoke, &[service]);
     plan.to = to.into();
     let entry = |what| crate::ops::Entry {
         at: now(AT).wall,
@@ -148,4 +159,16 @@ fn i_13_pods_that_change_between_the_plan_and_the_patch_void_the_test() {
     assert_eq!(look(|_| {}), Ok(()));
     let why = look(|pods| green(pods).containers[0].image.digest = Some("sha256:bb".into()));
     assert!(why.unwrap_err().contains("backend changed since the test"));
+}
+
+#[test]
+fn i_13_a_test_of_another_environment_in_the_namespace_says_nothing_of_this_one() {
+    let estate = revised(parts()).estate();
+    let ours = smoked(1, "green", Outcome::Done, &estate);
+    let theirs = smoked_behind("billing", 2, "green", Outcome::Failed, &estate);
+    let both = demanding(revised(parts()), Some(vec![ours, theirs.clone()]));
+    assert!(check(&request(Cutover), &both, now(AT)).is_ok());
+    let alone = demanding(revised(parts()), Some(vec![theirs]));
+    let refusal = check(&request(Cutover), &alone, now(AT)).unwrap_err();
+    assert!(refusal.why.contains("was not tested"), "{}", refusal.why);
 }
