@@ -533,23 +533,74 @@ fn a_kind_beside_traffic_that_is_stale_says_so_in_words() {
     }
 }
 
+/// Production for somebody who may not see `kind`, whose observations are those that `gone` accepts.
+fn without(gone: fn(&Seen) -> bool, kind: Kind, what: &str) -> State {
+    let mut state = empty(Look::default(), false);
+    let mut seen = production();
+    seen.retain(|s| !gone(s) && *s != Seen::Opened(kind));
+    seen.push(Seen::Failed(kind, forbidden(what)));
+    observe(&mut state, seen);
+    state
+}
+
+fn forbidden(what: &str) -> Fault {
+    Fault {
+        kind: FaultKind::Forbidden,
+        what: what.into(),
+    }
+}
+
+#[test]
+fn a_page_says_of_what_may_not_be_seen_that_it_is_not_known_and_why() {
+    let is_pod = |s: &Seen| matches!(s, Seen::Pods(_));
+    let is_slice = |s: &Seen| matches!(s, Seen::Slices(_));
+    let is_set = |s: &Seen| matches!(s, Seen::ReplicaSets(_));
+    let heading = |screen: &str, words: &str| -> String {
+        let lines = screen.lines().skip_while(|line| !line.contains(words));
+        lines.take(2).collect::<Vec<_>>().join("\n")
+    };
+    let page = |state: &mut State, view: wheelhouse::app::View| {
+        state.levels = vec![wheelhouse::app::Level::new(view)];
+        text(state, (120, 60))
+    };
+    let deployment = || wheelhouse::app::View::Deployment("digital-wall-green-backend".into());
+    let service = || wheelhouse::app::View::Service("digital-wall-service".into());
+
+    let mut state = without(is_pod, Kind::Pods, "forbidden: list pods in shop");
+    let screen = page(&mut state, deployment());
+    let said = heading(&screen, "║  Pods");
+    assert!(said.contains("forbidden: list pods"), "{screen}");
+    let screen = page(&mut state, service());
+    assert!(screen.contains("pod not known"), "{screen}");
+    assert!(!screen.contains("no pod of this environment"), "{screen}");
+
+    let what = "forbidden: list endpointslices in shop";
+    let screen = page(
+        &mut without(is_slice, Kind::EndpointSlices, what),
+        service(),
+    );
+    assert!(heading(&screen, "Endpoints").contains(what), "{screen}");
+
+    let what = "forbidden: list replicasets in shop";
+    let screen = page(&mut without(is_set, Kind::ReplicaSets, what), deployment());
+    assert!(heading(&screen, "Revisions").contains(what), "{screen}");
+
+    let mut early = empty(Look::default(), false);
+    let mut seen = production();
+    seen.retain(|s| !is_pod(s) && !is_slice(s) && !is_set(s));
+    observe(&mut early, seen);
+    let screen = page(&mut early, deployment());
+    for words in ["║  Pods", "Revisions"] {
+        let said = heading(&screen, words);
+        assert!(said.contains("not seen yet"), "{words} in\n{screen}");
+    }
+    let screen = page(&mut early, service());
+    let said = heading(&screen, "Endpoints");
+    assert!(said.contains("not seen yet"), "{screen}");
+}
+
 #[test]
 fn what_may_not_be_seen_is_named_and_is_neither_zero_nor_an_alarm() {
-    let forbidden = |kind, what: &str| {
-        let fault = Fault {
-            kind: FaultKind::Forbidden,
-            what: what.into(),
-        };
-        Seen::Failed(kind, fault)
-    };
-    let without = |gone: fn(&Seen) -> bool, kind, what: &str| {
-        let mut state = empty(Look::default(), false);
-        let mut seen = production();
-        seen.retain(|s| !gone(s) && *s != Seen::Opened(kind));
-        seen.push(forbidden(kind, what));
-        observe(&mut state, seen);
-        state
-    };
     let is_event = |s: &Seen| matches!(s, Seen::Events(_));
     let mut state = without(is_event, Kind::Events, "forbidden: list events in shop");
     let screen = text(&mut state, (80, 24));
