@@ -600,6 +600,31 @@ fn a_page_says_of_what_may_not_be_seen_that_it_is_not_known_and_why() {
 }
 
 #[test]
+fn a_clock_that_is_off_and_a_kind_that_may_not_be_seen_are_told_at_every_size_and_tier() {
+    for (selected, skew) in [(0, 75_000), (1, -75_000), (2, 75_000)] {
+        let mut state = empty(Look::default(), false);
+        state.selected = selected;
+        state.environments[selected].estate.cluster.skew_ms = Some(skew);
+        let mut seen = production();
+        seen.retain(|s| !matches!(s, Seen::Events(_)) && *s != Seen::Opened(Kind::Events));
+        observe(&mut state, seen);
+        for size in SIZES {
+            let screen = text(&mut state, size);
+            assert!(screen.contains("75 s"), "{screen}");
+        }
+        let fault = forbidden("forbidden: list events in shop");
+        observe(&mut state, vec![Seen::Failed(Kind::Events, fault)]);
+        for size in SIZES {
+            let screen = text(&mut state, size);
+            let header = screen.lines().next().unwrap();
+            assert!(size.0 == 60 || header.contains("k8s live"), "{screen}");
+            assert!(screen.contains("75 s"), "{screen}");
+            assert!(screen.contains("unseen"), "{screen}");
+        }
+    }
+}
+
+#[test]
 fn what_may_not_be_seen_is_named_and_is_neither_zero_nor_an_alarm() {
     let is_event = |s: &Seen| matches!(s, Seen::Events(_));
     let mut state = without(is_event, Kind::Events, "forbidden: list events in shop");
