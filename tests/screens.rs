@@ -18,7 +18,9 @@ fn drawn(state: &mut State, (columns, rows): (u16, u16)) -> Buffer {
     settle(state);
     let area = Rect::new(0, 0, columns, rows);
     let mut buffer = Buffer::empty(area);
-    ui::draw(state, area, &mut buffer);
+    if let Some(number) = ui::draw(state, area, &mut buffer) {
+        wheelhouse::app::logs::saw(state, number);
+    }
     buffer
 }
 

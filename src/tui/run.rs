@@ -16,7 +16,7 @@ use super::screen::{Depth, Screen};
 use super::tasks::{Outside, Tasks};
 use super::tty::{HangUp, Read, Tty};
 use super::worker::Go;
-use crate::app::{Command, Event, State, chart, operate, settle, update};
+use crate::app::{Command, Event, State, chart, logs, operate, settle, update};
 use crate::estate::{Observation, Safe, Seen};
 use crate::ui;
 
@@ -308,8 +308,13 @@ impl Cockpit {
         #[cfg(debug_assertions)]
         defect(state);
         let area = Rect::new(0, 0, columns, rows);
-        self.screen
-            .frame(area, |area, buffer| ui::draw(state, area, buffer));
+        let mut last = None;
+        self.screen.frame(area, |area, buffer| {
+            last = ui::draw(state, area, buffer);
+        });
+        if let Some(number) = last {
+            logs::saw(&mut self.state, number);
+        }
         self.dirty = None;
         self.pace.drew(now, self.screen.pending().len());
         self.screen.flush(tty, now).map(drop)

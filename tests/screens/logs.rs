@@ -49,6 +49,50 @@ fn w_shows_long_lines_whole_from_the_first_to_the_last() {
 }
 
 #[test]
+fn from_the_beginning_of_a_log_one_key_goes_one_line_on() {
+    let mut state = log();
+    for wraps in [false, true] {
+        press(&mut state, "g");
+        let screen = text(&mut state, (80, 24));
+        let first = |screen: &str| screen.contains("first x x");
+        assert!(first(&screen), "{screen}");
+        press(&mut state, "j");
+        let screen = text(&mut state, (80, 24));
+        assert!(wraps || !first(&screen), "{screen}");
+        assert!(screen.contains("║ line 1 "), "{screen}");
+        press(&mut state, "k");
+        let screen = text(&mut state, (80, 24));
+        assert!(first(&screen), "{screen}");
+        press(&mut state, "w");
+    }
+}
+
+#[test]
+fn a_held_log_with_a_filter_stays_where_it_is_while_other_lines_come() {
+    let mut state = log();
+    let shown = |state: &mut State| -> Vec<String> {
+        let screen = text(state, (80, 24));
+        let lines = screen.lines().filter(|line| line.contains("║ line "));
+        lines.map(str::to_owned).collect()
+    };
+    press(&mut state, "/ l i n e space enter k k k");
+    let before = shown(&mut state);
+    assert!(before.last().unwrap().contains("line 36 "), "{before:?}");
+    let target = LogTarget {
+        pod: ill_pod().name,
+        container: "backend".into(),
+        previous: false,
+    };
+    let more = vec![Safe::new("something else"); 500];
+    observe(&mut state, vec![Seen::Log(target, LogChunk::Lines(more))]);
+    assert_eq!(shown(&mut state), before);
+    assert!(text(&mut state, (80, 24)).contains("held, 3 below"));
+    press(&mut state, "j");
+    let after = shown(&mut state);
+    assert!(after.last().unwrap().contains("line 37 "), "{after:?}");
+}
+
+#[test]
 fn the_log_of_a_job_offers_no_other_log() {
     let mut state = full(Look::default());
     press(&mut state, "1 G enter enter");
