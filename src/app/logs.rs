@@ -11,6 +11,8 @@ use crate::estate::{Fault, LogChunk, LogTarget, Safe};
 const LINES: usize = 5_000;
 /// The most bytes that are kept.
 const BYTES: usize = 4 << 20;
+/// The most notes that are kept.
+const NOTES: usize = 4;
 
 /// Whose log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -33,6 +35,8 @@ pub enum LogSource {
 pub struct LogView {
     /// Which log.
     pub source: LogSource,
+    /// What holds for all of it, apart from the lines: what is not kept of them takes no note along.
+    pub notes: Vec<Safe>,
     /// Its last lines, oldest first.
     #[serde(skip)]
     pub lines: VecDeque<Safe>,
@@ -57,6 +61,7 @@ impl LogView {
     pub fn new(source: LogSource) -> Self {
         Self {
             source,
+            notes: Vec::new(),
             lines: VecDeque::new(),
             dropped: 0,
             is_following: true,
@@ -72,6 +77,10 @@ impl LogView {
     pub fn take(&mut self, chunk: LogChunk) {
         match chunk {
             LogChunk::Ended(fault) => self.ended = Some(fault),
+            LogChunk::Note(note) => {
+                self.notes.push(note);
+                self.notes.truncate(NOTES);
+            }
             LogChunk::Lines(lines) => {
                 self.ended = None;
                 for line in lines {
@@ -174,6 +183,20 @@ mod tests {
         assert_eq!((log.lines.len(), log.dropped), (LINES, 10));
         log.take(lines(3_000, 4_000));
         assert!(log.lines.iter().map(|l| l.len()).sum::<usize>() <= BYTES);
+    }
+
+    #[test]
+    fn what_holds_for_all_of_a_log_is_not_let_go_with_its_first_lines() {
+        let mut log = log();
+        let note = Safe::new("this is the whole job's log");
+        log.take(LogChunk::Note(note.clone()));
+        for _ in 0..100 {
+            log.take(lines(LINES / 50, 1));
+        }
+        log.take(LogChunk::Ended(None));
+        assert_eq!(log.notes, [note]);
+        assert_eq!((log.lines.len(), log.dropped), (LINES, LINES));
+        assert!(log.kept("").iter().all(|(_, line)| line.as_str() == "x"));
     }
 
     /// The line that is looked at among those that `filter` keeps.

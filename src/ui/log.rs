@@ -22,9 +22,10 @@ pub fn draw(
     }
     let filter = state.filter.text();
     let kept = log.kept(filter);
+    let pinned = notes(log, canvas, area);
     let list = Rect {
-        y: area.y + 1,
-        height: area.height - 1,
+        y: area.y + 1 + pinned,
+        height: area.height - 1 - pinned,
         ..area
     };
     let last = match kept.is_empty() {
@@ -37,6 +38,19 @@ pub fn draw(
     let below = kept.len() - last.map_or(0, |last| last + 1);
     canvas.divider(area.y, &title(log, below, canvas));
     last.map(|last| kept[last].0)
+}
+
+/// What holds for all of the log, above its lines and at most half of them; returns the rows used.
+fn notes(log: &LogView, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
+    let columns = usize::from(area.width - 2);
+    let rows = log.notes.iter().flat_map(|note| wrapped(note, columns));
+    let mut used = 0;
+    for row in rows.take(usize::from((area.height - 1) / 2)) {
+        let row = Text::default().add(row, Role::Warn);
+        canvas.text(area.x + 1, area.y + 1 + used, area.width - 2, &row);
+        used += 1;
+    }
+    used
 }
 
 /// Why there is no line.

@@ -33,6 +33,7 @@ async fn read(
             .unwrap();
         match chunk {
             LogChunk::Lines(more) => lines.extend(more.iter().map(ToString::to_string)),
+            LogChunk::Note(note) => panic!("a note: {note}"),
             ended @ LogChunk::Ended(_) => {
                 assert!(chunks.next().await.is_none());
                 return (lines, ended, server.asked()[0].query.clone());
@@ -111,7 +112,7 @@ async fn next(chunks: &mut (impl futures::Stream<Item = LogChunk> + Unpin)) -> L
 fn lines(chunk: &LogChunk) -> Vec<&str> {
     match chunk {
         LogChunk::Lines(lines) => lines.iter().map(|line| line.as_str()).collect(),
-        LogChunk::Ended(_) => panic!("{chunk:?}"),
+        LogChunk::Note(_) | LogChunk::Ended(_) => panic!("{chunk:?}"),
     }
 }
 

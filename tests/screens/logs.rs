@@ -1,6 +1,6 @@
 //! Logs: long lines go on below on a key, and the footer offers what applies.
 
-use wheelhouse::app::{Look, State};
+use wheelhouse::app::{Event, Look, State, update};
 use wheelhouse::estate::*;
 
 use super::text;
@@ -90,6 +90,36 @@ fn a_held_log_with_a_filter_stays_where_it_is_while_other_lines_come() {
     press(&mut state, "j");
     let after = shown(&mut state);
     assert!(after.last().unwrap().contains("line 37 "), "{after:?}");
+}
+
+#[test]
+fn what_holds_for_all_of_a_jobs_log_stands_above_its_lines_whatever_is_looked_at() {
+    let mut state = full(Look::default());
+    press(&mut state, "1 G enter enter");
+    let wheelhouse::app::View::Log(log) = &state.levels.last().unwrap().view else {
+        panic!("no log");
+    };
+    let wheelhouse::app::logs::LogSource::Job { id, .. } = log.source else {
+        panic!("no log of a job");
+    };
+    let note = "the lines of this step cannot be told apart: this is the whole job's log";
+    let lines = |range: std::ops::Range<usize>| {
+        let lines = range.map(|n| format!("line {n}").into());
+        LogChunk::Lines(lines.collect())
+    };
+    let chunks = [LogChunk::Note(note.into()), lines(0..4_000)];
+    for chunk in chunks.into_iter().chain([lines(4_000..9_000)]) {
+        update(&mut state, Event::JobLog(id, chunk));
+    }
+    for keys in ["g", "G", "k k", "/ 8 9 9 9 enter"] {
+        press(&mut state, keys);
+        for size in [(60, 15), (80, 24)] {
+            let screen = text(&mut state, size);
+            assert!(screen.contains("cannot be told apart"), "{screen}");
+            assert!(screen.contains("whole job's log"), "{screen}");
+            assert!(screen.contains("║ line "), "{screen}");
+        }
+    }
 }
 
 #[test]
