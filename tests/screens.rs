@@ -1037,6 +1037,32 @@ fn m02_what_is_missing_from_an_answer_is_said_on_the_panel_in_whole_sentences() 
 }
 
 #[test]
+fn the_page_of_an_inhibited_alert_says_what_inhibits_it() {
+    use wheelhouse::estate::alerts::{AlertsSeen, Handled};
+    let mut state = full(Look::default());
+    let views = state.estate().alerts.as_ref().unwrap().views();
+    let slow = views
+        .iter()
+        .find(|v| v.rule.name.contains("HighResponseTime"));
+    let handled = Handled {
+        labels: slow.unwrap().alert.labels.clone(),
+        silenced_by: Vec::new(),
+        inhibited_by: vec!["HighErrorRate colour=green severity=critical".into()],
+    };
+    let handling = AlertsSeen::Handling(vec![handled], Vec::new());
+    observe(&mut state, vec![Seen::Alerts(handling)]);
+    press(&mut state, "3");
+    let screen = text(&mut state, (120, 30));
+    assert!(screen.contains("inhibited"), "{screen}");
+    press(&mut state, "/ H i g h R enter enter");
+    let screen = text(&mut state, (80, 24));
+    assert!(
+        screen.contains("inhibited by HighErrorRate colour=green severity=critical"),
+        "{screen}"
+    );
+}
+
+#[test]
 fn m06_an_annotation_that_is_no_address_of_the_web_is_text_and_no_link() {
     use wheelhouse::estate::alerts::AlertsSeen;
     let mut state = full(Look::default());

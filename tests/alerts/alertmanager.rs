@@ -52,7 +52,7 @@ async fn alerts_come_with_who_keeps_them_quiet_and_silences_that_are_not_over() 
     let server = Server::start(|asked| match asked.path.as_str() {
         "/api/v2/alerts" => {
             assert!(asked.query.contains("silenced=true") && asked.query.contains("inhibited=true"));
-            said(json!([handled("X", &["s1"], &[]), handled("Y", &[], &["f"]), {"labels": {"alertname": "bare"}, "status": null}]))
+            said(json!([handled("X", &["s1"], &[]), handled("Y", &[], &["f", "of-X"]), {"labels": {"alertname": "bare"}, "status": null}]))
         }
         _ => said(json!([silence("s1", "active"), silence("s2", "pending"), silence("s3", "expired"),
             {"id": "s4", "matchers": [{"name": "a", "value": "b.*", "isRegex": true}, {"name": "c", "value": "d", "isEqual": false}]}])),
@@ -64,7 +64,11 @@ async fn alerts_come_with_who_keeps_them_quiet_and_silences_that_are_not_over() 
         .unwrap();
     assert_eq!(all.handled.len(), 3);
     assert_eq!(all.handled[0].silenced_by, [Safe::new("s1")]);
-    assert_eq!(all.handled[1].inhibited_by, [Safe::new("f")]);
+    // By name, where it is told of.
+    assert_eq!(
+        all.handled[1].inhibited_by,
+        ["f", "X cluster=eu severity=critical"].map(Safe::new)
+    );
     let ids: Vec<_> = all.silences.iter().map(|s| s.id.as_str()).collect();
     assert_eq!(ids, ["s1", "s2", "s4"]);
     assert_eq!(all.silences[0].matchers, [Safe::new("alertname=\"X\"")]);

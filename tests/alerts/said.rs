@@ -72,7 +72,7 @@ pub fn rules(rules: &[Value]) -> Answer {
 /// An alert as Alertmanager 0.25 sends it.
 pub fn handled(name: &str, silenced: &[&str], inhibited: &[&str]) -> Value {
     json!({
-        "annotations": {}, "endsAt": "2026-11-23T20:03:00.000Z", "fingerprint": "f",
+        "annotations": {}, "endsAt": "2026-11-23T20:03:00.000Z", "fingerprint": format!("of-{name}"),
         "receivers": [{"name": "x"}], "startsAt": "2026-11-23T19:50:00.000Z",
         "status": {"inhibitedBy": inhibited, "silencedBy": silenced, "state": "active"},
         "labels": {"alertname": name, "severity": "critical", "cluster": "eu"}

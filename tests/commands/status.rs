@@ -342,7 +342,8 @@ fn an_alert_that_is_quiet_is_said_to_fire_and_who_silenced_it_until_when_and_why
         said(out).lines().any(|line| {
             line.contains("alert HighResponseTime warning")
                 && line.contains(": firing for ")
-                && line.contains(", inhibited by ")
+                && line.contains(", inhibited by HighErrorRate ")
+                && line.contains(" colour=blue ")
         })
     });
     assert!(!said(&out).contains("silenced for"), "{}", said(&out));
@@ -359,7 +360,9 @@ fn an_alert_that_is_quiet_is_said_to_fire_and_who_silenced_it_until_when_and_why
     );
     assert_field(silenced, "/silence/until", Value::is_string);
     assert_eq!(silenced["disputed"], false, "{silenced}");
-    assert!(of("HighResponseTime")["silence"].is_null());
+    let inhibited = of("HighResponseTime");
+    assert!(inhibited["silence"].is_null(), "{inhibited}");
+    assert_field(inhibited, "/inhibited_by/0", Value::is_string);
 }
 
 #[test]

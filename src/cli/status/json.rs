@@ -247,6 +247,7 @@ fn alerts(estate: &Estate) -> Value {
             "standing": view.standing,
             "since": view.since(),
             "silence": silence,
+            "inhibited_by": view.inhibited_by,
             "disputed": view.is_disputed,
             "value": view.alert.value,
             "labels": labels,

@@ -295,7 +295,10 @@ fn standing(view: &AlertView<'_>, clock: Timestamp) -> (&'static str, String) {
             format!(", silenced by {author} until {until}: {comment}")
         }
         (alerts::Standing::Silenced, None) => ", silenced, it is not known by whom".to_owned(),
-        (alerts::Standing::Inhibited, _) => ", inhibited by another".to_owned(),
+        (alerts::Standing::Inhibited, _) => {
+            let by: Vec<&str> = view.inhibited_by.iter().map(Safe::as_str).collect();
+            format!(", inhibited by {}", by.join(", "))
+        }
         _ if view.is_disputed => ", only some that may be it are quiet".to_owned(),
         _ => String::new(),
     };
