@@ -8,7 +8,7 @@ use wheelhouse::estate::silence::Draft;
 use wheelhouse::estate::{FaultKind, Labels, Safe};
 
 use super::cockpit::connect;
-use super::said::{LIMIT, at, behind, handled, nobody, silence, to};
+use super::said::{LIMIT, at, behind, behind_both, handled, nobody, silence, to};
 use super::server::{Answer, Asked, Server, json as said, refused};
 
 fn draft() -> Draft {
@@ -131,6 +131,29 @@ async fn m02_one_alertmanager_of_two_that_is_down_is_a_gap_and_no_fault() {
     assert_eq!((all.handled.len(), all.gaps.len()), (1, 1));
     assert!(
         all.gaps[0].starts_with("of 3 replicas 127.0.0.1:"),
+        "{:?}",
+        all.gaps
+    );
+}
+
+#[tokio::test]
+async fn m02_one_alertmanager_of_two_behind_the_api_server_that_is_down_is_a_gap() {
+    let server = Server::start(|asked| match asked.path.as_str() {
+        path if !path.contains("/proxy/") => super::server::calm(asked),
+        path if path.contains("/alertmanager-1:9093/") => refused(503, "no endpoints available"),
+        path if path.ends_with("/alerts") => said(json!([handled("X", &["s1"], &[])])),
+        _ => said("[]"),
+    })
+    .await;
+    let cluster = connect(&server.url).await;
+    let target = behind_both(["alertmanager-0", "alertmanager-1"], "9093");
+    let all = Alertmanager::new(&target)
+        .handling(Some(&cluster), LIMIT)
+        .await
+        .unwrap();
+    assert_eq!((all.handled.len(), all.gaps.len()), (1, 1));
+    assert!(
+        all.gaps[0].starts_with("of 2 replicas monitoring/alertmanager-1:9093"),
         "{:?}",
         all.gaps
     );

@@ -40,6 +40,15 @@ pub fn behind(name: &str, port: &str, prefix: &str) -> Target {
     }
 }
 
+/// Two replicas through an API server.
+pub fn behind_both(names: [&str; 2], port: &str) -> Target {
+    let replicas = names.map(|name| behind(name, port, "").replicas);
+    Target {
+        replicas: replicas.concat(),
+        ..Target::default()
+    }
+}
+
 /// A rule of one group, as Prometheus 2.42 sends it.
 pub fn rule(name: &str, alerts: &[Value]) -> Value {
     json!({
