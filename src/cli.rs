@@ -302,14 +302,7 @@ fn cockpit(
     install_panic_hook();
     let ended = runtime.block_on(tui::run(state, outside, manners.terminal));
     runtime.shutdown_timeout(std::time::Duration::from_millis(300));
-    if let Ok(ended) = &ended
-        && ended.ending != Ending::HungUp
-    {
-        for words in &ended.farewell {
-            complain(&format!("{words}\n"));
-        }
-    }
-    match ended.map(|ended| ended.ending) {
+    match ended {
         Ok(Ending::Quit) => Exit::Ok,
         Ok(Ending::HungUp) => Exit::Signal(1),
         Ok(Ending::Signal(number)) => Exit::Signal(number),

@@ -13,5 +13,5 @@ pub mod tasks;
 pub mod tty;
 mod worker;
 
-pub use run::{Ended, Ending, run};
+pub use run::{Ending, run};
 pub use tasks::{Outside, Wire};

@@ -35,17 +35,18 @@ use crate::app::{State, View};
 use canvas::Canvas;
 use theme::Theme;
 
-/// Draws `state` into `buf`, whatever the size of `area`.
-pub fn draw(state: &State, area: Rect, buf: &mut Buffer) {
+/// Draws `state` into `buf`, whatever the size of `area`. Returns the number of the last line that is shown of a log: only
+/// the frame knows how many have room.
+pub fn draw(state: &State, area: Rect, buf: &mut Buffer) -> Option<usize> {
     let area = area.intersection(buf.area);
     if area.is_empty() {
-        return;
+        return None;
     }
     let theme = Theme::of(state);
     let mut canvas = Canvas::new(buf, area, theme);
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
         oneline::draw(state, &mut canvas);
-        return;
+        return None;
     }
     frame::draw(state, &mut canvas);
     let inner = canvas.area.inner(ratatui::layout::Margin::new(1, 1));
@@ -60,15 +61,17 @@ pub fn draw(state: &State, area: Rect, buf: &mut Buffer) {
         height: below.height - foot,
         ..below
     };
+    let mut last = None;
     match state.levels.last() {
         None => panels::draw(state, &mut canvas, below),
         Some(level) => match &level.view {
-            View::Log(view) => log::draw(state, view, level.scroll, &mut canvas, below),
+            View::Log(view) => last = log::draw(state, view, level.scroll, &mut canvas, below),
             _ => detail::draw(state, level, &mut canvas, below),
         },
     }
     frame::overflow(state, &mut canvas, foot);
     overlay::draw(state, &mut canvas);
+    last
 }
 
 /// The terminal window's title: plain ASCII, production in capitals.

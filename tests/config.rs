@@ -133,6 +133,7 @@ fn the_example_shows_every_key_that_is_known() {
         "url",
         "urls",
         "service",
+        "services",
         "ca_file",
         "runs",
         "token",
@@ -817,6 +818,21 @@ fn monitoring_is_inherited_key_by_key_and_a_token_never_with_another_address() {
     let own = config.environments[0].prometheus.clone().unwrap();
     assert_eq!((own.address.replicas.len(), own.address.token), (2, None));
     assert_eq!(own.watchdog.as_deref(), Some("Watchdog"));
+    let (config, _) = accepted(&monitored(
+        "[prometheus]\nservices = [\"m/p-0:9090\", \"m/p-1:web/prom/\"]",
+        "",
+    ));
+    let both = config.environments[0].prometheus.clone().unwrap();
+    let replica = |name: &str, port: &str, prefix: &str| Replica::Service {
+        namespace: "m".into(),
+        name: name.into(),
+        port: port.into(),
+        prefix: prefix.into(),
+    };
+    assert_eq!(
+        both.address.replicas,
+        [replica("p-0", "9090", ""), replica("p-1", "web", "/prom")]
+    );
     assert_eq!(accepted(SMALL).0.environments[0].prometheus, None);
 }
 
@@ -852,12 +868,32 @@ fn each_wrong_value_of_monitoring_is_found_where_it_stands() {
             "17:1: prometheus.service: a second address",
         ),
         (
+            "[prometheus]\nservice = \"m/p:1\"\nservices = [\"m/p:1\"]",
+            "17:1: prometheus.services: a second address, expected one of url, urls, service and services",
+        ),
+        (
+            "[prometheus]\nservices = []",
+            "16:12: prometheus.services: found an array of 0, expected at least one",
+        ),
+        (
+            "[prometheus]\nservices = [\"m/p:1\", \"m/p:1\"]",
+            "16:22: prometheus.services[1]: found \"m/p:1\" again",
+        ),
+        (
+            "[prometheus]\nservices = [\"m/p:1\", \"p:1\"]",
+            "16:22: prometheus.services[1]: found \"p:1\", expected `namespace/service:port`",
+        ),
+        (
+            "[alertmanager]\nservices = [\"m/a:1\"]\nca_file = \"/ca.pem\"",
+            "17:1: alertmanager.ca_file: of no use",
+        ),
+        (
             "[prometheus]\nservice = \"m/p:1\"\ntoken = { env = \"T\" }",
             "17:1: prometheus.token: of no use",
         ),
         (
             "[prometheus]\nwatchdog = \"Watchdog\"",
-            "15:1: prometheus.url: missing, expected url, urls or service",
+            "15:1: prometheus.url: missing, expected url, urls, service or services",
         ),
         (
             "[prometheus]\nurl = \"http://a\"\ncolour_label = \"a-b\"",

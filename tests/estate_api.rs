@@ -1155,6 +1155,32 @@ async fn it_ends_when_told_to_and_when_nobody_comes() {
     timeout(LIMIT, lonely.finished()).await.unwrap();
 }
 
+#[tokio::test]
+async fn it_lives_for_as_long_as_a_client_watches_and_ends_one_idle_time_later() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let idle = Duration::from_millis(1_500);
+    let serving = serve(Options {
+        scenario_file: Some("tests/data/still.json".into()),
+        idle_exit: Some(idle),
+        ..Options::default()
+    })
+    .await
+    .unwrap();
+    let client = Client::builder().tls_certs_only([]).build().unwrap();
+    let url = format!("http://{}{CONFIGS}?watch=1", serving.addr);
+    let request = client.get(url).bearer_auth(&serving.operator_token);
+    let watch = timeout(LIMIT, request.send()).await.unwrap().unwrap();
+    assert_eq!(watch.status(), 200);
+    let finished = serving.finished();
+    tokio::pin!(finished);
+    let held = timeout(2 * idle, &mut finished).await;
+    assert!(held.is_err(), "it ended under a client");
+    let closed = Instant::now();
+    drop(watch);
+    timeout(LIMIT, finished).await.unwrap();
+    assert!(closed.elapsed() >= idle, "{:?}", closed.elapsed());
+}
+
 #[tokio::test(start_paused = true)]
 async fn in_process_and_in_paused_time_a_rollout_takes_no_time_at_all() {
     use axum::body::{Body, to_bytes};

@@ -758,7 +758,7 @@ async fn the_cockpits_own_client_reads_runs_jobs_needs_and_the_failed_step_of_it
         step: Some(step.number),
     };
     let log = job_log(&github, &wanted).await.unwrap();
-    let text: Vec<&str> = log.iter().map(|line| line.as_str()).collect();
+    let text: Vec<&str> = log.lines.iter().map(|line| line.as_str()).collect();
     let text = text.join("\n");
     assert!(text.contains("2 failed"), "{text}");
     assert!(!text.contains("npm"), "only the step: {text}");

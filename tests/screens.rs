@@ -18,7 +18,9 @@ fn drawn(state: &mut State, (columns, rows): (u16, u16)) -> Buffer {
     settle(state);
     let area = Rect::new(0, 0, columns, rows);
     let mut buffer = Buffer::empty(area);
-    ui::draw(state, area, &mut buffer);
+    if let Some(number) = ui::draw(state, area, &mut buffer) {
+        wheelhouse::app::logs::saw(state, number);
+    }
     buffer
 }
 
@@ -533,23 +535,99 @@ fn a_kind_beside_traffic_that_is_stale_says_so_in_words() {
     }
 }
 
+/// Production for somebody who may not see `kind`, whose observations are those that `gone` accepts.
+fn without(gone: fn(&Seen) -> bool, kind: Kind, what: &str) -> State {
+    let mut state = empty(Look::default(), false);
+    let mut seen = production();
+    seen.retain(|s| !gone(s) && *s != Seen::Opened(kind));
+    seen.push(Seen::Failed(kind, forbidden(what)));
+    observe(&mut state, seen);
+    state
+}
+
+fn forbidden(what: &str) -> Fault {
+    Fault {
+        kind: FaultKind::Forbidden,
+        what: what.into(),
+    }
+}
+
+#[test]
+fn a_page_says_of_what_may_not_be_seen_that_it_is_not_known_and_why() {
+    let is_pod = |s: &Seen| matches!(s, Seen::Pods(_));
+    let is_slice = |s: &Seen| matches!(s, Seen::Slices(_));
+    let is_set = |s: &Seen| matches!(s, Seen::ReplicaSets(_));
+    let heading = |screen: &str, words: &str| -> String {
+        let lines = screen.lines().skip_while(|line| !line.contains(words));
+        lines.take(2).collect::<Vec<_>>().join("\n")
+    };
+    let page = |state: &mut State, view: wheelhouse::app::View| {
+        state.levels = vec![wheelhouse::app::Level::new(view)];
+        text(state, (120, 60))
+    };
+    let deployment = || wheelhouse::app::View::Deployment("digital-wall-green-backend".into());
+    let service = || wheelhouse::app::View::Service("digital-wall-service".into());
+
+    let mut state = without(is_pod, Kind::Pods, "forbidden: list pods in shop");
+    let screen = page(&mut state, deployment());
+    let said = heading(&screen, "║  Pods");
+    assert!(said.contains("forbidden: list pods"), "{screen}");
+    let screen = page(&mut state, service());
+    assert!(screen.contains("pod not known"), "{screen}");
+    assert!(!screen.contains("no pod of this environment"), "{screen}");
+
+    let what = "forbidden: list endpointslices in shop";
+    let screen = page(
+        &mut without(is_slice, Kind::EndpointSlices, what),
+        service(),
+    );
+    assert!(heading(&screen, "Endpoints").contains(what), "{screen}");
+
+    let what = "forbidden: list replicasets in shop";
+    let screen = page(&mut without(is_set, Kind::ReplicaSets, what), deployment());
+    assert!(heading(&screen, "Revisions").contains(what), "{screen}");
+
+    let mut early = empty(Look::default(), false);
+    let mut seen = production();
+    seen.retain(|s| !is_pod(s) && !is_slice(s) && !is_set(s));
+    observe(&mut early, seen);
+    let screen = page(&mut early, deployment());
+    for words in ["║  Pods", "Revisions"] {
+        let said = heading(&screen, words);
+        assert!(said.contains("not seen yet"), "{words} in\n{screen}");
+    }
+    let screen = page(&mut early, service());
+    let said = heading(&screen, "Endpoints");
+    assert!(said.contains("not seen yet"), "{screen}");
+}
+
+#[test]
+fn a_clock_that_is_off_and_a_kind_that_may_not_be_seen_are_told_at_every_size_and_tier() {
+    for (selected, skew) in [(0, 75_000), (1, -75_000), (2, 75_000)] {
+        let mut state = empty(Look::default(), false);
+        state.selected = selected;
+        state.environments[selected].estate.cluster.skew_ms = Some(skew);
+        let mut seen = production();
+        seen.retain(|s| !matches!(s, Seen::Events(_)) && *s != Seen::Opened(Kind::Events));
+        observe(&mut state, seen);
+        for size in SIZES {
+            let screen = text(&mut state, size);
+            assert!(screen.contains("75 s"), "{screen}");
+        }
+        let fault = forbidden("forbidden: list events in shop");
+        observe(&mut state, vec![Seen::Failed(Kind::Events, fault)]);
+        for size in SIZES {
+            let screen = text(&mut state, size);
+            let header = screen.lines().next().unwrap();
+            assert!(size.0 == 60 || header.contains("k8s live"), "{screen}");
+            assert!(screen.contains("75 s"), "{screen}");
+            assert!(screen.contains("unseen"), "{screen}");
+        }
+    }
+}
+
 #[test]
 fn what_may_not_be_seen_is_named_and_is_neither_zero_nor_an_alarm() {
-    let forbidden = |kind, what: &str| {
-        let fault = Fault {
-            kind: FaultKind::Forbidden,
-            what: what.into(),
-        };
-        Seen::Failed(kind, fault)
-    };
-    let without = |gone: fn(&Seen) -> bool, kind, what: &str| {
-        let mut state = empty(Look::default(), false);
-        let mut seen = production();
-        seen.retain(|s| !gone(s) && *s != Seen::Opened(kind));
-        seen.push(forbidden(kind, what));
-        observe(&mut state, seen);
-        state
-    };
     let is_event = |s: &Seen| matches!(s, Seen::Events(_));
     let mut state = without(is_event, Kind::Events, "forbidden: list events in shop");
     let screen = text(&mut state, (80, 24));
@@ -956,6 +1034,32 @@ fn m02_what_is_missing_from_an_answer_is_said_on_the_panel_in_whole_sentences() 
     assert!(screen.contains("? partial: of 2 replicas"), "{screen}");
     assert!(screen.contains("last word"), "cut off:\n{screen}");
     assert!(screen.contains("✗ HighResponseTime"), "{screen}");
+}
+
+#[test]
+fn the_page_of_an_inhibited_alert_says_what_inhibits_it() {
+    use wheelhouse::estate::alerts::{AlertsSeen, Handled};
+    let mut state = full(Look::default());
+    let views = state.estate().alerts.as_ref().unwrap().views();
+    let slow = views
+        .iter()
+        .find(|v| v.rule.name.contains("HighResponseTime"));
+    let handled = Handled {
+        labels: slow.unwrap().alert.labels.clone(),
+        silenced_by: Vec::new(),
+        inhibited_by: vec!["HighErrorRate colour=green severity=critical".into()],
+    };
+    let handling = AlertsSeen::Handling(vec![handled], Vec::new());
+    observe(&mut state, vec![Seen::Alerts(handling)]);
+    press(&mut state, "3");
+    let screen = text(&mut state, (120, 30));
+    assert!(screen.contains("inhibited"), "{screen}");
+    press(&mut state, "/ H i g h R enter enter");
+    let screen = text(&mut state, (80, 24));
+    assert!(
+        screen.contains("inhibited by HighErrorRate colour=green severity=critical"),
+        "{screen}"
+    );
 }
 
 #[test]

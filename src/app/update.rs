@@ -506,6 +506,7 @@ fn travel_below(state: &mut State, by: i64) {
         return;
     };
     let items = view::items(state, &level.view);
+    let filter = state.filter.text().to_owned();
     let Some(level) = state.levels.last_mut() else {
         return;
     };
@@ -513,7 +514,7 @@ fn travel_below(state: &mut State, by: i64) {
         if by >= i64::MAX / 4 {
             log.follow(true);
         } else {
-            log.scroll(by);
+            log.scroll(by, &filter);
         }
         return;
     }

@@ -114,8 +114,8 @@ impl Alertmanager {
         // By labels: a storm has thousands of alerts, and each is looked for once a replica.
         let mut handled = BTreeMap::new();
         for (alerts, silences) in answers {
-            for alert in alerts {
-                known(&mut handled, alert.handled());
+            for alert in wire::handled(alerts) {
+                known(&mut handled, alert);
             }
             let live = silences
                 .into_iter()

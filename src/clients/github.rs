@@ -33,7 +33,7 @@ pub use dispatch::Undispatched;
 use gate::Gate;
 pub use inspect::{RepositorySaid, TokenSaid, WorkflowSaid};
 pub use known::Known;
-pub use log::job_log;
+pub use log::{JobLog, job_log};
 
 use ask::Got;
 

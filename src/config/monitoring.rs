@@ -110,7 +110,11 @@ impl General {
     }
 }
 
-const ADDRESS: [&str; 5] = ["url", "urls", "service", "ca_file", "token"];
+/// The keys that say where it is, of which one is said.
+const PLACES: [&str; 4] = ["url", "urls", "service", "services"];
+/// What is expected where none of them is said.
+const PLACE: &str = "url, urls, service or services: where it is";
+const ADDRESS: [&str; 6] = ["url", "urls", "service", "services", "ca_file", "token"];
 const READING: [&str; 4] = ["watchdog", "colour_label", "service_label", "match"];
 
 /// Reads an `[environment.prometheus]`, with what is said for all.
@@ -131,7 +135,7 @@ pub(super) fn of_environment(
 /// Reports a section without an address.
 pub(super) fn lacks_address(walk: &mut Walk<'_>, node: &Node<'_>) {
     let path = format!("{}.url", node.path);
-    walk.missing(&path, &node.span, "url, urls or service: where it is");
+    walk.missing(&path, &node.span, PLACE);
 }
 
 /// Reads a `[prometheus]`, whose address may stand elsewhere.
@@ -181,31 +185,37 @@ fn only(walk: &mut Walk<'_>, section: &Section<'_>, known: &[&str]) -> Option<()
     Some(())
 }
 
-/// The address: one of `url`, `urls` and `service`. Absent is `Some(None)`, where it may be.
+/// The address: one of [`PLACES`]. Absent is `Some(None)`, where it may be.
 fn address(walk: &mut Walk<'_>, section: &Section<'_>, is_needed: bool) -> Option<Option<Address>> {
     let places: Vec<_> = (section.entries().into_iter())
-        .filter(|(key, ..)| ["url", "urls", "service"].contains(key))
+        .filter(|(key, ..)| PLACES.contains(key))
         .collect();
     let one = section.optional(walk, "url", |walk, node| {
         url(walk, node).map(|url| vec![url])
     });
-    let many = section.optional(walk, "urls", urls);
-    let service = section.optional(walk, "service", |walk, node| {
+    let many = section.optional(walk, "urls", |walk, node| replicas(walk, node, url));
+    let through = section.optional(walk, "service", |walk, node| {
         Some(vec![service(walk, node)?])
     });
+    let through_many =
+        section.optional(walk, "services", |walk, node| replicas(walk, node, service));
     let ca_file = section.optional(walk, "ca_file", |walk, node| walk.text(node, PATH));
     let token = section.optional(walk, "token", reference);
     if let [_, (_, span, node), ..] = &places[..] {
         let found = "a second address".to_owned();
-        walk.wrong(&node.path, span, found, "one of url, urls and service");
+        walk.wrong(
+            &node.path,
+            span,
+            found,
+            "one of url, urls, service and services",
+        );
         return None;
     }
-    let replicas = one?.or(many?).or(service?);
+    let replicas = one?.or(many?).or(through?).or(through_many?);
     let (ca_file, token) = (ca_file?.map(PathBuf::from), token?);
     let Some(replicas) = replicas else {
         if is_needed || ca_file.is_some() || token.is_some() {
-            let expected = "url, urls or service: where it is";
-            walk.missing(&format!("{}.url", section.path), &section.span, expected);
+            walk.missing(&format!("{}.url", section.path), &section.span, PLACE);
             return None;
         }
         return Some(None);
@@ -247,14 +257,19 @@ fn url(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Replica> {
     Some(Replica::Url(url.trim_end_matches('/').to_owned()))
 }
 
-fn urls(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Vec<Replica>> {
+/// An array of addresses, each read by `one`.
+fn replicas(
+    walk: &mut Walk<'_>,
+    node: &Node<'_>,
+    one: fn(&mut Walk<'_>, &Node<'_>) -> Option<Replica>,
+) -> Option<Vec<Replica>> {
     let items = walk.items(node, "an array of addresses, one for each replica")?;
     if items.is_empty() {
         walk.mismatch(node, "at least one address");
     }
     unique(walk, &items, "", "each replica once");
-    let urls: Vec<_> = items.iter().map(|item| url(walk, item)).collect();
-    urls.into_iter().collect()
+    let all: Vec<_> = items.iter().map(|item| one(walk, item)).collect();
+    all.into_iter().collect()
 }
 
 fn service(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Replica> {

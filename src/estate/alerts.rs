@@ -47,13 +47,15 @@ pub struct Alerts {
 }
 
 /// Where an alert is, and how it stands.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 struct Place {
     rule: usize,
     alert: usize,
     standing: Standing,
     /// The place of its silence.
     silence: Option<usize>,
+    /// What inhibits it, in words.
+    inhibited_by: Vec<Safe>,
     /// Alertmanager has several that may be it, and only some of them are quiet.
     is_disputed: bool,
 }
@@ -137,7 +139,7 @@ pub struct Handled {
     pub labels: Labels,
     /// The ids of the silences that keep it quiet.
     pub silenced_by: Vec<Safe>,
-    /// The fingerprints of the alerts that inhibit it.
+    /// The alerts that inhibit it: name and labels in words, or the fingerprint of one that is not told of.
     pub inhibited_by: Vec<Safe>,
 }
 
@@ -284,6 +286,8 @@ pub struct AlertView<'a> {
     pub standing: Standing,
     /// The silence, where there is one that is known.
     pub silence: Option<&'a Silence>,
+    /// The alerts that inhibit it, in words.
+    pub inhibited_by: &'a [Safe],
     /// Alertmanager has several alerts that may be it, and only some of them are quiet: it counts as firing.
     pub is_disputed: bool,
 }
@@ -359,17 +363,18 @@ impl Alerts {
     /// Every alert but the Watchdog: firing before silenced before pending, the gravest first, then
     /// the newest.
     pub fn views(&self) -> Vec<AlertView<'_>> {
-        let view = |place: &Place| {
+        let all = self.order.iter().filter_map(|place| {
             let rule = self.rules.value.rules.get(place.rule)?;
             Some(AlertView {
                 rule,
                 alert: rule.alerts.get(place.alert)?,
                 standing: place.standing,
                 silence: place.silence.and_then(|s| self.silences.get(s)),
+                inhibited_by: &place.inhibited_by,
                 is_disputed: place.is_disputed,
             })
-        };
-        self.order.iter().filter_map(view).collect()
+        });
+        all.collect()
     }
 
     /// Puts the alerts in order, once an answer: a storm has thousands, and every frame reads them.
@@ -387,6 +392,7 @@ impl Alerts {
                     alert: place,
                     standing: standing(alert, handled),
                     silence: silenced.and_then(|id| self.silences.iter().position(|s| s.id == *id)),
+                    inhibited_by: handled.map_or_else(Vec::new, |h| h.inhibited_by.clone()),
                     is_disputed: found.is_disputed,
                 });
             }

@@ -198,6 +198,8 @@ pub struct LogTarget {
 /// Part of a log.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub enum LogChunk {
+    /// What holds for all of it: what is left out before its first line, say. Comes before that.
+    Note(Safe),
     /// Lines, oldest first.
     Lines(Vec<Safe>),
     /// The stream ended, by itself or because.

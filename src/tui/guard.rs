@@ -108,6 +108,14 @@ impl Guard {
         self.0.leave();
     }
 
+    /// Says `text` on standard error once the terminal is given back. Waits at most 200 ms for a terminal that does not
+    /// read, and says nothing on one that is somebody else's by now.
+    pub fn tell(&self, text: &str) {
+        if self.0.device.is_foreground() {
+            self.0.tell(text);
+        }
+    }
+
     /// Whether the terminal is ours; when not, neither read it nor write to it.
     #[must_use]
     pub fn is_entered(&self) -> bool {
@@ -193,6 +201,16 @@ impl Hold {
         let _ = self.device.write_within(&bytes, LEAVE_LIMIT);
         if let Some(cooked) = lock(&self.cooked).as_ref() {
             let _ = self.device.set_modes(cooked);
+        }
+    }
+
+    /// To standard error. Where that is a terminal it is the shell's description, and a write to it may block for ever:
+    /// what is written goes through the device, and the rest is dropped.
+    fn tell(&self, text: &str) {
+        if isatty(rustix::stdio::stderr()) {
+            let _ = self.device.write_within(text.as_bytes(), LEAVE_LIMIT);
+        } else {
+            complain(text);
         }
     }
 }
@@ -286,14 +304,14 @@ fn show(report: &str) {
     }
     let text = format!("{}\n", report.trim_end());
     match hold {
-        // Standard error is the shell's description: a write to it may block for ever.
-        Some(hold) if isatty(rustix::stdio::stderr()) => {
-            let _ = hold.device.write_within(text.as_bytes(), LEAVE_LIMIT);
-        }
-        _ => {
-            let _ = rustix::io::write(rustix::stdio::stderr(), text.as_bytes());
-        }
+        Some(hold) => hold.tell(&text),
+        None => complain(&text),
     }
+}
+
+/// To standard error, whatever it is.
+fn complain(text: &str) {
+    let _ = rustix::io::write(rustix::stdio::stderr(), text.as_bytes());
 }
 
 /// The report of a panic for those who have nothing better: what, where, and a backtrace if asked.

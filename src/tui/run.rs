@@ -16,7 +16,7 @@ use super::screen::{Depth, Screen};
 use super::tasks::{Outside, Tasks};
 use super::tty::{HangUp, Read, Tty};
 use super::worker::Go;
-use crate::app::{Command, Event, State, chart, operate, settle, update};
+use crate::app::{Command, Event, State, chart, logs, operate, settle, update};
 use crate::estate::{Observation, Safe, Seen};
 use crate::ui;
 
@@ -29,6 +29,9 @@ const RESIZE_MS: u64 = 50;
 /// How often a background process looks whether it is in the foreground again.
 const BACKGROUND_MS: u64 = 500;
 
+/// The number of SIGHUP.
+const HANG_UP: i32 = 1;
+
 /// How the cockpit ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -38,15 +41,6 @@ pub enum Ending {
     HungUp,
     /// By a signal, by its number.
     Signal(i32),
-}
-
-/// How the cockpit ended, and what is left to be said on the terminal that is restored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ended {
-    /// How.
-    pub ending: Ending,
-    /// What goes on without it, a line each.
-    pub farewell: Vec<Safe>,
 }
 
 /// What the process brings along.
@@ -62,11 +56,11 @@ pub struct Manners {
     pub in_tmux: bool,
 }
 
-/// Runs the cockpit on this process's terminal until it ends.
+/// Runs the cockpit on this process's terminal until it ends, and says there what goes on without it.
 ///
 /// # Errors
 /// When there is no terminal, or signals cannot be caught.
-pub async fn run(state: State, outside: Outside, manners: Manners) -> std::io::Result<Ended> {
+pub async fn run(state: State, outside: Outside, manners: Manners) -> std::io::Result<Ending> {
     let tty = Tty::open()?;
     let signals = Signals::catch()?;
     let (out, observations) = mpsc::channel(QUEUE);
@@ -82,9 +76,7 @@ pub async fn run(state: State, outside: Outside, manners: Manners) -> std::io::R
         resized: None,
         is_background: false,
     };
-    let ending = cockpit.run(tty, signals, observations, events).await;
-    let farewell = operate::farewell(&cockpit.state);
-    Ok(Ended { ending, farewell })
+    Ok(cockpit.run(tty, signals, observations, events).await)
 }
 
 struct Cockpit {
@@ -122,7 +114,7 @@ impl Cockpit {
             .has_title
             .then(|| ui::window_title(&self.state));
         let Ok(guard) = Guard::enter(&tty, &mut self.screen, title.as_deref()) else {
-            return Ending::HungUp;
+            return hung_up();
         };
         // Paint before any I/O.
         if self.paint(&tty).is_err() {
@@ -178,8 +170,19 @@ impl Cockpit {
         self.tasks.abort();
         guard.leave();
         match ending {
-            Ending::HungUp => hung_up(),
-            other => other,
+            // The kernel's signal may come before the terminal says so itself.
+            Ending::HungUp | Ending::Signal(HANG_UP) => super::tty::forget_stdio(),
+            Ending::Quit | Ending::Signal(_) => self.bid_farewell(&guard),
+        }
+        ending
+    }
+
+    /// What goes on without it, a line each, on the terminal that is restored.
+    fn bid_farewell(&self, guard: &Guard) {
+        let lines = operate::farewell(&self.state);
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        if !text.is_empty() {
+            guard.tell(&text);
         }
     }
 
@@ -305,8 +308,13 @@ impl Cockpit {
         #[cfg(debug_assertions)]
         defect(state);
         let area = Rect::new(0, 0, columns, rows);
-        self.screen
-            .frame(area, |area, buffer| ui::draw(state, area, buffer));
+        let mut last = None;
+        self.screen.frame(area, |area, buffer| {
+            last = ui::draw(state, area, buffer);
+        });
+        if let Some(number) = last {
+            logs::saw(&mut self.state, number);
+        }
         self.dirty = None;
         self.pace.drew(now, self.screen.pending().len());
         self.screen.flush(tty, now).map(drop)
@@ -509,7 +517,7 @@ impl Signals {
 
     async fn next(&mut self) -> Caught {
         tokio::select! {
-            Some(()) = self.hang_up.recv() => Caught::End(1),
+            Some(()) = self.hang_up.recv() => Caught::End(HANG_UP),
             Some(()) = self.interrupt.recv() => Caught::End(2),
             Some(()) = self.quit.recv() => Caught::End(3),
             Some(()) = self.terminate.recv() => Caught::End(15),

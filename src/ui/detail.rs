@@ -276,6 +276,16 @@ impl Page<'_> {
         }
     }
 
+    /// Where nothing of `kind` stands: that there is none, or why that is not known.
+    fn none(&mut self, kind: Kind, said: &str, role: Role) {
+        let estate = self.state.estate();
+        match (estate.is_listed(kind), estate.fault(kind)) {
+            (true, _) => self.line(Text::default().add(said, role)),
+            (false, Some(fault)) => self.wrapped(0, &fault.what, Role::Warn),
+            (false, None) => self.line(Text::default().add("not seen yet", Role::Dim)),
+        }
+    }
+
     /// Events of one object, the newest first.
     fn events(&mut self, of: impl Fn(&Event) -> bool) {
         let mut events: Vec<&Event> = self
@@ -289,16 +299,8 @@ impl Page<'_> {
         events.sort_by_key(|e| std::cmp::Reverse(e.last));
         self.heading("Events");
         if events.is_empty() {
-            let estate = self.state.estate();
-            let kind = crate::estate::Kind::Events;
-            match (estate.is_listed(kind), estate.fault(kind)) {
-                (false, Some(fault)) => self.wrapped(0, &fault.what, Role::Warn),
-                (false, None) => self.line(Text::default().add("not seen yet", Role::Dim)),
-                (true, _) => {
-                    let said = "none kept by the API server (it keeps them for an hour, as a rule)";
-                    self.line(Text::default().add(said, Role::Dim));
-                }
-            }
+            let said = "none kept by the API server (it keeps them for an hour, as a rule)";
+            self.none(Kind::Events, said, Role::Dim);
         }
         for event in events.into_iter().take(50) {
             let mark = if event.is_warning {
@@ -443,12 +445,13 @@ impl Page<'_> {
             .filter(|s| s.service == *service)
             .collect();
         if slices.iter().all(|s| s.endpoints.is_empty()) {
-            let said = match estate.is_listed(Kind::EndpointSlices) {
-                true => "none: nothing takes this Service's traffic",
-                false => "not seen yet",
-            };
-            self.line(Text::default().add(said, Role::Bad));
+            let said = "none: nothing takes this Service's traffic";
+            self.none(Kind::EndpointSlices, said, Role::Bad);
         }
+        let stranger = match estate.is_listed(Kind::Pods) {
+            true => "no pod of this environment",
+            false => "pod not known",
+        };
         for endpoint in slices.iter().flat_map(|s| &s.endpoints) {
             let pod = endpoint
                 .target
@@ -461,7 +464,7 @@ impl Page<'_> {
                 (false, true) => (Mark::Waiting, "terminating"),
                 (false, false) => (Mark::Bad, "not ready"),
             };
-            let name = pod.map_or("no pod of this environment", |p| p.as_str());
+            let name = pod.map_or(stranger, |p| p.as_str());
             let text = Text::default()
                 .add(format!("{} ", self.theme.mark(mark)), Theme::role(mark))
                 .add(column(said, 12, &self.theme), Theme::role(mark))
@@ -500,6 +503,9 @@ impl Page<'_> {
             .filter(|p| estate.index.group(p) == Some(group))
             .filter_map(|p| estate.pods.value.get(p))
             .collect();
+        if pods.is_empty() {
+            self.none(Kind::Pods, "none", Role::Dim);
+        }
         for pod in pods {
             let why = estate.why_not_ready(pod);
             let mark = if why.is_some() { Mark::Bad } else { Mark::Ok };
@@ -586,6 +592,9 @@ impl Page<'_> {
             .collect();
         owned.sort_by_key(|r| std::cmp::Reverse(r.created));
         self.heading("Revisions");
+        if owned.is_empty() {
+            self.none(Kind::ReplicaSets, "none", Role::Dim);
+        }
         for set in owned {
             let is_current = set.revision == deployment.revision;
             let mark = if is_current { Mark::Live } else { Mark::Idle };

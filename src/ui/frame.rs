@@ -9,6 +9,8 @@ use crate::app::logs::LogSource;
 use crate::app::{Access, Action, Overlay, Panel, State, View, acts, lists, reviews};
 use crate::estate::{Kind, SKEW_SHOWN_MS, Tier};
 
+/// Columns of the header that are left to the names of what is looked at.
+const NAME: usize = 24;
 /// The most lines of a notice.
 const NOTICE: usize = 4;
 
@@ -61,8 +63,8 @@ fn header(state: &State, canvas: &mut Canvas<'_>) {
     }
     let clock = Text::plain(format!(" {} ", words::clock(state)));
     room = room.saturating_sub(canvas.text_right(left, y, room, &clock) + 1);
-    let health = health(state, &canvas.theme);
-    if usize::from(room) > health.width() + 24 {
+    let (health, _) = health(state, beside(state, area.width), &canvas.theme);
+    if let Some(health) = health {
         room = room.saturating_sub(canvas.text_right(left, y, room, &health) + 1);
     }
     canvas.text(left, y, room, &name(state, room));
@@ -83,32 +85,109 @@ fn name(state: &State, room: u16) -> Text {
     Text::plain([long, short].into_iter().find(fits).unwrap_or(least))
 }
 
-/// `k8s live`, or how stale and why not.
-fn health(state: &State, theme: &Theme) -> Text {
+/// The columns of the header between its badges and its clock.
+fn beside(state: &State, columns: u16) -> usize {
+    let demo = if state.demo.is_some() { 7 } else { 0 };
+    let clock = width(&words::clock(state)) + 3;
+    let badges = 2 * (badge(state).width() + 1);
+    usize::from(columns).saturating_sub(4 + badges + demo + clock)
+}
+
+/// What is said behind `k8s live`: in the header's words, in fewer, and in a sentence where there is no room for either.
+struct Aside {
+    long: String,
+    short: String,
+    sentence: String,
+    role: Role,
+}
+
+/// How much is said of each: all, less, one of them alone, nothing.
+const FORMS: [fn(usize, &Aside) -> Option<&String>; 6] = [
+    |_, aside| Some(&aside.long),
+    |_, aside| Some(&aside.short),
+    |place, aside| (place == 0).then_some(&aside.long),
+    |place, aside| (place == 0).then_some(&aside.short),
+    |place, aside| (place == 1).then_some(&aside.short),
+    |_, _| None,
+];
+
+/// `k8s live`, or how stale, and as much else as there is room for; the sentences for what there is none for.
+fn health(state: &State, room: usize, theme: &Theme) -> (Option<Text>, Vec<(String, Role)>) {
     let estate = state.estate();
     let (unseen, seen): (Vec<Kind>, Vec<Kind>) =
         (Kind::ALL.into_iter()).partition(|kind| words::is_withheld(estate, *kind));
     let kinds = if seen.is_empty() { &unseen } else { &seen };
     let (mark, said) = words::currency(estate, kinds, state.now);
-    let mut text = Text::plain(" k8s ");
+    let mut lead = Text::plain(" k8s ");
     let role = mark.map_or(Role::Plain, Theme::role);
     if let Some(mark) = mark {
-        text.push(format!("{} ", theme.mark(mark)), role);
+        lead.push(format!("{} ", theme.mark(mark)), role);
     }
-    text.push(format!("{said} "), role);
-    if let (Some(kind), false) = (unseen.first(), seen.is_empty()) {
-        let more = match unseen.len() {
-            1 => String::new(),
-            n => format!(" +{}", n - 1),
-        };
-        let mark = theme.mark(Mark::Unknown);
-        let said = format!("{mark} {}{more} unseen ", kind.word());
-        text.push(said, Theme::role(Mark::Unknown));
+    lead.push(format!("{said} "), role);
+    let asides: Vec<Aside> = [
+        unseen_aside(state, &unseen, theme).filter(|_| !seen.is_empty()),
+        skew_aside(state, theme),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    for form in FORMS {
+        let mut text = lead.clone();
+        let mut untold = Vec::new();
+        for (place, aside) in asides.iter().enumerate() {
+            match form(place, aside) {
+                Some(words) => text.push(words.as_str(), aside.role),
+                None => untold.push((aside.sentence.clone(), aside.role)),
+            }
+        }
+        if room > text.width() + NAME {
+            return (Some(text), untold);
+        }
     }
-    if let Some(skew) = estate.cluster.skew_ms.filter(|ms| ms.abs() > SKEW_SHOWN_MS) {
-        text.push(format!("clock off by {} s ", skew / 1_000), Role::Warn);
+    let all = asides.into_iter().map(|it| (it.sentence, it.role));
+    (None, all.collect())
+}
+
+/// What the header of a window with so many columns has no room for.
+pub fn untold(state: &State, columns: u16, theme: &Theme) -> Vec<(String, Role)> {
+    health(state, beside(state, columns), theme).1
+}
+
+/// The kinds that may not be seen, or are not there.
+fn unseen_aside(state: &State, unseen: &[Kind], theme: &Theme) -> Option<Aside> {
+    let first = unseen.first()?;
+    let more = match unseen.len() {
+        1 => String::new(),
+        n => format!(" +{}", n - 1),
+    };
+    let mark = theme.mark(Mark::Unknown);
+    let word = first.word();
+    // Traffic says by itself why its own kinds are not seen.
+    let fault = (state.estate().fault(*first)).filter(|_| !super::traffic::KINDS.contains(first));
+    let why = fault.map_or_else(String::new, |fault| format!(": {}", fault.what));
+    Some(Aside {
+        long: format!("{mark} {word}{more} unseen "),
+        short: format!("{mark} {} unseen ", unseen.len()),
+        sentence: format!("{mark} {word}{more} unseen{why}"),
+        role: Theme::role(Mark::Unknown),
+    })
+}
+
+/// A clock that differs from the API server's by more than is usual.
+fn skew_aside(state: &State, theme: &Theme) -> Option<Aside> {
+    let skew = state.estate().cluster.skew_ms?;
+    if skew.abs() <= SKEW_SHOWN_MS {
+        return None;
     }
-    text
+    let (seconds, mark) = (skew / 1_000, theme.mark(Mark::Look));
+    let side = if skew > 0 { "behind" } else { "ahead of" };
+    let off = seconds.abs();
+    Some(Aside {
+        long: format!("clock off by {seconds} s "),
+        short: format!("clock {seconds:+} s "),
+        sentence: format!("{mark} the clock here is {off} s {side} the API server's"),
+        role: Role::Warn,
+    })
 }
 
 fn footer(state: &State, canvas: &mut Canvas<'_>) {

@@ -16,7 +16,7 @@ use crate::ops::plan::brought_back;
 use crate::ops::warm::{Warmth, warmth};
 
 /// The kinds that this panel is made of.
-const KINDS: [Kind; 4] = [
+pub(super) const KINDS: [Kind; 4] = [
     Kind::Services,
     Kind::EndpointSlices,
     Kind::Deployments,
@@ -74,6 +74,9 @@ pub fn draw(state: &State, canvas: &mut Canvas<'_>, area: Rect) -> u16 {
     let policy = super::policy::lines(state, usize::from(area.width.saturating_sub(2)), &theme);
     below.extend(policy);
     below.extend(troubles(state, &views, &theme));
+    // What the header has no room for.
+    let untold = super::frame::untold(state, canvas.area.width, &theme);
+    below.extend((untold.into_iter()).map(|(said, role)| Text::default().add(said, role)));
     let most = match is_opened {
         true => usize::from(area.height.saturating_sub(OPENED)),
         false => usize::from(area.height.saturating_sub(6).max(2)),

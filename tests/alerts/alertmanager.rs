@@ -8,7 +8,7 @@ use wheelhouse::estate::silence::Draft;
 use wheelhouse::estate::{FaultKind, Labels, Safe};
 
 use super::cockpit::connect;
-use super::said::{LIMIT, at, behind, handled, nobody, silence, to};
+use super::said::{LIMIT, at, behind, behind_both, handled, nobody, silence, to};
 use super::server::{Answer, Asked, Server, json as said, refused};
 
 fn draft() -> Draft {
@@ -52,7 +52,7 @@ async fn alerts_come_with_who_keeps_them_quiet_and_silences_that_are_not_over() 
     let server = Server::start(|asked| match asked.path.as_str() {
         "/api/v2/alerts" => {
             assert!(asked.query.contains("silenced=true") && asked.query.contains("inhibited=true"));
-            said(json!([handled("X", &["s1"], &[]), handled("Y", &[], &["f"]), {"labels": {"alertname": "bare"}, "status": null}]))
+            said(json!([handled("X", &["s1"], &[]), handled("Y", &[], &["f", "of-X"]), {"labels": {"alertname": "bare"}, "status": null}]))
         }
         _ => said(json!([silence("s1", "active"), silence("s2", "pending"), silence("s3", "expired"),
             {"id": "s4", "matchers": [{"name": "a", "value": "b.*", "isRegex": true}, {"name": "c", "value": "d", "isEqual": false}]}])),
@@ -64,7 +64,11 @@ async fn alerts_come_with_who_keeps_them_quiet_and_silences_that_are_not_over() 
         .unwrap();
     assert_eq!(all.handled.len(), 3);
     assert_eq!(all.handled[0].silenced_by, [Safe::new("s1")]);
-    assert_eq!(all.handled[1].inhibited_by, [Safe::new("f")]);
+    // By name, where it is told of.
+    assert_eq!(
+        all.handled[1].inhibited_by,
+        ["f", "X cluster=eu severity=critical"].map(Safe::new)
+    );
     let ids: Vec<_> = all.silences.iter().map(|s| s.id.as_str()).collect();
     assert_eq!(ids, ["s1", "s2", "s4"]);
     assert_eq!(all.silences[0].matchers, [Safe::new("alertname=\"X\"")]);
@@ -127,6 +131,29 @@ async fn m02_one_alertmanager_of_two_that_is_down_is_a_gap_and_no_fault() {
     assert_eq!((all.handled.len(), all.gaps.len()), (1, 1));
     assert!(
         all.gaps[0].starts_with("of 3 replicas 127.0.0.1:"),
+        "{:?}",
+        all.gaps
+    );
+}
+
+#[tokio::test]
+async fn m02_one_alertmanager_of_two_behind_the_api_server_that_is_down_is_a_gap() {
+    let server = Server::start(|asked| match asked.path.as_str() {
+        path if !path.contains("/proxy/") => super::server::calm(asked),
+        path if path.contains("/alertmanager-1:9093/") => refused(503, "no endpoints available"),
+        path if path.ends_with("/alerts") => said(json!([handled("X", &["s1"], &[])])),
+        _ => said("[]"),
+    })
+    .await;
+    let cluster = connect(&server.url).await;
+    let target = behind_both(["alertmanager-0", "alertmanager-1"], "9093");
+    let all = Alertmanager::new(&target)
+        .handling(Some(&cluster), LIMIT)
+        .await
+        .unwrap();
+    assert_eq!((all.handled.len(), all.gaps.len()), (1, 1));
+    assert!(
+        all.gaps[0].starts_with("of 2 replicas monitoring/alertmanager-1:9093"),
         "{:?}",
         all.gaps
     );

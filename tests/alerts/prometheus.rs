@@ -7,8 +7,9 @@ use wheelhouse::clients::prometheus::Prometheus;
 use wheelhouse::estate::alerts::RulesSeen;
 use wheelhouse::estate::{Fault, FaultKind, Labels, Safe};
 
-use super::said::{LIMIT, alert, at, nobody, rule, rules, success, to};
-use super::server::{Answer, Asked, Server, json as said};
+use super::cockpit::connect;
+use super::said::{LIMIT, alert, at, behind_both, nobody, rule, rules, success, to};
+use super::server::{Answer, Asked, Server, json as said, refused};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -128,6 +129,35 @@ async fn m02_one_replica_of_two_that_is_down_is_named_and_the_other_is_shown() {
         .await
         .unwrap_err();
     assert_eq!(fault.kind, FaultKind::Unreachable);
+}
+
+#[tokio::test]
+async fn m02_one_of_two_services_behind_the_api_server_that_is_down_is_named() {
+    let server = Server::start(|asked| match asked.path.as_str() {
+        path if path.contains("/services/prometheus-0:9090/proxy/") => {
+            rules(&[rule("X", &[alert("X", "firing", &json!({}))])])
+        }
+        path if path.contains("/proxy/") => refused(503, "no endpoints available"),
+        _ => super::server::calm(asked),
+    })
+    .await;
+    let cluster = connect(&server.url).await;
+    for names in [
+        ["prometheus-0", "prometheus-1"],
+        ["prometheus-1", "prometheus-0"],
+    ] {
+        let prometheus = Prometheus::new(&behind_both(names, "9090"));
+        let seen = prometheus.rules(Some(&cluster), LIMIT).await.unwrap();
+        assert_eq!(seen.rules[0].alerts.len(), 1);
+        let [gap] = &seen.gaps[..] else {
+            panic!("{:?}", seen.gaps)
+        };
+        let words = "of 2 replicas monitoring/prometheus-1:9090";
+        assert!(
+            gap.starts_with(words) && gap.contains("no endpoints"),
+            "{gap}"
+        );
+    }
 }
 
 #[tokio::test]

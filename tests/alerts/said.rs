@@ -40,6 +40,15 @@ pub fn behind(name: &str, port: &str, prefix: &str) -> Target {
     }
 }
 
+/// Two replicas through an API server.
+pub fn behind_both(names: [&str; 2], port: &str) -> Target {
+    let replicas = names.map(|name| behind(name, port, "").replicas);
+    Target {
+        replicas: replicas.concat(),
+        ..Target::default()
+    }
+}
+
 /// A rule of one group, as Prometheus 2.42 sends it.
 pub fn rule(name: &str, alerts: &[Value]) -> Value {
     json!({
@@ -72,7 +81,7 @@ pub fn rules(rules: &[Value]) -> Answer {
 /// An alert as Alertmanager 0.25 sends it.
 pub fn handled(name: &str, silenced: &[&str], inhibited: &[&str]) -> Value {
     json!({
-        "annotations": {}, "endsAt": "2026-11-23T20:03:00.000Z", "fingerprint": "f",
+        "annotations": {}, "endsAt": "2026-11-23T20:03:00.000Z", "fingerprint": format!("of-{name}"),
         "receivers": [{"name": "x"}], "startsAt": "2026-11-23T19:50:00.000Z",
         "status": {"inhibitedBy": inhibited, "silencedBy": silenced, "state": "active"},
         "labels": {"alertname": name, "severity": "critical", "cluster": "eu"}

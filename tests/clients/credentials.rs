@@ -101,6 +101,24 @@ async fn k01_401_for_ever_is_login_needed_after_one_refresh() {
 }
 
 #[tokio::test]
+async fn k16_what_looks_like_a_secret_in_what_a_plugin_says_is_masked() {
+    let server = Server::start(calm).await;
+    let script = r#"echo "refused: token=a1B2c3D4e5F6 for https://me:hunter2@login.example/x" >&2
+printf -- '-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkq\n-----END PRIVATE KEY-----\nask again\n' >&2
+exit 7"#;
+    let kubeconfig = Kubeconfig::with_plugin(&server.url, script);
+    let connected = kubeconfig.connect_within(Limits::default()).await;
+    let fault = connected.unwrap_err();
+    assert_eq!(fault.kind, FaultKind::LoginNeeded);
+    for secret in ["a1B2c3D4e5F6", "hunter2", "MIIEvQIBADANBgkq"] {
+        assert!(!fault.what.contains(secret), "{}", fault.what);
+    }
+    for said in ["refused: token=***", "me:***@login.example", "ask again"] {
+        assert!(fault.what.contains(said), "{}", fault.what);
+    }
+}
+
+#[tokio::test]
 async fn k01_a_kubeconfig_that_was_logged_in_again_is_read_again() {
     let server = Server::start(|asked| match bears(asked, "new") {
         true => calm(asked),

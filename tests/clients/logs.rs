@@ -33,6 +33,7 @@ async fn read(
             .unwrap();
         match chunk {
             LogChunk::Lines(more) => lines.extend(more.iter().map(ToString::to_string)),
+            LogChunk::Note(note) => panic!("a note: {note}"),
             ended @ LogChunk::Ended(_) => {
                 assert!(chunks.next().await.is_none());
                 return (lines, ended, server.asked()[0].query.clone());
@@ -69,6 +70,25 @@ async fn the_previous_runs_log_is_not_followed() {
 }
 
 #[tokio::test]
+async fn nothing_is_asked_for_a_pod_whose_name_is_none() {
+    let server = Server::start(|_| Answer::EndedLines(vec!["secret\n".into()])).await;
+    let cluster = connect(&server.url).await;
+    for name in ["../secrets/x?", "", ".."] {
+        let target = LogTarget {
+            pod: name.into(),
+            ..target(false)
+        };
+        let mut chunks = logs(&cluster, &target);
+        let LogChunk::Ended(Some(why)) = next(&mut chunks).await else {
+            panic!("{name:?} was asked for");
+        };
+        assert_eq!(why.kind, FaultKind::Config, "{name:?}");
+        assert!(chunks.next().await.is_none());
+    }
+    assert!(server.asked().is_empty(), "{:?}", server.asked());
+}
+
+#[tokio::test]
 async fn a_line_of_64_mebibytes_is_cut_while_it_is_read() {
     let log = || {
         Answer::EndedLines(
@@ -92,7 +112,7 @@ async fn next(chunks: &mut (impl futures::Stream<Item = LogChunk> + Unpin)) -> L
 fn lines(chunk: &LogChunk) -> Vec<&str> {
     match chunk {
         LogChunk::Lines(lines) => lines.iter().map(|line| line.as_str()).collect(),
-        LogChunk::Ended(_) => panic!("{chunk:?}"),
+        LogChunk::Note(_) | LogChunk::Ended(_) => panic!("{chunk:?}"),
     }
 }
 

@@ -4,7 +4,11 @@ use std::process::Output;
 
 use serde_json::Value;
 
-use crate::{complained, estate::Served, observe, said};
+use crate::{
+    complained,
+    estate::{Served, request},
+    observe, said,
+};
 
 /// Looks at the status until `is_so`; what it said then.
 fn wait_status(
@@ -306,6 +310,59 @@ fn what_may_not_be_seen_is_null_and_a_question_mark_and_never_zero() {
     assert_field(production, "/colours/0/desired", Value::is_u64);
     assert_field(production, "/rollouts", Value::is_array);
     assert_eq!(production["live"], "blue", "the Services tell that");
+}
+
+#[test]
+fn an_alert_that_is_quiet_is_said_to_fire_and_who_silenced_it_until_when_and_why() {
+    let estate = Served::start(&[]);
+    for (name, value) in [("errors", 50), ("latency", 4_000)] {
+        estate.act(&format!(
+            r#"{{"do": "metric", "name": "{name}", "colour": "blue", "part": "frontend", "value": {value}}}"#
+        ));
+    }
+    let ends = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1);
+    let silence = format!(
+        r#"{{"matchers": [{{"name": "alertname", "value": "HighErrorRate", "isRegex": false}}], "createdBy": "bob",
+            "comment": "known, ticket 12", "startsAt": "{}", "endsAt": "{ends}"}}"#,
+        jiff::Timestamp::now()
+    );
+    let path = "/alertmanager/api/v2/silences";
+    let made = request(estate.addr, "POST", path, "application/json", &silence).unwrap();
+    assert!(made.contains("silenceID"), "{made}");
+    let until = ends.strftime("%H:%MZ");
+    wait_status(&estate, &["production"], "the silence", |out| {
+        said(out).lines().any(|line| {
+            line.contains("alert HighErrorRate critical")
+                && line.contains(": firing for ")
+                && line.contains(", silenced by bob until ")
+                && line.ends_with(&format!("{until}: known, ticket 12"))
+        })
+    });
+    let out = wait_status(&estate, &["production"], "the inhibition", |out| {
+        said(out).lines().any(|line| {
+            line.contains("alert HighResponseTime warning")
+                && line.contains(": firing for ")
+                && line.contains(", inhibited by HighErrorRate ")
+                && line.contains(" colour=blue ")
+        })
+    });
+    assert!(!said(&out).contains("silenced for"), "{}", said(&out));
+    let out = observe(&estate, &["production", "--json"]);
+    let all: Value = serde_json::from_str(&said(&out)).unwrap();
+    let alerts = all["environments"][0]["alerts"].as_array().unwrap();
+    let of = |name: &str| alerts.iter().find(|alert| alert["name"] == name).unwrap();
+    let silenced = of("HighErrorRate");
+    assert_eq!(silenced["standing"], "silenced", "{silenced}");
+    assert_eq!(silenced["silence"]["author"], "bob", "{silenced}");
+    assert_eq!(
+        silenced["silence"]["comment"], "known, ticket 12",
+        "{silenced}"
+    );
+    assert_field(silenced, "/silence/until", Value::is_string);
+    assert_eq!(silenced["disputed"], false, "{silenced}");
+    let inhibited = of("HighResponseTime");
+    assert!(inhibited["silence"].is_null(), "{inhibited}");
+    assert_field(inhibited, "/inhibited_by/0", Value::is_string);
 }
 
 #[test]

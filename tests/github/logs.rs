@@ -1,7 +1,7 @@
 //! A job's log: where it lies, what is kept of it, what is left out and said to be.
 
 use serde_json::json;
-use wheelhouse::clients::github::{Limits, job_log};
+use wheelhouse::clients::github::{JobLog, Limits, job_log};
 use wheelhouse::estate::runs::{Conclusion, Job, Progress, RunLog, Step};
 use wheelhouse::estate::{FaultKind, Safe};
 
@@ -66,7 +66,8 @@ async fn the_log_is_fetched_from_the_host_that_it_lies_on_without_the_token() {
     let (api, blobs) = serve(|| full(200, "Content-Type: text/plain\r\n", LOG)).await;
     let lines = job_log(&connect(&api.url).await, &wanted(None))
         .await
-        .unwrap();
+        .unwrap()
+        .lines;
     assert_eq!(lines.len(), 8);
     assert_eq!(lines[0].as_str(), "Current runner version");
     assert_eq!(api.asked()[0].path, "/repos/acme/wall/actions/jobs/21/logs");
@@ -81,9 +82,10 @@ async fn the_log_is_fetched_from_the_host_that_it_lies_on_without_the_token() {
 #[tokio::test]
 async fn a_failed_steps_lines_are_cut_out_cleaned_and_masked() {
     let (api, _blobs) = serve(|| full(200, "", LOG)).await;
-    let lines = job_log(&connect(&api.url).await, &wanted(Some(3)))
+    let JobLog { notes, lines } = job_log(&connect(&api.url).await, &wanted(Some(3)))
         .await
         .unwrap();
+    assert!(notes.is_empty(), "{notes:?}");
     let expected = [
         "##[group]Run npm test",
         "token *** and ***",
@@ -98,9 +100,9 @@ async fn a_step_that_cannot_be_told_apart_is_shown_as_the_whole_jobs_log() {
     let (api, _blobs) = serve(|| full(200, "", LOG)).await;
     let github = connect(&api.url).await;
     for number in [4, 99] {
-        let lines = job_log(&github, &wanted(Some(number))).await.unwrap();
-        assert_eq!(lines.len(), 9);
-        assert!(lines[0].contains("the whole job's log"), "{}", lines[0]);
+        let log = job_log(&github, &wanted(Some(number))).await.unwrap();
+        assert_eq!((log.lines.len(), log.notes.len()), (8, 1));
+        assert!(log.notes[0].contains("the whole job's log"), "{log:?}");
     }
 }
 
@@ -112,11 +114,10 @@ async fn a_log_of_100_mib_is_read_to_its_end_and_what_is_left_out_is_said() {
     let (api, _blobs) = serve(move || full(200, "", &body)).await;
     let github = connect(&api.url).await;
     for step in [None, Some(3)] {
-        let lines = job_log(&github, &wanted(step)).await.unwrap();
+        let JobLog { notes, lines } = job_log(&github, &wanted(step)).await.unwrap();
         assert!(
-            lines[0].contains("MiB before this are left out"),
-            "{}",
-            lines[0]
+            notes[0].contains("MiB before this are left out"),
+            "{notes:?}"
         );
         assert_eq!(lines.last().unwrap().as_str(), "the end");
         let kept: usize = lines.iter().map(|line| line.len() + 1).sum();
@@ -130,7 +131,8 @@ async fn g11_a_line_of_a_mebibyte_is_shortened() {
     let (api, _blobs) = serve(move || full(200, "", &body)).await;
     let lines = job_log(&connect(&api.url).await, &wanted(None))
         .await
-        .unwrap();
+        .unwrap()
+        .lines;
     assert_eq!(lines.len(), 2);
     assert!(lines[0].len() <= 4_096 && lines[0].ends_with('…'));
 }

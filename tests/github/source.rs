@@ -688,6 +688,7 @@ async fn a_jobs_log_comes_over_the_sources_connection_in_lines_then_the_end() {
     while let Some((_, chunk)) = out.recv().await {
         match chunk {
             LogChunk::Lines(some) => lines += some.len(),
+            LogChunk::Note(note) => panic!("nothing is left out: {note}"),
             LogChunk::Ended(fault) => assert_eq!((lines, fault), (300, None)),
         }
     }

@@ -161,6 +161,58 @@ fn lease(service: &str, renewed: i64) -> Lease {
     }
 }
 
+/// As many of these entries with the text at each place replaced, one at a time.
+fn poisoned(entries: &[Entry], poison: &str) -> Vec<String> {
+    let lines: Vec<serde_json::Value> = (entries.iter())
+        .map(|entry| serde_json::to_value(entry).unwrap())
+        .collect();
+    let whole = serde_json::Value::from(lines);
+    let written = |whole: &serde_json::Value| {
+        let lines = whole.as_array().unwrap().iter();
+        let lines: Vec<_> = lines.map(ToString::to_string).collect();
+        lines.join("\n")
+    };
+    let mut all = Vec::new();
+    let mut left = vec![String::new()];
+    while let Some(place) = left.pop() {
+        let key = |key: &str| format!("{place}/{}", key.replace('~', "~0").replace('/', "~1"));
+        match whole.pointer(&place).unwrap() {
+            serde_json::Value::String(_) => {
+                let mut one = whole.clone();
+                *one.pointer_mut(&place).unwrap() = poison.into();
+                all.push(written(&one));
+            }
+            serde_json::Value::Array(items) => {
+                left.extend((0..items.len()).map(|n| key(&n.to_string())));
+            }
+            serde_json::Value::Object(fields) => left.extend(fields.keys().map(|it| key(it))),
+            _ => {}
+        }
+    }
+    all
+}
+
+#[test]
+fn k14_hostile_text_in_any_field_of_a_record_stays_text() {
+    let poison = format!("\u{1b}]0;evil\u{7}\u{202e}\u{9b}31m{}", "w".repeat(1 << 14));
+    let plan = plan_of(&ready(), OperationKind::Cutover);
+    let entries = until(&plan, &Step::Watch);
+    let all = poisoned(&entries, &poison);
+    assert!(all.len() > 40, "{}", all.len());
+    let mut state = ready();
+    press(&mut state, "5");
+    for (n, written) in all.into_iter().enumerate() {
+        let mut hostile = record(&entries, &format!("{}", n + 10));
+        hostile.data.insert("entries".to_owned(), written.into());
+        let changes = vec![Change::Applied(hostile)];
+        observe(&mut state, vec![Seen::Records(Delta::Changes(changes))]);
+        let screen = text(&mut state, (120, 30));
+        let obeyed = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
+        assert!(!screen.contains(obeyed), "{n}: {screen}");
+        assert!(!screen.contains("evil"), "{n}: {screen}");
+    }
+}
+
 /// An operation of carol's on the screen, its Lease renewed so many seconds ago.
 pub(super) fn operating(state: &mut State, entries: &[Entry], renewed: i64) {
     let leases =

@@ -214,13 +214,20 @@ impl Pty {
 
     /// Writes to the screen past the program, as a stray process does.
     pub fn scribble(&self, bytes: &[u8]) {
+        self.open().write_all(bytes).expect("a scribble");
+    }
+
+    /// Writes past the program until the terminal, which nobody reads, takes not a byte more.
+    pub fn stuff(&self) {
+        let mut tty = self.open();
+        while tty.write(b" ").is_ok_and(|written| written > 0) {}
+    }
+
+    fn open(&self) -> fs::File {
         let nonblocking = (rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY).bits();
         let mut options = fs::OpenOptions::new();
         options.write(true).custom_flags(nonblocking.cast_signed());
-        options
-            .open(&self.slave)
-            .and_then(|mut tty| tty.write_all(bytes))
-            .expect("a scribble");
+        options.open(&self.slave).expect("the terminal")
     }
 
     /// Hangs up: closes the master for good.

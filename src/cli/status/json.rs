@@ -235,10 +235,20 @@ fn alerts(estate: &Estate) -> Value {
     };
     let rows = alerts.views().into_iter().map(|view| {
         let labels: std::collections::BTreeMap<_, _> = view.alert.labels.iter().cloned().collect();
+        let silence = view.silence.map(|silence| {
+            json!({
+                "author": silence.author,
+                "until": silence.ends,
+                "comment": silence.comment,
+            })
+        });
         json!({
             "name": view.rule.name,
             "standing": view.standing,
             "since": view.since(),
+            "silence": silence,
+            "inhibited_by": view.inhibited_by,
+            "disputed": view.is_disputed,
             "value": view.alert.value,
             "labels": labels,
         })

@@ -2,11 +2,14 @@
 
 use std::fmt::Write as _;
 
+use jiff::Timestamp;
+
 use super::approvals;
 use super::look::{self, Looked};
 use crate::app::Operations;
 use crate::app::operations::{self, Hold};
 use crate::cli::output::ascii;
+use crate::estate::alerts::{self, AlertView};
 use crate::estate::runs::{Conclusion, Progress, Repository, Run};
 use crate::estate::timeline::{about, timeline, utc};
 use crate::estate::{
@@ -179,7 +182,7 @@ fn environment(out: &mut String, title: &Safe, estate: &Estate, now: Now) {
     for words in operations(estate, now) {
         line(out, 1, &words);
     }
-    for words in alerts(estate, now) {
+    for words in told_alerts(estate, now) {
         line(out, 1, &words);
     }
     let common = common_fault(estate);
@@ -258,7 +261,7 @@ fn operations(estate: &Estate, now: Now) -> Vec<String> {
 }
 
 /// Alerts, a line each: how they stand, how grave, since when.
-fn alerts(estate: &Estate, now: Now) -> Vec<String> {
+fn told_alerts(estate: &Estate, now: Now) -> Vec<String> {
     let Some(alerts) = &estate.alerts else {
         return Vec::new();
     };
@@ -272,15 +275,47 @@ fn alerts(estate: &Estate, now: Now) -> Vec<String> {
             .map_or("-", |s| s.as_str());
         let since = view.since().map(|at| (clock - at.as_second()).max(0));
         let since = since.map_or_else(|| "-".to_owned(), crate::ui::age);
-        let standing = format!("{:?}", view.standing).to_lowercase();
+        let (word, quiet) = standing(view, estate.monitoring_time(alerts, now));
         format!(
-            "alert {} {severity}{}: {standing} for {since}",
+            "alert {} {severity}{}: {word} for {since}{quiet}",
             view.rule.name,
             about(estate, alerts, &view.alert.labels)
         )
     });
     let skew = estate.monitoring_skew(alerts, now);
     said.chain(skew.map(|it| it.to_string())).collect()
+}
+
+/// Whether an alert fires, and what keeps it quiet: since when it does is no word of the silence.
+fn standing(view: &AlertView<'_>, clock: Timestamp) -> (&'static str, String) {
+    let quiet = match (view.standing, view.silence) {
+        (alerts::Standing::Silenced, Some(silence)) => {
+            let until = (silence.ends).map_or_else(|| "?".to_owned(), |at| soon(at, clock));
+            let (author, comment) = (&silence.author, &silence.comment);
+            format!(", silenced by {author} until {until}: {comment}")
+        }
+        (alerts::Standing::Silenced, None) => ", silenced, it is not known by whom".to_owned(),
+        (alerts::Standing::Inhibited, _) => {
+            let by: Vec<&str> = view.inhibited_by.iter().map(Safe::as_str).collect();
+            format!(", inhibited by {}", by.join(", "))
+        }
+        _ if view.is_disputed => ", only some that may be it are quiet".to_owned(),
+        _ => String::new(),
+    };
+    match view.standing {
+        alerts::Standing::Pending => ("pending", quiet),
+        _ => ("firing", quiet),
+    }
+}
+
+/// `16:00Z`, on another day `Nov 30 06:00Z`.
+fn soon(at: Timestamp, clock: Timestamp) -> String {
+    let day = |at: Timestamp| at.strftime("%b %-d").to_string();
+    let hour = at.strftime("%H:%MZ");
+    match day(at) == day(clock) {
+        true => hour.to_string(),
+        false => format!("{} {hour}", day(at)),
+    }
 }
 
 /// What is wrong with all feeds alike (the API server is away): one line instead of one a check.
@@ -295,7 +330,7 @@ fn line(out: &mut String, depth: usize, words: &str) {
 }
 
 /// An age in the words of the screen; a dash where it is not known.
-fn age(at: Option<jiff::Timestamp>, estate: &Estate, now: Now) -> String {
+fn age(at: Option<Timestamp>, estate: &Estate, now: Now) -> String {
     let seconds = at.map(|at| (estate.server_time(now).as_second() - at.as_second()).max(0));
     seconds.map_or_else(|| "-".to_owned(), crate::ui::age)
 }

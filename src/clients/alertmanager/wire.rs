@@ -1,6 +1,6 @@
 //! What Alertmanager sends. <https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml>
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
@@ -27,6 +27,8 @@ pub(super) struct Built {
 pub(super) struct Alert {
     #[serde(deserialize_with = "nullable")]
     labels: BTreeMap<String, String>,
+    #[serde(deserialize_with = "nullable")]
+    fingerprint: Safe,
     #[serde(deserialize_with = "nullable")]
     status: Standing,
 }
@@ -88,15 +90,39 @@ fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
+/// What a replica does with its alerts.
+pub(super) fn handled(alerts: Vec<Alert>) -> Vec<Handled> {
+    let inhibitors: BTreeSet<Safe> = (alerts.iter())
+        .flat_map(|alert| alert.status.inhibited_by.iter().cloned())
+        .collect();
+    let named: BTreeMap<Safe, Safe> = (alerts.iter())
+        .filter(|alert| inhibitors.contains(&alert.fingerprint))
+        .map(|alert| (alert.fingerprint.clone(), alert.words()))
+        .collect();
+    let handled = alerts.into_iter().map(|alert| alert.handled(&named));
+    handled.collect()
+}
+
 impl Alert {
-    pub(super) fn handled(self) -> Handled {
+    /// Its name and its other labels.
+    fn words(&self) -> Safe {
+        let name = self.labels.get("alertname").map_or("?", String::as_str);
+        let rest = self.labels.iter().filter(|(key, _)| *key != "alertname");
+        let rest = rest.map(|(key, value)| format!(" {key}={value}"));
+        Safe::from(format!("{name}{}", rest.collect::<String>()))
+    }
+
+    fn handled(self, named: &BTreeMap<Safe, Safe>) -> Handled {
+        let by = self.status.inhibited_by.into_iter();
         Handled {
             // As Prometheus's are read, so that they are found.
             labels: (self.labels.iter())
                 .map(|(key, value)| (Safe::exact(key), Safe::exact(value)))
                 .collect::<Labels>(),
             silenced_by: self.status.silenced_by,
-            inhibited_by: self.status.inhibited_by,
+            inhibited_by: by
+                .map(|print| named.get(&print).cloned().unwrap_or(print))
+                .collect(),
         }
     }
 }
@@ -156,7 +182,7 @@ mod tests {
     use super::*;
     use crate::clients::made_up::made_up;
 
-    const BOTH: &str = r#"[{"labels": {"alertname": "A"}, "status": {"state": "suppressed", "silencedBy": ["s"], "inhibitedBy": []},
+    const BOTH: &str = r#"[{"labels": {"alertname": "A"}, "fingerprint": "f", "status": {"state": "suppressed", "silencedBy": ["s"], "inhibitedBy": []},
         "id": "s", "matchers": [{"name": "alertname", "value": "A", "isRegex": false, "isEqual": true}], "createdBy": "ann",
         "comment": "x", "startsAt": "2026-11-23T20:00:00Z", "endsAt": "2026-11-23T21:00:00Z", "silenceID": "s",
         "versionInfo": {"version": "0.25.0"}}]"#;
@@ -165,7 +191,7 @@ mod tests {
         #[test]
         fn made_up_answers_of_alertmanager_never_panic(text in made_up(BOTH)) {
             let alerts = serde_json::from_str::<Vec<Alert>>(&text).unwrap_or_default();
-            let _: Vec<Handled> = alerts.into_iter().map(Alert::handled).collect();
+            let _ = handled(alerts);
             let sent: Value = serde_json::from_str(&text).unwrap_or_default();
             for silence in serde_json::from_str::<Vec<Silence>>(&text).unwrap_or_default() {
                 let _ = (silence.says(&sent), silence.is_expired());

@@ -19,12 +19,20 @@ const LINE: usize = 16 << 10;
 /// Redirects that are followed.
 const HOPS: usize = 3;
 
-/// The lines of a log, oldest first, cleaned and with secrets masked. What was left out is stated in
-/// the first lines.
+/// A job's log as it is shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JobLog {
+    /// What was left out before the lines, and that they are more than was asked for.
+    pub notes: Vec<Safe>,
+    /// The lines, oldest first, cleaned and with secrets masked.
+    pub lines: Vec<Safe>,
+}
+
+/// The log of a job, or of one of its steps.
 ///
 /// # Errors
 /// `Missing` where GitHub has no log (any more, or yet), else as for every question.
-pub async fn job_log(github: &Github, wanted: &RunLog) -> Result<Vec<Safe>, Fault> {
+pub async fn job_log(github: &Github, wanted: &RunLog) -> Result<JobLog, Fault> {
     let kept = github.0.limits.log;
     let mut whole = Tail::new(None, kept);
     let window = wanted.step.and_then(|step| Window::of(&wanted.job, step));
@@ -48,17 +56,15 @@ pub async fn job_log(github: &Github, wanted: &RunLog) -> Result<Vec<Safe>, Faul
         whole.take(&line);
     }
     let part = part.map(Tail::told).unwrap_or_default();
-    if !part.is_empty() {
+    if !part.lines.is_empty() {
         return Ok(part);
     }
-    let mut lines = whole.told();
+    let mut log = whole.told();
     if wanted.step.is_some() {
-        lines.insert(
-            0,
-            "(the lines of this step cannot be told apart: this is the whole job's log)".into(),
-        );
+        let said = "the lines of this step cannot be told apart: this is the whole job's log";
+        log.notes.insert(0, said.into());
     }
-    Ok(lines)
+    Ok(log)
 }
 
 fn broken(github: &Github, error: reqwest::Error) -> Fault {
@@ -126,23 +132,20 @@ impl Tail {
         }
     }
 
-    /// The lines as they are shown.
-    fn told(mut self) -> Vec<Safe> {
+    /// The lines as they are shown, with what is left out of them.
+    fn told(mut self) -> JobLog {
         let lines = self.lines.make_contiguous();
         let lines = match self.window {
             Some(window) => window.cut(lines),
             None => lines,
         };
-        let mut told = Vec::with_capacity(lines.len() + 1);
-        if self.left_out > 0 {
-            let (gone, kept) = (size(self.left_out), size(self.most as u64));
-            told.push(
-                format!("({gone} before this are left out; these are the last {kept})").into(),
-            );
+        let (gone, kept) = (size(self.left_out), size(self.most as u64));
+        let said = format!("{gone} before this are left out; these are the last {kept}");
+        let is_whole = self.left_out == 0;
+        JobLog {
+            notes: (!is_whole).then(|| said.into()).into_iter().collect(),
+            lines: Masks::all(lines.iter().map(|(_, text)| Safe::from_bytes(text))),
         }
-        let lines = lines.iter().map(|(_, text)| Safe::from_bytes(text));
-        told.extend(Masks::all(lines));
-        told
     }
 }
 
@@ -249,10 +252,10 @@ mod tests {
         }
         let told = tail.told();
         assert_eq!(
-            told[0].as_str(),
-            "(8.8 KiB before this are left out; these are the last 1.0 KiB)"
+            told.notes,
+            ["8.8 KiB before this are left out; these are the last 1.0 KiB".into()]
         );
-        assert_eq!(told.last().map(|l| l.as_str()), Some("line 0999"));
-        assert!(told.len() < 110);
+        assert_eq!(told.lines.last().map(|l| l.as_str()), Some("line 0999"));
+        assert!(told.lines.len() < 110);
     }
 }

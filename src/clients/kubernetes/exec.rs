@@ -10,8 +10,9 @@ use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 
+use super::super::mask::Masks;
 use super::fault::words;
-use crate::estate::{Fault, FaultKind};
+use crate::estate::{Fault, FaultKind, Safe};
 
 /// The most that is read of what a plugin prints.
 const OUTPUT: u64 = 1 << 20;
@@ -56,14 +57,22 @@ pub(super) async fn run(plugin: &ExecConfig, limit: Duration) -> Result<Credenti
         )
     })?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
         let what = format_args!(
-            "login needed: the credential plugin {name} ended with {}: {said}",
-            output.status
+            "login needed: the credential plugin {name} ended with {}: {}",
+            output.status,
+            said(&output.stderr)
         );
         return Err(words(FaultKind::LoginNeeded, what));
     }
     parse(name, &output.stdout)
+}
+
+/// What a plugin said, with what looks like a secret masked. Programs that fail may print what they were called with.
+fn said(stderr: &[u8]) -> String {
+    let text = String::from_utf8_lossy(stderr);
+    let lines = Masks::all(text.lines().map(Safe::new));
+    let lines: Vec<&str> = lines.iter().map(Safe::as_str).collect();
+    lines.join("\n")
 }
 
 fn command(name: &str, plugin: &ExecConfig) -> Result<Command, Fault> {

@@ -16,6 +16,7 @@ use tokio::sync::watch::Receiver;
 use tokio::time::{Instant, timeout};
 
 use super::super::mask::Masks;
+use super::single::check_name;
 use super::{Cluster, fault};
 use crate::estate::{Fault, FaultKind, LogChunk, LogTarget, Safe};
 use place::Place;
@@ -88,6 +89,10 @@ impl Reading {
 
     /// Opens it: from its last lines, or from where it stopped.
     async fn open(&mut self) -> Stage {
+        // The name goes into the path as it is.
+        if let Err(why) = check_name(&self.target.pod) {
+            return Stage::Ended(Some(why));
+        }
         self.cuts.mark_unchanged();
         let cluster = &self.cluster;
         let api: Api<Pod> = Api::namespaced(cluster.client.clone(), &cluster.namespace);

@@ -33,9 +33,14 @@ pub async fn log(
     };
     let mut ended = None;
     match job_log(&github, &wanted).await {
-        Ok(lines) => {
-            for lines in lines.chunks(CHUNK) {
-                if send(LogChunk::Lines(lines.to_vec())).await.is_err() {
+        Ok(log) => {
+            let notes = log.notes.into_iter().map(LogChunk::Note);
+            let lines = log
+                .lines
+                .chunks(CHUNK)
+                .map(|it| LogChunk::Lines(it.to_vec()));
+            for chunk in notes.chain(lines) {
+                if send(chunk).await.is_err() {
                     return;
                 }
             }

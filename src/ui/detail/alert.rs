@@ -1,4 +1,4 @@
-//! An alert: who silenced it, what this cockpit did about it, its expression over the last hour, labels,
+//! An alert: who silenced or what inhibits it, what this cockpit did about it, its expression over the last hour, labels,
 //! annotations, links.
 
 use super::{Page, Text};
@@ -89,6 +89,11 @@ fn head(page: &mut Page<'_>, view: &AlertView<'_>) {
             None => "silenced; the silence is not known".to_owned(),
         };
         page.wrapped(2, &words, Role::Plain);
+    }
+    if view.standing == Standing::Inhibited {
+        for by in view.inhibited_by {
+            page.wrapped(2, &format!("inhibited by {by}"), Role::Plain);
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
+use super::operations::{cockpit, configured, confirm, plan, wait_watch};
 use super::{Cockpit, LONG, SIZE, is_zombie, rows_of, run_in_shell, wait_heard, wait_live};
 use crate::{
     device::assert_given_back,
@@ -178,4 +179,37 @@ fn p03_sigterm_is_obeyed_though_nobody_reads_the_terminal() {
     assert_eq!(cockpit.pty.wait_exit(SOON).code, 143);
     assert!(asked.elapsed() < within(SECOND), "{:?}", asked.elapsed());
     assert!(cockpit.pty.is_cooked());
+}
+
+#[test]
+fn p03_sigterm_is_obeyed_though_nobody_reads_what_is_said_of_an_operation_that_goes_on() {
+    let estate = Served::start(&[]);
+    let config = configured(&estate, 20);
+    let mut pty = cockpit(&estate, &config, &["--write"]);
+    plan(&pty);
+    confirm(&pty);
+    wait_watch(&pty);
+    pty.stall();
+    fill(&pty);
+    pty.stuff();
+    let asked = Instant::now();
+    pty.signal(Signal::TERM);
+    assert_eq!(pty.wait_exit(SOON).code, 143);
+    assert!(asked.elapsed() < within(SECOND), "{:?}", asked.elapsed());
+    assert!(pty.is_cooked());
+}
+
+#[test]
+fn t02_a_hang_up_is_quiet_also_of_an_operation_that_goes_on() {
+    let estate = Served::start(&[]);
+    let config = configured(&estate, 20);
+    let mut pty = cockpit(&estate, &config, &["--write"]);
+    plan(&pty);
+    confirm(&pty);
+    wait_watch(&pty);
+    pty.signal(Signal::HUP);
+    assert_eq!(pty.wait_exit(SOON).code, 129);
+    pty.wait_end_of_output();
+    let raw = String::from_utf8_lossy(&pty.raw()).into_owned();
+    assert!(raw.ends_with("\x1b[?1049l\x1b[23;0t"), "something is said");
 }

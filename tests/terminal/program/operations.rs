@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// A cutover that is watched for so many seconds, with a Lease that is soon anybody's.
-fn configured(estate: &Served, watch: u32) -> PathBuf {
+pub(super) fn configured(estate: &Served, watch: u32) -> PathBuf {
     let mut text = estate.config_text();
     for (slow, quick) in [
         ("\nlease = 60\n", "\nlease = 6\n".to_owned()),
@@ -28,7 +28,7 @@ fn configured(estate: &Served, watch: u32) -> PathBuf {
     estate.home.write("quick.toml", &text)
 }
 
-fn cockpit(estate: &Served, config: &Path, args: &[&str]) -> Pty {
+pub(super) fn cockpit(estate: &Served, config: &Path, args: &[&str]) -> Pty {
     let config = config.to_str().unwrap();
     let pty = run(
         &estate.home,
@@ -41,7 +41,7 @@ fn cockpit(estate: &Served, config: &Path, args: &[&str]) -> Pty {
 }
 
 /// Opens the plan of a cutover, gives the reason, and waits until the prompt listens.
-fn plan(pty: &Pty) {
+pub(super) fn plan(pty: &Pty) {
     pty.send("C");
     pty.wait_text("CUT OVER production to GREEN");
     // A gate that is read only now would void the plan.
@@ -57,12 +57,12 @@ fn wait_prompt(pty: &Pty) {
     });
 }
 
-fn confirm(pty: &Pty) {
+pub(super) fn confirm(pty: &Pty) {
     pty.send("production/digital-wall-service\r");
 }
 
 /// Waits until the operation is in its watch; GREEN is live then.
-fn wait_watch(pty: &Pty) {
+pub(super) fn wait_watch(pty: &Pty) {
     pty.wait_for("the watch", LONG, |screen, _| {
         text_of(screen).contains("  watched ")
     });

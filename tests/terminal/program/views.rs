@@ -157,3 +157,64 @@ fn g04_on_a_bad_day_of_github_the_runs_age_say_why_and_stay() {
     cockpit.pty.send("1");
     runs(|text| text.contains("#1485"), "what was pushed meanwhile");
 }
+
+#[test]
+fn m01_while_prometheus_is_away_the_alerts_age_say_why_and_stay_and_come_back() {
+    let cockpit = Cockpit::start_with(&["--scenario", "prometheus-away"], &[], SIZE);
+    cockpit.pty.send("3");
+    let alerts = |is_so: fn(&str) -> bool, what: &str| {
+        cockpit.pty.wait_for(what, 3 * LONG, |screen, _| {
+            let text = text_of(screen);
+            // Whatever Prometheus does, the others are live.
+            text.contains("k8s live") && is_so(&text)
+        });
+    };
+    let is_unknown = |text: &str| {
+        let is_told = text.contains("? UNKNOWN, as of ") && text.contains("(503)");
+        is_told && !text.contains("no alerts;")
+    };
+    alerts(is_unknown, "that nothing is known, and why");
+    let is_back = |text: &str| text.contains("✗ HighErrorRate") && !text.contains("UNKNOWN");
+    alerts(is_back, "what fires by now");
+    // As the scenario does it, for less long.
+    let away = r#"{"do": "prometheus-away", "for": "25s"}"#;
+    cockpit.estate.act(away);
+    let is_kept = |text: &str| {
+        let ages = ["10s", "20s", "30s"].map(|age| format!("? UNKNOWN, as of {age} ago: "));
+        let is_old = ages.iter().any(|age| text.contains(age)) && text.contains("(503)");
+        is_old && text.contains("✗ HighErrorRate")
+    };
+    alerts(is_kept, "its age, why, and what fired then");
+    alerts(is_back, "another answer");
+}
+
+#[test]
+fn m05_on_a_noisy_night_what_fires_stands_before_what_is_inhibited_and_what_is_pending() {
+    let cockpit = Cockpit::start_with(&["--scenario", "noisy-alerts"], &[], (160, 60));
+    cockpit.pty.send("3");
+    let standings = |text: &str| -> Vec<char> {
+        let names = [
+            "HighErrorRate",
+            "HighResponseTime",
+            "Database",
+            "Redis",
+            "PodCrash",
+        ];
+        let mark = |line: &str| {
+            let at = names
+                .iter()
+                .find_map(|name| line.find(&format!(" {name}")))?;
+            let mark = line[..at].chars().next_back()?;
+            ['✗', 'z', '…'].contains(&mark).then_some(mark)
+        };
+        text.lines().filter_map(mark).collect()
+    };
+    cockpit.pty.wait_for("all three", 2 * LONG, |screen, _| {
+        let text = text_of(screen);
+        let counted = [" firing", " pending", " inhibited"];
+        let marks = standings(&text);
+        let rank = |mark: &char| ['✗', 'z', '…'].iter().position(|it| it == mark);
+        let is_all = ['✗', 'z', '…'].iter().all(|mark| marks.contains(mark));
+        is_all && marks.is_sorted_by_key(rank) && counted.iter().all(|words| text.contains(words))
+    });
+}
