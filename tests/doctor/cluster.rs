@@ -76,8 +76,8 @@ async fn k02_where_one_may_write_an_operators_rights_are_asked_too() {
 async fn k02_the_way_to_an_alertmanager_behind_a_service_is_asked_for_where_one_may_silence() {
     let world = World::new(|asked| {
         let is_review = asked.path.ends_with("selfsubjectaccessreviews");
-        let is_of = |it: &&str| asked.body.contains(*it);
-        let denied = is_review && ["\"delete\"", "\"proxy\""].iter().all(|it| is_of(&it));
+        let words = ["\"delete\"", "\"proxy\""];
+        let denied = is_review && words.iter().all(|it| asked.body.contains(it));
         denied.then(|| said(json!({"status": {"allowed": false}})))
     })
     .await;

@@ -98,7 +98,7 @@ fn k02_the_keys_of_silences_say_so_where_the_api_server_lets_nobody_through_to_a
     ] {
         let (said, is_dim) = helped(&mut state, name);
         assert_eq!(
-            (is_dim, said.contains("! no right")),
+            (is_dim, said.contains("! you may not create services/proxy")),
             (is_barred, is_barred),
             "{said}"
         );
@@ -106,7 +106,7 @@ fn k02_the_keys_of_silences_say_so_where_the_api_server_lets_nobody_through_to_a
     press(&mut state, "3 S");
     let screen = text(&mut state, (120, 30));
     assert!(
-        screen.contains("you may not create services/proxy alertmanager:9093 in monitoring"),
+        screen.contains("Refused: you may not create services/proxy alertmanager:9093 in"),
         "{screen}"
     );
     press(&mut state, "esc");

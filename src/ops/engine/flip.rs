@@ -244,9 +244,11 @@ impl Run {
         flipped.find_map(|flip| reverted(estate, flip))
     }
 
-    /// The plan with what was tested, but for the simulation's bug.
+    /// The plan with what was tested, but for the simulation's bugs: an approval that is kept after a new digest would be
+    /// caught by this, too.
     fn tested<'a>(&self, plan: &'a Plan) -> Cow<'a, Plan> {
-        match self.bastion.has(Planted::SmokeKept) {
+        let is_kept = |bug| self.bastion.has(bug);
+        match is_kept(Planted::SmokeKept) || is_kept(Planted::ApprovalKept) {
             true => Cow::Owned(Plan {
                 tested: None,
                 ..plan.clone()

@@ -69,7 +69,8 @@ fn i_60_a_secret_in_the_answer_of_an_application_is_not_told() {
             body: body.into_bytes(),
             took: Duration::ZERO,
         };
-        let why = judged(&said, (200, 1_000), std::iter::empty()).unwrap_err();
+        let why = judged(&said, (200, 1_000), std::iter::empty());
+        let why = why.err().unwrap_or_default();
         assert!(why.starts_with("500 in place of 200: "), "{why}");
         assert!(!why.contains("ghp_") && !why.contains("hunter2"), "{why}");
     }
