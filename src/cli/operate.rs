@@ -386,7 +386,7 @@ fn unmeant(arguments: &Arguments, plan: &Plan) -> Option<Refusal> {
 
 /// Leaves it to a worker.
 async fn detach(place: Place, request: Request, plan: &Plan, placement: Placement) -> Exit {
-    let program = match std::env::current_exe() {
+    let program = match worker::program() {
         Ok(program) => program,
         Err(error) => {
             return trouble(&format!("cannot tell where this program is: {error}").into());
@@ -491,7 +491,7 @@ async fn follow_up(place: Place, id: &Safe) {
     }
     let wanted = Wanted::CleanUp(id.clone());
     let spawned = async {
-        let program = std::env::current_exe()?;
+        let program = worker::program()?;
         worker::spawn(&program, placement, &Job { place, wanted }).await
     };
     let why = match spawned.await {

@@ -12,7 +12,7 @@
 
 use std::io;
 use std::os::fd::AsFd as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -73,6 +73,19 @@ pub enum Said {
         #[serde(default)]
         is_away: bool,
     },
+}
+
+/// This very program. Where its file was replaced meanwhile, by an update, the running one is still to be had
+/// through this process.
+///
+/// # Errors
+/// The system does not say where it is.
+pub fn program() -> io::Result<PathBuf> {
+    let file = std::env::current_exe()?;
+    Ok(match file.exists() {
+        true => file,
+        false => format!("/proc/{}/exe", std::process::id()).into(),
+    })
 }
 
 /// What a worker is told.

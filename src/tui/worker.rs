@@ -1,8 +1,6 @@
 //! Workers of operations as the cockpit sees them: one is started with the dialog, connected and waiting; it
 //! is told to go, or ends with the dialog. From its first word about an operation the record says the rest.
 
-use std::path::PathBuf;
-
 use tokio::sync::mpsc::Sender;
 use tokio::sync::oneshot;
 
@@ -212,18 +210,8 @@ async fn close_glass(place: &Place, id: &Safe, note: Safe) -> Result<Heard, Safe
     Ok(Heard::Done(said.into()))
 }
 
-/// This very program. Where its file was replaced meanwhile, by an update, the running one is still to be had
-/// through this process.
-fn program() -> std::io::Result<PathBuf> {
-    let file = std::env::current_exe()?;
-    Ok(match file.exists() {
-        true => file,
-        false => format!("/proc/{}/exe", std::process::id()).into(),
-    })
-}
-
 async fn spawn(place: Place, wanted: Wanted) -> Result<worker::Spawned, Safe> {
-    let program = program()
+    let program = worker::program()
         .map_err(|error| Safe::from(format!("cannot tell where this program is: {error}")))?;
     let job = Job { place, wanted };
     let spawned = worker::spawn(&program, placement::here(), &job).await;

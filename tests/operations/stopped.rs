@@ -43,6 +43,32 @@ fn p03_a_signal_stops_at_the_next_step_and_whoever_comes_next_is_told() {
 }
 
 #[test]
+fn p10_a_worker_whose_program_is_replaced_by_an_update_goes_on_to_its_end() {
+    let bench = Bench::ready();
+    let dave = &bench.dave;
+    let installed = dave.home.path().join("wheelhouse");
+    std::fs::copy(crate::estate::program(), &installed).unwrap();
+    let trap = dave.relay.trap(Fate::HeldBefore, 1, Asked::is_flip);
+    let args = [&CUTOVER[..], &["--detach"]].concat();
+    let said = dave.start_by(&installed, &args).end();
+    said.assert(0, &[]);
+    trap.wait("the first flip");
+
+    // As a package manager does it: another file under the same name.
+    let update = dave.home.write("update", "#!/bin/sh\nexit 9\n");
+    std::fs::rename(update, &installed).unwrap();
+    trap.let_go();
+
+    let id = said.id();
+    wait("its end", || {
+        dave.story(&id)
+            .contains("done: GREEN is live")
+            .then_some(())
+    });
+    assert_eq!(bench.colours(), ["green", "green"]);
+}
+
+#[test]
 fn leases_that_cannot_be_read_orphan_nobody() {
     let bench = Bench::ready();
     bench.dave.edit("watch = 2", "watch = 40");

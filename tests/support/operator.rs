@@ -248,6 +248,15 @@ impl Operator {
         self.spawn(command)
     }
 
+    /// Starts a command of the program in another file.
+    #[allow(dead_code, reason = "not every test replaces it")]
+    pub fn start_by(&self, program: &Path, args: &[&str]) -> Running {
+        let inner = self.command(args);
+        let mut shell = self.home.shell("exec \"$@\"");
+        shell.arg("sh").arg(program).args(inner.get_args());
+        self.spawn(shell)
+    }
+
     /// Starts a command whose disk may become full: [`Running::fill_disk`], or at once by `is_full`. (A file
     /// size limit of 0, its signal ignored: every write to a file fails, as with a quota.)
     pub fn start_short_of_room(&self, args: &[&str], is_full: bool) -> Running {
