@@ -44,7 +44,8 @@
 //! it as soon as it is not refused, and sends that worker the hash of what stood on the screen.
 //!
 //! What a smoke test proves, and for how long: its record names the templates and digests that it was about
-//! ([`ops::What::Tested`]); a cutover that demands a test compares them with what is there, in its plan and before each patch.
+//! ([`ops::What::Tested`]); a cutover that demands a test compares them with what is there, in its plan and before each patch. One
+//! that demands none is held to what it was planned over in the same way, and a release to what it deployed.
 //!
 //! What helm may do: a worker has the user's own helm say how a release stands and what a chart renders ([`ops::helm`]),
 //! one gate of [`ops::check`] each judges that, and the engine asks once more before the upgrade, or of what became of one.
@@ -54,7 +55,8 @@
 //!
 //! Who must agree: [`ops::approval`] reads requests, approvals and rejections strictly, one gate of [`ops::plan`] says
 //! which of them counts for what would go live ([`ops::Plan::bound`]), and the engine asks it again before the first
-//! flip. The admission policy in assets/kubernetes proves whom they are of.
+//! flip. The admission policy in assets/kubernetes proves whom they are of. GitHub's review counts where somebody gave it, for what
+//! its run deployed ([`ops::What::Reviewed`]).
 //!
 //! What comes from outside becomes [`estate::Safe`] text once, at ingest; widgets take nothing else.
 
