@@ -443,6 +443,37 @@ fn i_24_a_rollback_whose_record_is_not_to_be_written_at_all_ends_all_the_same() 
 }
 
 #[test]
+fn i_24_a_rollback_that_is_adopted_waits_for_no_record_either() {
+    let bench = Bench::ready();
+    let dave = &bench.dave;
+    dave.run(&CUTOVER).assert(0, &["done: GREEN is live"]);
+    let id = orphan_at(&bench, &ROLLBACK, Asked::is_flip);
+    // The record is refused until both Services are back.
+    let is_half = AtomicBool::new(true);
+    let is_record = move |it: &Asked| {
+        if it.is_flip() && it.path.ends_with(SERVICES[1]) {
+            is_half.store(false, Ordering::Relaxed);
+        }
+        is_half.load(Ordering::Relaxed) && it.method == "PUT" && it.path.contains("/configmaps/")
+    };
+    let erin = bench.colleague();
+    let refused = erin
+        .relay
+        .ever_after(Fate::Said(403, status(403)), is_record);
+
+    let adopted = erin.run(&["op", "adopt", &id]);
+
+    assert!(refused.is_caught());
+    adopted.assert(0, &["done: BLUE is live"]);
+    assert_eq!(bench.colours(), ["blue", "blue"]);
+    let story = dave.story(&id);
+    assert!(
+        story.contains("taken over by") && story.contains("done: BLUE is live"),
+        "{story}"
+    );
+}
+
+#[test]
 fn p06_a_rollback_whose_record_was_edited_ends_while_its_leases_are_renewed() {
     let bench = Bench::ready();
     let dave = &bench.dave;

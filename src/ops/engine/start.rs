@@ -490,8 +490,15 @@ async fn take_over(
     };
     loop {
         let entry = entry(bastion, adopted.clone());
-        match record::append(bastion, &mut kept, vec![entry], Room::All).await {
+        match record::append(bastion, &mut kept, vec![entry.clone()], Room::All).await {
             Ok(()) => break,
+            // A way back waits for no record (rule 9): the next write that goes through carries this along.
+            Err(NotWritten::Full | NotWritten::Refused(_) | NotWritten::Fault(_))
+                if is_rollback =>
+            {
+                kept.take(vec![entry]);
+                break;
+            }
             Err(NotWritten::Conflict) => match record::read(bastion, id).await? {
                 Some(read) => {
                     if let Some((outcome, _)) = &read.operation.closed {
