@@ -72,6 +72,8 @@ struct Known {
     is_revoked: bool,
     /// What its reviewers decided.
     decided: Vec<Value>,
+    /// Somebody runs it again; GitHub says the end of the attempt before as long as that goes.
+    is_run_again: bool,
 }
 
 type Shared = Arc<Mutex<Known>>;
@@ -110,7 +112,9 @@ fn run(known: &Known) -> Value {
     );
     json!({
         "id": RUN, "run_number": 7, "display_title": title, "event": "workflow_dispatch",
+        "run_attempt": if known.is_run_again { 2 } else { 1 },
         "status": match (known.conclusion, known.is_reviewed) {
+            (Some(_), _) if known.is_run_again => "in_progress",
             (Some(_), _) => "completed",
             (None, true) => "in_progress",
             (None, false) => "waiting",
@@ -189,6 +193,7 @@ impl Hub {
             is_reviewed: true,
             is_revoked: false,
             decided: Vec::new(),
+            is_run_again: false,
         }));
         let actions = "/repos/acme/digital-wall/actions";
         let router = Router::new()
@@ -398,6 +403,49 @@ fn i_49_githubs_review_is_one_that_somebody_gave_and_of_what_was_deployed_under_
             &["backend changed since run 77 was reviewed and deployed it"],
         );
     }
+}
+
+#[test]
+fn g07_a_run_that_somebody_else_cancels_is_no_deploy() {
+    let (bench, hub, id) = following(Reply::Told);
+    hub.ends("cancelled");
+    bench
+        .dave
+        .run(&["op", "watch", &id])
+        .assert(1, &["follow FAILED: run 77 ended cancelled"]);
+    assert_eq!(hub.cancelled(), 0, "it was not ours to cancel");
+    assert_eq!(bench.colours(), ["blue", "blue"]);
+}
+
+#[test]
+fn g07_a_run_that_is_run_again_is_judged_by_the_attempt_that_runs() {
+    let bench = Bench::ready();
+    bench.idle_at_0();
+    let hub = Hub::new(Reply::Told);
+    hub.of(&bench.dave);
+    // Before anybody looks the first attempt is over, and the second one begun.
+    {
+        let mut known = lock(&hub.state);
+        (known.conclusion, known.is_run_again) = (Some("success"), true);
+    }
+    let id = bench.dave.detach(&BY_WORKFLOW);
+    wait("the run to be followed", || {
+        bench.dave.story(&id).contains("follow …").then_some(())
+    });
+    let looks = || bench.dave.story(&id).contains("follow done");
+    let until = std::time::Instant::now() + Duration::from_secs(8);
+    while std::time::Instant::now() < until {
+        assert!(!looks(), "judged by the attempt before");
+        std::thread::park_timeout(Duration::from_millis(200));
+    }
+    {
+        let mut known = lock(&hub.state);
+        (known.conclusion, known.is_run_again) = (Some("failure"), false);
+    }
+    bench
+        .dave
+        .run(&["op", "watch", &id])
+        .assert(1, &["follow FAILED: run 77 ended in failure"]);
 }
 
 #[test]
