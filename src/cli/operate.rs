@@ -163,6 +163,14 @@ fn begin(
         Err(words) => return usage(&format!("--image: {words}")),
     };
     let within = match within(arguments) {
+        _ if kind == OperationKind::Rollback => {
+            if arguments.within.is_some() {
+                complain(
+                    "wheelhouse: a rollback waits for no other operation, and is no part of one: --within is left out\n",
+                );
+            }
+            None
+        }
         Ok(within) => within,
         Err(words) => return usage(&words),
     };
@@ -271,12 +279,6 @@ fn admissible(
         return Err(format!(
             "nothing that --override could lift stands in the way of a {word}"
         ));
-    }
-    if kind == OperationKind::Rollback && arguments.within.is_some() {
-        return Err(
-            "a rollback waits for no other operation, and is no part of one: leave out --within"
-                .to_owned(),
-        );
     }
     let is_empty = |why: &str| why.trim().is_empty();
     if arguments.break_glass.as_deref().is_some_and(is_empty) {

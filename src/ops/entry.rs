@@ -265,7 +265,7 @@ pub enum What {
     },
     /// GitHub's reviewers let the run go on that it started; and, when what that deployed was rolled out, this is what it was.
     Reviewed {
-        /// Who approved, by login.
+        /// Who approved, by login; nobody, where nobody had to.
         by: Vec<Safe>,
         /// Templates and digests of each workload's ready pods, by workload; none before they are rolled out.
         #[serde(default, skip_serializing_if = "Revisions::is_empty")]

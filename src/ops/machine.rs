@@ -116,9 +116,9 @@ pub struct Operation {
     pub notes: Vec<Safe>,
     /// The workflow run that it started.
     pub run: Option<u64>,
-    /// Who approved at GitHub that the run goes on, by login.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub reviewed: Vec<Safe>,
+    /// Who approved at GitHub that the run goes on, by login: nobody where nobody had to; none where nobody knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reviewed: Option<Vec<Safe>>,
     /// What was deployed under that review, when it was rolled out.
     #[serde(skip_serializing_if = "Revisions::is_empty")]
     pub reviewed_revisions: Revisions,
@@ -215,7 +215,7 @@ impl Operation {
             }
             What::Dispatched { run } => self.run = Some(*run),
             What::Reviewed { by, revisions } => {
-                self.reviewed.clone_from(by);
+                self.reviewed = Some(by.clone());
                 self.reviewed_revisions.clone_from(revisions);
             }
             What::Cutover(next) => {

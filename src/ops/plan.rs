@@ -25,6 +25,7 @@ mod still;
 mod tested;
 
 pub use again::brought_back;
+pub(in crate::ops) use approval::demands_review;
 pub(in crate::ops) use decisive::digest;
 pub use deploy::{SAME, asked};
 pub(in crate::ops) use deploy::{arriving, open_in_place, told};

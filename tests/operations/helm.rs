@@ -206,6 +206,29 @@ fn i_49_a_release_by_helm_goes_live_only_if_helm_changed_what_was_asked_for() {
 }
 
 #[test]
+fn i_13_a_release_by_helm_from_a_cold_colour_goes_live_with_what_helm_brought() {
+    let bench = Bench::ready();
+    let helm = Helm::of(&bench.dave, 60);
+    bench.idle_at_0();
+    let waits = "while [ ! -e \"$AT/go\" ]; do sleep 0.05; done\n";
+    helm.says("upgrade", &format!("{waits}{}", becomes("deployed")));
+    let release = [&["release"][..], &DEPLOY[1..]].concat();
+    let releasing = bench.dave.start(&release);
+    wait("the upgrade", || {
+        (!helm.calls("upgrade").is_empty()).then_some(())
+    });
+    // As the chart would, over what was brought up as it was.
+    let image = "ghcr.io/acme/digitalwall-frontend:v3";
+    let containers = json!([{ "op": "replace", "path": "/spec/template/spec/containers/0/image", "value": image }]);
+    bench.patch_json("digital-wall-green-frontend", &containers);
+    helm.says("go", "");
+
+    releasing.end().assert(0, &["done: GREEN is live"]);
+
+    assert_eq!(bench.colours(), ["green", "green"]);
+}
+
+#[test]
 fn i_6_a_release_of_helm_that_the_live_colour_is_of_too_is_never_upgraded() {
     let bench = Bench::ready();
     let helm = Helm::of(&bench.dave, 60);

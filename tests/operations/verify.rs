@@ -148,7 +148,7 @@ fn rule_6_a_program_that_says_nothing_at_the_end_of_the_soak_holds_and_moves_not
     for (command, why) in [
         ("command = [\"/nowhere/verify\"]", "/nowhere/verify"),
         (
-            "command = [\"sh\", \"-c\", \"sleep 60\"]\ntimeout = 1",
+            "command = [\"sh\", \"-c\", \"echo so far; sleep 60\"]\ntimeout = 1",
             "not within 1 s: it was killed",
         ),
         (
@@ -163,6 +163,11 @@ fn rule_6_a_program_that_says_nothing_at_the_end_of_the_soak_holds_and_moves_not
         let id = bench.await_said("PAUSED: UNKNOWN");
         let story = bench.dave.story(&id);
         assert!(story.contains(why), "{why} in {story}");
+        // It is asked again every few seconds, and what it says is told once.
+        std::thread::park_timeout(std::time::Duration::from_secs(8));
+        let entries = bench.dave.entries(&id).len();
+        std::thread::park_timeout(std::time::Duration::from_secs(7));
+        assert_eq!(bench.dave.entries(&id).len(), entries);
         assert_eq!(bench.colours(), ["green", "green"]);
         bench
             .dave

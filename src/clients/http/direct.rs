@@ -145,25 +145,25 @@ pub(super) async fn take<E: Error + 'static>(
     .await
 }
 
-/// Reads a reply within `limit`, and no more than the first `most` bytes of its body.
+/// Reads a reply within `limit`, and no more than the first `most` bytes of its body; whether that is all of it.
 pub(super) async fn beginning<E: Error + 'static>(
     host: &str,
     limit: Duration,
     most: usize,
     sent: impl Future<Output = Result<Response, E>>,
-) -> Result<Reply, Fault> {
+) -> Result<(Reply, bool), Fault> {
     within(host, limit, sent, async |response| {
-        Ok(read(host, response, most).await?.0)
+        read(host, response, most).await
     })
     .await
 }
 
-async fn within<E: Error + 'static>(
+async fn within<E: Error + 'static, T>(
     host: &str,
     limit: Duration,
     sent: impl Future<Output = Result<Response, E>>,
-    read: impl AsyncFnOnce(Response) -> Result<Reply, Fault>,
-) -> Result<Reply, Fault> {
+    read: impl AsyncFnOnce(Response) -> Result<T, Fault>,
+) -> Result<T, Fault> {
     let reading = async {
         let response = sent
             .await

@@ -17,7 +17,7 @@ use crate::estate::runs::{Conclusion, Progress, Run as Seen};
 use crate::estate::{Fault, FaultKind, Safe};
 use crate::ops::entry::{Step, What};
 use crate::ops::machine::{REVIEW, UNSURE, WAITS, is_review};
-use crate::ops::plan::{How, Revisions, Workflow};
+use crate::ops::plan::{How, Revisions, Workflow, demands_review};
 
 /// GitHub's word for a review that lets a run go on.
 const APPROVED: &str = "approved";
@@ -147,10 +147,10 @@ impl Run {
                         Progress::Waiting | Progress::Queued => false,
                         // A job of it may be asked for its review before it is over.
                         Progress::Running if !is_review_known => {
-                            self.who_reviewed(id, &github).await?
+                            self.who_reviewed(id, &github, false).await?
                         }
                         Progress::Done(Conclusion::Success) => {
-                            self.who_reviewed(id, &github).await?
+                            self.who_reviewed(id, &github, true).await?
                         }
                         _ => is_review_known,
                     };
@@ -198,8 +198,14 @@ impl Run {
         }
     }
 
-    /// Writes down who let the run go on; whether GitHub told. Where nobody had to, nothing is written.
-    async fn who_reviewed(&mut self, id: u64, github: &Github) -> Result<bool, Ended> {
+    /// Writes down who let the run go on, and when it is over, that nobody had to; whether it need not be asked again before it
+    /// waits for somebody. Where the policy demands a review, a job of the run may be waiting for this.
+    async fn who_reviewed(
+        &mut self,
+        id: u64,
+        github: &Github,
+        is_over: bool,
+    ) -> Result<bool, Ended> {
         let decided = match github.decided(id).await {
             Ok(decided) => decided,
             Err(fault) => {
@@ -212,11 +218,12 @@ impl Run {
             .filter(|it| it.word.as_str() == APPROVED);
         let by: BTreeSet<Safe> = approved.map(|it| it.who).collect();
         let by: Vec<Safe> = by.into_iter().collect();
-        if !by.is_empty() && self.kept.operation.reviewed != by {
+        let is_known = !by.is_empty() || !demands_review(&self.eyes.estate);
+        if (is_over || !by.is_empty()) && self.kept.operation.reviewed.as_ref() != Some(&by) {
             let revisions = Revisions::new();
             self.write(vec![What::Reviewed { by, revisions }]).await?;
         }
-        Ok(true)
+        Ok(is_known)
     }
 
     /// Says that a token does not let the run be looked at any more, and that it does again, once each: nobody here would know what

@@ -8,15 +8,15 @@ use tokio::sync::watch;
 
 use super::start::{Prepared, Refused, entry, held_for, journal, run, told_to};
 use super::{Ended, Run};
-use crate::estate::Safe;
+use crate::estate::{Estate, Safe};
 use crate::ops::bastion::Bastion;
 use crate::ops::entry::{Entry, Step, What};
 use crate::ops::journal::Journal;
 use crate::ops::kept::Kept;
 use crate::ops::machine::{Next, Operation};
-use crate::ops::plan::{Refusal, RefusalKind, Within, check, target};
+use crate::ops::plan::{Refusal, RefusalKind, Within, check, demands_review, target};
 use crate::ops::record::Unamended;
-use crate::ops::{lock, outside, reads, record};
+use crate::ops::{lock, outside, policy, reads, record};
 
 /// How often the record is read for the run's id, which is written there when GitHub has said it.
 const LOOKS: u32 = 60;
@@ -76,6 +76,27 @@ pub(super) async fn host(bastion: &Bastion, within: &Within) -> Result<Kept, Ref
     refuse(format!("operation {id} names no run: it is not joined"))
 }
 
+/// Waits until the operation that `within` names tells who of GitHub's reviewers let its run go on, where the policy demands a
+/// review: its worker asks now and then, and a job of the run is faster.
+pub(super) async fn reviewed(bastion: &Bastion, within: &Within) -> Result<(), Refused> {
+    let mut estate = Estate::new(bastion.scope.clone(), None);
+    policy::put(bastion, &mut estate, policy::read(bastion).await).await;
+    for _ in 0..LOOKS {
+        let kept = record::read(bastion, &within.operation).await?;
+        let is_told = |kept: &Kept| {
+            kept.operation
+                .reviewed
+                .as_ref()
+                .is_some_and(|by| !by.is_empty())
+        };
+        if !demands_review(&estate) || kept.as_ref().is_none_or(is_told) {
+            break;
+        }
+        tokio::time::sleep(bastion.timing.pause).await;
+    }
+    Ok(())
+}
+
 impl Prepared {
     /// Starts as a part of the operation that `within` names.
     pub(super) async fn join(
@@ -91,6 +112,7 @@ impl Prepared {
             estate.alerts = self.eyes.estate.alerts.clone();
             outside::look(&bastion, &mut estate, &colour).await;
         }
+        estate.rights.clone_from(&self.eyes.estate.rights);
         let plan = check(&self.request, &estate, bastion.clock.now()).map_err(Refused::Refusal)?;
         if confirmed.is_some_and(|hash| hash != plan.hash.as_str()) {
             return Err(Refused::Moved(Box::new(plan)));

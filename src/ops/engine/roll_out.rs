@@ -170,8 +170,12 @@ impl Run {
                     Ok(said) => {
                         // What was reviewed is what is there now: another template has another review to come (I-13).
                         let by = self.kept.operation.reviewed.clone();
-                        let revisions = revisions(&estate, plan.place(&estate));
-                        let reviewed = (!by.is_empty()).then_some(What::Reviewed { by, revisions });
+                        let by = by.filter(|by| !by.is_empty());
+                        let revisions = || revisions(&estate, plan.place(&estate));
+                        let reviewed = by.map(|by| What::Reviewed {
+                            by,
+                            revisions: revisions(),
+                        });
                         let passed = passed(&step, said);
                         return Ok(reviewed.into_iter().chain([passed]).collect());
                     }

@@ -165,7 +165,7 @@ impl Run {
                 Ran::Not(named(result))
             }
             Ran::Lost(result) => {
-                tried.notes.extend(noted(&tail));
+                tried.notes.extend(noted(last(&tail)));
                 Ran::Lost(named(result))
             }
         })

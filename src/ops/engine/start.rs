@@ -72,6 +72,9 @@ pub struct Prepared {
 pub async fn prepare(bastion: &Bastion, request: Request) -> Result<Prepared, Refused> {
     if let Some(within) = request.joins() {
         super::join::host(bastion, within).await?;
+        if request.kind.cuts_over() {
+            super::join::reviewed(bastion, within).await?;
+        }
     }
     let mut estate = match request.kind {
         OperationKind::Rollback => {
@@ -226,6 +229,8 @@ impl Prepared {
             outside::look_for(bastion, &mut estate, &self.request, &colour).await;
         }
         helm::look(bastion, &mut estate, &self.request).await;
+        // What was passed over then is on record with its reason.
+        estate.rights.clone_from(&self.eyes.estate.rights);
         let plan = check(&self.request, &estate, bastion.clock.now()).map_err(Refused::Refusal)?;
         if let Some(gate) =
             (plan.overridden.iter()).find_map(|(id, why)| why.trim().is_empty().then_some(id))
@@ -589,8 +594,10 @@ fn overtaken(kept: &Kept, plan: &Plan, estate: &Estate) -> Option<Safe> {
         let ours = kept.operation.epochs.get(&flip.service).copied();
         let is_later = marks::epoch(&service.marks) > ours.or(flip.epoch);
         let has_flipped = kept.operation.has_passed(&Step::Flip(flip.service.clone()));
-        // Where traffic is says nothing: whoever brought it back from a flip of ours put it where it was.
-        let is_since = is_later && flip.last.as_ref() != Some(&by);
+        // Where traffic is says nothing: whoever brought it back from a flip of ours put it where it was. A rollback that did
+        // not come so far as to write its epochs down may be the later one.
+        let is_moved = ours.is_some() || service.selector != flip.from;
+        let is_since = is_later && is_moved && flip.last.as_ref() != Some(&by);
         (has_flipped || is_since).then_some(by)
     };
     let updated = |update: &Update| {
@@ -675,6 +682,7 @@ pub(super) fn run(
         is_unsettled: false,
         is_unjournaled: false,
         unwritten: None,
+        lost: None,
         beforehand: Vec::new(),
     }
 }

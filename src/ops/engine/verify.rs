@@ -102,6 +102,15 @@ impl Run {
                 },
                 Probe::Run(trial) => {
                     let ended = self.trial(step, plan, trial, &before, &mut tried).await?;
+                    // One that is lost is asked again and again: what it says is told once.
+                    let lost = match &ended {
+                        Ran::Lost(What::Failed { reason, .. }) => Some(reason.clone()),
+                        _ => None,
+                    };
+                    if lost.is_some() && lost == self.lost {
+                        tried.notes.clear();
+                    }
+                    self.lost = lost;
                     if !tried.notes.is_empty() {
                         let notes = std::mem::take(&mut tried.notes);
                         self.write(notes).await?;
@@ -140,15 +149,21 @@ impl Run {
         let url = self.filled(&fetch.url);
         let within = Duration::from_millis(u64::from(fetch.within_ms));
         let said = http::page(&url, within + self.bastion.timing.answer).await;
-        let said =
+        let (said, is_whole) =
             said.map_err(|fault| Unfetched::Silent(format!("GET {url}: {}", fault.what).into()))?;
         let wanted = fetch
             .contains
             .iter()
             .map(|text| self.filled(text).to_string());
         let limits = (fetch.status, fetch.within_ms);
-        judged(&said, limits, wanted)
-            .map_err(|why| Unfetched::Wrong(format!("GET {url}: {why}").into()))
+        judged(&said, limits, wanted).map_err(|why| {
+            let why: Safe = format!("GET {url}: {why}").into();
+            // What is missing at its beginning may stand behind it.
+            match is_whole || said.status != fetch.status {
+                true => Unfetched::Wrong(why),
+                false => Unfetched::Silent(format!("{why}, of which 1 MiB was read").into()),
+            }
+        })
     }
 }
 

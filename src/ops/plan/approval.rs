@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::freeze::WAY_ON;
-use super::gates::AUTOSCALERS;
+use super::gates::{AUTOSCALERS, RIGHTS};
 use super::tested::{Revisions, changed, reviewed, revisions};
 use super::{Finding, Flip, Gate, How, Plan, decisive};
 use crate::estate::{Approver, Currency, Estate, Kind, Now, Record, Safe};
@@ -69,7 +69,7 @@ pub(super) fn approval(
 }
 
 /// Whether it is the policy that makes GitHub's review the approval: whoever configures it themselves knows who reviews.
-pub(super) fn demands_review(estate: &Estate) -> bool {
+pub(in crate::ops) fn demands_review(estate: &Estate) -> bool {
     let is_said =
         matches!(estate.terms(), Some(Ok(terms)) if terms.approval == Some(Approver::Github));
     is_said && estate.approver() == Approver::Github
@@ -119,11 +119,14 @@ fn review(estate: &Estate, to: &Safe, within: Option<&Safe>, now: Now) -> Result
         let run = operation
             .run
             .map_or_else(String::new, |run| format!(" {run}"));
-        if operation.reviewed.is_empty() {
-            return Some(Err(format!(
-                "GitHub let run{run} go on without anybody's review"
-            )));
-        }
+        let by = match &operation.reviewed {
+            Some(by) if !by.is_empty() => by,
+            Some(_) => {
+                let said = format!("GitHub let run{run} go on without anybody's review");
+                return Some(Err(said));
+            }
+            None => return Some(Err(format!("who reviewed run{run} is not recorded"))),
+        };
         // What its job does is on its way.
         let place = plan.place(estate);
         let changed = changed(&operation.reviewed_revisions, &revisions(estate, place));
@@ -131,10 +134,7 @@ fn review(estate: &Estate, to: &Safe, within: Option<&Safe>, now: Now) -> Result
             Some(workloads) => Err(format!(
                 "{workloads} changed since run{run} was reviewed and deployed it, by template or digest"
             )),
-            None => Ok(format!(
-                "{}, run{run}",
-                reviewed(&operation.reviewed, &Revisions::new())
-            )),
+            None => Ok(format!("{}, run{run}", reviewed(by, &Revisions::new()))),
         })
     };
     let found = records.into_iter().find_map(followed);
@@ -182,10 +182,12 @@ impl Plan {
         closed.peek().is_some() && closed.all(|gate| is_of_approval(&gate.name))
     }
 
-    /// The same, but for what the cutover itself passes over: one whom nobody lets see autoscalers may ask all the same.
+    /// The same, but for what the cutover itself passes over: one whom nobody lets see autoscalers, or tells what they may do, may
+    /// ask all the same.
     pub fn may_be_asked_for(&self) -> bool {
         let mut rest = self.clone();
-        rest.gates.retain(|gate| gate.name.as_str() != AUTOSCALERS);
+        let is_own = |gate: &Gate| [AUTOSCALERS, RIGHTS].contains(&gate.name.as_str());
+        rest.gates.retain(|gate| !is_own(gate));
         rest.lacks_approval_alone()
     }
 }

@@ -3,15 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-
 use super::{Finding, Gate, Plan};
 use crate::estate::alerts::{AlertView, Alerts, Rule, Standing, severity_rank};
 use crate::estate::gates::{Query, Quiet, Reading, window_s};
 use crate::estate::{Currency, Estate, Labels, Moment, Now, Safe, Soak, TrafficSwitch, Verdict};
 
 /// The gate that says whether monitoring can be believed.
-const MONITORING: &str = "monitoring";
+pub(super) const MONITORING: &str = "monitoring";
 /// The gate of the alerts, where none stands in the way; one that does has its own name behind it.
 const ALERTS: &str = "alerts";
 const ALERT: &str = "alert";
@@ -481,12 +479,11 @@ pub(super) struct Against<'a> {
     pub(super) unsure: Vec<(AlertView<'a>, &'static str)>,
 }
 
-/// What fires against the colour of `plan`, to which traffic went at `moved`.
+/// What fires against the colour of `plan`.
 pub(super) fn against<'a>(
     plan: &Plan,
     alerts: &'a Alerts,
     switch: &TrafficSwitch,
-    moved: Option<Timestamp>,
     now: Now,
 ) -> Against<'a> {
     let mut found = Against::default();
@@ -499,17 +496,14 @@ pub(super) fn against<'a>(
             && about(&view.alert.labels, alerts, Some((switch, to))) == About::Target
     };
     for view in alerts.views().into_iter().filter(is_about_it) {
-        // Who planned while nothing was known knew of nothing that fired before: then the hour tells (I-27).
+        // Who planned while nothing was known knew of nothing that fired before, and no hour tells: a Prometheus that starts anew
+        // has forgotten since when an alert fires (I-27).
         let is_new = match &plan.fired {
-            Some(fired) => is_worse(&view, fired).then_some(true),
-            None if plan.is_overridden(&Gate::id_of(ALERT, Some(&view.rule.name))) => None,
-            None => Some(
-                view.since()
-                    .zip(moved)
-                    .is_some_and(|(since, moved)| since > moved),
-            ),
+            Some(fired) if is_worse(&view, fired) => true,
+            Some(_) => continue,
+            None if plan.is_overridden(&Gate::id_of(ALERT, Some(&view.rule.name))) => continue,
+            None => false,
         };
-        let Some(is_new) = is_new else { continue };
         if was_quiet(&view, alerts, now) {
             found
                 .unsure
@@ -519,7 +513,7 @@ pub(super) fn against<'a>(
         } else if is_new {
             found.proofs.push(view);
         } else {
-            let why = "it did before traffic moved, as far as can be told, and nobody was shown it";
+            let why = "whether it did before traffic moved is not known: a silence lets it pass, an abort brings traffic back";
             found.unsure.push((view, why));
         }
     }

@@ -95,5 +95,17 @@ pub(super) fn overridden(
         }
         overridden.insert(id, reason.clone());
     }
+    // Where nothing of monitoring is known, what it will say of these counts no more: somebody said so already.
+    if overridden.contains_key(&Gate::id_of(monitoring::MONITORING, None)) {
+        let named = request.overrides.iter().filter(|(id, _)| {
+            let name = id.split(':').next().unwrap_or_default();
+            monitoring::is_of_monitoring(name)
+        });
+        for (id, reason) in named {
+            overridden
+                .entry(id.clone())
+                .or_insert_with(|| reason.clone());
+        }
+    }
     Ok(overridden)
 }

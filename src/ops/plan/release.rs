@@ -63,8 +63,8 @@ fn promised(request: &Request, estate: &Estate) -> Result<BTreeMap<Safe, Safe>, 
             .split_once(':')
             .map_or((id.as_str(), None), |(n, of)| (n, Some(of)));
         let gate = match of {
-            Some(of) => Gate::of(name, &of.into(), Finding::Bad, ""),
-            None => Gate::new(name, Finding::Bad, ""),
+            Some(of) => Gate::of(name, &of.into(), Finding::Unknown, ""),
+            None => Gate::new(name, Finding::Unknown, ""),
         };
         gate.may_be_overridden()
     };
@@ -166,6 +166,10 @@ impl Plan {
     /// An image that this very release deployed, and that somebody put another one in the place of. What follows the
     /// last slash tells: a registry may be mirrored on the way.
     fn replaced(&self, estate: &Estate) -> Option<Safe> {
+        // Whatever else deploys only has its Deployments brought up by us, as they were before.
+        if !self.how.is_image() {
+            return None;
+        }
         let version = |name: &str| name.rsplit('/').next().map(str::to_owned);
         let parts = self.updates.iter().flat_map(|update| {
             let parts = update.containers.iter();

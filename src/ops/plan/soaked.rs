@@ -5,13 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::monitoring::{Against, against, broken, queried, words};
 use super::{Finding, Gate, Plan};
 use crate::estate::alerts::{AlertView, Alerts};
 use crate::estate::{Currency, Estate, Now, Pod, Safe, Verdict, why};
-use crate::ops::marks;
 
 /// How long Prometheus may take to tell Alertmanager of an alert, which may have a silence waiting for it.
 const DELIVERY: SignedDuration = SignedDuration::from_secs(15);
@@ -51,7 +50,7 @@ pub fn soaked(plan: &Plan, estate: &Estate, now: Now) -> Soaked {
     // What is stale is not evidence.
     let is_current = alerts.rules.currency(now.at) == Currency::Live;
     let Against { proofs, unsure } = match is_current && plan.kind.cuts_over() {
-        true => against(plan, alerts, switch, moved(plan, estate), now),
+        true => against(plan, alerts, switch, now),
         false => Against::default(),
     };
     let certain = proofs
@@ -98,15 +97,6 @@ pub fn soaked(plan: &Plan, estate: &Estate, now: Now) -> Soaked {
     let mut said = vec!["no new alert".to_owned()];
     said.extend(read.iter().map(|(id, it)| format!("{id} {}", it.said)));
     Soaked::Well(said.join("; ").into())
-}
-
-/// When traffic went to the colour of `plan`: its first flip, as the Services tell it.
-fn moved(plan: &Plan, estate: &Estate) -> Option<Timestamp> {
-    let services = plan.flips.iter();
-    let services = services.filter_map(|flip| estate.services.value.get(&flip.service));
-    let flips = services.filter_map(marks::flipped);
-    let its = flips.filter(|flip| flip.to == plan.to && flip.cut_over());
-    its.map(|flip| flip.at).min()
 }
 
 /// Whether what a query says counts in the soak. What somebody passed over does not; but an idle colour that had no series yet says

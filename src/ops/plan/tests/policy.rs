@@ -258,6 +258,10 @@ fn rule_13_a_review_that_the_policy_demands_is_unknown_where_no_run_of_the_workf
     let mut unasked = deployed(1, &workflow);
     let entries = unasked.data["entries"].replace("\"reviewed\":", "\"told\":");
     unasked.data.insert("entries".into(), entries.into());
+    let refusal = asked(&with(unasked.clone())).unwrap_err();
+    assert!(refusal.why.contains("is not recorded"), "{}", refusal.why);
+    let entries = deployed(1, &workflow).data["entries"].replace("[\"erin\"]", "[]");
+    unasked.data.insert("entries".into(), entries.into());
     let refusal = asked(&with(unasked)).unwrap_err();
     assert!(
         refusal.why.contains("without anybody's review"),
