@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::bell::Bell;
 use super::chart::Charted;
 use super::edit::Edit;
 use super::operate::{Begun, Hints, Sent};
@@ -116,6 +117,8 @@ pub struct Environment {
     pub how: How,
     /// What a smoke test asks there.
     pub probes: Vec<Probe>,
+    /// What the terminal was rung for.
+    pub bell: Bell,
 }
 
 /// The panels of the first screen.
@@ -258,6 +261,7 @@ impl State {
                 narrowed: None,
                 how: hows.next().unwrap_or_default(),
                 probes: probes.next().unwrap_or_default(),
+                bell: Bell::default(),
             })
             .collect();
         let production = |e: &Environment| e.estate.scope.tier == Tier::Production;
@@ -386,7 +390,7 @@ pub const SMALLEST: (u16, u16) = (60, 15);
 /// How long a notice stays.
 const NOTICE_MS: u64 = 6_000;
 /// The step in which what is under way is counted.
-const SECOND_MS: u64 = 1_000;
+pub(super) const SECOND_MS: u64 = 1_000;
 /// The step in which ages are shown.
 const AGE_STEP_MS: u64 = 10_000;
 /// How much later than that they may be.

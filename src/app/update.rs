@@ -2,6 +2,7 @@
 
 use super::acts::{self, Wish};
 use super::approvals;
+use super::bell;
 use super::chart;
 use super::keymap::Context;
 use super::lists;
@@ -12,7 +13,7 @@ use super::palette::{self, Choice, Palette};
 use super::plan;
 use super::reviews;
 use super::rows::{self, Row};
-use super::state::{Demo, Notice, Overlay, Panel, State};
+use super::state::{Demo, Notice, Overlay, Panel, SECOND_MS, State};
 use super::view::{self, Item, Level, View};
 use super::{Access, Action, Command, Event, Key, KeyCode};
 use crate::estate::runs::RunLog;
@@ -34,15 +35,18 @@ pub fn update(state: &mut State, event: Event) -> Option<Command> {
             None
         }
         Event::Tick(now) => {
-            state.now = now;
+            let before = std::mem::replace(&mut state.now, now);
             if state.notice.as_ref().is_some_and(|n| n.until <= now.at) {
                 state.notice = None;
             }
-            None
+            // Who is gone tells nobody: the time does, by the second.
+            let is_another = now.at.0 / SECOND_MS != before.at.0 / SECOND_MS;
+            is_another.then(|| bell::listen(state)).flatten()
         }
         Event::Observed(observation) => {
+            let may_ring = bell::is_told_by(&observation.seen);
             observe(state, observation);
-            None
+            may_ring.then(|| bell::listen(state)).flatten()
         }
         Event::Repository(at, seen) => {
             if let Some(repository) = &mut state.repository {
