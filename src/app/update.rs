@@ -214,6 +214,15 @@ fn palette_key(state: &mut State, key: Key) -> Option<Option<Command>> {
         return None;
     };
     let last = found.len().saturating_sub(1);
+    if palette.is_menu
+        && let Some(action) = menu_key(state, key)
+    {
+        state.overlay = None;
+        return Some(act(state, action));
+    }
+    let Some(Overlay::Palette(palette)) = &mut state.overlay else {
+        return None;
+    };
     match key.code {
         KeyCode::Enter => {
             let offer = found.into_iter().nth(palette.chosen.min(last));
@@ -256,17 +265,39 @@ fn palette_key(state: &mut State, key: Key) -> Option<Option<Command>> {
     Some(None)
 }
 
-/// What the open palette offers for what was typed.
-pub fn offers(state: &State) -> Vec<palette::Offer> {
-    let typed = match &state.overlay {
-        Some(Overlay::Palette(palette)) => palette.input.text(),
-        _ => "",
-    };
-    let context = match state.view() {
+/// The action of the menu whose key that is, as if the menu were not open.
+fn menu_key(state: &State, key: Key) -> Option<Action> {
+    let action = (state.keymap).action(beneath(state), key, false)?;
+    let is_it = |offer: &palette::Offer| offer.choice == Choice::Act(action);
+    changes(state).iter().any(is_it).then_some(action)
+}
+
+/// Where keys are looked up beneath what is open.
+fn beneath(state: &State) -> Context {
+    match state.view() {
         None => Context::Home,
         Some(View::Log(_)) => Context::Log,
         Some(_) => Context::Detail,
+    }
+}
+
+/// What the menu of actions holds here.
+fn changes(state: &State) -> Vec<palette::Offer> {
+    let is_run = matches!(state.view(), Some(View::Run(_)));
+    palette::changes(&state.keymap, beneath(state), is_run)
+}
+
+/// What the open palette offers for what was typed.
+pub fn offers(state: &State) -> Vec<palette::Offer> {
+    let typed = match &state.overlay {
+        Some(Overlay::Palette(palette)) if palette.is_menu => {
+            // In the order of the table: what is in a place stays there.
+            return palette::matching(changes(state), palette.input.text(), &[]);
+        }
+        Some(Overlay::Palette(palette)) => palette.input.text(),
+        _ => "",
     };
+    let context = beneath(state);
     let names: Vec<&Safe> = state
         .environments
         .iter()
@@ -302,6 +333,7 @@ fn act(state: &mut State, action: Action) -> Option<Command> {
         Action::Escape => return back(state),
         Action::Help => state.overlay = Some(Overlay::Help(0)),
         Action::Palette => state.overlay = Some(Overlay::Palette(Palette::default())),
+        Action::Actions => state.overlay = Some(Overlay::Palette(Palette::menu())),
         Action::Filter => {
             state.overlay = None;
             state.is_filtering = true;
