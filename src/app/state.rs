@@ -1,7 +1,5 @@
 //! The one owned state. Views read it, [`update`](super::update()) writes it, nobody else has it.
 
-use std::cell::RefCell;
-
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -69,8 +67,8 @@ pub struct State {
     pub warnings: Vec<Safe>,
     /// The present.
     pub now: Now,
-    /// Why keys would be refused, as far as that was asked lately.
-    pub hints: RefCell<Hints>,
+    /// Why keys would be refused, as far as that costs to ask.
+    pub hints: Hints,
     /// The terminal's columns and rows.
     pub size: (u16, u16),
     /// How it looks.
@@ -270,7 +268,7 @@ impl State {
             selected: environments.iter().position(production).unwrap_or(0),
             environments,
             repository: setup.repository.map(Repository::new),
-            hints: RefCell::default(),
+            hints: Hints::default(),
             picks: Picks::default(),
             panel: Panel::Pods,
             levels: Vec::new(),

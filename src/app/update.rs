@@ -107,6 +107,7 @@ pub fn settle(state: &mut State) {
     state.environment_mut().settle_cursor();
     plan::compare(state);
     operate::ended(state);
+    operate::hint(state);
 }
 
 fn observe(state: &mut State, observation: Observation) {
