@@ -4,6 +4,7 @@
 pub mod action;
 pub mod acts;
 pub mod approvals;
+pub mod bell;
 pub mod chart;
 pub mod command;
 pub mod confirm;

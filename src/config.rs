@@ -56,7 +56,7 @@ pub struct Config {
 }
 
 /// How the screen looks, where that is not found out by itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Ui {
     /// Whether borders and marks are plain ASCII.
     pub ascii: Switch,
@@ -64,6 +64,19 @@ pub struct Ui {
     pub colour: Switch,
     /// The clock that times are shown in.
     pub time: Time,
+    /// Whether the terminal's bell rings where a person is needed.
+    pub bell: bool,
+}
+
+impl Default for Ui {
+    fn default() -> Self {
+        Self {
+            ascii: Switch::default(),
+            colour: Switch::default(),
+            time: Time::default(),
+            bell: true,
+        }
+    }
 }
 
 /// Something that is found out by itself, or fixed.

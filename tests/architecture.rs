@@ -308,6 +308,43 @@ fn the_walls_stand() {
     assert!(told.is_empty(), "\n{}", told.join("\n"));
 }
 
+/// What changes behind a shared reference.
+const MUTABLE: &[&str] = &[
+    "RefCell",
+    "Cell<",
+    "Cell::",
+    "OnceCell",
+    "OnceLock",
+    "LazyLock",
+    "Mutex",
+    "RwLock",
+    "Atomic",
+    "thread_local",
+];
+
+/// Lines of `module` in which something of [`MUTABLE`] stands.
+fn mutable(module: &str) -> Vec<String> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = vec![src.join(format!("{module}.rs"))];
+    files(&src.join(module), &mut found);
+    let lines = found.iter().flat_map(|path| {
+        let shown = path.strip_prefix(&src).unwrap().display().to_string();
+        let code = code(path).into_iter();
+        code.map(move |(number, line)| format!("{shown}:{number}: {}", line.trim()))
+    });
+    let is_mutable = |line: &String| MUTABLE.iter().any(|name| line.contains(name));
+    lines.filter(is_mutable).collect()
+}
+
+#[test]
+fn what_is_drawn_changes_behind_nobodys_back() {
+    for module in ["app", "ui", "estate"] {
+        let told = mutable(module);
+        assert!(told.is_empty(), "\n{}", told.join("\n"));
+    }
+    assert!(!mutable("tui").is_empty(), "the shell has some");
+}
+
 #[test]
 fn a_breach_would_be_seen() {
     assert!(names("use kube::Client;", "kube"));

@@ -196,6 +196,7 @@ fn the_example_shows_every_key_that_is_known() {
         "hook",
         "on",
         "timeout",
+        "bell",
     ];
     for key in known {
         let stands = EXAMPLE.lines().any(|line| {
@@ -321,7 +322,7 @@ fn a_worker_that_would_stop_after_its_lease_ran_out_is_refused() {
 #[test]
 fn keys_and_ui_are_read_in_the_order_of_the_file() {
     let text = format!(
-        "{SMALL}[keys]\n\"ctrl-l\" = \"repaint\"\nF5 = \"refresh\"\n[ui]\nascii = true\ncolour = \"never\"\ntime = \"local\"\n"
+        "{SMALL}[keys]\n\"ctrl-l\" = \"repaint\"\nF5 = \"refresh\"\n[ui]\nascii = true\ncolour = \"never\"\ntime = \"local\"\nbell = false\n"
     );
     let (config, _) = accepted(&text);
     let keys: Vec<_> = config
@@ -353,6 +354,8 @@ fn keys_and_ui_are_read_in_the_order_of_the_file() {
     assert_eq!(config.ui.ascii, Switch::Always);
     assert_eq!(config.ui.colour, Switch::Never);
     assert_eq!(config.ui.time, Time::Local);
+    assert!(!config.ui.bell);
+    assert!(accepted(SMALL).0.ui.bell, "it rings where nothing is said");
 }
 
 #[test]
@@ -383,7 +386,7 @@ name = 7
     let expected = [
         "config.toml:1:1: titel: unknown key, expected one of title, environment, ui, keys, github, prometheus, alertmanager, operations; did you mean `title`?",
         "config.toml:1:1: title: missing, expected the name of the product",
-        "config.toml:3:1: ui.color: unknown key, expected one of ascii, colour, time; did you mean `colour`?",
+        "config.toml:3:1: ui.color: unknown key, expected one of ascii, colour, time, bell; did you mean `colour`?",
         "config.toml:4:8: ui.time: found \"mars\", expected one of utc, local",
         "config.toml:5:1: environment[0].namespace: missing, expected the namespace",
         "config.toml:6:8: environment[0].name: found \"Production\", expected lower-case letters, digits and `-`, at most 63, with a letter or digit at both ends",
@@ -539,6 +542,10 @@ fn ui_and_keys_of_the_wrong_shape_are_refused() {
         (
             "[ui]\ncolour = true",
             "15:10: ui.colour: found true, expected one of auto, always, never",
+        ),
+        (
+            "[ui]\nbell = \"off\"",
+            "15:8: ui.bell: found \"off\", expected true or false",
         ),
         ("[keys]\nx = 1", "15:5: keys.x: found the integer \"1\""),
         ("[keys]\nx = [\"a\"]", "15:5: keys.x: found an array of 1"),

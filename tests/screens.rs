@@ -51,6 +51,8 @@ macro_rules! seen {
 mod approval;
 #[path = "screens/barred.rs"]
 mod barred;
+#[path = "screens/bell.rs"]
+mod bell;
 #[path = "screens/claims.rs"]
 mod claims;
 #[path = "screens/commands.rs"]

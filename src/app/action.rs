@@ -19,6 +19,8 @@ pub enum Action {
     Help,
     /// Commands by name.
     Palette,
+    /// What changes something, each with why it may not be done now.
+    Actions,
     /// Narrow the list.
     Filter,
     /// Choose an environment.
@@ -152,6 +154,7 @@ impl Action {
         Self::Wrap,
         Self::Filter,
         Self::Palette,
+        Self::Actions,
         Self::Environments,
         Self::Help,
         Self::Reconnect,
@@ -198,6 +201,7 @@ impl Action {
             Self::Escape => "escape",
             Self::Help => "help",
             Self::Palette => "palette",
+            Self::Actions => "actions",
             Self::Filter => "filter",
             Self::Environments => "environments",
             Self::Focus(Panel::Traffic) => "traffic",
@@ -271,6 +275,7 @@ impl Action {
             | Self::Escape
             | Self::Help
             | Self::Palette
+            | Self::Actions
             | Self::Filter
             | Self::Environments
             | Self::Focus(_)

@@ -81,6 +81,8 @@ pub enum Command {
     },
     /// Hand text to the terminal's clipboard.
     Copy(String),
+    /// Ring the terminal's bell: a person is needed.
+    Ring,
     /// Break something in the demo's estate, by the fault's name there.
     Inject(String),
 }

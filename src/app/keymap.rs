@@ -103,6 +103,13 @@ pub const BINDINGS: &[Binding] = &[
     ),
     bind(
         Context::Anywhere,
+        &["a"],
+        Actions,
+        "what can be changed here, or why not now",
+        "actions",
+    ),
+    bind(
+        Context::Anywhere,
         &["S"],
         Silence,
         "plan a silence of the selected alert",

@@ -9,7 +9,7 @@ mod sheet;
 mod warm;
 
 pub use approval::{propose_decision, propose_request};
-pub use barred::{Barred, Hints, barred, barred_here, barred_hint};
+pub use barred::{Barred, Hints, barred, barred_here, barred_hint, beside, hint};
 pub use deploy::{Images, refill};
 pub use freeze::{propose_follow_up, propose_freeze, propose_glass};
 pub use sheet::sheet;

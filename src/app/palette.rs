@@ -43,9 +43,19 @@ pub struct Palette {
     pub chosen: usize,
     /// Whether it was chosen by hand, and is not merely the best that matches.
     pub is_picked: bool,
+    /// Whether it is the menu of what changes something.
+    pub is_menu: bool,
 }
 
 impl Palette {
+    /// The menu of what changes something.
+    pub fn menu() -> Self {
+        Self {
+            is_menu: true,
+            ..Self::default()
+        }
+    }
+
     /// Chooses that line by hand.
     pub fn choose(&mut self, line: usize) {
         (self.chosen, self.is_picked) = (line, true);
@@ -94,6 +104,31 @@ pub fn unmatched(typed: &str) -> &'static str {
     }
 }
 
+/// What is bound in `context`, as far as it `is_wanted`, in the order of the table.
+fn bound(
+    keymap: &Keymap,
+    context: Context,
+    is_demo: bool,
+    is_wanted: impl Fn(Action) -> bool,
+) -> Vec<Offer> {
+    (keymap.bindings(context, is_demo).into_iter())
+        .filter(|(b, _)| is_wanted(b.action))
+        .map(|(b, keys)| Offer {
+            name: b.action.name().to_owned(),
+            help: b.help.to_owned(),
+            key: keys.first().map(ToString::to_string),
+            choice: Choice::Act(b.action),
+        })
+        .collect()
+}
+
+/// What changes something in `context`; decisions only on a run's page, where it is plain what they are about.
+pub fn changes(keymap: &Keymap, context: Context, is_run: bool) -> Vec<Offer> {
+    let is_decision = |action| matches!(action, Action::Approve | Action::Reject);
+    let is_wanted = |action: Action| action.mutates() && (is_run || !is_decision(action));
+    bound(keymap, context, false, is_wanted)
+}
+
 /// Everything that can be chosen in `context`.
 pub fn offers(
     keymap: &Keymap,
@@ -101,15 +136,7 @@ pub fn offers(
     is_demo: bool,
     environments: &[&Safe],
 ) -> Vec<Offer> {
-    let mut offers: Vec<Offer> = (keymap.bindings(context, is_demo).into_iter())
-        .filter(|(b, _)| b.action.is_command())
-        .map(|(b, keys)| Offer {
-            name: b.action.name().to_owned(),
-            help: b.help.to_owned(),
-            key: keys.first().map(ToString::to_string),
-            choice: Choice::Act(b.action),
-        })
-        .collect();
+    let mut offers = bound(keymap, context, is_demo, Action::is_command);
     offers.extend(environments.iter().enumerate().map(|(place, name)| Offer {
         name: format!("environment {name}"),
         help: format!("go to {name}"),

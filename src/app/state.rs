@@ -1,10 +1,9 @@
 //! The one owned state. Views read it, [`update`](super::update()) writes it, nobody else has it.
 
-use std::cell::RefCell;
-
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::bell::Bell;
 use super::chart::Charted;
 use super::edit::Edit;
 use super::operate::{Begun, Hints, Sent};
@@ -68,8 +67,8 @@ pub struct State {
     pub warnings: Vec<Safe>,
     /// The present.
     pub now: Now,
-    /// Why keys would be refused, as far as that was asked lately.
-    pub hints: RefCell<Hints>,
+    /// Why keys would be refused, as far as that costs to ask.
+    pub hints: Hints,
     /// The terminal's columns and rows.
     pub size: (u16, u16),
     /// How it looks.
@@ -116,6 +115,8 @@ pub struct Environment {
     pub how: How,
     /// What a smoke test asks there.
     pub probes: Vec<Probe>,
+    /// What the terminal was rung for.
+    pub bell: Bell,
 }
 
 /// The panels of the first screen.
@@ -258,6 +259,7 @@ impl State {
                 narrowed: None,
                 how: hows.next().unwrap_or_default(),
                 probes: probes.next().unwrap_or_default(),
+                bell: Bell::default(),
             })
             .collect();
         let production = |e: &Environment| e.estate.scope.tier == Tier::Production;
@@ -266,7 +268,7 @@ impl State {
             selected: environments.iter().position(production).unwrap_or(0),
             environments,
             repository: setup.repository.map(Repository::new),
-            hints: RefCell::default(),
+            hints: Hints::default(),
             picks: Picks::default(),
             panel: Panel::Pods,
             levels: Vec::new(),
@@ -386,7 +388,7 @@ pub const SMALLEST: (u16, u16) = (60, 15);
 /// How long a notice stays.
 const NOTICE_MS: u64 = 6_000;
 /// The step in which what is under way is counted.
-const SECOND_MS: u64 = 1_000;
+pub(super) const SECOND_MS: u64 = 1_000;
 /// The step in which ages are shown.
 const AGE_STEP_MS: u64 = 10_000;
 /// How much later than that they may be.

@@ -2,6 +2,7 @@
 
 use super::acts::{self, Wish};
 use super::approvals;
+use super::bell;
 use super::chart;
 use super::keymap::Context;
 use super::lists;
@@ -12,7 +13,7 @@ use super::palette::{self, Choice, Palette};
 use super::plan;
 use super::reviews;
 use super::rows::{self, Row};
-use super::state::{Demo, Notice, Overlay, Panel, State};
+use super::state::{Demo, Notice, Overlay, Panel, SECOND_MS, State};
 use super::view::{self, Item, Level, View};
 use super::{Access, Action, Command, Event, Key, KeyCode};
 use crate::estate::runs::RunLog;
@@ -34,15 +35,18 @@ pub fn update(state: &mut State, event: Event) -> Option<Command> {
             None
         }
         Event::Tick(now) => {
-            state.now = now;
+            let before = std::mem::replace(&mut state.now, now);
             if state.notice.as_ref().is_some_and(|n| n.until <= now.at) {
                 state.notice = None;
             }
-            None
+            // Who is gone tells nobody: the time does, by the second.
+            let is_another = now.at.0 / SECOND_MS != before.at.0 / SECOND_MS;
+            is_another.then(|| bell::listen(state)).flatten()
         }
         Event::Observed(observation) => {
+            let may_ring = bell::is_told_by(&observation.seen);
             observe(state, observation);
-            None
+            may_ring.then(|| bell::listen(state)).flatten()
         }
         Event::Repository(at, seen) => {
             if let Some(repository) = &mut state.repository {
@@ -103,6 +107,7 @@ pub fn settle(state: &mut State) {
     state.environment_mut().settle_cursor();
     plan::compare(state);
     operate::ended(state);
+    operate::hint(state);
 }
 
 fn observe(state: &mut State, observation: Observation) {
@@ -210,6 +215,15 @@ fn palette_key(state: &mut State, key: Key) -> Option<Option<Command>> {
         return None;
     };
     let last = found.len().saturating_sub(1);
+    if palette.is_menu
+        && let Some(action) = menu_key(state, key)
+    {
+        state.overlay = None;
+        return Some(act(state, action));
+    }
+    let Some(Overlay::Palette(palette)) = &mut state.overlay else {
+        return None;
+    };
     match key.code {
         KeyCode::Enter => {
             let offer = found.into_iter().nth(palette.chosen.min(last));
@@ -252,17 +266,39 @@ fn palette_key(state: &mut State, key: Key) -> Option<Option<Command>> {
     Some(None)
 }
 
-/// What the open palette offers for what was typed.
-pub fn offers(state: &State) -> Vec<palette::Offer> {
-    let typed = match &state.overlay {
-        Some(Overlay::Palette(palette)) => palette.input.text(),
-        _ => "",
-    };
-    let context = match state.view() {
+/// The action of the menu whose key that is, as if the menu were not open.
+fn menu_key(state: &State, key: Key) -> Option<Action> {
+    let action = (state.keymap).action(beneath(state), key, false)?;
+    let is_it = |offer: &palette::Offer| offer.choice == Choice::Act(action);
+    changes(state).iter().any(is_it).then_some(action)
+}
+
+/// Where keys are looked up beneath what is open.
+fn beneath(state: &State) -> Context {
+    match state.view() {
         None => Context::Home,
         Some(View::Log(_)) => Context::Log,
         Some(_) => Context::Detail,
+    }
+}
+
+/// What the menu of actions holds here.
+fn changes(state: &State) -> Vec<palette::Offer> {
+    let is_run = matches!(state.view(), Some(View::Run(_)));
+    palette::changes(&state.keymap, beneath(state), is_run)
+}
+
+/// What the open palette offers for what was typed.
+pub fn offers(state: &State) -> Vec<palette::Offer> {
+    let typed = match &state.overlay {
+        Some(Overlay::Palette(palette)) if palette.is_menu => {
+            // In the order of the table: what is in a place stays there.
+            return palette::matching(changes(state), palette.input.text(), &[]);
+        }
+        Some(Overlay::Palette(palette)) => palette.input.text(),
+        _ => "",
     };
+    let context = beneath(state);
     let names: Vec<&Safe> = state
         .environments
         .iter()
@@ -298,6 +334,7 @@ fn act(state: &mut State, action: Action) -> Option<Command> {
         Action::Escape => return back(state),
         Action::Help => state.overlay = Some(Overlay::Help(0)),
         Action::Palette => state.overlay = Some(Overlay::Palette(Palette::default())),
+        Action::Actions => state.overlay = Some(Overlay::Palette(Palette::menu())),
         Action::Filter => {
             state.overlay = None;
             state.is_filtering = true;

@@ -27,7 +27,7 @@ use super::setup::{self, Loaded};
 use super::{runtime, status};
 use crate::config::{Config, Problem};
 use crate::estate::Safe;
-use crate::ops::plan::Probe;
+use crate::ops::plan::{How, Probe};
 use crate::tui::clock;
 use access::Operates;
 use finding::{Section, gravest};
@@ -111,7 +111,7 @@ fn width() -> Option<usize> {
 async fn examine(loaded: &Loaded, wanted: &[usize], limit: Duration) -> Vec<Section> {
     let github = async {
         let (target, scope) = loaded.github().zip(loaded.repository())?;
-        Some(github::section(target, scope, limit).await)
+        Some(github::section(target, scope, &started(loaded), limit).await)
     };
     let environments = join_all(
         wanted
@@ -120,6 +120,16 @@ async fn examine(loaded: &Loaded, wanted: &[usize], limit: Duration) -> Vec<Sect
     );
     let (github, environments) = futures::join!(github, environments);
     github.into_iter().chain(environments).collect()
+}
+
+/// The workflows that deploy, by environment.
+fn started(loaded: &Loaded) -> Vec<github::Started> {
+    let how = |name: &Safe| match loaded.how(name) {
+        How::Workflow(workflow) => Some((name.clone(), workflow)),
+        How::Image | How::Command(_) | How::Helm(_) => None,
+    };
+    let scopes = loaded.scopes();
+    scopes.filter_map(|scope| how(&scope.name)).collect()
 }
 
 /// What an operator does there; none where nothing is to be written.

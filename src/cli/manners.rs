@@ -134,6 +134,7 @@ fn decide(arguments: &Arguments, ui: &Ui, around: &Surroundings) -> Result<Manne
             depth: if colours { Depth::Ansi16 } else { Depth::Mono },
             has_title: !is_plain_terminal,
             is_remote: around.is_remote,
+            has_bell: ui.bell,
             in_tmux: around.in_tmux,
         },
     })

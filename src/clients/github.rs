@@ -17,6 +17,7 @@ mod review;
 mod step;
 mod token;
 mod transport;
+mod triggers;
 mod wire;
 
 use std::path::PathBuf;
@@ -34,6 +35,7 @@ use gate::Gate;
 pub use inspect::{RepositorySaid, TokenSaid, WorkflowSaid};
 pub use known::Known;
 pub use log::{JobLog, job_log};
+pub use triggers::InputSaid;
 
 use ask::Got;
 
@@ -320,14 +322,33 @@ impl Github {
     /// # Errors
     /// As [`Github::runs`]; `Malformed` where the file is no workflow.
     pub async fn needs(&self, reference: Option<&str>) -> Result<Needs, Fault> {
-        let workflow = transport::escaped(&self.0.target.workflow);
-        let mut path = self.path(&format!("contents/.github/workflows/{workflow}"));
+        let workflow = &self.0.target.workflow;
+        let text = self.workflow_file(workflow, reference).await?;
+        needs::needs(&text).map_err(|words| fault::workflow(workflow, &words))
+    }
+
+    /// The inputs of the workflow whose file is called so, as of `reference` (a branch or a tag); none where nobody may
+    /// start it by hand.
+    ///
+    /// # Errors
+    /// As [`Github::needs`].
+    pub async fn inputs(
+        &self,
+        workflow: &str,
+        reference: &str,
+    ) -> Result<Option<Vec<InputSaid>>, Fault> {
+        let text = self.workflow_file(workflow, Some(reference)).await?;
+        triggers::inputs(&text).map_err(|words| fault::workflow(workflow, &words))
+    }
+
+    async fn workflow_file(&self, name: &str, reference: Option<&str>) -> Result<String, Fault> {
+        let name = transport::escaped(name);
+        let mut path = self.path(&format!("contents/.github/workflows/{name}"));
         if let Some(reference) = reference {
             path = format!("{path}?ref={}", transport::escaped(reference));
         }
         let body = self.ask(&path, None).await?.body(self.host())?;
-        let text = wire::content(&body.bytes).map_err(|e| self.unreadable(&e))?;
-        needs::needs(&text).map_err(|words| fault::workflow(&self.0.target.workflow, &words))
+        wire::content(&body.bytes).map_err(|e| self.unreadable(&e))
     }
 
     /// A route below the repository.

@@ -89,7 +89,7 @@ fn config(walk: &mut Walk<'_>, root: &Section<'_>, of_keys: KeyCheck) -> Option<
 
 fn ui(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Ui> {
     let section = walk.section(node, "a table")?;
-    section.only(walk, &["ascii", "colour", "time"]);
+    section.only(walk, &["ascii", "colour", "time", "bell"]);
     let ascii = section.optional(walk, "ascii", ascii);
     let colour = section.optional(walk, "colour", |walk, node| {
         let choices = [
@@ -102,10 +102,12 @@ fn ui(walk: &mut Walk<'_>, node: &Node<'_>) -> Option<Ui> {
     let time = section.optional(walk, "time", |walk, node| {
         walk.choice(node, &[("utc", Time::Utc), ("local", Time::Local)])
     });
+    let bell = section.optional(walk, "bell", |walk, node| walk.truth(node));
     Some(Ui {
         ascii: ascii?.unwrap_or_default(),
         colour: colour?.unwrap_or_default(),
         time: time?.unwrap_or_default(),
+        bell: bell?.unwrap_or(true),
     })
 }
 

@@ -36,6 +36,17 @@ pub enum OperationKind {
 }
 
 impl OperationKind {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Cutover,
+        Self::Rollback,
+        Self::Repair,
+        Self::Deploy,
+        Self::Smoke,
+        Self::Cleanup,
+        Self::Release,
+    ];
+
     /// The word that people, commands and records use.
     pub fn word(self) -> &'static str {
         match self {

@@ -28,6 +28,8 @@ const BATCH: usize = 16;
 const RESIZE_MS: u64 = 50;
 /// How often a background process looks whether it is in the foreground again.
 const BACKGROUND_MS: u64 = 500;
+/// What rings a terminal, or marks its tab or tmux window.
+const BELL: &[u8] = b"\x07";
 
 /// The number of SIGHUP.
 const HANG_UP: i32 = 1;
@@ -52,6 +54,8 @@ pub struct Manners {
     pub has_title: bool,
     /// Whether a slow line is likely (SSH).
     pub is_remote: bool,
+    /// Whether the terminal rings where a person is needed.
+    pub has_bell: bool,
     /// Whether OSC 52 has to be passed through tmux.
     pub in_tmux: bool,
 }
@@ -253,7 +257,10 @@ impl Cockpit {
             return;
         }
         let wakes = self.state.wakes_at();
-        update(&mut self.state, Event::Tick(now));
+        if let Some(command) = update(&mut self.state, Event::Tick(now)) {
+            // Time ends nothing: it rings at most.
+            let _ = self.perform(command);
+        }
         if now.at >= wakes {
             self.soon();
         }
@@ -422,6 +429,8 @@ impl Cockpit {
                 self.tasks
                     .operate((number, environment), &name, what, permit.as_ref());
             }
+            Command::Ring if self.manners.has_bell => self.screen.send(BELL),
+            Command::Ring => {}
             Command::Inject(name) => self.tasks.inject(name),
         }
         Next::On

@@ -242,11 +242,18 @@ fn reason(barred: &Barred, room: usize, theme: &Theme) -> Vec<Text> {
 
 fn palette(state: &State, open: &Palette, canvas: &mut Canvas<'_>) {
     let offers = update::offers(state);
-    let rows = 12.min(usize::from(canvas.area.height).saturating_sub(5));
+    let (most, names, title, keys) = match open.is_menu {
+        true => (
+            24,
+            16,
+            "Actions",
+            "  Enter or its key plans it, typing narrows",
+        ),
+        false => (12, 24, "Command", "  Tab completes, Enter runs"),
+    };
+    let rows = most.min(usize::from(canvas.area.height).saturating_sub(5));
     let window = middle(canvas, 64, rows + 1);
-    let title = Text::default()
-        .add("Command", Role::Focus)
-        .add("  Tab completes, Enter runs", Role::Dim);
+    let title = Text::default().add(title, Role::Focus).add(keys, Role::Dim);
     let inside = canvas.window(window, &title);
     let input = Text::plain(format!(":{}_", open.input.text()));
     canvas.text(inside.x, inside.y, inside.width, &input);
@@ -272,7 +279,7 @@ fn palette(state: &State, open: &Palette, canvas: &mut Canvas<'_>) {
             }
         };
         let text = Text::default()
-            .add(column(&offer.name, 24, &theme), role)
+            .add(column(&offer.name, names, &theme), role)
             .add(column(key, 8, &theme), Role::Dim)
             .append(said);
         canvas.text(inside.x, y, inside.width, &text);
@@ -283,6 +290,9 @@ fn palette(state: &State, open: &Palette, canvas: &mut Canvas<'_>) {
                 ..inside
             });
         }
+    }
+    if open.is_menu {
+        below(window, offers.len().saturating_sub(first + height), canvas);
     }
     if offers.is_empty() {
         canvas.text(

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use super::canvas::{Canvas, Text, column, fit};
 use super::theme::{Mark, Role, Theme, colour_role};
 use super::words;
-use crate::app::operate::{Barred, barred_hint};
+use crate::app::operate::{Barred, barred_hint, beside};
 use crate::app::{Action, Panel, State, operations};
 use crate::estate::gates::Draining;
 use crate::estate::{ColourView, Currency, Estate, FieldManager, Kind, Live, ServiceView};
@@ -523,10 +523,6 @@ fn way(
     let estate = state.estate();
     let live = estate.live_colour().filter(|live| *live != colour)?;
     let switch = estate.scope.traffic.as_ref()?;
-    let left_it = |v: &ServiceView<'_>| {
-        let flip = v.service.and_then(marks::flipped);
-        flip.is_some_and(|f| f.to == switch.colours[live] && f.cut_over())
-    };
     let look = theme.mark(Mark::Look);
     let is_meant = |v: &ServiceView<'_>| {
         let meant = v.service.filter(|_| v.reverted().is_some())?.meant()?;
@@ -548,18 +544,18 @@ fn way(
         let said = forms.find(|said| super::canvas::width(said) <= left);
         return said.map(|said| Text::default().add(said, Role::Warn));
     }
-    let is_back = views.iter().any(left_it);
+    let kind = beside(state, live);
+    let is_back = kind == OperationKind::Rollback;
     let kept = match is_back {
         true => drains(state, estate) + &kept(state, estate),
         false => kept(state, estate),
     };
     let warm = ready(estate, view);
     let is_cold = view.ready == 0 && estate.is_listed(Kind::Pods);
-    let (kind, action) = match is_back {
-        true => (OperationKind::Rollback, Action::Rollback),
-        false => (OperationKind::Cutover, Action::Cutover),
-    };
-    let key = state.keymap.key_of(action);
+    let key = state.keymap.key_of(match is_back {
+        true => Action::Rollback,
+        false => Action::Cutover,
+    });
     // May it? One answer, the dialog's too.
     let barred = barred_hint(state, kind);
     let short = |it: &Barred| (fit(&it.brief, BRIEF, theme), it.word.to_string());

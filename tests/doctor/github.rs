@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use serde_json::json;
 
 use super::server::{Answer, Asked, json as said};
-use super::world::{TOKEN, World, at, file, told};
+use super::world::{TOKEN, Told, World, at, file, told};
 
 const REPOSITORY: &str = "/gh/repos/acme/wall";
 const WORKFLOW: &str = "/gh/repos/acme/wall/actions/workflows/ci.yml";
@@ -244,4 +244,68 @@ async fn g03_a_budget_that_is_used_up_is_told_and_an_incident_is_unknown() {
     let down = told(|asked| is_github(asked).then(|| refused(502, "", "Server Error"))).await;
     down.check("github", "token", "")
         .says("UNKNOWN", &["failed (502)", "ask again later"]);
+}
+
+/// What `doctor` says of a deployment whose workflow has this file, at its reference.
+async fn deployed(text: &'static str) -> Told {
+    const DEPLOY: &str = "/gh/repos/acme/wall/contents/.github/workflows/deploy.yml";
+    let world = World::new(move |asked| {
+        let is_it = asked.path == DEPLOY && asked.query.contains("ref=v2");
+        is_it.then(|| file(text))
+    });
+    let deployment = "[environment.deployment]\nstrategy = \"workflow\"\nworkflow = \"deploy.yml\"\nref = \"v2\"\ninputs = { colour = \"{colour}\", operation = \"{operation}\" }\n[environment.traffic]";
+    world
+        .await
+        .doctor_with(|text| text.replace("[environment.traffic]", deployment))
+        .await
+}
+
+#[tokio::test]
+async fn a_workflow_that_a_deploy_starts_is_looked_at_where_it_stands_and_with_what_it_is_given() {
+    let check = async |text, verdict: &str, words: &[&str]| {
+        let told = deployed(text).await;
+        told.check("github", "deployment", "production")
+            .says(verdict, words);
+    };
+    let well = "on:\n  workflow_dispatch:\n    inputs:\n      colour: {required: true}\n      operation: {}\n      speed: {required: true, default: slow}\njobs: {}\n";
+    check(well, "OK", &["deploy.yml of v2 can be started"]).await;
+    check("on: push\njobs: {}\n", "BAD", &["no workflow_dispatch"]).await;
+    let less = "on:\n  workflow_dispatch:\n    inputs:\n      colour: {}\n      to\u{202e}: {required: true}\njobs: {}\n";
+    let said = [
+        "declares no input operation",
+        "needs to<U+202E>, which is not given",
+        "deployment.inputs",
+    ];
+    check(less, "BAD", &said).await;
+    check(
+        "on: [workflow_dispatch]\njobs: {}\n",
+        "BAD",
+        &["no input colour, operation"],
+    )
+    .await;
+    check("}", "BAD", &["cannot be read", "mend deploy.yml"]).await;
+}
+
+#[tokio::test]
+async fn a_workflow_that_a_deploy_starts_and_that_is_not_there_is_told() {
+    let world = World::new(|_| None).await;
+    let deployment = "[environment.deployment]\nstrategy = \"workflow\"\nworkflow = \"deploy.yml\"\nref = \"v2\"\ninputs = { operation = \"{operation}\" }\n[environment.traffic]";
+    let told = world
+        .doctor_with(|text| text.replace("[environment.traffic]", deployment))
+        .await;
+    told.check("github", "deployment", "production").says(
+        "BAD",
+        &[
+            "v2 has no deploy.yml",
+            "no such branch or tag",
+            "deployment.ref",
+        ],
+    );
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_is_told_what_starting_and_reviewing_need() {
+    let told = told(|asked| is_github(asked).then(|| refused(401, "", "Bad credentials"))).await;
+    let words = ["write Actions", "cancel its run", "write Deployments"];
+    told.check("github", "token", "").says("BAD", &words);
 }

@@ -281,3 +281,31 @@ fn the_help_and_the_palette_of_a_barred_environment() {
     press(&mut state, "esc : r e");
     seen!("palette-barred-80x24", text(&mut state, (80, 24)));
 }
+
+/// As many pods of somebody else as make the estate a large one.
+fn crowd(state: &mut State) {
+    let pods = (0..600).map(|n| {
+        let mut pod = ill_pod();
+        pod.name = format!("crowd-{n}").into();
+        pod.labels = labels(&[("part", "crowd")]);
+        pod.ready = true;
+        Change::Applied(pod)
+    });
+    observe(state, vec![Seen::Pods(Delta::Changes(pods.collect()))]);
+}
+
+#[test]
+fn a_small_estate_is_asked_for_every_frame_and_a_large_one_once_a_second() {
+    let said = |state: &mut State| text(state, (120, 30)).contains("C cut over: not ready 4/5");
+    let mut state = full(Look::default());
+    assert!(said(&mut state));
+    mend(&mut state);
+    assert!(!said(&mut state), "at once");
+    let mut state = full(Look::default());
+    crowd(&mut state);
+    assert!(said(&mut state));
+    mend(&mut state);
+    assert!(said(&mut state), "as it was asked");
+    pass(&mut state, 1);
+    assert!(!said(&mut state), "a second later");
+}

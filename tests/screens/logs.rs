@@ -134,5 +134,5 @@ fn the_log_of_a_job_offers_no_other_log() {
     );
     press(&mut state, "o");
     assert!(text(&mut state, (120, 30)).contains("a job has this log alone"));
-    assert!(text(&mut log(), (120, 30)).contains("p previous log"));
+    assert!(text(&mut log(), (160, 50)).contains("p previous log"));
 }

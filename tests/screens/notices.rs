@@ -6,7 +6,7 @@ use wheelhouse::estate::Safe;
 use super::text;
 use crate::world::*;
 
-const UNBOUND: &str = "`a` does nothing here: ? lists the keys";
+const UNBOUND: &str = "`b` does nothing here: ? lists the keys";
 
 fn notice(state: &State) -> &str {
     state
@@ -18,7 +18,7 @@ fn notice(state: &State) -> &str {
 #[test]
 fn a_key_that_means_nothing_here_says_so_and_the_next_key_ends_that() {
     let mut state = full(Look::default());
-    press(&mut state, "a");
+    press(&mut state, "b");
     assert!(text(&mut state, (80, 24)).contains(UNBOUND));
     press(&mut state, "j");
     assert_eq!(notice(&state), "");
@@ -29,7 +29,7 @@ fn a_key_that_means_nothing_here_says_so_and_the_next_key_ends_that() {
 #[test]
 fn t05_the_keys_of_a_torn_sequence_are_answered_once() {
     let mut state = full(Look::default());
-    press(&mut state, "a ; < >");
+    press(&mut state, "b ; < >");
     assert_eq!(notice(&state), UNBOUND);
 }
 
@@ -39,7 +39,7 @@ fn what_was_told_unasked_outlives_the_next_key() {
     update(&mut state, Event::Told(Safe::new("the silence is set")));
     press(&mut state, "j k");
     assert_eq!(notice(&state), "the silence is set");
-    press(&mut state, "a j");
+    press(&mut state, "b j");
     assert_eq!(notice(&state), "");
 }
 

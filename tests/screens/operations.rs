@@ -97,7 +97,7 @@ pub(super) fn entry_at(seconds: i64, what: What) -> Entry {
 }
 
 /// A record with these entries.
-fn record(entries: &[Entry], version: &str) -> Record {
+pub(super) fn record(entries: &[Entry], version: &str) -> Record {
     let mut data = BTreeMap::new();
     data.insert("schema".to_owned(), Arc::from("1"));
     data.insert(
@@ -146,7 +146,7 @@ pub(super) fn until(plan: &Plan, last: &Step) -> Vec<Entry> {
     entries
 }
 
-fn lease(service: &str, renewed: i64) -> Lease {
+pub(super) fn lease(service: &str, renewed: i64) -> Lease {
     Lease {
         name: marks::lease_name(service).into(),
         uid: "uid-lease".into(),
@@ -233,7 +233,7 @@ pub(super) fn over(mut entries: Vec<Entry>, outcome: Outcome, reason: &str) -> V
 }
 
 /// Traffic is on GREEN, as carol's cutover meant it.
-fn flipped(state: &mut State, selector: &str, manager: &str) {
+pub(super) fn flipped(state: &mut State, selector: &str, manager: &str) {
     flipped_by(state, selector, manager, "cutover");
 }
 

@@ -28,11 +28,17 @@ pub struct Extra {
     pub modes: Vec<u16>,
     /// Queries that the program sent, as `n`, `c`, `t`, `$p`: it must send none.
     pub queries: Vec<String>,
+    /// How often it rang.
+    pub bells: usize,
 }
 
 impl vt100::Callbacks for Extra {
     fn set_window_title(&mut self, _: &mut vt100::Screen, title: &[u8]) {
         self.title = String::from_utf8_lossy(title).into_owned();
+    }
+
+    fn audible_bell(&mut self, _: &mut vt100::Screen) {
+        self.bells += 1;
     }
 
     fn copy_to_clipboard(&mut self, _: &mut vt100::Screen, _: &[u8], data: &[u8]) {

@@ -7,10 +7,11 @@ use super::{
     Images, Lifted, Proposal, Wish, Worker, approval, busy, freeze, is_old, misplaced, permit,
     request, warm,
 };
-use crate::app::state::State;
+use crate::app::state::{Overlay, State};
 use crate::app::{Action, acts, approvals};
-use crate::estate::{Estate, Need, Safe, Standing};
+use crate::estate::{Estate, Need, Safe, ServiceView, Standing};
 use crate::ops::freeze::Wanted as PolicyWanted;
+use crate::ops::marks;
 use crate::ops::plan::{How, SAME};
 use crate::ops::{Finding, Gate, OperationKind, Refusal, RefusalKind, Request, check};
 
@@ -84,33 +85,76 @@ fn unsilenced(state: &State, need: Need) -> Option<Barred> {
     barred_here(state).or_else(|| denied().map(no_right))
 }
 
-/// Why an operation of that kind may not be begun, with nothing overridden. It is drawn all the time, so a large estate is asked
-/// once a second.
+/// Why an operation of that kind may not be begun, with nothing overridden; of a large estate as [`hint`] found it.
 pub fn barred_hint(state: &State, kind: OperationKind) -> Option<Barred> {
-    if !is_large(state.estate()) {
-        return started(state, kind, &Lifted::default());
-    }
-    let place = (state.selected, state.now.at.0 / 1_000);
-    let mut hints = state.hints.borrow_mut();
-    if hints.place != place {
-        hints.place = place;
-        hints.known.clear();
-    }
-    let known = hints.known.iter().find(|(of, _)| *of == kind);
-    if let Some((_, known)) = known {
-        return known.clone();
-    }
-    let barred = started(state, kind, &Lifted::default());
-    hints.known.push((kind, barred.clone()));
-    barred
+    let known = state.hints.of(place(state), kind).cloned();
+    known.unwrap_or_else(|| started(state, kind, &Lifted::default()))
 }
 
-/// What was found of an environment within a second.
+/// Finds out what the next frame says of operations. It is drawn all the time, so a large estate is asked once a second.
+pub fn hint(state: &mut State) {
+    let (place, is_large) = (place(state), is_large(state.estate()));
+    if state.hints.place != place || !is_large {
+        state.hints = Hints {
+            place,
+            known: Vec::new(),
+        };
+    }
+    if !is_large {
+        return;
+    }
+    for kind in drawn(state) {
+        if state.hints.of(place, kind).is_none() {
+            let barred = started(state, kind, &Lifted::default());
+            state.hints.known.push((kind, barred));
+        }
+    }
+}
+
+/// What the screen says why it may not be begun: what stands beside the idle colour, and all where keys or commands are
+/// listed.
+fn drawn(state: &State) -> Vec<OperationKind> {
+    if let Some(Overlay::Help(_) | Overlay::Palette(_)) = state.overlay {
+        return OperationKind::ALL.to_vec();
+    }
+    let switched = state.estate().live_colour().map(|live| beside(state, live));
+    switched.into_iter().collect()
+}
+
+/// What the key beside the idle colour plans: the way back where a cutover left it for `live`, else the way on.
+pub fn beside(state: &State, live: usize) -> OperationKind {
+    let estate = state.estate();
+    let to = (estate.scope.traffic.as_ref()).and_then(|switch| switch.colours.get(live));
+    let left_it = |view: &ServiceView<'_>| {
+        let flip = view.service.and_then(marks::flipped);
+        flip.is_some_and(|flip| Some(&flip.to) == to && flip.cut_over())
+    };
+    match estate.service_views().iter().any(left_it) {
+        true => OperationKind::Rollback,
+        false => OperationKind::Cutover,
+    }
+}
+
+/// The environment on the screen, and the second.
+fn place(state: &State) -> (usize, u64) {
+    (state.selected, state.now.at.0 / 1_000)
+}
+
+/// What was found of a large environment within a second.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Hints {
-    /// The environment, and the second.
     place: (usize, u64),
     known: Vec<(OperationKind, Option<Barred>)>,
+}
+
+impl Hints {
+    /// What was found of that kind there and then.
+    fn of(&self, place: (usize, u64), kind: OperationKind) -> Option<&Option<Barred>> {
+        let known = self.known.iter().filter(|_| self.place == place);
+        known
+            .into_iter()
+            .find_map(|(of, barred)| (*of == kind).then_some(barred))
+    }
 }
 
 /// Pods, and alerts, that cost a frame nothing worth mentioning.

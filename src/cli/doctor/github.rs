@@ -8,24 +8,38 @@ use jiff::Timestamp;
 
 use super::cluster::{MONTHS, certificate, ending, skew, timed};
 use super::finding::{Finding, Section};
-use crate::clients::github::{self, Github, Limits, Target, TokenFrom, TokenSaid};
+use crate::clients::github::{self, Github, InputSaid, Limits, Target, TokenFrom, TokenSaid};
 use crate::clients::kubernetes::Proxies;
 use crate::estate::runs::{Deploys, Needs, RepositoryScope};
 use crate::estate::{Fault, FaultKind, Safe};
+use crate::ops::plan::Workflow;
 
 /// Requests below which polls pause (the client keeps them for what people do).
 const FEW: u32 = 50;
 
+/// A workflow that deploys an environment, by the environment's name.
+pub(super) type Started = (Safe, Workflow);
+
 /// The repository.
-pub(super) async fn section(target: &Target, scope: &RepositoryScope, limit: Duration) -> Section {
+pub(super) async fn section(
+    target: &Target,
+    scope: &RepositoryScope,
+    started: &[Started],
+    limit: Duration,
+) -> Section {
     Section {
         place: "github".into(),
         title: Safe::new(&format!("github: {} at {}", target.repository, target.api)),
-        findings: findings(target, scope, limit).await,
+        findings: findings(target, scope, started, limit).await,
     }
 }
 
-async fn findings(target: &Target, scope: &RepositoryScope, limit: Duration) -> Vec<Finding> {
+async fn findings(
+    target: &Target,
+    scope: &RepositoryScope,
+    started: &[Started],
+    limit: Duration,
+) -> Vec<Finding> {
     let limits = Limits {
         whole: limit,
         gh: limit.min(Limits::default().gh),
@@ -45,6 +59,10 @@ async fn findings(target: &Target, scope: &RepositoryScope, limit: Duration) -> 
         let needs = github.needs(Some(&deploy.branch)).await;
         job(target, deploy, needs)
     }));
+    let started = join_all(started.iter().map(async |(of, workflow)| {
+        let inputs = github.inputs(&workflow.file, &workflow.reference).await;
+        dispatched(target, of, workflow, inputs)
+    }));
     // github.com renews its own.
     let own = async {
         match target.api.contains("://api.github.com") {
@@ -52,11 +70,12 @@ async fn findings(target: &Target, scope: &RepositoryScope, limit: Duration) -> 
             false => certificate(&target.api, limit).await,
         }
     };
-    let ((token, now), repository, workflow, deploys, own) = futures::join!(
+    let ((token, now), repository, workflow, deploys, started, own) = futures::join!(
         timed(github.token()),
         github.repository(),
         github.workflow(),
         deploys,
+        started,
         own
     );
     let is_away = |fault: &Fault| matches!(fault.kind, FaultKind::Unreachable | FaultKind::Tls);
@@ -94,6 +113,7 @@ async fn findings(target: &Target, scope: &RepositoryScope, limit: Duration) -> 
         }
     });
     findings.extend(deploys);
+    findings.extend(started);
     findings
 }
 
@@ -232,9 +252,70 @@ fn job(target: &Target, deploy: &Deploys, needs: Result<Needs, Fault>) -> Findin
     }
 }
 
+/// Whether a deploy of that environment can start its workflow, as the file stands at its reference.
+fn dispatched(
+    target: &Target,
+    of: &Safe,
+    workflow: &Workflow,
+    inputs: Result<Option<Vec<InputSaid>>, Fault>,
+) -> Finding {
+    const NAME: &str = "deployment";
+    let (file, reference) = (&workflow.file, &workflow.reference);
+    let declared = match inputs {
+        Ok(Some(declared)) => declared,
+        Ok(None) => {
+            let why =
+                format!("{file} of {reference} has no workflow_dispatch: nobody can start it");
+            let advice = "add workflow_dispatch to its `on`, or correct deployment.workflow";
+            return Finding::bad(NAME, of, &why, advice);
+        }
+        Err(fault) if fault.kind == FaultKind::Missing => {
+            let why = format!("{reference} has no {file}, or there is no such branch or tag");
+            let advice = "correct deployment.workflow or deployment.ref of the environment";
+            return Finding::bad(NAME, of, &why, advice);
+        }
+        Err(fault) if fault.what.contains("cannot be read") => {
+            let advice = format!("mend {file} in {reference}");
+            return Finding::fault(NAME, of, &fault, &advice);
+        }
+        Err(fault) => return Finding::fault(NAME, of, &fault, &on(&fault, target)),
+    };
+    match mistaken(workflow, &declared) {
+        Some(why) => {
+            let advice = format!("correct deployment.inputs of the environment, or {file}");
+            Finding::bad(NAME, of, &format!("{file} of {reference} {why}"), &advice)
+        }
+        None => Finding::ok(NAME, of, &format!("{file} of {reference} can be started")),
+    }
+}
+
+/// What is wrong with the inputs that are given: GitHub refuses one that is not declared, and one that is needed and not
+/// given.
+fn mistaken(workflow: &Workflow, declared: &[InputSaid]) -> Option<String> {
+    let given = &workflow.inputs;
+    let is_declared = |name: &&Safe| declared.iter().any(|it| it.name == **name);
+    let unknown: Vec<_> = given.keys().filter(|name| !is_declared(name)).collect();
+    let missing = declared.iter().filter(|it| it.is_needed);
+    let missing: Vec<_> = (missing.map(|it| &it.name))
+        .filter(|name| !given.contains_key(*name))
+        .collect();
+    let list = |names: &[&Safe]| {
+        let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+        names.join(", ")
+    };
+    let mut told = Vec::new();
+    if !unknown.is_empty() {
+        told.push(format!("declares no input {}", list(&unknown)));
+    }
+    if !missing.is_empty() {
+        told.push(format!("needs {}, which is not given", list(&missing)));
+    }
+    (!told.is_empty()).then(|| told.join("; it "))
+}
+
 /// How to come by a token, by where the configuration looks for it.
 fn source(target: &Target) -> String {
-    const NEEDS: &str = "fine-grained: read Actions and Contents; classic: the scope `repo`";
+    const NEEDS: &str = "fine-grained: read Actions and Contents; write Actions where a deploy starts a workflow and may cancel its run, write Deployments for reviews by `Y` and `J`; classic: the scope `repo`";
     match &target.token {
         TokenFrom::Env(name) => format!("put a new token into ${name} ({NEEDS})"),
         TokenFrom::File(path) => {

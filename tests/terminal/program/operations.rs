@@ -446,6 +446,44 @@ fn x08_somebody_who_goes_round_is_named_and_p_repairs() {
     wait_gone(&pty, "REVERTED");
 }
 
+#[test]
+fn the_bell_rings_once_when_somebody_goes_round_and_not_where_the_configuration_says_so() {
+    let estate = Served::start(&[]);
+    let config = configured(&estate, 2);
+    let text = fs::read_to_string(&config).unwrap();
+    let quiet = estate.home.write(
+        "quiet.toml",
+        &text.replacen("bell = true", "bell = false", 1),
+    );
+    assert_ne!(text, fs::read_to_string(&quiet).unwrap());
+    let pty = cockpit(&estate, &config, &["--write"]);
+    let other = cockpit(&estate, &quiet, &[]);
+    plan(&pty);
+    confirm(&pty);
+    for pty in [&pty, &other] {
+        pty.wait_for("its end", LONG, |screen, _| {
+            text_of(screen).contains("✓ done: GREEN")
+        });
+        assert_eq!(pty.screen(|_, extra| extra.bells), 0, "it went well");
+    }
+    estate.act(r#"{"do":"flip","to":"blue","manager":"helm"}"#);
+    pty.wait_for("the bell", LONG, |_, extra| extra.bells > 0);
+    for pty in [&pty, &other] {
+        pty.wait_text("REVERTED by helm");
+        pty.send("4");
+        pty.wait_for("both", LONG, |screen, _| {
+            text_of(screen).contains("P repairs")
+        });
+    }
+    assert_eq!(pty.screen(|_, extra| extra.bells), 1);
+    assert_eq!(other.screen(|_, extra| extra.bells), 0);
+    // What was so already rings nothing at the next one's start.
+    let next = cockpit(&estate, &config, &[]);
+    next.wait_text("REVERTED by helm");
+    wait_heard(&next);
+    assert_eq!(next.screen(|_, extra| extra.bells), 0);
+}
+
 /// Waits until the prompt for that word listens, and types it.
 fn type_word(pty: &Pty, word: &str) {
     wait_prompt(pty);
