@@ -542,6 +542,13 @@ impl World {
                 let names = holds.filter_map(|hold| Some(hold["autoscaler"].as_str()?.to_owned()));
                 self.law().is_left.extend(names);
             }
+            // A rollback holds none by its plan, and gives back what others held: that it could not is said of all.
+            if words.contains("autoscalers, which could not be listed") {
+                let all = ["blue", "green"].map(|colour| {
+                    ["frontend", "backend"].map(|part| format!("digital-wall-{colour}-{part}"))
+                });
+                self.law().is_left.extend(all.concat());
+            }
             if let Some((_, names)) = words.split_once("minReplicas of ") {
                 let names = names.split([',', ';', ' ']).filter(|name| !name.is_empty());
                 self.law().is_left.extend(names.map(str::to_owned));
