@@ -6,7 +6,7 @@
 //!                         machine::next(Operation) ◀── Operation::fold ┘
 //! ```
 //!
-//! [`entry`], [`plan`], [`freeze`], [`warm`], [`approval`] and [`machine`] are pure: an operation is the fold of its entries, and what comes
+//! [`entry`], [`plan`], [`freeze`], [`warm`], [`after`], [`approval`] and [`machine`] are pure: an operation is the fold of its entries, and what comes
 //! next is a function of it. [`engine`] and what it uses do it, with clock, chance and journal as
 //! arguments. The contract is SAFETY.md's; `tests/invariants.md` names the test of each rule.
 
@@ -17,10 +17,12 @@ pub mod bastion;
 pub mod engine;
 pub mod entry;
 pub mod eyes;
+pub mod follow;
 pub mod freeze;
 pub mod helm;
 pub mod hook;
 pub mod journal;
+pub mod keep;
 pub mod kept;
 pub mod lock;
 pub mod machine;

@@ -7,7 +7,8 @@ use super::freeze::{Common, End, Shown, connect, end_of, finish, reach, refuse, 
 use super::setup::Loaded;
 use crate::estate::Safe;
 use crate::ops::bastion::Place;
-use crate::ops::warm::{self, Wanted};
+use crate::ops::keep;
+use crate::ops::warm::Wanted;
 
 #[derive(Clone, Debug, clap::Subcommand)]
 pub(super) enum Verb {
@@ -65,7 +66,7 @@ async fn act(place: &Place, common: &Common, end: Option<End>) -> Exit {
         // Beyond all years is until somebody lets it go.
         end => (end.and_then(|end| end.at(server))).map_or(Wanted::Hold, Wanted::Extend),
     };
-    let draft = match warm::plan(&bastion, wanted, Safe::new(&common.reason)).await {
+    let draft = match keep::plan(&bastion, wanted, Safe::new(&common.reason)).await {
         Ok(draft) => draft,
         Err(refusal) => return refuse(&refusal, SCHEMA, common.json),
     };
@@ -82,5 +83,5 @@ async fn act(place: &Place, common: &Common, end: Option<End>) -> Exit {
         ),
         change: json!(draft),
     };
-    finish(common, &shown, warm::carry_out(&bastion, &draft)).await
+    finish(common, &shown, keep::carry_out(&bastion, &draft)).await
 }

@@ -22,10 +22,10 @@ use tokio::net::unix::pipe;
 use tokio::process::{ChildStdin, ChildStdout, Command};
 use tokio::sync::watch;
 
-use super::after::{self, Followed};
 use super::bastion::{Bastion, Place};
 use super::engine::{self, Ended, Refused, Run};
 use super::entry::{OperationKind, Outcome};
+use super::follow::{self, Followed};
 use super::placement::Placement;
 use super::plan::{Plan, RefusalKind, Request};
 use crate::estate::Safe;
@@ -330,7 +330,7 @@ pub async fn serve(stop: watch::Receiver<bool>) -> Option<Ended> {
         Task::Follow(..) => None,
     };
     if is_followed && matches!(ended, None | Some(Ended::Closed(Outcome::Done, _))) {
-        match after::clean_up(&bastion, &id, stop).await {
+        match follow::clean_up(&bastion, &id, stop).await {
             Followed::Cleaned(ended) => return Some(ended),
             Followed::Not(why) => tracing::info!(%id, %why, "no clean-up follows"),
         }

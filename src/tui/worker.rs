@@ -11,7 +11,7 @@ use crate::estate::{Freeze, Safe};
 use crate::ops::approval::Decision;
 use crate::ops::bastion::{Bastion, Place};
 use crate::ops::worker::{self, Job, Said, Wanted};
-use crate::ops::{What, approve, engine, freeze, placement, policy, record, warm};
+use crate::ops::{What, approve, engine, freeze, keep, placement, policy, record, warm};
 
 /// The plan that was confirmed, and why.
 pub(super) struct Go {
@@ -158,9 +158,9 @@ async fn keep_warm(
     reason: Safe,
 ) -> Result<Heard, Safe> {
     let bastion = Bastion::connect(place).await.map_err(|fault| fault.what)?;
-    let draft = warm::plan(&bastion, |_| wanted, reason).await;
+    let draft = keep::plan(&bastion, |_| wanted, reason).await;
     let draft = draft.map_err(|refusal| refusal.why)?.as_shown(shown)?;
-    let done = warm::carry_out(&bastion, &draft).await;
+    let done = keep::carry_out(&bastion, &draft).await;
     (done.map(Heard::Done)).map_err(|refused| policy::words(&refused))
 }
 

@@ -1,7 +1,8 @@
 use super::*;
 use crate::estate::fold::tests::now;
 use crate::estate::pods::tests::{labels, scope};
-use crate::estate::{Delta, FieldManager};
+use crate::estate::{Delta, FieldManager, Seen};
+use serde_json::json;
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
