@@ -374,6 +374,7 @@ fn i_49_githubs_review_is_one_that_somebody_gave_and_of_what_was_deployed_under_
             .dave
             .run(&["op", "watch", &id])
             .assert(0, &["done: GREEN runs"]);
+        bench.dave.await_no_worker();
         if !is_reviewed {
             bench
                 .dave
