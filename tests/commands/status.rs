@@ -399,3 +399,83 @@ fn x08_status_tells_the_operation_and_a_selector_that_is_not_what_was_meant_is_b
         said(&bad)
     );
 }
+
+/// The timeline of production as one process of `status --json` told it, and when that looked.
+fn timeline(out: &Output) -> (jiff::Timestamp, Vec<Value>) {
+    let all: Value = serde_json::from_str(&said(out)).unwrap();
+    let at = all["at"].as_str().unwrap().parse().unwrap();
+    let entries = &all["environments"][0]["timeline"]["entries"];
+    (at, entries.as_array().unwrap().clone())
+}
+
+/// What two processes must tell alike of what the first one saw. They may differ in what the time between them brought:
+/// - what happened since the first one looked, or in the two seconds before, since objects' times are whole seconds;
+/// - a state that has not ended, whose row becomes that of the next one: an alert that is pending, a run that is under way
+///   or waits, and a pod's trouble, whose restarts are counted;
+/// - what a run's jobs say (`without its deploy`), which are asked for behind its list: of a run its number and its time count.
+fn lasting(entries: &[Value], looked: jiff::Timestamp) -> Vec<Value> {
+    let until = looked - jiff::SignedDuration::from_secs(2);
+    let text = |row: &Value, of: &str| row[of].as_str().unwrap_or_default().to_owned();
+    let is_lasting = |row: &&Value| {
+        let (what, at) = (text(row, "what"), text(row, "at"));
+        let passes = [" pending", " started", " queued", " waits"];
+        let is_state = passes.iter().any(|state| what.contains(state)) || row["topic"] == "pods";
+        !is_state && at.parse::<jiff::Timestamp>().unwrap() < until
+    };
+    let told = |row: &Value| match row["topic"] == "runs" {
+        true => {
+            let what = text(row, "what");
+            let run = what.split(' ').nth(1).unwrap_or_default();
+            serde_json::json!({"run": run, "at": row["at"]})
+        }
+        false => row.clone(),
+    };
+    entries.iter().filter(is_lasting).map(told).collect()
+}
+
+#[test]
+fn what_changed_is_told_alike_by_every_process_whenever_it_was_started() {
+    let estate = Served::start(&["--scenario", "calm"]);
+    let image = format!(
+        "ghcr.io/acme/digitalwall-backend:{}",
+        "c0ffee1c01".repeat(4)
+    );
+    estate.act(r#"{"do":"flip","to":"green","manager":"helm"}"#);
+    estate.act(&format!(
+        r#"{{"do":"set-image","deployment":"digital-wall-blue-backend","image":"{image}"}}"#
+    ));
+    estate.act(r#"{"do":"metric","name":"errors","colour":"green","value":35}"#);
+    let status = ["production", "--json"];
+    let says = |words: &'static str| move |out: &Output| said(out).contains(words);
+    wait_status(&estate, &status, "it pending", says("HighErrorRate "));
+    let firing = says("HighErrorRate firing GREEN backend");
+    // The alert is old enough to count.
+    let counts = |out: &Output| {
+        let (at, entries) = timeline(out);
+        let is_it = |row: &Value| row["what"] == "HighErrorRate firing GREEN backend";
+        firing(out) && lasting(&entries, at).iter().any(is_it)
+    };
+    let (looked, first) = timeline(&wait_status(&estate, &status, "the alert", counts));
+    let (_, second) = timeline(&observe(&estate, &status));
+    let told = lasting(&first, looked);
+    assert_eq!(told, lasting(&second, looked));
+    for (topic, what) in [
+        ("traffic", "digital-wall-service selects version=green"),
+        ("traffic", "digital-wall-api selects version=green"),
+        ("rollouts", "digital-wall-blue-backend rolls to c0ffee1"),
+        ("alerts", "HighErrorRate firing GREEN backend"),
+    ] {
+        let is_it = |row: &&Value| row["topic"] == topic && row["what"] == what;
+        let row = told.iter().find(is_it);
+        let row = row.unwrap_or_else(|| panic!("{what} is not in {told:#?}"));
+        let by = if topic == "traffic" {
+            "written by helm"
+        } else {
+            ""
+        };
+        assert!(
+            row["note"].as_str().unwrap_or_default().contains(by),
+            "{row}"
+        );
+    }
+}

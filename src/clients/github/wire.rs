@@ -536,9 +536,15 @@ mod tests {
         assert_eq!(of("in_progress", None), Progress::Running);
         for (word, meant) in [
             ("success", Conclusion::Success),
+            ("failure", Conclusion::Failure),
+            ("cancelled", Conclusion::Cancelled),
             ("skipped", Conclusion::Skipped),
-            ("startup_failure", Conclusion::StartupFailure),
+            ("timed_out", Conclusion::TimedOut),
+            ("action_required", Conclusion::ActionRequired),
+            ("neutral", Conclusion::Neutral),
             ("stale", Conclusion::Stale),
+            ("startup_failure", Conclusion::StartupFailure),
+            ("abducted", Conclusion::Other("abducted".into())),
         ] {
             assert_eq!(of("completed", Some(word)), Progress::Done(meant));
         }
