@@ -272,6 +272,14 @@ fn publish(arguments: &Arguments, serving: &demo::Serving) -> std::io::Result<Ad
     Ok(address)
 }
 
+/// How the rows of the example begin that only a deployment by a workflow has.
+const OF_WORKFLOW: [&str; 4] = [
+    "workflow = \"deploy.yml\"",
+    "ref = ",
+    "inputs = ",
+    "timeout = 1800",
+];
+
 /// The shipped example, with this estate's kubeconfig in every environment and its GitHub, and a soak that
 /// somebody has patience for; monitoring is behind the API server, as the example has it. Only where it `asks` a cutover
 /// needs somebody else: whoever tries the demo is alone.
@@ -294,6 +302,9 @@ fn configuration(kubeconfig: &Path, github: &str, token: &Path, asks: bool) -> S
             "interval = 10" => out.push_str("interval = 5\n"),
             // Its idle colour is asked by probes all the time: it would be draining for ever.
             row if row.starts_with("draining = ") => {}
+            // Its GitHub starts no workflow.
+            r#"strategy = "workflow""# => out.push_str("strategy = \"image\"\n"),
+            row if OF_WORKFLOW.iter().any(|key| row.starts_with(key)) => {}
             // Whoever tries it deploys tags of their own, of which nobody built anything.
             "ci = true" => out.push_str("ci = false\n"),
             r#"approval = "one other person""# if !asks => out.push_str("approval = \"none\"\n"),
@@ -332,7 +343,7 @@ fn write_private(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::config::Approval;
+    use crate::config::{Approval, Deployment, Environment};
 
     #[test]
     fn helm_knows_the_kubeconfig_of_the_demo() {
@@ -353,5 +364,19 @@ mod tests {
             let (config, _) = Config::parse(&text, "demo.toml").unwrap();
             assert_eq!(config.environments[2].gates.approval, wanted);
         }
+    }
+
+    #[test]
+    fn no_deployment_of_the_demo_is_by_a_workflow_that_its_github_cannot_start() {
+        let text = configuration(
+            Path::new("/k"),
+            "http://127.0.0.1:9",
+            Path::new("/t"),
+            false,
+        );
+        let (config, _) = Config::parse(&text, "demo.toml").unwrap();
+        let by_workflow =
+            |it: &&Environment| matches!(it.deployment, Some(Deployment::Workflow(_)));
+        assert_eq!(config.environments.iter().find(by_workflow), None);
     }
 }
