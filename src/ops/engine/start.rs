@@ -277,8 +277,8 @@ impl Prepared {
             entries.push(entry(bastion, What::Began { step, attempt: 1 }));
         }
         if let Err(error) = told_to(&mut journal, bastion, &entries) {
-            // Nothing was written but the Lease: whoever has room is not kept waiting for it, unless somebody was cut off.
-            lock.give_up().await;
+            // Nothing was written but the Lease: whoever has room is not kept waiting for it.
+            lock.release().await;
             return Err(no_room(error));
         }
         match record::create(bastion, &id, plan.kind, entries).await {
