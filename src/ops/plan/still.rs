@@ -48,17 +48,22 @@ pub fn still(plan: &Plan, flip: &Flip, estate: &Estate, is_forward: bool) -> Res
     let target = [(name.clone(), flip.to.clone())];
     let mut gates = matching(estate, &target, switch, place);
     gates.extend(portless(estate, &[service], &target));
-    if is_forward {
-        gates.push(ready(estate, place));
+    let is_bad = |gate: &&Gate| matches!(gate.finding, Finding::Bad | Finding::Unknown);
+    let closed = |gate: &Gate| Err(format!("{}: {}", gate.name, gate.said).into());
+    // Where nobody answers any more that is why, and not that its pods are others than those that were planned over.
+    if let Some(gate) = gates.iter().find(is_bad) {
+        return closed(gate);
     }
-    let bad = |gate: &&Gate| matches!(gate.finding, Finding::Bad | Finding::Unknown);
-    if let Some(gate) = gates.iter().find(bad) {
-        return Err(format!("{}: {}", gate.name, gate.said).into());
+    if !is_forward {
+        return Ok(service.clone());
     }
-    // What is ill is told as that: that its pods are no longer those that were planned over follows from it.
-    match untested(plan, estate, place).filter(|_| is_forward) {
-        Some(why) => Err(why),
-        None => Ok(service.clone()),
+    if let Some(why) = untested(plan, estate, place) {
+        return Err(why);
+    }
+    let ready = ready(estate, place);
+    match is_bad(&&ready) {
+        true => closed(&ready),
+        false => Ok(service.clone()),
     }
 }
 
