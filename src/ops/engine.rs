@@ -97,8 +97,6 @@ pub struct Run {
     beforehand: Vec<What>,
     /// What a rollback read in its first round trip, and when: its patches need no other.
     read: Option<(Estate, Moment)>,
-    /// Why a program at the end of the soak said nothing when it was asked last.
-    lost: Option<Safe>,
     /// What GitHub said last of the commits: what is green is not asked again.
     runs: Mutex<Option<Runs>>,
 }

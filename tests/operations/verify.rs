@@ -157,7 +157,9 @@ fn rule_6_a_program_that_says_nothing_at_the_end_of_the_soak_holds_and_moves_not
         ),
     ] {
         let bench = Bench::ready();
-        let table = format!("[[environment.verify]]\n{command}\n[operations]\n");
+        // Behind one that has something to say.
+        let well = "[[environment.verify]]\ncommand = [\"true\"]\n";
+        let table = format!("{well}[[environment.verify]]\n{command}\n[operations]\n");
         bench.dave.edit("[operations]\n", &table);
         let cutover = bench.dave.start(&CUTOVER);
         let id = bench.await_said("PAUSED: UNKNOWN");

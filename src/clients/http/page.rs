@@ -12,7 +12,8 @@ use crate::estate::{Fault, FaultKind};
 /// What is read of a body: what it must hold stands there.
 const MOST: usize = 1 << 20;
 
-/// Gets `url` once, its first mebibyte; and whether that is all of it. A redirect is followed nowhere and is a fault: a login page is no answer.
+/// Gets `url` once, its first mebibyte; and whether that is all of it. A redirect is followed nowhere and is a fault: a login
+/// page is no answer.
 ///
 /// # Errors
 /// What is wrong with the address, the way or the server, or that it took longer than `limit`.

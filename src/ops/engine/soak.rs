@@ -112,7 +112,8 @@ impl Run {
                     let words = format!("watched for {seconds} s: it stayed; {said}{verified}");
                     return Ok(vec![passed(&step, words)]);
                 }
-                soak.end = match (self.verified(&step, &plan).await?, plan.soak.on_failure) {
+                let verified = self.verified(&step, &plan, soak.end.why()).await?;
+                soak.end = match (verified, plan.soak.on_failure) {
                     (Verified::Ended(result), _) => return Ok(vec![result]),
                     (Verified::No(why), OnFailure::Return) => return Ok(vec![failed(&step, why)]),
                     (Verified::No(why), OnFailure::Hold) => {

@@ -339,10 +339,7 @@ impl Prepared {
         .await;
         // Neither stands in the way: the patch's own tests decide. What is missing is written afterwards.
         let kept = kept.unwrap_or_else(|_| Kept::unwritten(&id, entries));
-        let journal = match &bastion.journals {
-            Some(folder) => Journal::beside(folder, &id),
-            None => Journal::none(),
-        };
+        let journal = journal_beside(bastion, &id);
         let mut run = run(bastion.clone(), kept, locked, self.eyes, journal, stop, 0);
         run.read = read.ok().map(|estate| (estate, began));
         run.beforehand.push(What::Locked {
@@ -449,14 +446,14 @@ async fn take_over(
             format!("the record of {id} holds no plan").into(),
         ));
     };
-    if plan.kind == OperationKind::Rollback {
-        bastion.cluster.urge();
-    }
-    // A way back waits for no disk, and asks for no more than it needs (rule 9).
     let is_rollback = plan.kind == OperationKind::Rollback;
-    let journal = match &bastion.journals {
-        Some(folder) if is_rollback => Journal::beside(folder, &kept.id),
-        _ => journal(bastion, &kept.id).unwrap_or_else(|_| Journal::none()),
+    // A way back waits for no disk, and asks for no more than it needs (rule 9).
+    let journal = match is_rollback {
+        true => {
+            bastion.cluster.urge();
+            journal_beside(bastion, &kept.id)
+        }
+        false => journal(bastion, &kept.id).unwrap_or_else(|_| Journal::none()),
     };
     let estate = match is_rollback && plan.updates.is_empty() {
         true => {
@@ -682,7 +679,6 @@ pub(super) fn run(
         is_unsettled: false,
         is_unjournaled: false,
         unwritten: None,
-        lost: None,
         beforehand: Vec::new(),
     }
 }
@@ -844,6 +840,14 @@ pub(super) fn journal(bastion: &Bastion, id: &str) -> io::Result<Journal> {
     match &bastion.journals {
         Some(folder) => Journal::open(folder, id),
         None => Ok(Journal::none()),
+    }
+}
+
+/// The same for a way back, which waits for no disk.
+fn journal_beside(bastion: &Bastion, id: &str) -> Journal {
+    match &bastion.journals {
+        Some(folder) => Journal::beside(folder, id),
+        None => Journal::none(),
     }
 }
 

@@ -34,6 +34,14 @@ impl End {
         Self::Unknown(why, Instant::now() + AGAIN)
     }
 
+    /// Why it is not known.
+    pub(super) fn why(&self) -> Option<&Safe> {
+        match self {
+            Self::Unknown(why, _) => Some(why),
+            Self::Open | Self::Well(_) => None,
+        }
+    }
+
     /// Whether what was not known is to be asked again.
     pub(super) fn is_due(&self) -> bool {
         matches!(self, Self::Unknown(_, next) if *next <= Instant::now())
@@ -77,8 +85,13 @@ impl Unfetched {
 }
 
 impl Run {
-    /// Asks all of it, once.
-    pub(super) async fn verified(&mut self, step: &Step, plan: &Plan) -> Result<Verified, Ended> {
+    /// Asks all of it, once; `known` is why nothing was known when it was asked last.
+    pub(super) async fn verified(
+        &mut self,
+        step: &Step,
+        plan: &Plan,
+        known: Option<&Safe>,
+    ) -> Result<Verified, Ended> {
         let probes: Vec<&Probe> = plan.probes.iter().filter(|p| p.is_after()).collect();
         if probes.is_empty() {
             return Ok(Verified::Well(String::new()));
@@ -103,14 +116,11 @@ impl Run {
                 Probe::Run(trial) => {
                     let ended = self.trial(step, plan, trial, &before, &mut tried).await?;
                     // One that is lost is asked again and again: what it says is told once.
-                    let lost = match &ended {
-                        Ran::Lost(What::Failed { reason, .. }) => Some(reason.clone()),
-                        _ => None,
-                    };
-                    if lost.is_some() && lost == self.lost {
+                    if let Ran::Lost(What::Failed { reason, .. }) = &ended
+                        && known == Some(reason)
+                    {
                         tried.notes.clear();
                     }
-                    self.lost = lost;
                     if !tried.notes.is_empty() {
                         let notes = std::mem::take(&mut tried.notes);
                         self.write(notes).await?;
@@ -158,8 +168,9 @@ impl Run {
         let limits = (fetch.status, fetch.within_ms);
         judged(&said, limits, wanted).map_err(|why| {
             let why: Safe = format!("GET {url}: {why}").into();
-            // What is missing at its beginning may stand behind it.
-            match is_whole || said.status != fetch.status {
+            // What is missing at its beginning may stand behind it; another status and a late answer are what they are.
+            let lacks_words = said.status == fetch.status && said.took <= within;
+            match is_whole || !lacks_words {
                 true => Unfetched::Wrong(why),
                 false => Unfetched::Silent(format!("{why}, of which 1 MiB was read").into()),
             }
