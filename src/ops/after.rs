@@ -54,11 +54,9 @@ pub(super) fn newer<'a>(estate: &'a Estate, after: &Safe) -> Option<&'a Safe> {
     let name = marks::record_name(after);
     let own = records.iter().find(|it| it.name.as_str() == name)?;
     let order = |it: &Record| (it.created, it.name.clone());
-    let services = estate.scope.traffic.as_ref().map(|it| &it.services);
-    let is_ours = |key: &Safe| services.is_some_and(|services| services.contains(key));
     let may_be_ours = |it: &Record| {
         let plan = kept::read(it).ok().and_then(|kept| kept.operation.plan);
-        plan.is_none_or(|plan| plan.locks().iter().any(is_ours))
+        plan.is_none_or(|plan| plan.is_behind(&estate.scope))
     };
     let newer = (records.iter()).find(|it| order(it) > order(own) && may_be_ours(it))?;
     Some(&newer.name)

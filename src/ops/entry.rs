@@ -62,16 +62,7 @@ impl OperationKind {
 
     /// The kind of that word, as records, Leases and Services carry it.
     pub fn of(word: &str) -> Option<Self> {
-        let all = [
-            Self::Cutover,
-            Self::Rollback,
-            Self::Repair,
-            Self::Deploy,
-            Self::Smoke,
-            Self::Cleanup,
-            Self::Release,
-        ];
-        all.into_iter().find(|kind| kind.word() == word)
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
     }
 
     /// Whether it brings traffic to the other colour with every check of a cutover.

@@ -614,6 +614,13 @@ impl Plan {
         }
     }
 
+    /// Whether it is about a Service of the switch of `scope`: several environments may share a namespace.
+    pub(in crate::ops) fn is_behind(&self, scope: &Scope) -> bool {
+        let services = scope.traffic.as_ref().map(|switch| &switch.services);
+        let is_its = |key: &Safe| services.is_some_and(|services| services.contains(key));
+        self.locks().iter().any(is_its)
+    }
+
     /// The patch of `deployment`.
     pub fn update(&self, deployment: &str) -> Option<&Update> {
         self.updates

@@ -35,11 +35,12 @@ impl Page {
 }
 
 fn each<T: DeserializeOwned>(items: &[Box<RawValue>]) -> impl Iterator<Item = T> {
-    let texts = items.iter().map(|item| item.get());
-    texts.filter_map(|text| {
-        let read = serde_json::from_str(text);
-        read.or_else(|_| serde_json::from_str(&whole(text))).ok()
-    })
+    items.iter().filter_map(|item| one(item.get()).ok())
+}
+
+/// What the text holds, whatever halves of characters stand in it.
+fn one<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
+    serde_json::from_str(text).or_else(|_| serde_json::from_str(&whole(text)))
 }
 
 /// The text with each half of a surrogate pair that stands alone replaced: JSON allows it, no string holds it, and a title
@@ -178,8 +179,7 @@ pub(super) fn runs(bytes: &[u8]) -> Result<Vec<Run>, Error> {
 
 /// One run.
 pub(super) fn run(bytes: &[u8]) -> Result<Run, Error> {
-    let read = serde_json::from_slice::<WireRun>(bytes);
-    let run = read.or_else(|_| serde_json::from_str(&whole(&String::from_utf8_lossy(bytes))))?;
+    let run: WireRun = one(&String::from_utf8_lossy(bytes))?;
     let run = run.into_run();
     match run.has_id() {
         true => Ok(run),

@@ -94,8 +94,6 @@ fn review(estate: &Estate, to: &Safe, within: Option<&Safe>, now: Now) -> Result
     let mut records: Vec<&Record> = estate.records.value.iter().filter(deploys).collect();
     // By the server's clock, the newest first.
     records.sort_by(|a, b| (b.created, &b.name).cmp(&(a.created, &a.name)));
-    let services = estate.scope.traffic.as_ref().map(|it| &it.services);
-    let is_ours = |key: &Safe| services.is_some_and(|services| services.contains(key));
     let unknown = || {
         Err(format!(
             "what {word} runs was not deployed by a run that Wheelhouse started"
@@ -107,7 +105,7 @@ fn review(estate: &Estate, to: &Safe, within: Option<&Safe>, now: Now) -> Result
             return Some(unknown());
         };
         let operation = kept.operation;
-        let is_it = |plan: &&Plan| plan.to == *to && plan.locks().iter().any(is_ours);
+        let is_it = |plan: &&Plan| plan.to == *to && plan.is_behind(&estate.scope);
         let plan = operation.plan.as_ref().filter(is_it)?;
         let acts = |step: &Step| matches!(step, Step::Update(_) | Step::Run | Step::Dispatch);
         operation.states.keys().any(acts).then_some(())?;

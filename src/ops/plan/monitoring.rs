@@ -504,18 +504,19 @@ pub(super) fn against<'a>(
             None if plan.is_overridden(&Gate::id_of(ALERT, Some(&view.rule.name))) => continue,
             None => false,
         };
-        if was_quiet(&view, alerts, now) {
-            found
-                .unsure
-                .push((view, "whether it is still quiet is not known"));
-        } else if view.standing != Standing::Firing {
+        let why = match view.standing {
+            _ if was_quiet(&view, alerts, now) => "whether it is still quiet is not known",
+            Standing::Firing if is_new => {
+                found.proofs.push(view);
+                continue;
+            }
+            Standing::Firing => {
+                "whether it did before traffic moved is not known: a silence lets it pass, an abort brings traffic back"
+            }
             // Somebody keeps it quiet.
-        } else if is_new {
-            found.proofs.push(view);
-        } else {
-            let why = "whether it did before traffic moved is not known: a silence lets it pass, an abort brings traffic back";
-            found.unsure.push((view, why));
-        }
+            Standing::Silenced | Standing::Inhibited | Standing::Pending => continue,
+        };
+        found.unsure.push((view, why));
     }
     found
 }

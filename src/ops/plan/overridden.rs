@@ -15,8 +15,9 @@ pub const OVERRIDABLE: &str = "monitoring, alert:NAME, rule:NAME, query:NAME, ca
 
 impl Gate {
     /// Whether somebody may override it (SAFETY, rule 6): what monitoring says, how large a colour is and whether it stays so, what
-    /// is known of its images, of their commit and of its review, how long our credential lasts, who may set the selector back, and whether a right that nobody could ask for is ours. Never
-    /// what a flip itself stands on: pods behind the whole selector, ports, readiness, the lock.
+    /// is known of its images, of their commit and of its review, how long our credential lasts, who may set the selector back, and
+    /// whether a right that nobody could ask for is ours. Never what a flip itself stands on: pods behind the whole selector, ports,
+    /// readiness, the lock.
     pub fn may_be_overridden(&self) -> bool {
         monitoring::is_of_monitoring(&self.name)
             || [
@@ -36,8 +37,7 @@ impl Gate {
 
     /// Whether what `refused` says is of one that somebody may override.
     pub fn may_be_lifted(refused: &Safe) -> bool {
-        let name = refused.split(':').next().unwrap_or_default();
-        Self::new(name, Finding::Unknown, "").may_be_overridden()
+        Self::new(name_of(refused), Finding::Unknown, "").may_be_overridden()
     }
 
     /// Whether it stands in the way of a forward move.
@@ -46,7 +46,24 @@ impl Gate {
     }
 }
 
+/// The name in a gate's id, or in what says that it refuses.
+fn name_of(id: &Safe) -> &str {
+    id.split(':').next().unwrap_or_default()
+}
+
 impl Plan {
+    /// Whether each of `gates` is open, or was overridden.
+    ///
+    /// # Errors
+    /// Which one is not, and why.
+    pub(super) fn passes(&self, gates: &[Gate]) -> Result<(), Safe> {
+        let is_closed = |gate: &&Gate| gate.is_closed() && !self.is_overridden(&gate.id());
+        match gates.iter().find(is_closed) {
+            Some(gate) => Err(format!("{}: {}", gate.id(), gate.said).into()),
+            None => Ok(()),
+        }
+    }
+
     /// Whether the gate of that id was overridden.
     pub fn is_overridden(&self, id: &Safe) -> bool {
         self.overridden.contains_key(id)
@@ -97,15 +114,8 @@ pub(super) fn overridden(
     }
     // Where nothing of monitoring is known, what it will say of these counts no more: somebody said so already.
     if overridden.contains_key(&Gate::id_of(monitoring::MONITORING, None)) {
-        let named = request.overrides.iter().filter(|(id, _)| {
-            let name = id.split(':').next().unwrap_or_default();
-            monitoring::is_of_monitoring(name)
-        });
-        for (id, reason) in named {
-            overridden
-                .entry(id.clone())
-                .or_insert_with(|| reason.clone());
-        }
+        let named = request.overrides.clone().into_iter();
+        overridden.extend(named.filter(|(id, _)| monitoring::is_of_monitoring(name_of(id))));
     }
     Ok(overridden)
 }

@@ -58,17 +58,7 @@ pub(super) fn release(
 
 /// What is overridden, be it closed now or when the flip is due: the reasons go with the release.
 fn promised(request: &Request, estate: &Estate) -> Result<BTreeMap<Safe, Safe>, Refusal> {
-    let may = |id: &Safe| {
-        let (name, of) = id
-            .split_once(':')
-            .map_or((id.as_str(), None), |(n, of)| (n, Some(of)));
-        let gate = match of {
-            Some(of) => Gate::of(name, &of.into(), Finding::Unknown, ""),
-            None => Gate::new(name, Finding::Unknown, ""),
-        };
-        gate.may_be_overridden()
-    };
-    if let Some(id) = request.overrides.keys().find(|id| !may(id)) {
+    if let Some(id) = request.overrides.keys().find(|id| !Gate::may_be_lifted(id)) {
         return Err(Refusal::invalid(format!("{id} may not be overridden")));
     }
     if let (Some(id), true) = (request.overrides.keys().next(), estate.demanded().is_strict) {

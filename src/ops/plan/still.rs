@@ -3,7 +3,7 @@
 use super::ci::credential;
 use super::gates::{capacity, matching, portless, ready, taking};
 use super::tested::untested;
-use super::{Finding, Flip, Gate, Plan, monitoring};
+use super::{Flip, Gate, Plan, monitoring};
 use crate::estate::{Estate, Now, Safe, Service};
 use crate::ops::OperationKind;
 
@@ -48,22 +48,22 @@ pub fn still(plan: &Plan, flip: &Flip, estate: &Estate, is_forward: bool) -> Res
     let target = [(name.clone(), flip.to.clone())];
     let mut gates = matching(estate, &target, switch, place);
     gates.extend(portless(estate, &[service], &target));
-    let is_bad = |gate: &&Gate| matches!(gate.finding, Finding::Bad | Finding::Unknown);
-    let closed = |gate: &Gate| Err(format!("{}: {}", gate.name, gate.said).into());
     // Where nobody answers any more that is why, and not that its pods are others than those that were planned over.
-    if let Some(gate) = gates.iter().find(is_bad) {
-        return closed(gate);
+    gates.iter().try_for_each(open_now)?;
+    if is_forward {
+        if let Some(why) = untested(plan, estate, place) {
+            return Err(why);
+        }
+        open_now(&ready(estate, place))?;
     }
-    if !is_forward {
-        return Ok(service.clone());
-    }
-    if let Some(why) = untested(plan, estate, place) {
-        return Err(why);
-    }
-    let ready = ready(estate, place);
-    match is_bad(&&ready) {
-        true => closed(&ready),
-        false => Ok(service.clone()),
+    Ok(service.clone())
+}
+
+/// What a flip itself stands on nobody passes over.
+fn open_now(gate: &Gate) -> Result<(), Safe> {
+    match gate.is_closed() {
+        true => Err(format!("{}: {}", gate.name, gate.said).into()),
+        false => Ok(()),
     }
 }
 
@@ -85,9 +85,5 @@ pub fn open(plan: &Plan, estate: &Estate, now: Now) -> Result<(), Safe> {
         return Err(why.into());
     }
     gates.extend(monitoring::gates(estate, switch, to, now));
-    let closed = |gate: &&Gate| gate.is_closed() && !plan.is_overridden(&gate.id());
-    match gates.iter().find(closed) {
-        Some(gate) => Err(format!("{}: {}", gate.id(), gate.said).into()),
-        None => Ok(()),
-    }
+    plan.passes(&gates)
 }

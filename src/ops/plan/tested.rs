@@ -109,14 +109,12 @@ fn found(estate: &Estate, colour: &Safe, at: Moment) -> Result<Kept, (Finding, S
     let mut records: Vec<&Record> = estate.records.value.iter().filter(is_smoke).collect();
     // By the server's clock: an id begins with that of some bastion.
     records.sort_by(|a, b| (b.created, &b.name).cmp(&(a.created, &a.name)));
-    let services = estate.scope.traffic.as_ref().map(|it| &it.services);
-    let is_ours = |key: &Safe| services.is_some_and(|services| services.contains(key));
     for record in records {
         // It may be the one that failed.
         let kept = kept::read(record).map_err(|why| (Finding::Unknown, why.to_string()))?;
         let plan = kept.operation.plan.as_ref();
         // Another environment of this namespace tests what stands behind its own Services.
-        let is_of = plan.is_some_and(|plan| plan.to == *colour && plan.locks().iter().any(is_ours));
+        let is_of = plan.is_some_and(|plan| plan.to == *colour && plan.is_behind(&estate.scope));
         if is_of && (!is_release(&kept) || began(&kept)) {
             return Ok(kept);
         }
