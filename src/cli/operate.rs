@@ -162,15 +162,7 @@ fn begin(
         Ok(images) => images,
         Err(words) => return usage(&format!("--image: {words}")),
     };
-    let within = match within(arguments) {
-        _ if kind == OperationKind::Rollback => {
-            if arguments.within.is_some() {
-                complain(
-                    "wheelhouse: a rollback waits for no other operation, and is no part of one: --within is left out\n",
-                );
-            }
-            None
-        }
+    let within = match within(kind, arguments) {
         Ok(within) => within,
         Err(words) => return usage(&words),
     };
@@ -228,10 +220,16 @@ pub(super) fn overridden(text: &str) -> Result<(String, String), String> {
 }
 
 /// The operation that this is a part of, and the run that GitHub says this is a job of.
-fn within(arguments: &Arguments) -> Result<Option<Within>, String> {
+fn within(kind: OperationKind, arguments: &Arguments) -> Result<Option<Within>, String> {
     let Some(operation) = &arguments.within else {
         return Ok(None);
     };
+    if kind == OperationKind::Rollback {
+        complain(
+            "wheelhouse: a rollback waits for no other operation, and is no part of one: --within is left out\n",
+        );
+        return Ok(None);
+    }
     if !is_id(operation) {
         return Err(format!("{:?} is no operation's id", Safe::new(operation)));
     }

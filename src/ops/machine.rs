@@ -241,6 +241,11 @@ impl Operation {
         }
     }
 
+    /// Who approved at GitHub that the run goes on, as far as that is known.
+    pub fn reviewers(&self) -> &[Safe] {
+        self.reviewed.as_deref().unwrap_or_default()
+    }
+
     /// A step that passed stays passed: a late or repeated entry does not take it back.
     fn step(&mut self, entry: &Entry) {
         let (step, state) = match &entry.what {

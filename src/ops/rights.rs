@@ -51,9 +51,12 @@ pub fn wanted(estate: &Estate, probes: &[Probe], records: &str) -> Vec<(Need, Ri
 /// What setting, extending and expiring a silence do at an Alertmanager that stands behind a Service: a POST and a DELETE
 /// through the API server, for each replica. One that has a URL asks no API server.
 pub fn silencing(alertmanager: &Target) -> Vec<(Need, Right)> {
-    let of = |verb, need| proxied(verb, alertmanager).map(move |right| (need, right));
-    let sets = of("create", Need::Silences);
-    sets.chain(of("delete", Need::Expires)).collect()
+    let expires = proxied("delete", alertmanager).map(|right| (Need::Expires, right));
+    proxied("create", alertmanager)
+        .map(|right| (Need::Silences, right))
+        .zip(expires)
+        .flat_map(<[_; 2]>::from)
+        .collect()
 }
 
 /// The way to each replica that stands behind a Service.

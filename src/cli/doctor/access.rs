@@ -60,9 +60,7 @@ pub(super) fn writes(target: &Target, operates: Operates<'_>) -> Vec<Right> {
     let recorded = ["create", "update"]
         .map(|verb| right(verb, ("", "configmaps", ""), records.unwrap_or(namespace)));
     let silenced = operates.alertmanager.map_or_else(Vec::new, silencing);
-    // Replica by replica, as they are told.
-    let mut silenced: Vec<_> = silenced.into_iter().map(|(_, right)| right).collect();
-    silenced.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
+    let silenced = silenced.into_iter().map(|(_, right)| right);
     of_role.chain(recorded).chain(silenced).collect()
 }
 

@@ -46,7 +46,8 @@ impl Run {
     }
 
     /// Why a step that changes Deployments may not be done by whoever took the operation over: the freeze came while nobody
-    /// carried it out, or, where there is no flip behind it, a gate closed. Where what takes traffic was changed in part already, it goes on, as after a flip.
+    /// carried it out, or, where there is no flip behind it, a gate closed. Where what takes traffic was changed in part already, it
+    /// goes on, as after a flip.
     pub(super) async fn frozen_meanwhile(&mut self, step: &Step) -> Result<Option<What>, Ended> {
         let changes = |step: &Step| matches!(step, Step::Update(_) | Step::Run | Step::Dispatch);
         let operation = &self.kept.operation;

@@ -169,12 +169,10 @@ impl Run {
                 Ok(estate) => match still_so(&plan, self.id(), &estate) {
                     Ok(said) => {
                         // What was reviewed is what is there now: another template has another review to come (I-13).
-                        let by = self.kept.operation.reviewed.clone();
-                        let by = by.filter(|by| !by.is_empty());
-                        let revisions = || revisions(&estate, plan.place(&estate));
-                        let reviewed = by.map(|by| What::Reviewed {
-                            by,
-                            revisions: revisions(),
+                        let by = self.kept.operation.reviewers();
+                        let reviewed = (!by.is_empty()).then(|| What::Reviewed {
+                            by: by.to_vec(),
+                            revisions: revisions(&estate, plan.place(&estate)),
                         });
                         let passed = passed(&step, said);
                         return Ok(reviewed.into_iter().chain([passed]).collect());
