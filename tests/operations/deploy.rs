@@ -279,6 +279,26 @@ fn p02_a_deploy_that_is_killed_at_its_patch_is_adopted_and_patches_once() {
     }
 }
 
+/// A deploy of one part in place without questions.
+pub const IN_PLACE: [&str; 8] = [
+    "deploy",
+    "production",
+    "--write",
+    "--yes",
+    "--reason",
+    "v3",
+    "--image",
+    "backend=:v3",
+];
+
+/// Waits until nothing stands in the way of that.
+pub fn await_quiet(erin: &Operator) {
+    wait("a quiet estate", || {
+        let plan = [&IN_PLACE[..2], &["--plan"], &IN_PLACE[6..]].concat();
+        (erin.run(&plan).code == 0).then_some(())
+    });
+}
+
 /// Somebody whose environment has no colours.
 pub fn without_colours(bench: &Bench) -> Operator {
     let kubeconfig = bench.served.home.path().join("admin.kubeconfig");
@@ -299,27 +319,14 @@ fn without_colours_a_deploy_is_in_place_and_its_rollback_needs_nothing_but_the_a
         found["spec"]["template"]["spec"]["containers"][0]["image"].clone()
     };
     let before = image();
-    let deploy = [
-        "deploy",
-        "production",
-        "--write",
-        "--yes",
-        "--reason",
-        "v3",
-        "--image",
-        "backend=:v3",
-    ];
     // Before Wheelhouse deployed anything the ReplicaSets know what ran.
     erin.run(&["rollback", "production", "--plan"]).assert(
         0,
         &["as the ReplicaSets tell it", "only the images go back"],
     );
-    wait("a quiet estate", || {
-        let plan = [&deploy[..2], &["--plan"], &deploy[6..]].concat();
-        (erin.run(&plan).code == 0).then_some(())
-    });
+    await_quiet(&erin);
 
-    erin.run(&deploy).assert(
+    erin.run(&IN_PLACE).assert(
         0,
         &[
             "deploy to production",

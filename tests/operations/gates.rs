@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::Bench;
-use crate::deploy::without_colours;
+use crate::deploy::{IN_PLACE, await_quiet, without_colours};
 use crate::estate::Served;
 use crate::operator::{CUTOVER, wait};
 use crate::relay::{Asked, Fate};
@@ -628,24 +628,11 @@ fn i_12_a_deploy_in_place_that_is_adopted_asks_its_gates_again_before_it_begins(
     erin.edit("[operations]", &settings);
     let gates = "[environment.gates]\ninterval = 1\n[[environment.workload]]\nname = \"frontend\"";
     erin.edit("[[environment.workload]]\nname = \"frontend\"", gates);
-    let deploy = [
-        "deploy",
-        "production",
-        "--write",
-        "--yes",
-        "--reason",
-        "v3",
-        "--image",
-        "backend=:v3",
-    ];
-    wait("a quiet estate", || {
-        let plan = [&deploy[..2], &["--plan"], &deploy[6..]].concat();
-        (erin.run(&plan).code == 0).then_some(())
-    });
+    await_quiet(&erin);
     let name = "digital-wall-staging-backend";
     let before = bench.deployment("staging", name)["metadata"]["generation"].clone();
     let trap = erin.relay.trap(Fate::HeldBefore, 1, Asked::is_update);
-    let id = erin.detach(&deploy);
+    let id = erin.detach(&IN_PLACE);
     trap.wait("the patch");
     erin.kill_worker();
     // It fires while nobody carries it out.

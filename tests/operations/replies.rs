@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::Bench;
 use crate::kept::{orphan, orphan_at};
-use crate::operator::{CUTOVER, Operator, ROLLBACK, SERVICES, wait};
+use crate::operator::{CUTOVER, Operator, ROLLBACK, SERVICES, Said, wait};
 use crate::relay::{Asked, Fate};
 
 fn status(code: u16) -> String {
@@ -75,17 +75,26 @@ fn i_16_what_was_written_unheard_is_the_workers_own_when_it_is_seen() {
     }
 }
 
-#[test]
-fn n03_a_patch_whose_answer_never_comes_is_done_once() {
-    let bench = Bench::ready();
+/// A cutover whose first flip is done, and whose answer never comes; `meanwhile` the worker waits for it.
+fn unheard(bench: &Bench, meanwhile: impl FnOnce()) -> Said {
     let dave = &bench.dave;
     dave.edit("lease = 6", "lease = 60");
     dave.edit("give_up = 4", "give_up = 40");
     let trap = dave.relay.trap(Fate::HeldAfter, 1, Asked::is_flip);
     let running = dave.start(&CUTOVER);
     trap.wait("the flip");
+    meanwhile();
     // Nothing comes until the worker gives the answer up.
     let said = running.end();
+    drop(trap);
+    said
+}
+
+#[test]
+fn n03_a_patch_whose_answer_never_comes_is_done_once() {
+    let bench = Bench::ready();
+    let dave = &bench.dave;
+    let said = unheard(&bench, || {});
     said.assert(
         0,
         &[
@@ -95,7 +104,6 @@ fn n03_a_patch_whose_answer_never_comes_is_done_once() {
         ],
     );
     assert_eq!(dave.relay.count(Asked::is_flip), 2, "one for each Service");
-    drop(trap);
 }
 
 /// Somebody puts the first Service back to BLUE, past everything.
@@ -112,15 +120,8 @@ fn put_back(bench: &Bench) {
 fn i_16_a_flip_that_landed_unheard_and_was_taken_back_by_another_is_not_sent_again() {
     let bench = Bench::ready();
     let dave = &bench.dave;
-    dave.edit("lease = 6", "lease = 60");
-    dave.edit("give_up = 4", "give_up = 40");
-    let trap = dave.relay.trap(Fate::HeldAfter, 1, Asked::is_flip);
-    let running = dave.start(&CUTOVER);
-    trap.wait("the flip");
-    put_back(&bench);
 
-    // Nothing comes until the worker gives the answer up.
-    let said = running.end();
+    let said = unheard(&bench, || put_back(&bench));
 
     said.assert(
         1,
@@ -132,7 +133,6 @@ fn i_16_a_flip_that_landed_unheard_and_was_taken_back_by_another_is_not_sent_aga
     );
     assert_eq!(dave.relay.count(Asked::is_flip), 1);
     assert_eq!(bench.colours(), ["blue", "blue"]);
-    drop(trap);
 }
 
 #[test]
