@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::operations::{cockpit, configured, confirm, plan, wait_watch};
+use super::operations::watched;
 use super::{Cockpit, LONG, SIZE, is_zombie, rows_of, run_in_shell, wait_heard, wait_live};
 use crate::{
     device::assert_given_back,
@@ -183,12 +183,7 @@ fn p03_sigterm_is_obeyed_though_nobody_reads_the_terminal() {
 
 #[test]
 fn p03_sigterm_is_obeyed_though_nobody_reads_what_is_said_of_an_operation_that_goes_on() {
-    let estate = Served::start(&[]);
-    let config = configured(&estate, 20);
-    let mut pty = cockpit(&estate, &config, &["--write"]);
-    plan(&pty);
-    confirm(&pty);
-    wait_watch(&pty);
+    let (_estate, _, mut pty) = watched(20);
     pty.stall();
     fill(&pty);
     pty.stuff();
@@ -201,12 +196,7 @@ fn p03_sigterm_is_obeyed_though_nobody_reads_what_is_said_of_an_operation_that_g
 
 #[test]
 fn t02_a_hang_up_is_quiet_also_of_an_operation_that_goes_on() {
-    let estate = Served::start(&[]);
-    let config = configured(&estate, 20);
-    let mut pty = cockpit(&estate, &config, &["--write"]);
-    plan(&pty);
-    confirm(&pty);
-    wait_watch(&pty);
+    let (_estate, _, mut pty) = watched(20);
     pty.signal(Signal::HUP);
     assert_eq!(pty.wait_exit(SOON).code, 129);
     pty.wait_end_of_output();

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// A cutover that is watched for so many seconds, with a Lease that is soon anybody's.
-pub(super) fn configured(estate: &Served, watch: u32) -> PathBuf {
+fn configured(estate: &Served, watch: u32) -> PathBuf {
     let mut text = estate.config_text();
     for (slow, quick) in [
         ("\nlease = 60\n", "\nlease = 6\n".to_owned()),
@@ -28,7 +28,7 @@ pub(super) fn configured(estate: &Served, watch: u32) -> PathBuf {
     estate.home.write("quick.toml", &text)
 }
 
-pub(super) fn cockpit(estate: &Served, config: &Path, args: &[&str]) -> Pty {
+fn cockpit(estate: &Served, config: &Path, args: &[&str]) -> Pty {
     let config = config.to_str().unwrap();
     let pty = run(
         &estate.home,
@@ -41,7 +41,7 @@ pub(super) fn cockpit(estate: &Served, config: &Path, args: &[&str]) -> Pty {
 }
 
 /// Opens the plan of a cutover, gives the reason, and waits until the prompt listens.
-pub(super) fn plan(pty: &Pty) {
+fn plan(pty: &Pty) {
     pty.send("C");
     pty.wait_text("CUT OVER production to GREEN");
     // A gate that is read only now would void the plan.
@@ -57,15 +57,26 @@ fn wait_prompt(pty: &Pty) {
     });
 }
 
-pub(super) fn confirm(pty: &Pty) {
+fn confirm(pty: &Pty) {
     pty.send("production/digital-wall-service\r");
 }
 
 /// Waits until the operation is in its watch; GREEN is live then.
-pub(super) fn wait_watch(pty: &Pty) {
+fn wait_watch(pty: &Pty) {
     pty.wait_for("the watch", LONG, |screen, _| {
         text_of(screen).contains("  watched ")
     });
+}
+
+/// A cockpit in its own cutover, that is watched for so many seconds and is in that watch now.
+pub(super) fn watched(seconds: u32) -> (Served, PathBuf, Pty) {
+    let estate = Served::start(&[]);
+    let config = configured(&estate, seconds);
+    let pty = cockpit(&estate, &config, &["--write"]);
+    plan(&pty);
+    confirm(&pty);
+    wait_watch(&pty);
+    (estate, config, pty)
 }
 
 /// What `op list` says; nothing where there is none.
@@ -98,12 +109,7 @@ fn workers(estate: &Served) -> Vec<Pid> {
 
 #[test]
 fn t02_a_terminal_closed_in_mid_cutover_leaves_it_to_its_worker_and_the_next_one_shows_the_same() {
-    let estate = Served::start(&[]);
-    let config = configured(&estate, 20);
-    let mut first = cockpit(&estate, &config, &["--write"]);
-    plan(&first);
-    confirm(&first);
-    wait_watch(&first);
+    let (estate, config, mut first) = watched(20);
     let id = list(&estate, &config).split(' ').next().unwrap().to_owned();
     let worker = workers(&estate)[0];
     let stat = fs::read_to_string(format!("/proc/{}/stat", worker.as_raw_nonzero())).unwrap();
@@ -211,12 +217,7 @@ fn p01_a_cockpit_that_is_killed_before_the_confirmation_leaves_no_worker_and_no_
 
 #[test]
 fn o04_quitting_says_that_it_goes_on_and_how_to_look_at_it() {
-    let estate = Served::start(&[]);
-    let config = configured(&estate, 20);
-    let mut pty = cockpit(&estate, &config, &["--write"]);
-    plan(&pty);
-    confirm(&pty);
-    wait_watch(&pty);
+    let (_estate, _, mut pty) = watched(20);
     pty.send([0x03]);
     let exit = pty.wait_exit(SOON);
     assert_eq!(exit.code, 0);
@@ -400,12 +401,7 @@ fn o07_read_only_refuses_a_cutover_and_lets_a_rollback_through() {
 
 #[test]
 fn o05_p03_an_orphan_is_said_and_adopted_by_key() {
-    let estate = Served::start(&[]);
-    let config = configured(&estate, 25);
-    let pty = cockpit(&estate, &config, &["--write"]);
-    plan(&pty);
-    confirm(&pty);
-    wait_watch(&pty);
+    let (estate, config, pty) = watched(25);
     for worker in workers(&estate) {
         kill_process(worker, Signal::KILL).unwrap();
     }
